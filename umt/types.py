@@ -1,0 +1,31 @@
+"""The vocabulary of the whole project: a language, a score, and the error a user should see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+Lang = NewType("Lang", str)
+"""A language by its ISO 639-1 code, for example ``en`` or ``zh``."""
+
+
+class BadInput(ValueError):
+    """What the user gave cannot be used.
+
+    The message is one sentence that names the file or option and says what to do; the entry points
+    print it without a traceback and exit with status 2.
+    """
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number that never travels without its recipe.
+
+    ``low`` and ``high`` bound the 95% interval; ``signature`` says how ``value`` was computed.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    signature: str
