@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NewType
 
 Lang = NewType("Lang", str)
 """A language by its ISO 639-1 code, for example ``en`` or ``zh``."""
+
+
+Progress = Callable[[str, int, int | None], None]
+"""``progress(what, done, total)`` tells a person how far long work has come; ``total`` None when unknown."""
 
 
 class BadInput(ValueError):

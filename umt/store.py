@@ -1,0 +1,175 @@
+"""Artefacts on disk: run a stage once, remember it by what made it, resume after a kill.
+
+An artefact is a directory named after the fingerprint of its stage, configuration, seed and inputs. It is
+built in a temporary directory beside its final place and appears there by one rename, with
+``manifest.json`` written last: what exists is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+import umt
+from umt.types import BadInput, Progress
+
+MANIFEST = "manifest.json"
+
+
+class Digestible(Protocol):
+    """An input that is no artefact, known by its content: a corpus, a held-out set."""
+
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A finished directory and what its manifest says."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    def digest(self) -> str:
+        """The fingerprint of everything that went into it."""
+        return cast(str, self.manifest["fingerprint"])
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """What the stage said about its own work."""
+        return cast(Mapping[str, Any], self.manifest["report"])
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a stage works with: where to write, where its randomness comes from, whom to tell how far it is.
+
+    The seed comes from the stage's fingerprint, so that skipping a stage changes nothing after it.
+    """
+
+    directory: Path
+    seed: int
+    progress: Progress
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+Stage = Callable[..., Mapping[str, Any]]
+"""``stage(config, bench, *inputs)`` writes into ``bench.directory`` and returns its report."""
+
+
+class Observer(Protocol):
+    """Who is told what the store does: the console."""
+
+    def progress(self, what: str, done: int, total: int | None) -> None: ...
+
+    def reused(self, stage: str, artefact: Artefact) -> None: ...
+
+    def started(self, stage: str) -> None: ...
+
+    def finished(self, stage: str, artefact: Artefact) -> None: ...
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where artefacts live.
+
+    rebuild: names of stages to run again even if their artefact exists.
+    read_only: find, never build; a missing artefact is `BadInput`.
+    """
+
+    root: Path
+    observer: Observer
+    rebuild: tuple[str, ...] = ()
+    read_only: bool = False
+
+    def build(
+        self, stage: Stage, config: DictConfig | None, *inputs: Artefact | Digestible, seed: int = 0
+    ) -> Artefact:
+        """The artefact of ``stage`` on ``config``, ``inputs`` and ``seed``: found, or made now.
+
+        Raises BadInput when it is missing and the store is read-only.
+        """
+        name = stage.__name__
+        plain = None if config is None else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        fingerprint = _digest([name, plain, seed, [each.digest() for each in inputs]])
+        final = self.root / f"{name}-{fingerprint[:12]}"
+        made = {each.path.name: each.manifest["made"] for each in inputs if isinstance(each, Artefact)}
+        if (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild):
+            artefact = Artefact(final, json.loads((final / MANIFEST).read_text(encoding="utf-8")))
+            if artefact.manifest["inputs"] == made:  # else an input was rebuilt since
+                self.observer.reused(name, artefact)
+                return artefact
+        if self.read_only:
+            raise BadInput(
+                f"nothing built for stage '{name}' with these overrides under {self.root}: "
+                "run python train.py with the same overrides first"
+            )
+        self.observer.started(name)
+        recipe = {"stage": name, "fingerprint": fingerprint, "config": plain, "seed": seed, "inputs": made}
+        artefact = self._run(stage, config, inputs, final, recipe)
+        self.observer.finished(name, artefact)
+        return artefact
+
+    def _run(
+        self,
+        stage: Stage,
+        config: DictConfig | None,
+        inputs: Iterable[Artefact | Digestible],
+        final: Path,
+        recipe: Mapping[str, Any],
+    ) -> Artefact:
+        self.root.mkdir(parents=True, exist_ok=True)
+        _sweep(self.root)
+        building = self.root / f".building-{final.name}-{os.getpid()}"
+        building.mkdir()
+        start = time.perf_counter()
+        try:
+            bench = Bench(building, int(recipe["fingerprint"][:15], 16), self.observer.progress)
+            report = stage(config, bench, *inputs)
+            manifest = {
+                **recipe,
+                "report": report,
+                "seconds": round(time.perf_counter() - start, 3),
+                "made": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "umt": umt.__version__,
+                "torch": torch.__version__,
+            }
+            write_json(building / MANIFEST, manifest)
+            if final.exists():
+                shutil.rmtree(final)
+            building.rename(final)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return Artefact(final, manifest)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write ``content`` to ``path`` by rename, so that a reader never sees half a file."""
+    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed runs left behind."""
+    for directory in root.glob(".building-*"):
+        process = int(directory.name.rpartition("-")[2])
+        if process != os.getpid() and not Path(f"/proc/{process}").exists():
+            shutil.rmtree(directory, ignore_errors=True)
