@@ -1,0 +1,37 @@
+"""BLEU and chrF: the right tokenizer, several references, intervals that hold the value."""
+
+from __future__ import annotations
+
+import pytest
+
+from umt.evaluation import Bleu, ChrF
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+
+
+def test_perfect_is_hundred_and_chinese_needs_no_spaces() -> None:
+    chinese = ["我们明天去北京看朋友。", "他昨天买了三本很有意思的书。"]
+    score = Bleu(resamples=10).score(chinese, [[each] for each in chinese], ZH)
+    assert score.value == pytest.approx(100)
+    assert "tok:zh" in score.signature
+    assert "tok:13a" in Bleu(resamples=10).score(["a b c d e"], [["a b c d e"]], EN).signature
+
+
+def test_every_reference_counts_and_items_may_have_different_numbers() -> None:
+    hypotheses = ["the old man reads a long book", "she went home early last night"]
+    references = [["an aged man is reading", hypotheses[0]], [hypotheses[1]]]
+    assert Bleu(resamples=10).score(hypotheses, references, EN).value == pytest.approx(100)
+
+
+def test_interval_surrounds_the_value_and_narrows_with_more_text() -> None:
+    good, bad = "the small dog runs in the green park today", "a green cat slept under this table today"
+    few = ChrF(resamples=200).score([good, bad] * 5, [[good]] * 10, EN)
+    many = ChrF(resamples=200).score([good, bad] * 200, [[good]] * 400, EN)
+    assert few.low <= few.value <= few.high
+    assert many.high - many.low < few.high - few.low
+
+
+def test_wrong_number_of_translations_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 translations for 2 references"):
+        Bleu().score(["a"], [["a"], ["b"]], EN)

@@ -1,0 +1,74 @@
+"""Scores with intervals and signatures: BLEU and chrF by sacreBLEU, on held-out pairs only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Protocol
+
+from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.base import Metric as SacreMetric
+
+from umt.types import Lang, Score
+
+TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
+"""sacreBLEU's tokenizer for each target language that is not written with spaces; ``13a`` for the others."""
+
+
+class Metric(Protocol):
+    """Compares translations with references."""
+
+    def score(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
+    ) -> Score: ...
+
+
+@dataclass(frozen=True)
+class Bleu:
+    """Corpus BLEU (Papineni et al. 2002) on detokenised text, as sacreBLEU computes it (Post 2018).
+
+    resamples: bootstrap resamples behind the 95% interval (Koehn 2004).
+    """
+
+    resamples: int = 1000
+
+    def score(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
+    ) -> Score:
+        """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
+        metric = BLEU(tokenize=TOKENIZERS.get(target, "13a"))
+        return _bootstrapped("bleu", metric, hypotheses, references, self.resamples)
+
+
+@dataclass(frozen=True)
+class ChrF:
+    """Character n-gram F-score (Popović 2015), which needs no word boundaries; 0 to 100."""
+
+    resamples: int = 1000
+
+    def score(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
+    ) -> Score:
+        """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
+        return _bootstrapped("chrf", CHRF(), hypotheses, references, self.resamples)
+
+
+def _bootstrapped(
+    name: str,
+    metric: SacreMetric,
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    resamples: int,
+) -> Score:
+    if len(hypotheses) != len(references):
+        raise ValueError(f"{len(hypotheses)} translations for {len(references)} references")
+    streams = [list(stream) for stream in zip_longest(*references)]  # one a reference, None where fewer
+    result = metric.corpus_score(hypotheses, streams, n_bootstrap=resamples)
+    signature = str(metric.get_signature())
+    if resamples < 2:
+        return Score(name, result.score, result.score, result.score, signature)
+    told = json.loads(result.format(width=6, signature=signature, is_json=True))
+    mean, half = told["confidence_mean"], told["confidence_var"]
+    return Score(name, result.score, max(0.0, mean - half), mean + half, signature)
