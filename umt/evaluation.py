@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Protocol
 
-from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.metrics.base import Metric as SacreMetric
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from umt.types import Lang, Score
 
@@ -34,9 +35,7 @@ class Bleu:
 
     resamples: int = 1000
 
-    def score(
-        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
-    ) -> Score:
+    def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
         metric = BLEU(tokenize=TOKENIZERS.get(target, "13a"))
         return _bootstrapped("bleu", metric, hypotheses, references, self.resamples)
@@ -48,9 +47,7 @@ class ChrF:
 
     resamples: int = 1000
 
-    def score(
-        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
-    ) -> Score:
+    def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
         return _bootstrapped("chrf", CHRF(), hypotheses, references, self.resamples)
 

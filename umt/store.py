@@ -103,7 +103,9 @@ class Store:
         Raises BadInput when it is missing and the store is read-only.
         """
         name = stage.__name__
-        plain = None if config is None else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        plain = (
+            None if config is None else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        )
         fingerprint = _digest([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.manifest["made"] for each in inputs if isinstance(each, Artefact)}

@@ -1,0 +1,95 @@
+"""The house guards itself: imports point downwards, Hydra stays in the glue, training never sees pairs."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted([*(ROOT / "umt").rglob("*.py"), ROOT / "train.py", ROOT / "evaluate.py"])
+
+FLOORS = {
+    "umt.align": 1,
+    "umt.ngram": 1,
+    "umt.decoding": 1,
+    "umt.lexical": 1,
+    "umt.evaluation": 3,
+    "umt.stages": 4,
+    "umt.console": 4,
+    "umt.report": 4,
+    "train": 5,
+    "evaluate": 6,
+}
+"""Everything else is floor 0: data and pure functions."""
+
+HYDRA_ALLOWED = {"train", "evaluate", "umt.stages", "umt.store"}
+
+PAIRS_ALLOWED = {"umt.corpus", "umt.evaluation", "umt.stages", "evaluate"}
+"""Where `ParallelSet` may be named: the corpora that hold pairs out, and the code that scores."""
+
+PAIRS_OPENED = {"umt.evaluation", "umt.stages", "evaluate"}
+"""Where held-out pairs may be opened with ``.pairs()``."""
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def floor(module: str) -> int:
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in FLOORS:
+            return FLOORS[".".join(parts[:length])]
+    return 0
+
+
+def within(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_point_downwards(path: Path) -> None:
+    module = name_of(path)
+    for imported in imports(path):
+        if imported.split(".")[0] in {"umt", "train", "evaluate"}:
+            assert floor(imported) <= floor(module), f"{module} imports {imported} from a higher floor"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_hydra_stays_in_the_glue(path: Path) -> None:
+    used = {each.split(".")[0] for each in imports(path)} & {"hydra", "omegaconf"}
+    assert not used or name_of(path) in HYDRA_ALLOWED
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_training_never_sees_pairs(path: Path) -> None:
+    module = name_of(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr == "pairs" and isinstance(node.ctx, ast.Load):
+            owner = ast.unparse(node.value)
+            if "held" in owner or "test" in owner:
+                assert within(module, PAIRS_OPENED), f"{module} opens {owner}.pairs"
+        if isinstance(node, ast.Name) and node.id == "ParallelSet":
+            assert within(module, PAIRS_ALLOWED), f"{module} names ParallelSet"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_stay_small_and_say_what_they_are(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300, "a module over 300 lines is two modules"
+    assert path.stem not in {"utils", "helpers", "common", "misc"}
+    assert ast.get_docstring(ast.parse(text)), "says nothing about itself"

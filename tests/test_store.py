@@ -1,0 +1,104 @@
+"""The store: built once, rebuilt only when something differs, never half-written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from umt.store import Artefact, Bench, Store
+from umt.types import BadInput
+
+
+@dataclass
+class Diary:
+    """An observer that remembers."""
+
+    entries: list[str] = field(default_factory=list)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self.entries.append(f"{what} {done}/{total}")
+
+    def reused(self, stage: str, artefact: Artefact) -> None:
+        self.entries.append(f"reused {stage}")
+
+    def started(self, stage: str) -> None:
+        self.entries.append(f"started {stage}")
+
+    def finished(self, stage: str, artefact: Artefact) -> None:
+        self.entries.append(f"finished {stage}")
+
+
+def first(config: DictConfig, bench: Bench) -> Mapping[str, Any]:
+    (bench.directory / "number").write_text(str(config.number))
+    bench.progress("counting", 1, 1)
+    return {"seed": bench.seed}
+
+
+def second(config: None, bench: Bench, before: Artefact) -> Mapping[str, Any]:
+    (bench.directory / "double").write_text(str(2 * int((before.path / "number").read_text())))
+    return {}
+
+
+def broken(config: None, bench: Bench) -> Mapping[str, Any]:
+    (bench.directory / "half").write_text("half")
+    raise OSError(28, "No space left on device")
+
+
+def numbered(number: int) -> DictConfig:
+    return OmegaConf.create({"number": number})
+
+
+def test_a_stage_runs_once(tmp_path: Path) -> None:
+    diary = Diary()
+    store = Store(tmp_path, diary)
+    made = store.build(first, numbered(3))
+    again = store.build(first, numbered(3))
+    assert diary.entries == ["started first", "counting 1/1", "finished first", "reused first"]
+    assert made == again
+    manifest = json.loads((made.path / "manifest.json").read_text())
+    assert manifest["config"] == {"number": 3}
+    assert manifest["report"]["seed"] >= 0
+
+
+def test_only_what_differs_is_built(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    three, four = store.build(first, numbered(3)), store.build(first, numbered(4))
+    assert three.path != four.path
+    assert store.build(first, numbered(3), seed=1).path != three.path
+    assert (store.build(second, None, three).path / "double").read_text() == "6"
+    assert (store.build(second, None, four).path / "double").read_text() == "8"
+
+
+def test_rebuilding_reaches_what_depends_on_it(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    store.build(second, None, store.build(first, numbered(3)))
+    diary = Diary()
+    store = Store(tmp_path, diary, rebuild=("first",))
+    store.build(second, None, store.build(first, numbered(3)))
+    assert "finished first" in diary.entries
+    assert "finished second" in diary.entries
+
+
+def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        Store(tmp_path, Diary()).build(broken, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".building-first-0123-999999999").mkdir()
+    Store(tmp_path, Diary()).build(first, numbered(3))
+    assert not list(tmp_path.glob(".building-*"))
+
+
+def test_a_read_only_store_builds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"run python train\.py"):
+        Store(tmp_path, Diary(), read_only=True).build(first, numbered(3))
+    made = Store(tmp_path, Diary()).build(first, numbered(3))
+    assert Store(tmp_path, Diary(), rebuild=("first",), read_only=True).build(first, numbered(3)) == made

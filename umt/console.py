@@ -1,0 +1,107 @@
+"""What a person sees: live progress of a stage, one line when it is done, one sentence when it fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console as Terminal
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from umt.store import Artefact
+from umt.types import BadInput
+
+
+@dataclass
+class Console:
+    """Follows a store (see `umt.store.Observer`) on a terminal or in a log file."""
+
+    terminal: Terminal = field(default_factory=lambda: Terminal(highlight=False, soft_wrap=True))
+    _live: Progress | None = None
+    _tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    def started(self, stage: str) -> None:
+        """A stage begins."""
+        self._tasks.clear()
+        self._live = Progress(
+            SpinnerColumn(),
+            TextColumn(f"[bold]{stage}[/]  {{task.description}}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.terminal,
+            transient=True,
+            disable=not self.terminal.is_terminal,
+        )
+        self._live.start()
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """``done`` of ``total`` steps of ``what``; each ``what`` has a bar of its own."""
+        if self._live is None:
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._live.add_task(what, total=total)
+        self._live.update(self._tasks[what], completed=done, total=total)
+
+    def stopped(self) -> None:
+        """Clear the bars, whatever happened."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def finished(self, stage: str, artefact: Artefact) -> None:
+        """A stage ended well."""
+        self.stopped()
+        self._line(stage, f"{artefact.manifest['seconds']:7.1f} s", artefact)
+
+    def reused(self, stage: str, artefact: Artefact) -> None:
+        """A stage was already done."""
+        self._line(stage, "   kept  ", artefact)
+
+    def _line(self, stage: str, took: str, artefact: Artefact) -> None:
+        self.terminal.print(f"[bold]{stage:<10}[/] {took}  {artefact.report.get('summary', '')}")
+        warnings: Mapping[str, Any] = artefact.report.get("warnings", {})
+        for name, sentence in warnings.items():
+            self.terminal.print(f"{'':<10} [yellow]{name}: {sentence}[/]")
+
+
+@contextmanager
+def plain_errors(console: Console) -> Iterator[None]:
+    """Turn what the user can mend into one sentence on stderr and exit status 2.
+
+    Covers bad input, impossible options, a full disk and numbers that stopped being finite; anything else is
+    our mistake and keeps its traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _leave(console, "interrupted; finished stages are kept, run the same command to go on", 130)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
+            if type(cause) is ValueError and type(error).__module__.startswith("hydra"):
+                break  # a dataclass refused an option
+            cause = cause.__cause__
+        if cause is None:
+            console.stopped()
+            raise
+        _leave(console, str(cause), 2)
+
+
+def _leave(console: Console, sentence: str, status: int) -> None:
+    console.stopped()
+    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    sys.exit(status)
