@@ -1,0 +1,72 @@
+"""Text: where it comes from (`Source`), what it is measured on (`HeldOut`), and the type of parallel text.
+
+Parallel text has a type of its own, so that no training function can be handed test pairs by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from umt.types import Lang
+
+
+class Source(Protocol):
+    """Two piles of monolingual text."""
+
+    @property
+    def languages(self) -> tuple[Lang, Lang]:
+        """(source, target)."""
+        ...
+
+    def sentences(self, lang: Lang) -> Iterator[str]:
+        """Raw lines of one language, streaming; raises `BadInput` when they cannot be read."""
+        ...
+
+    def digest(self) -> str:
+        """Hex digest of the content, for the store's fingerprint."""
+        ...
+
+
+@dataclass(frozen=True)
+class ParallelSet:
+    """Held-out items in two languages; for scoring only.
+
+    ``sides[lang][i]`` holds the renderings of item i in that language: ``[0]`` is the sentence to
+    translate, all of them are references.
+    """
+
+    name: str
+    sides: Mapping[Lang, tuple[tuple[str, ...], ...]]
+
+    def __post_init__(self) -> None:
+        if len(self.sides) != 2:
+            raise ValueError(f"held-out set {self.name} needs two languages, got {sorted(self.sides)}")
+        lengths = {lang: len(items) for lang, items in self.sides.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"the sides of held-out set {self.name} differ in length: {lengths}")
+        if not all(items and all(items) for items in self.sides.values()):
+            raise ValueError(f"held-out set {self.name} is empty or holds an item without a rendering")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.sides.values())))
+
+
+class HeldOut(Protocol):
+    """A held-out set by descriptor: nothing is read before one of its methods is called."""
+
+    @property
+    def name(self) -> str: ...
+
+    def side(self, lang: Lang) -> list[str]:
+        """All renderings of one language, SORTED: a bag without pairing, all that the audit may see."""
+        ...
+
+    def pairs(self) -> ParallelSet:
+        """The aligned pairs; for evaluation only (a test guards it)."""
+        ...
+
+    def digest(self) -> str:
+        """Hex digest of the content."""
+        ...

@@ -1,0 +1,184 @@
+"""Sentences into words and words back into sentences, per language.
+
+``join`` undoes ``words`` for normalised sentences (`umt.corpus.normalisation`), because BLEU is scored on
+detokenised text.  A word never holds white space; punctuation and numbers are words of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+import regex
+import rjieba
+
+from umt.types import BadInput, Lang
+
+_CLITICS = r"(?:s|re|ve|ll|d|m)"
+_ELISIONS = r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)"
+_WORD = r"[\p{L}\p{M}\p{N}_]"
+_NUMBER = rf"\p{{N}}+(?:[.,:]\p{{N}}+)+{_WORD}*"
+_DOTTED = rf"(?:\p{{L}}\.){{2,}}|{_WORD}+(?:\.\p{{Ll}}{_WORD}*)+|\p{{L}}(?:&\p{{L}})+"
+_REST = r"\.{2,}|…+|—+|\S"
+_APOSTROPHE = rf"{_WORD}+(?:'(?!{_CLITICS}\b){_WORD}+)*"
+_ENGLISH = regex.compile(
+    rf"{_NUMBER}|{_DOTTED}|\p{{L}}+(?=n't\b)|n't\b|'{_CLITICS}\b|{_APOSTROPHE}|{_REST}", regex.IGNORECASE)
+_FRENCH = regex.compile(
+    rf"{_NUMBER}|{_DOTTED}|\b{_ELISIONS}'(?={_WORD})|{_WORD}+(?:'{_WORD}+)*|{_REST}", regex.IGNORECASE)
+_OTHER = regex.compile(rf"{_NUMBER}|{_DOTTED}|{_WORD}+(?:'{_WORD}+)*|{_REST}")
+# What the Chinese segmenter would tear apart.
+_CHINESE_SPECIAL = regex.compile(
+    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})")
+_CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
+_ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
+_SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
+
+_LEFT = frozenset(",.!?;:%)]}°…") | {"...", ".."}
+_RIGHT = frozenset("([{$£€#@¿¡~")
+_BOTH = frozenset("-/—_\\^")
+_FRENCH_SPACED = frozenset(";:!?»")
+_UNSPACED = frozenset({"ja", "th", "lo", "km", "my", "bo"})
+_REMEMBERED = 400_000
+
+
+class Segmenter(Protocol):
+    """Words of a language."""
+
+    def words(self, sentence: str) -> list[str]:
+        """The words of a normalised sentence; none of them holds a space."""
+        ...
+
+    def spaced(self, sentence: str) -> str:
+        """The same words, joined by one space: the form that files hold."""
+        ...
+
+    def batch(self, sentences: Iterable[str]) -> list[list[str]]:
+        """`words` for many sentences."""
+        ...
+
+    def join(self, words: Sequence[str]) -> str:
+        """The sentence that has these words, with the spaces that the language writes."""
+        ...
+
+
+def _join_spaced(words: Sequence[str], french: bool) -> str:
+    """Spaces between words, none around punctuation that leans on its neighbour."""
+    pieces: list[str] = []
+    glued, pending = True, set[str]()
+    for place, word in enumerate(words):
+        space, lean = not glued, False
+        if word in ('"', "'"):
+            last = all(not other[0].isalnum() for other in words[place + 1:])
+            closes = word in pending or (last and place > 0)
+            closes = closes or (word == "'" and not glued and words[place - 1].endswith("s"))
+            if closes:
+                space = False
+                pending.discard(word)
+            else:
+                lean = True
+                pending.add(word)
+        elif french and word in _FRENCH_SPACED:
+            space = bool(pieces) and words[place - 1] not in _FRENCH_SPACED - {"»"}
+        elif word in _LEFT or (not french and _CLITIC.fullmatch(word)):
+            space = False
+        elif word in _RIGHT or (french and _ELISION.fullmatch(word)):
+            lean = True
+        elif word in _BOTH:
+            space, lean = False, True
+        if space and pieces:
+            pieces.append(" ")
+        pieces.append(word)
+        glued = lean
+    return "".join(pieces)
+
+
+@dataclass(frozen=True)
+class SpacedSegmenter:
+    """Languages that put spaces between words: a Unicode-aware pattern applied between the spaces.
+
+    English contractions split off (do n't, it 's), French elisions too (l' eau).  Pieces between spaces
+    repeat like words do, so they are remembered: a piece is matched once.
+    """
+
+    lang: Lang
+    _memory: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def words(self, sentence: str) -> list[str]:
+        return self.spaced(sentence).split()
+
+    def spaced(self, sentence: str) -> str:
+        pieces = sentence.split()
+        try:
+            return " ".join([self._memory[piece] for piece in pieces])
+        except KeyError:
+            pattern = {"en": _ENGLISH, "fr": _FRENCH}.get(self.lang, _OTHER)
+            if len(self._memory) > _REMEMBERED:
+                self._memory.clear()
+            for piece in pieces:
+                if piece not in self._memory:
+                    self._memory[piece] = " ".join(pattern.findall(piece))
+            return " ".join([self._memory[piece] for piece in pieces])
+
+    def batch(self, sentences: Iterable[str]) -> list[list[str]]:
+        return [self.words(sentence) for sentence in sentences]
+
+    def join(self, words: Sequence[str]) -> str:
+        return _join_spaced(words, french=self.lang == "fr")
+
+
+@dataclass(frozen=True)
+class ChineseSegmenter:
+    """Chinese by jieba's dictionary and hidden Markov model (rjieba); numbers with their separators and
+    English contractions stay whole."""
+
+    lang: Lang = Lang("zh")
+
+    def words(self, sentence: str) -> list[str]:
+        pieces = _CHINESE_SPECIAL.split(sentence)
+        if len(pieces) == 1:
+            words = rjieba.cut(sentence)
+        else:
+            words = []
+            for place, piece in enumerate(pieces):
+                words += (piece,) if place % 2 else rjieba.cut(piece)
+        if " " in sentence or "\u3000" in sentence:
+            words = [word for word in words if not word.isspace()]
+        return words
+
+    def spaced(self, sentence: str) -> str:
+        return " ".join(self.words(sentence))
+
+    def batch(self, sentences: Iterable[str]) -> list[list[str]]:
+        return [self.words(sentence) for sentence in sentences]
+
+    def join(self, words: Sequence[str]) -> str:
+        """No spaces, except inside runs of Latin words, which are joined as English is."""
+        pieces: list[str] = []
+        run: list[str] = []
+        for word in words:
+            if _SPACED_CHARACTER.match(word) and _SPACED_CHARACTER.match(word[-1]):
+                run.append(word)
+                continue
+            if run:
+                pieces.append(_join_spaced(run, french=False))
+                run = []
+            pieces.append(word)
+        if run:
+            pieces.append(_join_spaced(run, french=False))
+        return "".join(pieces)
+
+
+@lru_cache(maxsize=None)
+def segmenter(lang: Lang) -> Segmenter:
+    """The segmenter of a language.
+
+    Raises `BadInput` for a language that is written without spaces and is not Chinese.
+    """
+    if lang == "zh":
+        return ChineseSegmenter()
+    if lang in _UNSPACED:
+        raise BadInput(f"languages={lang}: it is written without spaces and umt has no segmenter for it; "
+                       f"give text that is already segmented with spaces under another language code")
+    return SpacedSegmenter(lang)
