@@ -1,0 +1,68 @@
+"""Learn to translate from two piles of text: the table of contents of the system.
+
+    python train.py                                             the embedded default, a generated world
+    python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
+    python train.py aligner=procrustes                          another strategy, by one word
+    python train.py -m seed=1,2,3                               a sweep
+    python evaluate.py [the same overrides]                     the scores
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from umt import stages
+from umt.console import Console, plain_errors
+from umt.corpus import HeldOut, Source
+from umt.store import Artefact, Store
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one configuration built; ``translators`` and ``bridges`` are keyed by system."""
+
+    directory: Path
+    corpus: Source
+    held_out: tuple[HeldOut, ...]
+    text: Artefact
+    bridges: dict[str, Artefact]
+    translators: dict[str, Artefact]
+
+
+def build(config: DictConfig, store: Store) -> Run:
+    """Every stage in order, every arrow an argument."""
+    corpus = stages.corpus(config)
+    held_out = stages.held_out(config, corpus)
+
+    text = store.build(stages.prepare, config.preparation, corpus, *held_out)
+    words = store.build(stages.words, config.words, text, seed=config.seed)
+    bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
+    lexical = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
+
+    bridges, translators = {"lexical": bridge}, {"lexical": lexical}
+    if known := stages.dictionary(config, corpus, "train"):
+        control = store.build(stages.control, config.control, words, known, seed=config.seed)
+        bridges["supervised"] = control
+        translators["supervised"] = store.build(
+            stages.bootstrap, config.bootstrap, text, control, seed=config.seed
+        )
+    everything = store.build(stages.run, config, text, words, *bridges.values(), *translators.values())
+    return Run(everything.path, corpus, held_out, text, bridges, translators)
+
+
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def main(config: DictConfig) -> None:
+    """Build what is missing, then say where it is."""
+    console = Console()
+    with plain_errors(console):
+        rebuild = stages.checked_names(config.rebuild)
+        run = build(config, Store(Path(config.store), console, rebuild=rebuild))
+        print(f"run: {run.directory}")
+
+
+if __name__ == "__main__":
+    main()
