@@ -1,0 +1,90 @@
+"""Every option composes and instantiates; every field of a strategy stands in its YAML; errors name the option."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+OPTIONS = sorted(
+    str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml") if path.parent.name != "experiment"
+)
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+FILES = ["corpus.root=/nowhere"]
+FROM_HUB = {"wikipedia", "news", "tatoeba", "bible"}
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base=None):
+        return compose("config", overrides=list(overrides))
+
+
+def targets(node: object) -> Iterator[DictConfig]:
+    if isinstance(node, DictConfig):
+        if "_target_" in node:
+            yield node
+        for key in node:
+            yield from targets(node._get_node(key))
+    elif isinstance(node, ListConfig):
+        for index in range(len(node)):
+            yield from targets(node._get_node(index))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_and_instantiates(option: str) -> None:
+    group, name = option.split("/")
+    config = composed(f"{group}={name}", *(FILES if option == "corpus/files" else []))
+    node = config[group]
+    if "_target_" in node and not (group == "corpus" and name == "files"):
+        made = instantiate(node)
+        assert dataclasses.is_dataclass(made)
+        assert made.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_yaml_lists_every_field(option: str) -> None:
+    group, name = option.split("/")
+    for node in targets(composed(f"{group}={name}", *(FILES if option == "corpus/files" else []))[group]):
+        kind = get_class(node._target_)
+        fields = {field.name for field in dataclasses.fields(kind) if field.init}
+        given = {str(key) for key in node if not str(key).startswith("_")}
+        assert given <= fields, f"{option}: {kind.__name__} has no field {sorted(given - fields)}"
+        assert fields <= given | {"name"}, f"{option}: {sorted(fields - given)} cannot be overridden by name"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes(name: str) -> None:
+    config = composed(f"experiment={name}", *FILES)
+    OmegaConf.to_container(config, resolve=True)
+    first = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert first[0] == "# @package _global_"
+    assert first[1].startswith("# python train.py"), "says the command and what it shows"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("aligner=nosuch", "restarts"),
+        ("corpus=nosuch", "world"),
+        ("sedd=1", "sedd"),
+        ("corpus.sizee=10", "sizee"),
+        ("corpus.size=-1", "size"),
+        ("rebuild=[nosuch]", "nosuch"),
+    ],
+)
+def test_a_wrong_option_is_named(override: str, named: str, tmp_path: Path) -> None:
+    command = [sys.executable, "train.py", override, f"store={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
