@@ -1,0 +1,18 @@
+"""Loops that numpy cannot vectorise, compiled by numba; typed here once, since numba itself is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(function: Function) -> Function:
+    """``function`` as machine code: no Python objects inside, and the interpreter lock released while it runs.
+
+    The machine code is cached beside the module (or in the user's cache folder where that is not writable).
+    """
+    return cast(Function, numba.njit(cache=True, nogil=True)(function))

@@ -1,0 +1,204 @@
+"""Phrase pairs: read off linked sentences, counted, and scored as the options of a decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from umt.compiled import compiled
+from umt.decoding import BITS, LONGEST, Options
+from umt.ngram import UNKNOWN, Doubles, Floats, Ints, Longs, Tables, advance, empty_table, _insert, intern
+
+
+class Pairs(NamedTuple):
+    """Phrase pairs with multiplicity: packed source and target words (0 is the empty phrase), links, weights."""
+
+    source: Longs
+    target: Longs
+    links: Longs
+    forward: Doubles  # counts towards p(target | source)
+    backward: Doubles  # counts towards p(source | target)
+
+
+class Linked(NamedTuple):
+    """Sentence pairs with word links i * 65536 + j; ids and offsets of both sides."""
+
+    source: Ints
+    source_offsets: Longs
+    target: Ints
+    target_offsets: Longs
+    links: Longs
+    link_offsets: Longs
+
+
+@compiled
+def _extract(linked: Any, limit: Any, fill: Any, room: Any) -> tuple[Any, Any, Any, Any]:
+    """Count (fill False) or write all phrase pairs up to ``limit`` words a side that no link leaves."""
+    sources, targets = np.empty(room, np.int64), np.empty(room, np.int64)
+    bits = np.empty(room, np.int64)
+    found = 0
+    widest = 1
+    for s in range(len(linked.target_offsets) - 1):
+        widest = max(widest, linked.target_offsets[s + 1] - linked.target_offsets[s])
+        widest = max(widest, linked.source_offsets[s + 1] - linked.source_offsets[s])
+    low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # links of each source word
+    source_low, source_high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # of each target word
+    for s in range(len(linked.target_offsets) - 1):
+        x = linked.source[linked.source_offsets[s] : linked.source_offsets[s + 1]]
+        y = linked.target[linked.target_offsets[s] : linked.target_offsets[s + 1]]
+        links = linked.links[linked.link_offsets[s] : linked.link_offsets[s + 1]]
+        low[: len(x)], high[: len(x)] = 1 << 30, -1
+        source_low[: len(y)], source_high[: len(y)] = 1 << 30, -1
+        for link in links:
+            i, j = link >> 16, link & 65535
+            low[i], high[i] = min(low[i], j), max(high[i], j)
+            source_low[j], source_high[j] = min(source_low[j], i), max(source_high[j], i)
+        for i in range(len(x)):
+            if x[i] == UNKNOWN:
+                continue
+            if high[i] < 0:
+                if fill:
+                    sources[found], targets[found], bits[found] = np.int64(x[i]) + 1, 0, 0
+                found += 1
+            key = np.int64(0)
+            left, right = 1 << 30, -1
+            for end in range(i, min(i + limit, len(x))):
+                if x[end] == UNKNOWN:
+                    break
+                key = (key << BITS) | (np.int64(x[end]) + 1)
+                left, right = min(left, low[end]), max(right, high[end])
+                if right < 0 or high[i] < 0 or high[end] < 0:
+                    continue
+                if right - left >= limit:
+                    break
+                consistent = True
+                for j in range(left, right + 1):
+                    if source_high[j] >= 0 and (source_low[j] < i or source_high[j] > end):
+                        consistent = False
+                if not consistent:
+                    continue
+                # Words without a link may join at either end.
+                a = left
+                while True:
+                    b = right
+                    while True:
+                        packed = np.int64(0)
+                        known = True
+                        for j in range(a, b + 1):
+                            packed = (packed << BITS) | (np.int64(y[j]) + 1)
+                            known = known and y[j] != UNKNOWN
+                        if known:
+                            if fill:
+                                pattern = np.int64(0)
+                                for link in links:
+                                    if i <= link >> 16 <= end:
+                                        pattern |= np.int64(1) << (
+                                            ((link >> 16) - i) * LONGEST + (link & 65535) - a
+                                        )
+                                sources[found], targets[found], bits[found] = key, packed, pattern
+                            found += 1
+                        b += 1
+                        if b >= len(y) or b - a >= limit or source_high[b] >= 0:
+                            break
+                    a -= 1
+                    if a < 0 or right - a >= limit or source_high[a] >= 0:
+                        break
+    return sources[:found], targets[:found], bits[:found], found
+
+
+def extract(linked: Linked, limit: int) -> Pairs:
+    """All phrase pairs of at most ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
+
+    A source word without a link counts as translated by nothing.
+    """
+    room = _extract(linked, limit, False, 0)[3]
+    source, target, links, _ = _extract(linked, limit, True, room)
+    ones = np.ones(len(source))
+    return Pairs(source, target, links, ones, ones)
+
+
+@compiled
+def _guess(words: Any, sizes: Any, tables: Any) -> Any:
+    guess = np.zeros(len(sizes), np.float32)
+    for option in range(len(sizes)):
+        node = 0
+        for j in range(sizes[option]):
+            logp, node = advance(tables, node, words[option, j])
+            guess[option] += logp
+    return guess
+
+
+def _unpack(packed: Longs) -> tuple[Ints, Longs]:
+    """(N, LONGEST) words and (N,) sizes of packed phrases."""
+    words = np.full((len(packed), LONGEST), -1, np.int32)
+    sizes = np.zeros(len(packed), np.int64)
+    rest = packed.copy()
+    while (rest > 0).any():
+        sizes += rest > 0
+        rest >>= BITS
+    for j in range(LONGEST):
+        inside = sizes > j
+        words[inside, j] = ((packed[inside] >> (BITS * (sizes[inside] - 1 - j))) & ((1 << BITS) - 1)) - 1
+    return words, sizes
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Phrase pairs -> options of a decoder.
+
+    forward, backward: weights of log p(target | source) and log p(source | target), relative frequencies.
+    phrase: added for each phrase used (negative prefers few long phrases).
+    discount: taken from each count of a pair of more than one source word, against chance pairs.
+    seen: how often a pair of more than one source word must occur.
+    options: kept per source phrase.
+    """
+
+    forward: float = 0.5
+    backward: float = 0.5
+    phrase: float = 0.0
+    discount: float = 0.5
+    seen: int = 2
+    options: int = 12
+
+    def options_of(self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_]) -> Options:
+        """Merge equal pairs, score them and keep the best of each source phrase."""
+        s, sources = intern(pairs.source)
+        t, targets = intern(pairs.target)
+        p, count = intern(s.astype(np.int64) * targets + t)
+        s_of, t_of, links = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
+        s_of[p], t_of[p], links[p] = s, t, pairs.links
+        forward = np.bincount(p, pairs.forward, minlength=count)
+        backward = np.bincount(p, pairs.backward, minlength=count)
+        packed_source, packed_target = np.zeros(sources, np.int64), np.zeros(targets, np.int64)
+        packed_source[s], packed_target[t] = pairs.source, pairs.target
+        several = packed_source[s_of] >> BITS > 0
+        source_total = np.bincount(s_of, forward, minlength=sources)
+        target_total = np.bincount(t_of, backward, minlength=targets)
+        keep = ~several | (forward >= self.seen)
+        keep &= (forward > 1e-9) & (backward > 1e-9)
+        s_of, t_of, links = s_of[keep], t_of[keep], links[keep]
+        less = np.where(several[keep], self.discount, 0)
+        scores = self.forward * np.log((forward[keep] - less) / source_total[s_of])
+        scores += self.backward * np.log((backward[keep] - less) / target_total[t_of]) + self.phrase
+        ranked = np.lexsort((-scores, s_of))
+        s_of, t_of, links, scores = s_of[ranked], t_of[ranked], links[ranked], scores[ranked]
+        begins = np.searchsorted(s_of, np.arange(sources + 1))
+        top = np.arange(len(s_of)) - begins[s_of] < self.options
+        s_of, t_of, links, scores = s_of[top], t_of[top], links[top], scores[top]
+        words, sizes = _unpack(packed_target[t_of])
+        keys, nodes = empty_table(sources)
+        _insert(keys, nodes, packed_source, 0)
+        return Options(
+            keys=keys,
+            nodes=nodes,
+            begins=np.searchsorted(s_of, np.arange(sources + 1)),
+            words=words,
+            sizes=sizes,
+            scores=scores.astype(np.float32),
+            guess=_guess(words, sizes, tables),
+            links=links,
+            barriers=barriers,
+        )
