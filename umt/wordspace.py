@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import scipy.sparse as sp
-from torch import Tensor
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
 
-from umt.types import Lang
+from umt.cooccurrence import Counts, Tokens, count_pairs
+from umt.types import BadInput, Lang
 
 
 @dataclass(frozen=True)
@@ -16,6 +22,18 @@ class Embeddings:
 
     words: tuple[str, ...]
     vectors: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.vectors):
+            raise ValueError(f"{len(self.words)} words but vectors of shape {tuple(self.vectors.shape)}")
+
+    def export(self, path: Path) -> None:
+        """Write the text format of word2vec: "words dim", then "word value value ..." a line."""
+        with path.open("w", encoding="utf-8") as file:
+            file.write(f"{len(self.words)} {self.vectors.shape[1]}\n")
+            pattern = " ".join(["%.5g"] * self.vectors.shape[1])
+            for word, row in zip(self.words, self.vectors.cpu().numpy(), strict=True):
+                file.write(f"{word} {pattern % tuple(row)}\n")
 
 
 @dataclass(frozen=True)
@@ -31,5 +49,137 @@ class WordSpace:
     lang: Lang
     words: tuple[str, ...]
     frequencies: Tensor
-    counts: dict[int, sp.csr_matrix]
+    counts: dict[int, Counts]
     vectors: Tensor
+
+    def __post_init__(self) -> None:
+        rows = {len(self.frequencies), len(self.vectors), *(each.shape[0] for each in self.counts.values())}
+        if rows != {len(self.words)}:
+            raise ValueError(f"{len(self.words)} words in {self.lang!r} but parts of {sorted(rows)} rows")
+
+    def embeddings(self) -> Embeddings:
+        """The words with their vectors."""
+        return Embeddings(self.words, self.vectors)
+
+    def save(self, directory: Path) -> None:
+        """Write ``{lang}.safetensors`` and ``{lang}.json`` into ``directory``."""
+        tensors = {"frequencies": self.frequencies.contiguous(), "vectors": self.vectors.contiguous()}
+        shapes = {}
+        for window, counts in self.counts.items():
+            shapes[window] = counts.shape
+            for part in ("data", "indices", "indptr"):
+                tensors[f"counts.{window}.{part}"] = torch.from_numpy(getattr(counts, part))
+        save_file(tensors, directory / f"{self.lang}.safetensors")
+        text = json.dumps({"words": self.words, "counts": shapes}, ensure_ascii=False)
+        (directory / f"{self.lang}.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, lang: Lang) -> WordSpace:
+        """Read what `save` wrote."""
+        tensors = load_file(directory / f"{lang}.safetensors")
+        names = json.loads((directory / f"{lang}.json").read_text(encoding="utf-8"))
+        counts = {}
+        for window, shape in names["counts"].items():
+            parts = [tensors[f"counts.{window}.{part}"].numpy() for part in ("data", "indices", "indptr")]
+            counts[int(window)] = sp.csr_matrix(tuple(parts), shape=tuple(shape))
+        return cls(lang, tuple(names["words"]), tensors["frequencies"], counts, tensors["vectors"])
+
+
+@dataclass(frozen=True)
+class Svd:
+    """Word vectors by a truncated singular value decomposition of positive pointwise mutual information.
+
+    The matrix is max(0, log p(word, context) / (p(word) p(context)^smoothing) - log shift), vectors are
+    U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity").
+
+    size: the most frequent words that get a vector; contexts: those that are counted beside them.
+    windows: the windows whose counts the word space keeps; window: the one that makes the vectors.
+    minimum_count: rarer words are left out. rounds: power iterations of the decomposition.
+    """
+
+    size: int = 25_000
+    dim: int = 300
+    windows: tuple[int, ...] = (5, 10)
+    window: int = 5
+    contexts: int = 10_000
+    minimum_count: int = 5
+    smoothing: float = 0.75
+    shift: float = 1.0
+    power: float = 0.5
+    rounds: int = 3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", tuple(self.windows))
+        for name in ("size", "dim", "contexts", "minimum_count", "window", "shift"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.dim > min(self.size, self.contexts):
+            raise ValueError(f"dim must be at most size and contexts, got {self.dim}")
+        if not self.windows or min(self.windows) < 1:
+            raise ValueError(f"windows must be positive, got {self.windows}")
+        if not 0 <= self.smoothing <= 1:
+            raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
+
+    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+        """The word space of one language.
+
+        Raises `BadInput` when fewer than ``dim`` words are frequent enough.
+        """
+        size = tokens.vocabulary(self.size, self.minimum_count)
+        if size < self.dim:
+            raise BadInput(
+                f"{lang}: {size} words occur {self.minimum_count} times, too few for words.dim={self.dim}: "
+                "give more text, or lower words.dim or words.minimum_count"
+            )
+        contexts = min(self.contexts, size)
+        counts = count_pairs(tokens.ids, size, contexts, {*self.windows, self.window})
+        matrix = positive_information(counts[self.window], self.smoothing, self.shift)
+        left, values = truncated_svd(matrix, self.dim, generator, self.rounds)
+        frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
+        kept = {window: counts[window] for window in self.windows}
+        return WordSpace(lang, tokens.words[:size], frequencies, kept, left * values**self.power)
+
+
+def positive_information(counts: Counts, smoothing: float = 0.75, shift: float = 1.0) -> Counts:
+    """Positive pointwise mutual information of (words, contexts) ``counts``, as float32, zeros left out.
+
+    Contexts weigh as their frequency to the power of ``smoothing``; log ``shift`` is subtracted.
+    """
+    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    context = np.asarray(counts.sum(axis=0), dtype=np.float64).ravel() ** smoothing
+    with np.errstate(divide="ignore"):
+        word_cost = np.log(totals)
+        context_cost = np.log(context / context.sum()) + np.log(shift)
+    values = np.log(counts.data) - np.repeat(word_cost, np.diff(counts.indptr)) - context_cost[counts.indices]
+    matrix: Counts = sp.csr_matrix(
+        (np.maximum(values, 0).astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape
+    )
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def truncated_svd(
+    matrix: Counts, dim: int, generator: Generator, rounds: int = 3, oversample: int = 20
+) -> tuple[Tensor, Tensor]:
+    """The ``dim`` largest singular values (dim,) and left singular vectors (rows, dim) of a sparse matrix.
+
+    Subspace iteration from a random start (Halko, Martinsson and Tropp, 2011, algorithm 4.4). The sign
+    of each vector is such that its entry of largest magnitude is positive.
+    """
+    width = min(dim + oversample, *matrix.shape)
+    # a generator of another device would need a copy: draw where it lives
+    start = torch.randn(matrix.shape[1], width, generator=generator, device=generator.device)
+    basis = torch.from_numpy(matrix @ start.cpu().numpy())
+    transposed = matrix.T.tocsr()
+    for _ in range(rounds):
+        basis = torch.linalg.qr(basis).Q
+        back = torch.linalg.qr(torch.from_numpy(transposed @ basis.numpy())).Q
+        basis = torch.from_numpy(matrix @ back.numpy())
+    basis = torch.linalg.qr(basis).Q
+    small = torch.from_numpy(transposed @ basis.numpy())  # (contexts, width)
+    squares, turn = torch.linalg.eigh((small.T @ small).double())
+    order = torch.arange(width - 1, width - 1 - dim, -1)
+    left = basis @ turn[:, order].float()
+    values = squares[order].clamp_min(0).sqrt().float()
+    signs = left.gather(0, left.abs().argmax(0, keepdim=True)).sign()
+    return left * signs, values
