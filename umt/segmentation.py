@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Protocol
 
 import regex
@@ -22,7 +22,7 @@ _WORD = r"[\p{L}\p{M}\p{N}_]"
 _NUMBER = rf"\p{{N}}+(?:[.,:]\p{{N}}+)+{_WORD}*"
 _DOTTED = rf"(?:\p{{L}}\.){{2,}}|{_WORD}+(?:\.\p{{Ll}}{_WORD}*)+|\p{{L}}(?:&\p{{L}})+"
 _REST = r"\.{2,}|…+|—+|\S"
-_APOSTROPHE = rf"{_WORD}+(?:'(?!{_CLITICS}\b){_WORD}+)*"
+_APOSTROPHE = rf"\p{{L}}(?:\+\+|#)(?!{_WORD})|{_WORD}+(?:'(?!{_CLITICS}\b){_WORD}+)*"
 _ENGLISH = regex.compile(
     rf"{_NUMBER}|{_DOTTED}|\p{{L}}+(?=n't\b)|n't\b|'{_CLITICS}\b|{_APOSTROPHE}|{_REST}", regex.IGNORECASE)
 _FRENCH = regex.compile(
@@ -30,7 +30,7 @@ _FRENCH = regex.compile(
 _OTHER = regex.compile(rf"{_NUMBER}|{_DOTTED}|{_WORD}+(?:'{_WORD}+)*|{_REST}")
 # What the Chinese segmenter would tear apart.
 _CHINESE_SPECIAL = regex.compile(
-    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})")
+    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})")
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
 _ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
 _SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
@@ -70,9 +70,7 @@ def _join_spaced(words: Sequence[str], french: bool) -> str:
     for place, word in enumerate(words):
         space, lean = not glued, False
         if word in ('"', "'"):
-            last = all(not other[0].isalnum() for other in words[place + 1:])
-            closes = word in pending or (last and place > 0)
-            closes = closes or (word == "'" and not glued and words[place - 1].endswith("s"))
+            closes = word in pending or (place > 0 and _closes_alone(words, place))
             if closes:
                 space = False
                 pending.discard(word)
@@ -92,6 +90,17 @@ def _join_spaced(words: Sequence[str], french: bool) -> str:
         pieces.append(word)
         glued = lean
     return "".join(pieces)
+
+
+def _closes_alone(words: Sequence[str], place: int) -> bool:
+    """Whether a quotation mark without an opening one before it closes a quotation."""
+    word, before, after = words[place], words[place - 1], words[place + 1:]
+    if not any(other[0].isalnum() for other in after):
+        return True
+    if word == "'":
+        return before.endswith("s")
+    odd = words.count(word) % 2 == 1 and word not in words[:place]
+    return odd and before in {",", ".", "!", "?"} and after[0][0].islower()
 
 
 @dataclass(frozen=True)
@@ -130,10 +139,12 @@ class SpacedSegmenter:
 
 @dataclass(frozen=True)
 class ChineseSegmenter:
-    """Chinese by jieba's dictionary and hidden Markov model (rjieba); numbers with their separators and
-    English contractions stay whole."""
+    """Chinese by jieba's dictionary and hidden Markov model (rjieba).
 
-    lang: Lang = Lang("zh")
+    Numbers with their separators and English contractions stay whole.
+    """
+
+    lang: Lang
 
     def words(self, sentence: str) -> list[str]:
         pieces = _CHINESE_SPECIAL.split(sentence)
@@ -170,14 +181,14 @@ class ChineseSegmenter:
         return "".join(pieces)
 
 
-@lru_cache(maxsize=None)
+@cache
 def segmenter(lang: Lang) -> Segmenter:
     """The segmenter of a language.
 
     Raises `BadInput` for a language that is written without spaces and is not Chinese.
     """
     if lang == "zh":
-        return ChineseSegmenter()
+        return ChineseSegmenter(lang)
     if lang in _UNSPACED:
         raise BadInput(f"languages={lang}: it is written without spaces and umt has no segmenter for it; "
                        f"give text that is already segmented with spaces under another language code")

@@ -6,6 +6,7 @@ translated.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,7 +26,8 @@ _WESTERN = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": 
                           "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "‐": "-", "‑": "-",
                           "‒": "–", "―": "—", "−": "-", "、": ",", "。": ".", "「": '"', "」": '"'})
 _FRENCH = {code: char for code, char in _WESTERN.items() if chr(code) not in "«»"}
-_DASH_BETWEEN_SPACES = regex.compile(r"(?<=\s)[-–—]{1,3}(?=\s)")
+_DASH_BETWEEN_SPACES = regex.compile(r"(?<=\s)[-–—]{1,3}(?=\s|$)")
+_DASH_HALF_SPACED = regex.compile(r"\s+—|—\s+")
 _DASH_RUN = regex.compile(r"-{2,}|—{2,}")
 _DASH_BETWEEN_DIGITS = regex.compile(r"(?<=\d)\s?[–—]\s?(?=\d)")
 _CLOSING_SPACE = regex.compile(r"\s+(?=[,.;:!?%)\]}](?:\s|$))")
@@ -36,12 +38,12 @@ _FRENCH_OPEN = regex.compile(r"«\s*")
 _KEPT = "，！？：；（）…～—"
 _PARK = {ord(char): 0xE000 + i for i, char in enumerate(_KEPT)}
 _UNPARK = {0xE000 + i: char for i, char in enumerate(_KEPT)}
-_PLAIN_CHINESE = regex.compile(r"[ -~一-鿿，。！？：；、（）「」『』“”《》…—·]*")
+_PLAIN_CHINESE = re.compile(r"[ -~一-鿿，。！？：；、（）「」『』“”《》…—·]*")
 _HALF_WIDTH = {",": "，", "!": "！", "?": "？", ":": "：", ";": "；", "(": "（", ")": "）"}
 _HALF_AFTER_HAN = regex.compile(rf"(?<=[{_HAN}”」』》）])\s*[,!?:;()]|[()](?=\s*[{_HAN}])")
 _STOP_AFTER_HAN = regex.compile(rf"(?<=[{_HAN}])\s*(?:\.(?=[”\"」』]?(?:\s|$|[{_HAN}]))|｡)")
 _CHINESE_SPACE = regex.compile(r"(?<![!-~À-ɏ])\s+|\s+(?![!-~À-ɏ])")
-_CHINESE_DOTS = regex.compile(r"(?:\.{3,}|…+)(?![!-~])|(?<![!-~])\.{3,}")
+_CHINESE_DOTS = regex.compile(r"…+|\.{3,}(?![!-~])|(?<![!-~])\.{3,}")
 _LONG_DASH = regex.compile(r"-{2,}|—+(?=—)—|―+|─+")
 
 
@@ -58,26 +60,31 @@ def _western(sentence: str) -> str:
     sentence = _composed(sentence)
     if not sentence.isascii():
         sentence = _composed(sentence.translate(_WESTERN))
-        sentence = _DASH_BETWEEN_DIGITS.sub("-", sentence)
-    if "-" in sentence or "—" in sentence:
+    return _CLOSING_SPACE.sub("", _dashes(sentence))
+
+
+def _dashes(sentence: str) -> str:
+    """En dashes stand between spaces, em dashes and hyphens touch their neighbours."""
+    if "-" in sentence or "–" in sentence or "—" in sentence:
         sentence = _DASH_RUN.sub("—", _DASH_BETWEEN_SPACES.sub("–", sentence))
-    return _CLOSING_SPACE.sub("", sentence)
+        sentence = _DASH_HALF_SPACED.sub("—", _DASH_BETWEEN_DIGITS.sub("-", sentence))
+    return sentence
 
 
 def _french(sentence: str) -> str:
     sentence = _composed(_composed(sentence).translate(_FRENCH))
-    sentence = _DASH_RUN.sub("—", _DASH_BETWEEN_SPACES.sub("–", _DASH_BETWEEN_DIGITS.sub("-", sentence)))
+    sentence = _dashes(sentence)
     return " ".join(_FRENCH_OPEN.sub("« ", _FRENCH_HIGH.sub(r" \1", sentence)).split())
 
 
 @lru_cache(maxsize=1)
-def _traditional() -> tuple[opencc.OpenCC, regex.Pattern[str]]:
+def _traditional() -> tuple[opencc.OpenCC, re.Pattern[str]]:
     """The converter, and a pattern of the characters that it changes: most lines need no conversion."""
     converter = opencc.OpenCC("t2s")
     characters = [chr(code) for code in range(0x3400, 0xA000)]
     simplified = converter.convert("\n".join(characters)).split("\n")
     changed = "".join(old for old, new in zip(characters, simplified, strict=True) if old != new)
-    return converter, regex.compile(f"[{changed}]")
+    return converter, re.compile(f"[{changed}]")  # `re` keeps large classes as bitmaps: 200 times faster
 
 
 def _chinese(sentence: str) -> str:
@@ -89,7 +96,10 @@ def _chinese(sentence: str) -> str:
         sentence = converter.convert(sentence)
     if " " in sentence:
         sentence = _CHINESE_SPACE.sub("", _SPACE.sub(" ", sentence))
-    sentence = _HALF_AFTER_HAN.sub(lambda found: _HALF_WIDTH[found.group().strip()], sentence)
+    for _ in range(2):  # a bracket that becomes full-width makes the mark after it full-width
+        sentence, changed = _HALF_AFTER_HAN.subn(lambda found: _HALF_WIDTH[found.group().strip()], sentence)
+        if not changed:
+            break
     sentence = _STOP_AFTER_HAN.sub("。", sentence)
     sentence = _LONG_DASH.sub("——", _CHINESE_DOTS.sub("……", sentence))
     return _CHINESE_SPACE.sub("", sentence)
