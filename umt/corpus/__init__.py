@@ -28,6 +28,10 @@ class Source(Protocol):
         """Hex digest of the content, for the store's fingerprint."""
         ...
 
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The held-out sets that belong to this text; may be empty."""
+        ...
+
 
 @dataclass(frozen=True)
 class ParallelSet:

@@ -1,0 +1,141 @@
+"""Text from files: two piles to learn from (`Files`), line-aligned pairs to be measured on (`PairFiles`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from umt.corpus import HeldOut, ParallelSet
+from umt.corpus.reading import SUFFIXES, digest, files_under, lines
+from umt.types import BadInput, Lang
+
+HELD_OUT = ("test", "dev")
+
+
+def language_pair(languages: object) -> tuple[Lang, Lang]:
+    """(source, target) from whatever sequence the configuration holds; ValueError unless two differ."""
+    given = tuple(Lang(str(lang)) for lang in languages)  # type: ignore[attr-defined]
+    if len(given) != 2 or given[0] == given[1]:
+        raise ValueError(f"languages must be two different codes such as [en, zh], got {list(given)}")
+    return given
+
+
+@dataclass(frozen=True)
+class Files:
+    """A `Source` from files: one sentence or one document per line.
+
+    source, target: a file (plain, .gz, .xz, .zst) or a folder of them each; or
+    root: a folder that holds ``{lang}.txt``, possibly compressed, and perhaps held-out pairs:
+        ``test.{lang}``, ``dev.{lang}``.
+    Nothing is read before it is asked for.
+    """
+
+    languages: tuple[Lang, Lang]
+    source: Path | None = None
+    target: Path | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "languages", language_pair(self.languages))
+        for name in ("source", "target", "root"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, None if given is None else Path(given))
+
+    def sentences(self, lang: Lang) -> Iterator[str]:
+        for path in self._sides()[lang]:
+            yield from lines(path)
+
+    def digest(self) -> str:
+        """SHA-256 over both sides; raises `BadInput` when they hold the same bytes."""
+        source, target = self._sides().values()
+        first, second = digest(source), digest(target)
+        if first == second:
+            raise BadInput(f"{source[0]} and {target[0]} hold the same text: each language needs its own")
+        return f"{first}{second}"
+
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The pairs that lie under ``root``: ``test.*`` and ``dev.*``."""
+        found = []
+        for name in HELD_OUT if self.root else ():
+            sides = [_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]
+            present = [side for side in sides if side]
+            if len(present) == 1:
+                raise BadInput(f"{present[0]} lies alone: held-out pairs need {name}.{self.languages[0]} "
+                               f"and {name}.{self.languages[1]}")
+            if present:
+                found.append(PairFiles(name, self.languages, present[0], present[1]))
+        return tuple(found)
+
+    def _sides(self) -> dict[Lang, list[Path]]:
+        if self.root is not None and (self.source or self.target):
+            raise BadInput("corpus.root and corpus.source/corpus.target exclude each other: give one or the other")
+        given = {"source": self.source, "target": self.target}
+        if self.root is None:
+            missing = [name for name, path in given.items() if path is None]
+            if missing:
+                raise BadInput(f"corpus.{missing[0]} is not given: corpus=files needs corpus.source=PATH and "
+                               f"corpus.target=PATH, or corpus.root=DIR")
+        elif not self.root.is_dir():
+            raise BadInput(f"corpus.root={self.root} is not a folder: it should hold {self.languages[0]}.txt "
+                           f"and {self.languages[1]}.txt (or .gz, .xz, .zst of them)")
+        sides = {}
+        for lang, (name, path) in zip(self.languages, given.items(), strict=True):
+            option = f"corpus.{name}"
+            if path is None:
+                option = "corpus.root"
+                path = _compressed(Path(str(self.root)) / f"{lang}.txt")
+                if path is None:
+                    raise BadInput(f"corpus.root={self.root} holds no {lang}.txt, {lang}.txt.gz, {lang}.txt.xz "
+                                   f"or {lang}.txt.zst")
+            sides[lang] = files_under(path, option)
+        first, second = sides.values()
+        shared = {path.resolve() for path in first} & {path.resolve() for path in second}
+        if shared:
+            raise BadInput(f"{sorted(shared)[0]} is given for both {self.languages[0]} and {self.languages[1]}: "
+                           f"each language needs its own text")
+        return sides
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out."""
+
+    name: str
+    languages: tuple[Lang, Lang]
+    source: Path
+    target: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "languages", language_pair(self.languages))
+        object.__setattr__(self, "source", Path(self.source))
+        object.__setattr__(self, "target", Path(self.target))
+
+    def side(self, lang: Lang) -> list[str]:
+        return sorted(line for line in self._lines(lang) if line)
+
+    def pairs(self) -> ParallelSet:
+        source, target = (self._lines(lang) for lang in self.languages)
+        if len(source) != len(target):
+            raise BadInput(f"held-out set {self.name}: {self.source} has {len(source):,} lines and "
+                           f"{self.target} has {len(target):,}: line i of one must translate line i of the other")
+        kept = [(ours, theirs) for ours, theirs in zip(source, target, strict=True) if ours and theirs]
+        if not kept:
+            raise BadInput(f"held-out set {self.name}: {self.source} and {self.target} share no pair")
+        return ParallelSet(self.name, {
+            lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)})
+
+    def digest(self) -> str:
+        return digest([*self._paths(self.languages[0]), *self._paths(self.languages[1])])
+
+    def _paths(self, lang: Lang) -> list[Path]:
+        return files_under(self.source if lang == self.languages[0] else self.target, f"held-out set {self.name}")
+
+    def _lines(self, lang: Lang) -> list[str]:
+        return [line.strip() for path in self._paths(lang) for line in lines(path)]
+
+
+def _compressed(path: Path) -> Path | None:
+    """The path itself or with the suffix of a compression, whichever exists first."""
+    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
+    return next((each for each in candidates if each.exists()), None)

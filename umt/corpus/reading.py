@@ -1,0 +1,156 @@
+"""Lines out of text files, plain or compressed, in flat memory; what cannot be read is `BadInput`."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from umt.types import BadInput
+
+SUFFIXES = ("", ".gz", ".xz", ".zst")
+
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_EXPECTED = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
+_BINARY = {b"BZh": "a bzip2 archive", b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF", b"PAR1": "a parquet file",
+           b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"\x7fELF": "a program"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
+_BLOCK = 1 << 20
+
+
+class _Zstandard(io.RawIOBase):
+    """Decompress frames; unlike the library's reader it complains about a frame that is cut short."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = zstandard.ZstdDecompressor().decompressobj()
+        self._ready = memoryview(b"")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while not self._ready:
+            data = self._rest or self._file.read(_BLOCK)
+            self._rest = b""
+            if not data:
+                if not self._decoder.eof:
+                    raise EOFError("the last frame is cut short")
+                return 0
+            if self._decoder.eof:
+                self._decoder = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = memoryview(self._decoder.decompress(data))
+            self._rest = self._decoder.unused_data
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+
+def files_under(path: Path, option: str) -> list[Path]:
+    """The file itself, or every file of a folder in sorted order; hidden ones are left out.
+
+    Raises `BadInput` naming the option when there is nothing to read.
+    """
+    if path.is_dir():
+        found = sorted(each for each in path.rglob("*") if each.is_file()
+                       and not any(part.startswith(".") for part in each.relative_to(path).parts))
+        if not found:
+            raise BadInput(f"{option}={path} is a folder without files: put text files there")
+        return found
+    if not path.exists():
+        raise BadInput(f"{option}={path} does not exist: give a text file or a folder of text files")
+    return [path]
+
+
+def digest(paths: list[Path]) -> str:
+    """SHA-256 of the bytes of the files, one after the other."""
+    total = hashlib.sha256()
+    for path in paths:
+        with _opened(path) as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file without their ends; compression is told by the content.
+
+    Raises `BadInput` for a file that is empty, binary, damaged, unreadable or not UTF-8 (naming the line).
+    """
+    number = 0
+    with _opened(path) as raw:
+        file = _decompressed(path, raw)
+        while True:
+            try:
+                block = file.readlines(_BLOCK)
+            except _DAMAGE as error:
+                raise BadInput(f"{path} is damaged: its compressed data cannot be read after line {number:,} "
+                               f"({error}); fetch it again") from error
+            except OSError as error:
+                raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
+            if not block:
+                break
+            yield from _decoded(path, block, number)
+            number += len(block)
+    if number == 0:
+        raise BadInput(f"{path} is empty: give a file with one sentence or one document per line")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
+    head = raw.read(8)
+    raw.seek(0)
+    kind = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+    expected = _EXPECTED.get(path.suffix)
+    if expected and kind != expected:
+        what = "is empty" if not head else f"is damaged: it does not hold {expected} data"
+        raise BadInput(f"{path} {what}; fetch it again")
+    for magic, name in _BINARY.items():
+        if head.startswith(magic):
+            raise BadInput(f"{path} is {name}, not text: give plain UTF-8 text, or .gz, .xz, .zst of it")
+    if kind == "gzip":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    if kind == "xz":
+        return cast(BinaryIO, lzma.LZMAFile(raw))
+    if kind == "zstd":
+        return cast(BinaryIO, io.BufferedReader(_Zstandard(raw), _BLOCK))
+    return raw
+
+
+def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
+    data = b"".join(block)
+    if before == 0:
+        if data.startswith(_UTF16):
+            raise BadInput(f"{path} is UTF-16: convert it with `iconv -f utf-16 -t utf-8`")
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in data:
+        raise BadInput(f"{path} is binary, not text: give plain UTF-8 text, or .gz, .xz, .zst of it")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        for number, line in enumerate(block, before + 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise BadInput(f"{path} is not valid UTF-8 at line {number:,} (byte 0x{line[error.start]:02x}): "
+                               f"convert it, for example with iconv") from error
+        raise
+    found = text.replace("\r\n", "\n").split("\n")
+    if not found[-1]:
+        found.pop()
+    return found
