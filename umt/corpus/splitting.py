@@ -1,0 +1,44 @@
+"""Documents into sentences."""
+
+from __future__ import annotations
+
+import regex
+
+from umt.types import Lang
+
+_UNSPACED_CHARACTER = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
+_ABBREVIATION = regex.compile(
+    r"(?:^|[\s(\"'])(?:\p{L}|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Sen|Rep|Gov|Capt|Lt|Col|vs|etc|No|Nos|Vol|Fig|cf"
+    r"|[eE]\.g|[iI]\.e|M|Mme|Mlle|bzw|usw|z\.B|Nr|Abb)\.$")
+_SPACED_END = regex.compile(r"(?:[.!?]+|…|\.{3})[\"')\]»”’]*(?=\s)|[。！？]+[\"”」』）]*")
+_STARTS = regex.compile(r"\s*[\"'(\[«“‘¿¡–—-]*\s?[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
+_CHINESE_END = regex.compile(r"(?:[。！？!?]+|…+)[”」』’）》\"]*|(?<=[\p{Han}\"”])\.(?=\s|$)|[;；](?=.{80})")
+
+
+def estimated_words(line: str) -> int:
+    """About how many words a line holds, without segmenting it: spaces, and 1.6 Han characters a word."""
+    spaces = line.count(" ") + 1
+    if line.isascii():
+        return spaces
+    return spaces + int(len(_UNSPACED_CHARACTER.findall(line)) / 1.6)
+
+
+def split_sentences(line: str, lang: Lang) -> list[str]:
+    """The sentences of a document, in order; closing quotation marks stay with their sentence.
+
+    A full stop after a title or an initial (Mr. J. Smith), or before a lower-case letter, ends nothing.
+    """
+    ends = _CHINESE_END if lang in ("zh", "ja") else _SPACED_END
+    sentences, start = [], 0
+    for found in ends.finditer(line):
+        if ends is _SPACED_END and found.group()[0] in ".…!?":
+            if not _STARTS.match(line, found.end()):
+                continue
+            if found.group().startswith(".") and _ABBREVIATION.search(line, start, found.start() + 1):
+                continue
+        sentence = line[start:found.end()].strip()
+        if sentence:
+            sentences.append(sentence)
+        start = found.end()
+    rest = line[start:].strip()
+    return [*sentences, rest] if rest else sentences
