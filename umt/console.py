@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Console as Terminal
 from rich.progress import (
@@ -73,9 +72,8 @@ class Console:
 
     def _line(self, stage: str, took: str, artefact: Artefact) -> None:
         self.terminal.print(f"[bold]{stage:<10}[/] {took}  {artefact.report.get('summary', '')}")
-        warnings: Mapping[str, Any] = artefact.report.get("warnings", {})
-        for name, sentence in warnings.items():
-            self.terminal.print(f"{'':<10} [yellow]{name}: {sentence}[/]")
+        for sentence in artefact.report.get("warnings", ()):
+            self.terminal.print(f"{'':<22}  [yellow]{sentence}[/]")
 
 
 @contextmanager
