@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from umt.retrieval import Neighbours, csls
+from umt.types import BadInput, Score
+from umt.wordspace import Embeddings
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,13 @@ class Lexicon:
     candidates: Tensor
     probabilities: Tensor
 
+    def __post_init__(self) -> None:
+        if not len(self.source) == len(self.candidates) or self.candidates.shape != self.probabilities.shape:
+            raise ValueError(
+                f"{len(self.source)} words, candidates {tuple(self.candidates.shape)} and probabilities "
+                f"{tuple(self.probabilities.shape)} do not fit together"
+            )
+
     @cached_property
     def row(self) -> dict[str, int]:
         """The row of each source word."""
@@ -35,11 +51,139 @@ class Lexicon:
         pairs = zip(self.candidates[row].tolist(), self.probabilities[row].tolist(), strict=True)
         return [(self.target[index], probability) for index, probability in pairs if probability > 0]
 
-    def save(self, directory: Path) -> None:
-        """Write ``lexicon.safetensors`` and the two word lists."""
-        raise NotImplementedError
+    def save(self, directory: Path, name: str = "lexicon") -> None:
+        """Write ``{name}.safetensors`` and ``{name}.json``, the two word lists."""
+        parts = {"candidates": self.candidates, "probabilities": self.probabilities}
+        tensors = {key: value.contiguous() for key, value in parts.items()}
+        save_file(tensors, directory / f"{name}.safetensors")
+        text = json.dumps({"source": self.source, "target": self.target}, ensure_ascii=False)
+        (directory / f"{name}.json").write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path) -> Lexicon:
+    def load(cls, directory: Path, name: str = "lexicon") -> Lexicon:
         """Read what `save` wrote."""
-        raise NotImplementedError
+        tensors = load_file(directory / f"{name}.safetensors")
+        words = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
+        source, target = tuple(words["source"]), tuple(words["target"])
+        return cls(source, target, tensors["candidates"], tensors["probabilities"])
+
+
+def induce(
+    source: Embeddings, target: Embeddings, k: int = 20, temperature: float | None = None
+) -> tuple[Lexicon, Lexicon]:
+    """Source-target and target-source lexicons from two sets of unit vectors in one space.
+
+    The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``,
+    which `temperature_of` finds when it is not given.
+    """
+    forward, backward = csls(source.vectors, target.vectors, k)
+    heats = [temperature_of(forward, backward), temperature_of(backward, forward)]
+    if temperature is not None:
+        heats = [temperature, temperature]
+    return (
+        Lexicon(source.words, target.words, forward.indices, (forward.scores / heats[0]).softmax(1)),
+        Lexicon(target.words, source.words, backward.indices, (backward.scores / heats[1]).softmax(1)),
+    )
+
+
+def temperature_of(forward: Neighbours, backward: Neighbours) -> float:
+    """The temperature at which the softmax of ``forward`` best predicts what the other direction says.
+
+    A source word's translation, as the other direction sees it, is the target word whose best source word
+    it is; the likelihood of these pairs (those among the candidates) is largest at the wanted temperature.
+    No dictionary is involved. Returns 0.1 where there is no such pair.
+    """
+    claims = backward.indices[:, 0]  # (targets,) the source word that each target word claims
+    place = forward.indices[claims] == torch.arange(len(claims), device=claims.device)[:, None]
+    known = place.any(1)
+    if not known.any():
+        return 0.1
+    scores, correct = forward.scores[claims[known]], place[known].int().argmax(1, keepdim=True)
+    heats = [0.01 * 1.1**step for step in range(48)]
+    losses = [-(scores / heat).log_softmax(1).gather(1, correct).mean().item() for heat in heats]
+    return heats[losses.index(min(losses))]
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What is true, for evaluation and supervised controls only: the translations of each source word."""
+
+    pairs: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def read(cls, path: Path) -> Dictionary:
+        """Read "word translation" lines, separated by a tab or by the first space; case is folded.
+
+        Raises `BadInput` when the file cannot be read, is not text, or a line is not a pair.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path} is not UTF-8 text (byte {error.start}): convert it first") from error
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+        pairs: dict[str, set[str]] = {}
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            parts = [part.strip() for part in line.lower().split("\t" if "\t" in line else None, 1)]
+            if len(parts) != 2 or not all(parts):
+                raise BadInput(f"{path} line {number} is not a word, a space or tab, and its translation")
+            pairs.setdefault(parts[0], set()).add(parts[1])
+        if not pairs:
+            raise BadInput(f"{path} holds no word pair")
+        return cls({word: frozenset(translations) for word, translations in pairs.items()})
+
+    def reversed(self) -> Dictionary:
+        """The same pairs, looked up from the other side."""
+        pairs: dict[str, set[str]] = {}
+        for word, translations in self.pairs.items():
+            for translation in translations:
+                pairs.setdefault(translation, set()).add(word)
+        return Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
+
+
+def wilson(successes: float, trials: int) -> tuple[float, float]:
+    """The 95% interval of a proportion (Wilson, 1927); (0, 1) without a trial."""
+    if trials == 0:
+        return 0.0, 1.0
+    z, share = 1.959964, successes / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def precision(lexicon: Lexicon, dictionary: Dictionary, ks: Sequence[int] = (1, 5, 10)) -> list[Score]:
+    """Share of the dictionary's words with a true translation among the first k candidates.
+
+    A word counts as covered when the lexicon's source knows it and its target knows one of its
+    translations. "p@k" counts an uncovered word as wrong, "p@k covered" leaves it out; "mrr" is the mean
+    reciprocal rank among the candidates, 0 where the truth is not among them. Intervals: Wilson's 95%
+    (for mrr, the normal approximation).
+    """
+    known = set(lexicon.target)
+    ranks: list[int | None] = []  # of the covered words; None where no candidate is true
+    for word, truth in dictionary.pairs.items():
+        if word not in lexicon.row or not truth & known:
+            continue
+        guesses = [lexicon.target[index] for index in lexicon.candidates[lexicon.row[word]].tolist()]
+        ranks.append(next((rank for rank, guess in enumerate(guesses, start=1) if guess in truth), None))
+    asked, covered = len(dictionary.pairs), len(ranks)
+    scores = [_share("coverage", covered, asked, "words known on both sides")]
+    for k in ks:
+        hits = sum(rank is not None and rank <= k for rank in ranks)
+        scores.append(_share(f"p@{k}", hits, asked, "oov:wrong"))
+        scores.append(_share(f"p@{k} covered", hits, covered, "oov:left out"))
+    values = [1 / rank if rank else 0.0 for rank in ranks]
+    mean = sum(values) / max(asked, 1)
+    square = sum(value * value for value in values) / max(asked, 1)
+    spread = 1.96 * math.sqrt(max(0.0, square - mean * mean) / max(asked, 1))
+    signature = f"words:{asked}|covered:{covered}|oov:wrong|candidates:{lexicon.candidates.shape[1]}"
+    scores.append(Score("mrr", mean, max(0.0, mean - spread), min(1.0, mean + spread), signature))
+    return scores
+
+
+def _share(name: str, hits: int, trials: int, rule: str) -> Score:
+    low, high = wilson(hits, trials)
+    return Score(name, hits / max(trials, 1), low, high, f"words:{trials}|hits:{hits}|{rule}|interval:wilson")

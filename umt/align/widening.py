@@ -1,0 +1,85 @@
+"""From pairs of frequent words to a shared space of all words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from umt.align.procrustes import normalise, symmetric_maps
+from umt.lexicon import Lexicon, induce
+from umt.retrieval import csls, mutual
+from umt.wordspace import Embeddings, WordSpace
+
+
+@dataclass(frozen=True)
+class SharedSpace:
+    """Both vocabularies as unit vectors in one space, and what was read off it.
+
+    pairs: (n, 2) the mutual nearest neighbours that the last maps were fitted on.
+    history: one entry a round: the vocabulary, the pairs, their mean CSLS score.
+    """
+
+    source: Embeddings
+    target: Embeddings
+    lexicon: Lexicon
+    reverse: Lexicon
+    pairs: Tensor
+    history: tuple[Mapping[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Widening:
+    """Fit maps on pairs, take the mutual nearest neighbours of more words as pairs, and repeat.
+
+    sizes: the most frequent words of both sides that take part in each round; 0 stands for all of them.
+    reweight, ridge: see `symmetric_maps`; reweight holds for the last maps, the rounds before use 0.5.
+    candidates: how many each lexicon row holds.
+    """
+
+    sizes: tuple[int, ...] = (4000, 8000, 16000, 0, 0)
+    reweight: float = 1.0
+    ridge: float = 0.1
+    candidates: int = 20
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(self.sizes))
+        if not self.sizes or min(self.sizes) < 0:
+            raise ValueError(f"sizes must be word counts, 0 for all, got {self.sizes}")
+        if self.ridge < 0 or self.candidates < 1:
+            raise ValueError(f"ridge >= 0 and candidates >= 1, got {self.ridge} and {self.candidates}")
+
+    def widen(self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:
+        """The shared space that grows out of ``pairs``, (n, 2) indices of words that translate each other.
+
+        Raises ValueError when there are fewer than two pairs.
+        """
+        if pairs.dim() != 2 or pairs.shape[1:] != (2,) or len(pairs) < 2:
+            raise ValueError(f"pairs must be at least two rows of two indices, got {tuple(pairs.shape)}")
+        x, y = normalise(source.vectors), normalise(target.vectors)
+        history: list[Mapping[str, float]] = []
+        for size in self.sizes:
+            mapped_x, mapped_y = self._map(x, y, pairs, 0.5)
+            some_x, some_y = mapped_x[: size or None], mapped_y[: size or None]
+            forward, backward = csls(some_x, some_y)
+            found = mutual(forward, backward)
+            if len(found) < 2:  # nothing to go on from: keep what there is
+                break
+            pairs = found
+            score = forward.scores[pairs[:, 0], 0].mean().item()
+            history.append({"words": float(len(some_x)), "pairs": float(len(pairs)), "csls": score})
+        mapped_x, mapped_y = self._map(x, y, pairs, self.reweight)
+        left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)
+        lexicon, reverse = induce(left, right, self.candidates)
+        return SharedSpace(left, right, lexicon, reverse, pairs, tuple(history))
+
+    def _map(self, x: Tensor, y: Tensor, pairs: Tensor, reweight: float) -> tuple[Tensor, Tensor]:
+        left, right = symmetric_maps(x[pairs[:, 0]], y[pairs[:, 1]], reweight, self.ridge)
+        return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)
+
+
+def widen(source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:
+    """`Widening` with its default settings."""
+    return Widening().widen(source, target, pairs, generator)
