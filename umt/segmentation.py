@@ -20,26 +20,31 @@ _CLITICS = r"(?:s|re|ve|ll|d|m)"
 _ELISIONS = r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)"
 _WORD = r"[\p{L}\p{M}\p{N}_]"
 _NUMBER = rf"\p{{N}}+(?:[.,:]\p{{N}}+)+{_WORD}*"
-_DOTTED = rf"(?:\p{{L}}\.){{2,}}|{_WORD}+(?:\.\p{{Ll}}{_WORD}*)+|\p{{L}}(?:&\p{{L}})+"
+_DOTTED = rf"(?:\p{{L}}\.){{2,}}|{_WORD}+(?:\.\p{{Ll}}{_WORD}*)+|\p{{L}}+(?:&\p{{L}}+)+"
 _REST = r"\.{2,}|…+|—+|\S"
 _APOSTROPHE = rf"\p{{L}}(?:\+\+|#)(?!{_WORD})|{_WORD}+(?:'(?!{_CLITICS}\b){_WORD}+)*"
 _ENGLISH = regex.compile(
-    rf"{_NUMBER}|{_DOTTED}|\p{{L}}+(?=n't\b)|n't\b|'{_CLITICS}\b|{_APOSTROPHE}|{_REST}", regex.IGNORECASE)
+    rf"{_NUMBER}|{_DOTTED}|\p{{L}}+(?=n't\b)|n't\b|'{_CLITICS}\b|{_APOSTROPHE}|{_REST}", regex.IGNORECASE
+)
 _FRENCH = regex.compile(
-    rf"{_NUMBER}|{_DOTTED}|\b{_ELISIONS}'(?={_WORD})|{_WORD}+(?:'{_WORD}+)*|{_REST}", regex.IGNORECASE)
+    rf"{_NUMBER}|{_DOTTED}|\b{_ELISIONS}'(?={_WORD})|{_WORD}+(?:'{_WORD}+)*|{_REST}", regex.IGNORECASE
+)
 _OTHER = regex.compile(rf"{_NUMBER}|{_DOTTED}|{_WORD}+(?:'{_WORD}+)*|{_REST}")
 # What the Chinese segmenter would tear apart.
 _CHINESE_SPECIAL = regex.compile(
-    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})")
+    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})"
+)
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
 _ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
 _SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
 
 _LEFT = frozenset(",.!?;:%)]}°…") | {"...", ".."}
-_RIGHT = frozenset("([{$£€#@¿¡~")
+_RIGHT = frozenset("([{#@¿¡~")
+_CURRENCIES = frozenset("$£€¥")
 _BOTH = frozenset("-/—_\\^")
 _FRENCH_SPACED = frozenset(";:!?»")
 _UNSPACED = frozenset({"ja", "th", "lo", "km", "my", "bo"})
+_WITHIN_CHINESE = Lang("en")
 _REMEMBERED = 400_000
 
 
@@ -63,9 +68,9 @@ class Segmenter(Protocol):
         ...
 
 
-def _join_spaced(words: Sequence[str], french: bool) -> str:
+def _join_spaced(words: Sequence[str], lang: Lang) -> str:
     """Spaces between words, none around punctuation that leans on its neighbour."""
-    pieces: list[str] = []
+    french, pieces = lang == "fr", list[str]()
     glued, pending = True, set[str]()
     for place, word in enumerate(words):
         space, lean = not glued, False
@@ -78,10 +83,12 @@ def _join_spaced(words: Sequence[str], french: bool) -> str:
                 lean = True
                 pending.add(word)
         elif french and word in _FRENCH_SPACED:
-            space = bool(pieces) and words[place - 1] not in _FRENCH_SPACED - {"»"}
+            space = bool(pieces) and (word == "»" or words[place - 1] not in _FRENCH_SPACED - {"»"})
         elif word in _LEFT or (not french and _CLITIC.fullmatch(word)):
             space = False
-        elif word in _RIGHT or (french and _ELISION.fullmatch(word)):
+        elif (
+            word in _RIGHT or (word in _CURRENCIES and lang == "en") or (french and _ELISION.fullmatch(word))
+        ):
             lean = True
         elif word in _BOTH:
             space, lean = False, True
@@ -94,7 +101,7 @@ def _join_spaced(words: Sequence[str], french: bool) -> str:
 
 def _closes_alone(words: Sequence[str], place: int) -> bool:
     """Whether a quotation mark without an opening one before it closes a quotation."""
-    word, before, after = words[place], words[place - 1], words[place + 1:]
+    word, before, after = words[place], words[place - 1], words[place + 1 :]
     if not any(other[0].isalnum() for other in after):
         return True
     if word == "'":
@@ -134,7 +141,7 @@ class SpacedSegmenter:
         return [self.words(sentence) for sentence in sentences]
 
     def join(self, words: Sequence[str]) -> str:
-        return _join_spaced(words, french=self.lang == "fr")
+        return _join_spaced(words, self.lang)
 
 
 @dataclass(frozen=True)
@@ -173,11 +180,11 @@ class ChineseSegmenter:
                 run.append(word)
                 continue
             if run:
-                pieces.append(_join_spaced(run, french=False))
+                pieces.append(_join_spaced(run, _WITHIN_CHINESE))
                 run = []
             pieces.append(word)
         if run:
-            pieces.append(_join_spaced(run, french=False))
+            pieces.append(_join_spaced(run, _WITHIN_CHINESE))
         return "".join(pieces)
 
 
@@ -190,6 +197,8 @@ def segmenter(lang: Lang) -> Segmenter:
     if lang == "zh":
         return ChineseSegmenter(lang)
     if lang in _UNSPACED:
-        raise BadInput(f"languages={lang}: it is written without spaces and umt has no segmenter for it; "
-                       f"give text that is already segmented with spaces under another language code")
+        raise BadInput(
+            f"languages={lang}: it is written without spaces and umt has no segmenter for it; "
+            f"give text that is already segmented with spaces under another language code"
+        )
     return SpacedSegmenter(lang)

@@ -34,11 +34,14 @@ _EMPHASIS = re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}|`+|(?<!\w)__|__(?!\w)")
 _LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+|[-–—*•]+\s|[-–—](?=\w)|\|)+\s*")
 _ASIDE = re.compile(
     r"[\[(（【]\s*(?:laugh|applause|music|cheer|video|audio|singing|unclear|inaudible|crosstalk|sigh|scream|"
-    r"掌声|笑声|音乐|鼓掌|笑|视频|听不清)[^\[\]()（）【】]{0,30}[\])）】]|\[?\(?\d{1,2}:\d{2}(?::\d{2})\)?\]?",
-    re.IGNORECASE)
+    r"掌声|笑声|音乐|鼓掌|笑|视频|听不清)[^\[\]()（）【】]{0,30}[\])）】]|[\[(]\d{1,2}:\d{2}(?::\d{2})?[\])]",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(
     r"^\s*\[?(?:(?:speaker|interviewer|narrator|host|guest|moderator|说话人|发言人|讲者|主持人|嘉宾|旁白|记者)\s?\w{0,2}"
-    r"\]?\s*[:：]|(?-i:[A-Z][A-Z.'-]+(?:\s[A-Z.'-]+){0,2}):\s|[㐀-鿿]{2,6}:(?!\d))\s*", re.IGNORECASE)
+    r"\]?\s*[:：]|(?-i:[A-Z][A-Z.'-]+(?:\s[A-Z.'-]+){0,2}):\s|[㐀-鿿]{2,6}:(?!\d))\s*",
+    re.IGNORECASE,
+)
 _NOT_KEY = re.compile(r"[\W_]+")
 _DIGITS = re.compile(r"\d+")
 _ANCHOR = re.compile(r"\d{2,}|[A-Z][A-Za-z]{2,}")
@@ -60,16 +63,18 @@ class Preparation:
     min_words: int = 2
     max_words: int = 150
     split_above: int = 60
-    max_marks: float = 0.5
-    max_foreign: float = 0.4
+    max_marks: float = 0.6
+    max_foreign: float = 0.5
     duplicates: bool = False
     audit: Literal["report", "strict"] = "report"
     workers: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_words <= self.max_words:
-            raise ValueError(f"words per sentence must satisfy 1 <= min_words <= max_words, "
-                             f"got {self.min_words} and {self.max_words}")
+            raise ValueError(
+                f"words per sentence must satisfy 1 <= min_words <= max_words, "
+                f"got {self.min_words} and {self.max_words}"
+            )
         if self.split_above < 1:
             raise ValueError(f"split_above must be positive, got {self.split_above}")
         for name in ("max_marks", "max_foreign"):
@@ -172,10 +177,22 @@ class Cleaner:
             places[place] = -1
         kept = [place for place, number in enumerate(places) if number >= 0]
         if len(kept) < len(places):
-            sentences, spaced, keys, places = (
-                [column[place] for place in kept] for column in (sentences, spaced, keys, places))  # type: ignore[attr-defined]
-        return Chunk(self.lang, len(lines), sentences, spaced, hashed(keys), hashed(sentences), drops, examples,
-                     leaked, _traces(sentences, places))
+            sentences, spaced, keys = (
+                [column[place] for place in kept] for column in (sentences, spaced, keys)
+            )
+            places = [places[place] for place in kept]
+        return Chunk(
+            self.lang,
+            len(lines),
+            sentences,
+            spaced,
+            hashed(keys),
+            hashed(sentences),
+            drops,
+            examples,
+            leaked,
+            _traces(sentences, places),
+        )
 
     def _split(self, line: str) -> list[str]:
         if len(line) <= self.preparation.split_above or estimated_words(line) <= self.preparation.split_above:
@@ -208,8 +225,15 @@ def is_spaced(lang: Lang) -> bool:
 
 
 def _traces(sentences: Sequence[str], places: Sequence[int]) -> Traces:
-    found = [(place, zlib.crc32(anchor.lower().encode())) for place, sentence in zip(places, sentences, strict=True)
-             for anchor in set(_ANCHOR.findall(sentence))]
+    found = [
+        (place, zlib.crc32(anchor.lower().encode()))
+        for place, sentence in zip(places, sentences, strict=True)
+        for anchor in set(_ANCHOR.findall(sentence))
+    ]
     anchors = np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
-    return Traces(np.array(places, dtype=np.int64), np.array([len(each) for each in sentences], dtype=np.int64),
-                  anchors[:, 0], anchors[:, 1])
+    return Traces(
+        np.array(places, dtype=np.int64),
+        np.array([len(each) for each in sentences], dtype=np.int64),
+        anchors[:, 0],
+        anchors[:, 1],
+    )

@@ -12,7 +12,9 @@ Hashes = NDArray[np.uint64]
 
 def hashed(texts: list[str]) -> Hashes:
     """A 64-bit hash of each text, the same on every machine and in every run."""
-    digests = b"".join([blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts])
+    digests = b"".join(
+        [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
+    )
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 

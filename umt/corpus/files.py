@@ -61,24 +61,32 @@ class Files:
             sides = [_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]
             present = [side for side in sides if side]
             if len(present) == 1:
-                raise BadInput(f"{present[0]} lies alone: held-out pairs need {name}.{self.languages[0]} "
-                               f"and {name}.{self.languages[1]}")
+                raise BadInput(
+                    f"{present[0]} lies alone: held-out pairs need {name}.{self.languages[0]} "
+                    f"and {name}.{self.languages[1]}"
+                )
             if present:
                 found.append(PairFiles(name, self.languages, present[0], present[1]))
         return tuple(found)
 
     def _sides(self) -> dict[Lang, list[Path]]:
         if self.root is not None and (self.source or self.target):
-            raise BadInput("corpus.root and corpus.source/corpus.target exclude each other: give one or the other")
+            raise BadInput(
+                "corpus.root and corpus.source/corpus.target exclude each other: give one or the other"
+            )
         given = {"source": self.source, "target": self.target}
         if self.root is None:
             missing = [name for name, path in given.items() if path is None]
             if missing:
-                raise BadInput(f"corpus.{missing[0]} is not given: corpus=files needs corpus.source=PATH and "
-                               f"corpus.target=PATH, or corpus.root=DIR")
+                raise BadInput(
+                    f"corpus.{missing[0]} is not given: corpus=files needs corpus.source=PATH and "
+                    f"corpus.target=PATH, or corpus.root=DIR"
+                )
         elif not self.root.is_dir():
-            raise BadInput(f"corpus.root={self.root} is not a folder: it should hold {self.languages[0]}.txt "
-                           f"and {self.languages[1]}.txt (or .gz, .xz, .zst of them)")
+            raise BadInput(
+                f"corpus.root={self.root} is not a folder: it should hold {self.languages[0]}.txt "
+                f"and {self.languages[1]}.txt (or .gz, .xz, .zst of them)"
+            )
         sides = {}
         for lang, (name, path) in zip(self.languages, given.items(), strict=True):
             option = f"corpus.{name}"
@@ -86,14 +94,17 @@ class Files:
                 option = "corpus.root"
                 path = _compressed(Path(str(self.root)) / f"{lang}.txt")
                 if path is None:
-                    raise BadInput(f"corpus.root={self.root} holds no {lang}.txt, {lang}.txt.gz, {lang}.txt.xz "
-                                   f"or {lang}.txt.zst")
+                    raise BadInput(
+                        f"corpus.root={self.root} holds no {lang}.txt, nor a .gz, .xz or .zst of it"
+                    )
             sides[lang] = files_under(path, option)
         first, second = sides.values()
         shared = {path.resolve() for path in first} & {path.resolve() for path in second}
         if shared:
-            raise BadInput(f"{sorted(shared)[0]} is given for both {self.languages[0]} and {self.languages[1]}: "
-                           f"each language needs its own text")
+            raise BadInput(
+                f"{sorted(shared)[0]} is given for both {' and '.join(sides)}: "
+                f"each language needs its own text"
+            )
         return sides
 
 
@@ -117,19 +128,26 @@ class PairFiles:
     def pairs(self) -> ParallelSet:
         source, target = (self._lines(lang) for lang in self.languages)
         if len(source) != len(target):
-            raise BadInput(f"held-out set {self.name}: {self.source} has {len(source):,} lines and "
-                           f"{self.target} has {len(target):,}: line i of one must translate line i of the other")
+            raise BadInput(
+                f"held-out set {self.name}: {self.source} has {len(source):,} lines and "
+                f"{self.target} has {len(target):,}: line i of one must translate "
+                f"line i of the other"
+            )
         kept = [(ours, theirs) for ours, theirs in zip(source, target, strict=True) if ours and theirs]
         if not kept:
             raise BadInput(f"held-out set {self.name}: {self.source} and {self.target} share no pair")
-        return ParallelSet(self.name, {
-            lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)})
+        return ParallelSet(
+            self.name,
+            {lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)},
+        )
 
     def digest(self) -> str:
         return digest([*self._paths(self.languages[0]), *self._paths(self.languages[1])])
 
     def _paths(self, lang: Lang) -> list[Path]:
-        return files_under(self.source if lang == self.languages[0] else self.target, f"held-out set {self.name}")
+        return files_under(
+            self.source if lang == self.languages[0] else self.target, f"held-out set {self.name}"
+        )
 
     def _lines(self, lang: Lang) -> list[str]:
         return [line.strip() for path in self._paths(lang) for line in lines(path)]

@@ -13,15 +13,35 @@ from umt.types import Lang
 
 # Ranges for `re`, which is far faster on them than a library that knows \p{Script}.
 _RANGES = {
-    "Latin": "A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿ", "Greek": "Ͱ-Ͽἀ-῿", "Cyrillic": "Ѐ-ԯ", "Armenian": "԰-֏", "Hebrew": "֐-׿",
-    "Arabic": "؀-ۿݐ-ݿ", "Devanagari": "ऀ-ॿ", "Bengali": "ঀ-৿", "Tamil": "஀-௿", "Thai": "฀-๿",
-    "Georgian": "Ⴀ-ჿ", "Hangul": "가-힯ᄀ-ᇿ", "Han": "㐀-鿿豈-﫿\U00020000-\U0003ffff〇", "Kana": "぀-ヿ",
+    "Latin": "A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿ",
+    "Greek": "Ͱ-Ͽἀ-῿",
+    "Cyrillic": "Ѐ-ԯ",
+    "Armenian": "԰-֏",
+    "Hebrew": "֐-׿",
+    "Arabic": "؀-ۿݐ-ݿ",
+    "Devanagari": "ऀ-ॿ",
+    "Bengali": "ঀ-৿",
+    "Tamil": "஀-௿",
+    "Thai": "฀-๿",
+    "Georgian": "Ⴀ-ჿ",
+    "Hangul": "가-힯ᄀ-ᇿ",
+    "Han": "㐀-鿿豈-﫿\U00020000-\U0003ffff〇",
+    "Kana": "぀-ヿ",
 }
 _SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "zh": ("Han",), "ja": ("Kana", "Han"), "ko": ("Hangul",), "th": ("Thai",), "el": ("Greek",), "he": ("Hebrew",),
-    "hy": ("Armenian",), "ka": ("Georgian",), "bn": ("Bengali",), "ta": ("Tamil",),
+    "zh": ("Han",),
+    "ja": ("Kana", "Han"),
+    "ko": ("Hangul",),
+    "th": ("Thai",),
+    "el": ("Greek",),
+    "he": ("Hebrew",),
+    "hy": ("Armenian",),
+    "ka": ("Georgian",),
+    "bn": ("Bengali",),
+    "ta": ("Tamil",),
     **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "mk", "kk", "mn"), ("Cyrillic",)),
-    **dict.fromkeys(("ar", "fa", "ur"), ("Arabic",)), **dict.fromkeys(("hi", "mr", "ne"), ("Devanagari",)),
+    **dict.fromkeys(("ar", "fa", "ur"), ("Arabic",)),
+    **dict.fromkeys(("hi", "mr", "ne"), ("Devanagari",)),
 }
 # A character of these says about as much as five letters: a Chinese line may well name English products.
 _DENSE = re.compile(f"[{_RANGES['Han']}{_RANGES['Kana']}{_RANGES['Hangul']}]")
@@ -84,8 +104,10 @@ class WordProfile:
         counts = [Counter(word for line in side for word in line.split()) for side in (ours, theirs)]
         totals = [sum(each.values()) + size for each in counts]
         frequent = sorted({word for each in counts for word, _ in each.most_common(size)})
-        odds = {word: math.log((counts[0][word] + 1) / totals[0]) - math.log((counts[1][word] + 1) / totals[1])
-                for word in frequent}
+        odds = {
+            word: math.log((counts[0][word] + 1) / totals[0]) - math.log((counts[1][word] + 1) / totals[1])
+            for word in frequent
+        }
         return WordProfile(first, {word: value for word, value in odds.items() if abs(value) > 1})
 
     def foreign(self, key: str, lang: Lang) -> bool:

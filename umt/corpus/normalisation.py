@@ -22,9 +22,31 @@ _HAN = r"\p{Han}\u3007"
 
 # Before NFKC, which would turn an acute accent used as an apostrophe into a space and a combining mark.
 _APOSTROPHES = str.maketrans({"´": "'", "`": "'", "ʼ": "'", "＇": "'"})
-_WESTERN = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "″": '"',
-                          "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "‐": "-", "‑": "-",
-                          "‒": "–", "―": "—", "−": "-", "、": ",", "。": ".", "「": '"', "」": '"'})
+_WESTERN = str.maketrans(
+    {
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "‟": '"',
+        "«": '"',
+        "»": '"',
+        "″": '"',
+        "‘": "'",
+        "’": "'",
+        "‚": "'",
+        "‛": "'",
+        "′": "'",
+        "‐": "-",
+        "‑": "-",
+        "‒": "–",
+        "―": "—",
+        "−": "-",
+        "、": ",",
+        "。": ".",
+        "「": '"',
+        "」": '"',
+    }
+)
 _FRENCH = {code: char for code, char in _WESTERN.items() if chr(code) not in "«»"}
 _DASH_BETWEEN_SPACES = regex.compile(r"(?<=\s)[-–—]{1,3}(?=\s|$)")
 _DASH_HALF_SPACED = regex.compile(r"\s+—|—\s+")
@@ -60,7 +82,8 @@ def _western(sentence: str) -> str:
     sentence = _composed(sentence)
     if not sentence.isascii():
         sentence = _composed(sentence.translate(_WESTERN))
-    return _CLOSING_SPACE.sub("", _dashes(sentence))
+    closed: str = _CLOSING_SPACE.sub("", _dashes(sentence))
+    return closed
 
 
 def _dashes(sentence: str) -> str:
@@ -102,7 +125,8 @@ def _chinese(sentence: str) -> str:
             break
     sentence = _STOP_AFTER_HAN.sub("。", sentence)
     sentence = _LONG_DASH.sub("——", _CHINESE_DOTS.sub("……", sentence))
-    return _CHINESE_SPACE.sub("", sentence)
+    tight: str = _CHINESE_SPACE.sub("", sentence)
+    return tight
 
 
 def normaliser(lang: Lang) -> Callable[[str], str]:

@@ -1,14 +1,13 @@
-"""Prepared text: raw text becomes clean, segmented sentences in a directory (`prepare_text`), read by `PreparedText`."""
+"""Raw text becomes clean, segmented sentences in a directory (`prepare_text`), read by `PreparedText`."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,15 +18,14 @@ import numpy as np
 from umt.corpus import HeldOut, Source
 from umt.corpus.audit import LEAKS, LeakIndex, Traces, accidental_alignment
 from umt.corpus.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation, is_spaced, key
-from umt.corpus.duplicates import Seen
 from umt.corpus.languages import WordProfile, looks_like, scripts
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import estimated_words, split_sentences
+from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
 from umt.types import BadInput, Lang, Progress
 
 _SAMPLE = 20_000
-_TRACED = 300_000
 
 
 @dataclass(frozen=True)
@@ -85,67 +83,25 @@ class PreparedText:
                 yield line[:-1]
 
 
-@dataclass
-class _Side:
-    """What is known of one language so far."""
-
-    lang: Lang
-    text: TextIO
-    words: TextIO
-    counts: Counter[str] = field(default_factory=Counter)
-    drops: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
-    leaked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    keys: Seen = field(default_factory=Seen)
-    exact: Seen = field(default_factory=Seen)
-    traces: list[Traces] = field(default_factory=list)
-
-    def add(self, chunk: Chunk, duplicates: bool) -> None:
-        """Write what is new of a chunk and count the rest."""
-        self.counts["lines"] += chunk.lines
-        self.drops.update(chunk.drops)
-        for reason, example in chunk.examples.items():
-            self.examples.setdefault(reason, example)
-        self.leaked.update(chunk.leaked)
-        if self.counts["kept"] < _TRACED:
-            self.traces.append(chunk.traces)
-        sentences, spaced = chunk.sentences, chunk.spaced
-        if not duplicates:
-            unseen, new = self.exact.add(chunk.exact), self.keys.add(chunk.keys)
-            for reason, places in (("duplicate", ~unseen), ("near duplicate", unseen & ~new)):
-                if places.any():
-                    self.drops[reason] += int(places.sum())
-                    self.examples.setdefault(reason, sentences[int(places.argmax())][:200])
-            kept = np.flatnonzero(new).tolist()
-            sentences, spaced = [sentences[place] for place in kept], [spaced[place] for place in kept]
-        self.counts["kept"] += len(sentences)
-        self.counts["words"] += sum(each.count(" ") + 1 for each in spaced)
-        for file, lines in ((self.text, sentences), (self.words, spaced)):
-            file.write("".join([f"{line}\n" for line in lines]))
-
-    def report(self) -> dict[str, Any]:
-        """Counts, and an example of each reason for which sentences were dropped."""
-        dropped = {reason: {"count": count, "example": self.examples[reason]}
-                   for reason, count in sorted(self.drops.items(), key=lambda each: (-each[1], each[0]))}
-        return {name: self.counts[name] for name in ("lines", "kept", "words")} | {"dropped": dropped}
-
-
-def prepare_text(source: Source, held_out: Sequence[HeldOut], preparation: Preparation, directory: Path,
-                 progress: Progress) -> dict[str, Any]:
-    """Clean, segment and audit both sides of a corpus; the outcome does not depend on the number of processes.
+def prepare_text(
+    source: Source, held_out: Sequence[HeldOut], preparation: Preparation, directory: Path, progress: Progress
+) -> dict[str, Any]:
+    """Clean, segment and audit both sides of a corpus; the number of processes changes nothing.
 
     Writes ``{lang}.txt``, ``{lang}.words`` and ``report.json`` into ``directory`` and returns the report:
     ``summary``, ``warnings``, and under ``sides`` what was kept and dropped and why; ``leaks`` counts the
-    held-out sentences removed from training; ``alignment`` says whether the two sides are aligned by accident.
+    held-out sentences removed from training; ``alignment`` says whether the sides are aligned by accident.
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
     first, second = source.languages
     cleaners = _cleaners(source, held_out, preparation)
     with _disk(directory), ExitStack() as stack:
-        sides = {lang: _Side(lang, *(stack.enter_context(
-            (directory / f"{lang}.{kind}").open("w", encoding="utf-8", newline="\n")) for kind in ("txt", "words")))
-            for lang in (first, second)}
+        text, words = (
+            {lang: stack.enter_context(_writable(directory / f"{lang}.{kind}")) for lang in source.languages}
+            for kind in ("txt", "words")
+        )
+        sides = {lang: Tally(lang, text[lang], words[lang]) for lang in source.languages}
         openings: dict[Lang, Chunk] = {}
         for chunk in cleaned(source, cleaners, preparation.workers or os.cpu_count() or 1):
             side = sides[chunk.lang]
@@ -159,15 +115,17 @@ def prepare_text(source: Source, held_out: Sequence[HeldOut], preparation: Prepa
     for side in sides.values():
         _check_enough(side)
     # The generator only breaks ties and draws the null of a test, the same in every run.
-    alignment = accidental_alignment(*(Traces.concatenated(side.traces) for side in sides.values()),
-                                     np.random.default_rng(0))
+    ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
+    alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
     report = _report(sides, held_out, alignment)
     if preparation.audit == "strict" and report["warnings"]:
-        raise BadInput(f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the training text "
-                       f"or run with audit=report")
+        raise BadInput(
+            f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
+            f"training text or run with audit=report"
+        )
     with _disk(directory):
-        text = json.dumps(report, ensure_ascii=False, indent=1)
-        (directory / "report.json").write_text(text, encoding="utf-8")
+        written = json.dumps(report, ensure_ascii=False, indent=1)
+        (directory / "report.json").write_text(written, encoding="utf-8")
     return report
 
 
@@ -175,17 +133,28 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
     first, second = source.languages
     profile = None
     if scripts(first) == scripts(second):
-        samples = {lang: [key(line, spaced=True) for line in islice(source.sentences(lang), _SAMPLE)]
-                   for lang in (first, second)}
-        if looks_like(samples[first], first, second) is False and looks_like(samples[second], second, first) is False:
-            raise BadInput(f"the text given for {first} is {second} and the other way round: "
-                           f"swap corpus.source and corpus.target, or languages")
+        samples = {
+            lang: [key(line, spaced=True) for line in islice(source.sentences(lang), _SAMPLE)]
+            for lang in (first, second)
+        }
+        if (
+            looks_like(samples[first], first, second) is False
+            and looks_like(samples[second], second, first) is False
+        ):
+            raise BadInput(
+                f"the text given for {first} is {second} and the other way round: "
+                f"swap corpus.source and corpus.target, or languages"
+            )
         for lang, other in ((first, second), (second, first)):
             if looks_like(samples[lang], lang, other) is False:
-                raise BadInput(f"the text given for {lang} looks like {other}: each language needs its own text")
+                raise BadInput(
+                    f"the text given for {lang} looks like {other}: each language needs its own text"
+                )
         profile = WordProfile.learn(first, samples[first], samples[second])
-    return {lang: Cleaner(lang, preparation, _leak_index(lang, held_out, preparation.split_above), profile)
-            for lang in (first, second)}
+    return {
+        lang: Cleaner(lang, preparation, _leak_index(lang, held_out, preparation.split_above), profile)
+        for lang in (first, second)
+    }
 
 
 def _leak_index(lang: Lang, held_out: Sequence[HeldOut], split_above: int) -> LeakIndex:
@@ -208,31 +177,45 @@ def _leak_index(lang: Lang, held_out: Sequence[HeldOut], split_above: int) -> Le
 def _check_language(opening: Chunk, other: Lang) -> None:
     wrong = opening.drops[OTHER_LANGUAGE]
     if wrong > len(opening.sentences) and wrong > 1:
-        raise BadInput(f"most of the text given for {opening.lang} is not {opening.lang} (for example: "
-                       f"{opening.examples[OTHER_LANGUAGE][:60]!r}): are the sides swapped with {other}?")
+        raise BadInput(
+            f"most of the text given for {opening.lang} is not {opening.lang} (for example: "
+            f"{opening.examples[OTHER_LANGUAGE][:60]!r}): are the sides swapped with {other}?"
+        )
 
 
 def _check_different(first: Chunk, second: Chunk) -> None:
     shared = np.isin(first.exact, second.exact).sum()
     if shared > 0.5 * max(1, min(len(first.exact), len(second.exact))):
-        raise BadInput(f"the text given for {first.lang} and for {second.lang} is the same: "
-                       f"each language needs its own")
+        raise BadInput(
+            f"the text given for {first.lang} and for {second.lang} is the same: each language needs its own"
+        )
 
 
-def _check_enough(side: _Side) -> None:
+def _check_enough(side: Tally) -> None:
     if side.counts["lines"] < 2:
-        raise BadInput(f"the {side.lang} text holds {side.counts['lines']} line: "
-                       f"give one sentence or one document per line, many of them")
+        raise BadInput(
+            f"the {side.lang} text holds {side.counts['lines']} line: "
+            f"give one sentence or one document per line, many of them"
+        )
     if side.counts["kept"] < 2:
         reason, count = side.drops.most_common(1)[0]
-        raise BadInput(f"cleaning left {side.counts['kept']} of {side.counts['lines']:,} lines of {side.lang} text, "
-                       f"mostly because of: {reason} ({count:,} times)")
+        raise BadInput(
+            f"cleaning left {side.counts['kept']} of {side.counts['lines']:,} lines of {side.lang} "
+            f"text, mostly because of: {reason} ({count:,} times)"
+        )
 
 
-def _report(sides: dict[Lang, _Side], held_out: Sequence[HeldOut], alignment: dict[str, Any]) -> dict[str, Any]:
+def _report(
+    sides: dict[Lang, Tally], held_out: Sequence[HeldOut], alignment: dict[str, Any]
+) -> dict[str, Any]:
     kinds = {lang: {kind: side.drops[kind] for kind in LEAKS} for lang, side in sides.items()}
-    by_set = {each.name: {lang: sum(count for (_, name), count in side.leaked.items() if name == each.name)
-                          for lang, side in sides.items()} for each in held_out}
+    by_set = {
+        each.name: {
+            lang: sum(count for (_, name), count in side.leaked.items() if name == each.name)
+            for lang, side in sides.items()
+        }
+        for each in held_out
+    }
     leaks = {lang: sum(counts.values()) for lang, counts in kinds.items()}
     warnings = []
     if any(leaks.values()):
@@ -240,12 +223,22 @@ def _report(sides: dict[Lang, _Side], held_out: Sequence[HeldOut], alignment: di
         warnings.append(f"held-out sentences in the training text: {counted}, removed")
     if alignment["found"]:
         warnings.append(alignment["statement"])
-    kept = ", ".join(f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
-                     for lang, side in sides.items())
-    return {"languages": list(sides), "summary": f"{kept}; {sum(leaks.values()):,} leaks removed; "
-                                                 f"{alignment['statement']}",
-            "warnings": warnings, "sides": {lang: side.report() for lang, side in sides.items()},
-            "leaks": {"removed": kinds, "by_set": by_set}, "alignment": alignment}
+    kept = ", ".join(
+        f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
+        for lang, side in sides.items()
+    )
+    return {
+        "languages": list(sides),
+        "summary": f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}",
+        "warnings": warnings,
+        "sides": {lang: side.report() for lang, side in sides.items()},
+        "leaks": {"removed": kinds, "by_set": by_set},
+        "alignment": alignment,
+    }
+
+
+def _writable(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")
 
 
 @contextmanager
@@ -255,6 +248,7 @@ def _disk(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BadInput(f"no space is left on the disk of {directory}: free some, "
-                           f"or choose another with store=DIR") from error
+            raise BadInput(
+                f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
+            ) from error
         raise

@@ -9,7 +9,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
@@ -19,8 +19,15 @@ SUFFIXES = ("", ".gz", ".xz", ".zst")
 
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _EXPECTED = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
-_BINARY = {b"BZh": "a bzip2 archive", b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF", b"PAR1": "a parquet file",
-           b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"\x7fELF": "a program"}
+_BINARY = {
+    b"BZh": "a bzip2 archive",
+    b"PK\x03\x04": "a zip archive",
+    b"%PDF": "a PDF",
+    b"PAR1": "a parquet file",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"\x7fELF": "a program",
+}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
 _BLOCK = 1 << 20
@@ -38,7 +45,7 @@ class _Zstandard(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         while not self._ready:
             data = self._rest or self._file.read(_BLOCK)
             self._rest = b""
@@ -62,8 +69,11 @@ def files_under(path: Path, option: str) -> list[Path]:
     Raises `BadInput` naming the option when there is nothing to read.
     """
     if path.is_dir():
-        found = sorted(each for each in path.rglob("*") if each.is_file()
-                       and not any(part.startswith(".") for part in each.relative_to(path).parts))
+        found = sorted(
+            each
+            for each in path.rglob("*")
+            if each.is_file() and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        )
         if not found:
             raise BadInput(f"{option}={path} is a folder without files: put text files there")
         return found
@@ -93,8 +103,10 @@ def lines(path: Path) -> Iterator[str]:
             try:
                 block = file.readlines(_BLOCK)
             except _DAMAGE as error:
-                raise BadInput(f"{path} is damaged: its compressed data cannot be read after line {number:,} "
-                               f"({error}); fetch it again") from error
+                raise BadInput(
+                    f"{path} is damaged: its compressed data cannot be read after line {number:,} "
+                    f"({error}); fetch it again"
+                ) from error
             except OSError as error:
                 raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
             if not block:
@@ -105,7 +117,7 @@ def lines(path: Path) -> Iterator[str]:
         raise BadInput(f"{path} is empty: give a file with one sentence or one document per line")
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> io.BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
@@ -147,8 +159,10 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise BadInput(f"{path} is not valid UTF-8 at line {number:,} (byte 0x{line[error.start]:02x}): "
-                               f"convert it, for example with iconv") from error
+                raise BadInput(
+                    f"{path} is not valid UTF-8 at line {number:,} "
+                    f"(byte 0x{line[error.start]:02x}): convert it, for example with iconv"
+                ) from error
         raise
     found = text.replace("\r\n", "\n").split("\n")
     if not found[-1]:

@@ -9,7 +9,8 @@ from umt.types import Lang
 _UNSPACED_CHARACTER = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _ABBREVIATION = regex.compile(
     r"(?:^|[\s(\"'])(?:\p{L}|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Sen|Rep|Gov|Capt|Lt|Col|vs|etc|No|Nos|Vol|Fig|cf"
-    r"|[eE]\.g|[iI]\.e|M|Mme|Mlle|bzw|usw|z\.B|Nr|Abb)\.$")
+    r"|[eE]\.g|[iI]\.e|M|Mme|Mlle|bzw|usw|z\.B|Nr|Abb)\.$"
+)
 _SPACED_END = regex.compile(r"(?:[.!?]+|…|\.{3})[\"')\]»”’]*(?=\s)|[。！？]+[\"”」』）]*")
 _STARTS = regex.compile(r"\s*[\"'(\[«“‘¿¡–—-]*\s?[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
 _CHINESE_END = regex.compile(r"(?:[。！？!?]+|…+)[”」』’）》\"]*|(?<=[\p{Han}\"”])\.(?=\s|$)|[;；](?=.{80})")
@@ -36,7 +37,7 @@ def split_sentences(line: str, lang: Lang) -> list[str]:
                 continue
             if found.group().startswith(".") and _ABBREVIATION.search(line, start, found.start() + 1):
                 continue
-        sentence = line[start:found.end()].strip()
+        sentence = line[start : found.end()].strip()
         if sentence:
             sentences.append(sentence)
         start = found.end()

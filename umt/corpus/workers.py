@@ -13,7 +13,7 @@ from umt.corpus.cleaning import Chunk, Cleaner
 from umt.types import Lang
 
 LINES, CHARACTERS = 10_000, 2_000_000
-_ALONE = 4
+_ALONE = 2
 
 Job = tuple[Lang, Sequence[str], int]
 

@@ -1,0 +1,121 @@
+"""Words and back: ``join`` undoes ``words``, in every language that the project speaks of."""
+
+from __future__ import annotations
+
+import pytest
+
+from umt.corpus.normalisation import normaliser
+from umt.corpus.splitting import split_sentences
+from umt.segmentation import segmenter
+from umt.types import BadInput, Lang
+
+ENGLISH = [
+    "I can't say it's John's, but they'll see that we've won.",
+    'He said, "Come in!" and then: "Sit down."',
+    "She paid $3.50 (about 50%) at 5:30 p.m. in the U.S. – for 1,000 well-known A/B tests.",
+    "The teachers' room is closed; isn't it?",
+    "O'Brien's C++ code on example.com... works—mostly.",
+    "\"What did you do?\" 'Nothing,' said AT&T's man.",
+]
+CHINESE = [
+    "“你好！”他说：「我们（都）是朋友……」",
+    "GPT-5.5的价格是3,000元，涨了50%。",
+    "他在New York Times工作——每天12:30下班。",
+    "约翰·史密斯穿着T恤去了KTV，don't worry。",
+]
+FRENCH = [
+    "L'eau qu'il a bue aujourd'hui n'était pas bonne !",
+    "« Où est-ce ? », dit-elle ; j'ai 3,5 € (peut-être).",
+    "C'est l'ami d'Anne : jusqu'ici, rien.",
+]
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [(lang, each) for lang, group in (("en", ENGLISH), ("zh", CHINESE), ("fr", FRENCH)) for each in group],
+)
+def test_join_undoes_words(lang: Lang, sentence: str) -> None:
+    assert normaliser(lang)(sentence) == sentence
+    words = segmenter(lang).words(sentence)
+    assert not any(" " in word or not word for word in words)
+    assert segmenter(lang).join(words) == sentence
+    assert segmenter(lang).spaced(sentence) == " ".join(words)
+    assert segmenter(lang).batch([sentence, sentence]) == [words, words]
+
+
+def test_english_contractions_and_punctuation_are_words() -> None:
+    words = segmenter(Lang("en")).words("It's true: I don't own 3.5 of the well-known 1,000.")
+    assert words == [
+        "It",
+        "'s",
+        "true",
+        ":",
+        "I",
+        "do",
+        "n't",
+        "own",
+        "3.5",
+        "of",
+        "the",
+        "well",
+        "-",
+        "known",
+        "1,000",
+        ".",
+    ]
+
+
+def test_french_elisions_are_words() -> None:
+    assert segmenter(Lang("fr")).words("Qu'il l'aime aujourd'hui.") == [
+        "Qu'",
+        "il",
+        "l'",
+        "aime",
+        "aujourd'hui",
+        ".",
+    ]
+
+
+def test_chinese_words() -> None:
+    assert segmenter(Lang("zh")).words("我们在北京学习。") == ["我们", "在", "北京", "学习", "。"]
+
+
+def test_ascii_quotation_marks_open_and_close_by_turns() -> None:
+    words = ["he", "said", ",", '"', "go", '"', "and", '"', "stay", '"', "."]
+    assert segmenter(Lang("en")).join(words) == 'he said, "go" and "stay".'
+    assert segmenter(Lang("en")).join(["it", "is", "done", ".", '"']) == 'it is done."'
+
+
+def test_no_segmenter_is_said() -> None:
+    with pytest.raises(BadInput, match="without spaces"):
+        segmenter(Lang("ja"))
+
+
+@pytest.mark.parametrize(
+    ("lang", "raw", "clean"),
+    [
+        ("en", " “Don’t”\u200b\u00a0say ‘it’…\t now , ok ", "\"Don't\" say 'it'... now, ok"),
+        ("en", "Ｆｕｌｌ－ｗｉｄｔｈ， ﬁne -- word - word", "Full-width, fine – word – word"),
+        ("en", "from 1914 – 1918", "from 1914-1918"),
+        ("zh", "這 是 Hello World 繁體字,對吗?（是的）", "这是Hello World繁体字，对吗？（是的）"),
+        ("zh", "ＡＢＣ 123 元...... 「好」.", "ABC 123元……「好」."),
+        ("zh", "他说(是的):好.", "他说（是的）：好。"),
+        ("fr", "C’est vrai! « Oui»", "C'est vrai ! « Oui »"),
+    ],
+)
+def test_normalisation(lang: Lang, raw: str, clean: str) -> None:
+    assert normaliser(lang)(raw) == clean
+    assert normaliser(lang)(clean) == clean
+
+
+def test_documents_become_sentences() -> None:
+    english = (
+        'Mr. J. Smith met Dr. Who at 3.30 p.m. yesterday. "Really?" he asked. Yes! He did... and that. Done.'
+    )
+    assert split_sentences(english, Lang("en")) == [
+        "Mr. J. Smith met Dr. Who at 3.30 p.m. yesterday.", '"Really?" he asked.', "Yes!",
+        "He did... and that.", "Done.",
+    ]  # fmt: skip
+    assert split_sentences("他说：“走吧！”我们走了。好吗？嗯……走", Lang("zh")) == [
+        "他说：“走吧！”", "我们走了。", "好吗？", "嗯……", "走",
+    ]  # fmt: skip

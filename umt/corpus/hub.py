@@ -1,0 +1,137 @@
+"""Text from the Hugging Face hub, streamed: nothing is downloaded but the rows that are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from umt.corpus import HeldOut
+from umt.corpus.files import language_pair
+from umt.corpus.reading import digest, files_under
+from umt.types import BadInput, Lang
+
+_PATIENCE = 10.0
+_INSTEAD = "use your own text with corpus=files corpus.source=PATH corpus.target=PATH"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A `Source` from a dataset on the Hugging Face hub, or from a local folder laid out like one.
+
+    dataset: its name on the hub, or a folder with parquet or JSON files
+    revision: the commit (or branch) that is read, so that a run can be repeated
+    licence: what its terms are; stands in the configuration that every run keeps
+    config: the dataset's configuration; ``{lang}`` stands for the language code
+    files: instead of a configuration, a pattern of data files; ``{lang}`` likewise
+    split: for example train
+    column: the name of the text column, one for both languages or one for each
+    halves: the rows hold both languages side by side: the source gets the even ones, the target the odd ones,
+        so that no row is seen in both
+    limit: at most so many rows a language; None: all
+    """
+
+    languages: tuple[Lang, Lang]
+    dataset: str
+    revision: str | None
+    licence: str
+    config: str | None = None
+    files: str | None = None
+    split: str = "train"
+    column: str | Mapping[str, str] = "text"
+    halves: bool = False
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "languages", language_pair(self.languages))
+        if not isinstance(self.column, str):
+            object.__setattr__(self, "column", {str(lang): str(name) for lang, name in self.column.items()})
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be positive or null, got {self.limit}")
+
+    def sentences(self, lang: Lang) -> Iterator[str]:
+        """The lines of each row's text; raises `BadInput` when the rows cannot be had."""
+        if isinstance(self.column, str):
+            column = self.column
+        elif lang in self.column:
+            column = self.column[lang]
+        else:
+            raise BadInput(f"corpus.column says nothing of {lang}: it holds {self.column} for {self.dataset}")
+        rows = self._rows(lang)
+        if self.halves:
+            rows = islice(rows, self.languages.index(lang), None, 2)
+        for row in islice(rows, self.limit):
+            if column not in row:
+                raise BadInput(
+                    f"{self.dataset} has no column {column!r}: set corpus.column to one of {sorted(row)}"
+                )
+            yield from (line for line in (row[column] or "").split("\n") if line.strip())
+
+    def digest(self) -> str:
+        """Of the parameters, for a pinned revision does not change; of a local folder's files too."""
+        parameters = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        local = Path(self.dataset)
+        return parameters + (digest(files_under(local, "corpus.dataset")) if local.is_dir() else "")
+
+    def held_out(self) -> tuple[HeldOut, ...]:
+        return ()
+
+    def _rows(self, lang: Lang) -> Iterator[Mapping[str, Any]]:
+        import datasets  # two seconds, which other corpora need not wait for
+
+        config, files = (text and text.format(lang=lang) for text in (self.config, self.files))
+        local = Path(self.dataset).is_dir()
+        try:
+            if not local:
+                _knock(self.dataset, self.revision)
+            rows = datasets.load_dataset(
+                self.dataset,
+                config,
+                data_files=files,
+                split=self.split,
+                streaming=True,
+                revision=None if local else self.revision,
+            )
+            yield from rows
+        except BadInput:
+            raise
+        except datasets.exceptions.DatasetGenerationError as error:
+            raise BadInput(
+                f"{self.dataset} cannot be read: {_first_line(error.__cause__ or error)}; {_INSTEAD}"
+            ) from error
+        except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
+            raise BadInput(
+                f"{self.dataset} has no {config or files or 'data'} with split {self.split} "
+                f"at revision {self.revision}: {_first_line(error)}"
+            ) from error
+        except Exception as error:
+            # Whatever transport fails midway: fsspec, aiohttp, httpx and pyarrow each have their own errors.
+            raise BadInput(
+                f"reading {self.dataset} broke off ({_first_line(error)}); try again, or {_INSTEAD}"
+            ) from error
+
+
+def _knock(dataset: str, revision: str | None) -> None:
+    """Ask the hub once whether it has the dataset; the library itself would retry for half a minute."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().dataset_info(dataset, revision=revision, timeout=_PATIENCE)
+    except HfHubHTTPError as error:
+        raise BadInput(
+            f"the Hugging Face hub refuses {dataset} at revision {revision} "
+            f"({_first_line(error)}); {_INSTEAD}"
+        ) from error
+    except Exception as error:
+        raise BadInput(
+            f"the Hugging Face hub cannot be reached for {dataset} ({_first_line(error)}): {_INSTEAD}"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
