@@ -1,30 +1,48 @@
-"""Aligners: two word spaces in, one shared space and a lexicon out."""
+"""Aligners: two word spaces in, one shared space and a lexicon each way out."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
 
+from safetensors.torch import load_file, save_file
 from torch import Generator
 
 from umt.lexicon import Lexicon
 from umt.wordspace import Embeddings, WordSpace
 
+Label = Literal["aligned", "doubtful", "failed"]
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Did it work? Decided without a dictionary, against the same procedure on a destroyed target."""
+    """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
 
-    label: Literal["aligned", "doubtful", "failed"]
+    score, null: the criterion on the real and on the destroyed target (see `umt.align.verdict`); nan where
+        a strategy did not measure it. reason: one sentence for a person.
+    """
+
+    label: Label
     score: float
     null: float
     reason: str
 
+    def __post_init__(self) -> None:
+        if self.label not in get_args(Label):
+            raise ValueError(f"label must be one of {', '.join(get_args(Label))}, got {self.label!r}")
+
 
 @dataclass(frozen=True)
 class Alignment:
-    """Both vocabularies in one space, and the lexicons read off it."""
+    """Both vocabularies in one space, and the lexicons read off it.
+
+    source, target: embeddings of as many dimensions; lexicon: source to target; reverse: target to source.
+    history: one entry a round of whatever was repeated, the last one last.
+    """
 
     source: Embeddings
     target: Embeddings
@@ -33,8 +51,59 @@ class Alignment:
     history: tuple[Mapping[str, float], ...]
     verdict: Verdict
 
+    def __post_init__(self) -> None:
+        if self.source.vectors.shape[1] != self.target.vectors.shape[1]:
+            shapes = f"{tuple(self.source.vectors.shape)} and {tuple(self.target.vectors.shape)}"
+            raise ValueError(f"a shared space needs vectors of one dimension, got {shapes}")
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse)):
+            if not lexicon.source or not lexicon.target:
+                raise ValueError(f"the {name} of an alignment is empty")
+
+    def save(self, directory: Path) -> None:
+        """Write ``alignment.safetensors``, ``alignment.json``, both lexicons, and ``source.vec``,
+        ``target.vec`` in the text format of word2vec."""
+        sides = {"source": self.source, "target": self.target}
+        tensors = {name: side.vectors.contiguous() for name, side in sides.items()}
+        save_file(tensors, directory / "alignment.safetensors")
+        told = {
+            "words": {name: side.words for name, side in sides.items()},
+            "verdict": _plain(asdict(self.verdict)),
+            "history": [_plain(entry) for entry in self.history],
+        }
+        text = json.dumps(told, ensure_ascii=False)
+        (directory / "alignment.json").write_text(text, encoding="utf-8")
+        self.lexicon.save(directory, "lexicon")
+        self.reverse.save(directory, "reverse")
+        for name, side in sides.items():
+            side.export(directory / f"{name}.vec")
+
+    @classmethod
+    def load(cls, directory: Path) -> Alignment:
+        """Read what `save` wrote."""
+        tensors = load_file(directory / "alignment.safetensors")
+        told = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
+        return cls(
+            Embeddings(tuple(told["words"]["source"]), tensors["source"]),
+            Embeddings(tuple(told["words"]["target"]), tensors["target"]),
+            Lexicon.load(directory, "lexicon"),
+            Lexicon.load(directory, "reverse"),
+            tuple(_numbers(entry) for entry in told["history"]),
+            Verdict(**_numbers(told["verdict"])),
+        )
+
 
 class Aligner(Protocol):
     """A strategy: a frozen dataclass with one verb. Pure: knows no files and no configuration."""
 
-    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment: ...
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """Lay both vocabularies into one space; all randomness comes from ``generator``."""
+        ...
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no nan: null stands for it."""
+    return {name: None if value != value else value for name, value in entry.items()}
+
+
+def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in entry.items()}

@@ -1,0 +1,269 @@
+"""Matching two vocabularies by their co-occurrence counts alone, without any seed.
+
+A word is its row of counts: how often it stands beside each frequent word of its own language. Were the
+columns of both languages in the same order, translations would have similar rows; were the rows matched,
+the columns could be put in order, for they are the same words. So match and reorder in turn (Wang, Agrawal
+and Eisenstein, 2023, "Accessing higher dimensions for unsupervised word translation"). Alternating hard
+matches from a poor start often collapse. Here the matching starts soft, nearly uniform, and hardens slowly,
+so that the large features of both languages meet before the small ones (deterministic annealing; Gold and
+Rangarajan, 1996, "A graduated assignment algorithm for graph matching").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import normalize
+
+from umt.align import Alignment, Verdict
+from umt.align.procrustes import normalise, procrustes
+from umt.align.widening import Widening
+from umt.lexicon import Lexicon
+from umt.types import BadInput
+from umt.wordspace import Embeddings, WordSpace
+
+History: TypeAlias = tuple[dict[str, float], ...]
+
+_GAIN = 1e-4  # a smaller growth of the mean similarity is no growth
+
+
+@dataclass(frozen=True)
+class Cooccurrence:
+    """Counts clipped and matched softly, then hard with the top singular directions dropped.
+
+    words: the most frequent words that are matched, and their own contexts; the widening does the rest.
+    window: which of the counts of the word spaces to read.
+    clip: entries beyond this percentile of the row percentiles are cut, at both tails.
+    drop: leading singular directions taken out before the hard matches; they hold what is common to all.
+    keep: share of the counted pairs that is kept, drawn at random: what makes restarts differ.
+    soft, hard: the sharpness of the first and of the last soft matching, in standard deviations of the
+        similarities; steps: how many matchings lie between them.
+    patience: stop when the mean best similarity has not grown for so many rounds; rounds: at most so many.
+    candidates: translations of a word that the lexicon lists.
+    widening: from these words to all; None leaves it to whoever compares several runs.
+    """
+
+    words: int = 1000
+    window: int = 10
+    clip: float = 99.0
+    drop: int = 10
+    keep: float = 0.8
+    soft: float = 2.0
+    hard: float = 12.0
+    steps: int = 20
+    patience: int = 3
+    rounds: int = 100
+    candidates: int = 10
+    widening: Widening | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("window", "steps", "patience", "rounds", "candidates"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.words < 20:
+            raise ValueError(f"words must be at least 20, got {self.words}")
+        if not 50 < self.clip <= 100:
+            raise ValueError(f"clip must lie in (50, 100], got {self.clip}")
+        if not 0 <= self.drop < self.words:
+            raise ValueError(f"drop must lie in [0, words), got {self.drop}")
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
+        if not 0 < self.soft <= self.hard:
+            raise ValueError(f"soft must lie in (0, hard], got soft={self.soft} and hard={self.hard}")
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """The lexicon of the most frequent words, and the vectors of those words, rotated to fit it.
+
+        Raises `BadInput` when the window was not counted or a vocabulary is tiny.
+        """
+        size = min(self.words, *(self._contexts(space) for space in (source, target)))
+        rows = [self._counts(space, size, generator) for space in (source, target)]
+        x, z = (conditioned(each, self.clip) for each in rows)
+        forward, backward = _best(soften(x, z, profiles(x, z), self.soft, self.hard, self.steps))
+        x, z = (conditioned(each, self.clip, self.drop) for each in rows)
+        similarity, history = harden(x, z, forward, backward, self.patience, self.rounds)
+        scores = scaled(similarity)  # (size, size)
+        alignment = _alignment(source, target, scores, self.candidates, history)
+        if self.widening is None:
+            return alignment
+        wide = self.widening.widen(source, target, _mutual(scores), generator)
+        told = (*history, *wide.history)
+        return Alignment(wide.source, wide.target, wide.lexicon, wide.reverse, told, alignment.verdict)
+
+    def _contexts(self, space: WordSpace) -> int:
+        """How many words there are to match."""
+        if self.window not in space.counts:
+            counted = ", ".join(map(str, sorted(space.counts)))
+            raise BadInput(
+                f"aligner.window={self.window} was not counted for {space.lang}: "
+                f"choose one of {counted}, or add it to words.windows"
+            )
+        size = min(space.counts[self.window].shape)
+        if size <= max(20, self.drop):
+            raise BadInput(f"{space.lang} has {size} words to match, too few: give more text")
+        return size
+
+    def _counts(self, space: WordSpace, size: int, generator: Generator) -> Tensor:
+        dense = space.counts[self.window][:size, :size].toarray().astype(np.float32)
+        return torch.from_numpy(thinned(dense, self.keep, generator))
+
+
+def thinned(counts: npt.NDArray[np.float32], keep: float, generator: Generator) -> npt.NDArray[np.float32]:
+    """Keep each counted pair with probability ``keep``: as if part of the text had not been read.
+
+    counts: (words, words) symmetric whole numbers; so is the result.
+    """
+    if keep == 1:
+        return counts
+    seed = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
+    upper = np.random.default_rng(seed).binomial(np.triu(counts).astype(np.int64), keep).astype(np.float32)
+    both: npt.NDArray[np.float32] = upper + np.triu(upper, 1).T
+    return both
+
+
+def conditioned(counts: Tensor, clip: float, drop: int = 0) -> Tensor:
+    """Square root, unit rows, centred columns, unit rows; the ``drop`` top singular directions out; clipped.
+
+    counts: (words, words). Both tails are cut at the ``clip`` percentile of the rows' ``clip`` percentiles.
+    """
+    rows = normalise(counts.sqrt())
+    if drop:
+        rows = rows - leading(rows, drop)
+    values = rows.numpy()
+    low, high = (float(np.percentile(np.percentile(values, p, axis=1), p)) for p in (100 - clip, clip))
+    return rows.clamp(low, high)
+
+
+def leading(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
+    """The part of (rows, columns) ``matrix`` that lies in its ``rank`` top singular directions.
+
+    Subspace iteration from a fixed start: the top directions are well apart, so the start does not matter.
+    """
+    width = min(rank + 10, *matrix.shape)
+    basis = torch.randn(matrix.shape[1], width, generator=Generator().manual_seed(0)).to(matrix)
+    for _ in range(rounds):
+        basis = torch.linalg.qr(matrix.T @ (matrix @ basis)).Q
+    u, values, vt = torch.linalg.svd(matrix @ basis, full_matrices=False)
+    part: Tensor = (u[:, :rank] * values[:rank]) @ (vt[:rank] @ basis.T)
+    return part
+
+
+def profiles(x: Tensor, z: Tensor) -> Tensor:
+    """How alike the words of both sides are by their sorted similarities to their own language.
+
+    The start of VecMap (Artetxe, Labaka and Agirre, 2018): order does not matter, so no seed is needed.
+    x, z: (words, words). Returns (words, words) scaled cosines.
+    """
+    a, b = (normalize((rows @ rows.T).sort(1).values, dim=1) for rows in (x, z))
+    return scaled(a @ b.T)
+
+
+def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
+    """Half of CSLS: each similarity less half the mean of the best ones of its row and of its column."""
+    k = min(neighbourhood, *similarity.shape)
+    rows = similarity.topk(k, dim=1, sorted=False).values.mean(1, keepdim=True)
+    columns = similarity.topk(k, dim=0, sorted=False).values.mean(0, keepdim=True)
+    return similarity - rows / 2 - columns / 2
+
+
+def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
+    """The doubly stochastic matching that prefers high ``scores``, as much as ``sharpness`` says.
+
+    scores: (N, N). Returns exp(sharpness scores) with rows and columns scaled to sum to 1 (Sinkhorn, 1967).
+    """
+    kernel = (sharpness * (scores - scores.max())).exp().clamp_min(1e-30)
+    column = torch.ones_like(kernel[0])
+    for _ in range(rounds):
+        row = 1 / (kernel @ column)
+        column = 1 / (kernel.T @ row)
+    return row[:, None] * kernel * column
+
+
+def soften(x: Tensor, z: Tensor, scores: Tensor, soft: float, hard: float, steps: int) -> Tensor:
+    """Match softly, lay the columns of one side on the other's by that matching, and match again, sharper.
+
+    x, z: (N, N) conditioned counts; scores: (N, N) the start. Returns (N, N) scores of the last matching.
+    """
+    scores = (scores - scores.mean()) / scores.std()
+    for sharpness in np.geomspace(soft, hard, steps).tolist():
+        matching = sinkhorn(scores, sharpness)  # (N source words, N target words)
+        similarity = x @ normalize(z @ matching.T, dim=1).T
+        similarity += normalize(x @ matching, dim=1) @ z.T
+        scores = scaled(similarity)
+        scores /= scores.std()
+    return scores
+
+
+def harden(
+    x: Tensor, z: Tensor, forward: Tensor, backward: Tensor, patience: int, rounds: int
+) -> tuple[Tensor, History]:
+    """Alternate: columns in the order of the matches of both directions, cosines of rows, CSLS matches.
+
+    x, z: (N, N); forward: (N,) the target word of each source word; backward: (N,) the other way.
+    Returns the (N, N) cosines of the round whose mean best similarity was highest, and the history.
+    """
+    best, stale, kept = -1.0, 0, x.new_zeros(0)
+    history = []
+    for _ in range(rounds):
+        similarity = reordered(x, z, forward, backward)
+        mean = float((similarity.amax(1).mean() + similarity.amax(0).mean()) / 2)
+        history.append({"similarity": mean})
+        stale += 1
+        if mean > best + _GAIN:
+            best, stale, kept = mean, 0, similarity
+        if stale >= patience:
+            break
+        forward, backward = _best(scaled(similarity))
+    return kept, tuple(history)
+
+
+def reordered(x: Tensor, z: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
+    """Cosines of the rows of x and z over the columns (i, forward[i]) and (backward[j], j) taken together."""
+    partners = z[:, forward]  # one column for each source word
+    partners.index_add_(1, backward, z)
+    weights = 1 + torch.bincount(backward, minlength=x.shape[1])  # how many pairs each column stands in
+    norms = (x.square() @ weights.to(x)).sqrt().clamp_min(1e-9)
+    weights = 1 + torch.bincount(forward, minlength=z.shape[1])
+    others = (z.square() @ weights.to(z)).sqrt().clamp_min(1e-9)
+    return x @ partners.T / norms[:, None] / others
+
+
+def _best(scores: Tensor) -> tuple[Tensor, Tensor]:
+    return scores.argmax(1), scores.argmax(0)
+
+
+def _mutual(scores: Tensor) -> Tensor:
+    """(pairs, 2) rows and columns that are each other's best."""
+    forward, backward = _best(scores)
+    rows = torch.arange(len(scores))
+    chosen = backward[forward] == rows
+    return torch.stack([rows[chosen], forward[chosen]], 1)
+
+
+def _alignment(
+    source: WordSpace, target: WordSpace, scores: Tensor, candidates: int, history: History
+) -> Alignment:
+    size = len(scores)
+    pairs = _mutual(scores)
+    x, z = normalise(source.vectors[:size]), normalise(target.vectors[:size])
+    turned = x @ procrustes(x[pairs[:, 0]], z[pairs[:, 1]])
+    sides = source.words[:size], target.words[:size]
+    reason = "one run alone cannot be judged; the restarts aligner compares several"
+    return Alignment(
+        Embeddings(sides[0], turned),
+        Embeddings(sides[1], z),
+        _lexicon(sides[0], sides[1], scores, candidates),
+        _lexicon(sides[1], sides[0], scores.T, candidates),
+        history,
+        Verdict("doubtful", history[-1]["similarity"], float("nan"), reason),
+    )
+
+
+def _lexicon(words: tuple[str, ...], others: tuple[str, ...], scores: Tensor, candidates: int) -> Lexicon:
+    best = scores.topk(min(candidates, scores.shape[1]), dim=1)
+    return Lexicon(words, others, best.indices, (best.values / 0.05).softmax(1))

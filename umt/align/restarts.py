@@ -1,0 +1,141 @@
+"""Many settings and draws of one aligner in parallel, chosen and judged without a dictionary."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, fields, replace
+from itertools import product
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor
+
+from umt.align import Aligner, Alignment
+from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
+from umt.align.widening import Widening
+from umt.wordspace import WordSpace
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: which aligner, on what target, from which seed."""
+
+    aligner: Aligner
+    null: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """Rounds of restarts until independent runs agree, their consensus, widened, and a verdict.
+
+    aligner: the strategy. settings: fields of it and the values to try; every combination is one run a round.
+    attempts: rounds at most; each draws new seeds, and an agreement that is clear ends them.
+    nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
+    criterion: the thresholds of the verdict. widening: from the consensus to all words.
+    workers: processes, one thread each; the result does not depend on their number.
+    """
+
+    aligner: Aligner
+    widening: Widening
+    criterion: Criterion = field(default_factory=Criterion)
+    settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    attempts: int = 3
+    nulls: int = 4
+    compared: int = 1000
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("attempts", "compared", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.nulls < 2:
+            raise ValueError(f"nulls must be at least 2, to be compared with each other, got {self.nulls}")
+        known = [each.name for each in fields(cast(Any, self.aligner))]
+        for name, values in self.settings.items():
+            if name not in known:
+                kind = type(self.aligner).__name__
+                raise ValueError(f"settings has {name!r}, but the options of {kind} are {', '.join(known)}")
+            if isinstance(values, str) or not len(values):
+                raise ValueError(f"settings.{name} must list at least one value, got {values!r}")
+        object.__setattr__(self, "settings", {name: tuple(values) for name, values in self.settings.items()})
+        self.variants()  # a bad value shows now
+
+    def variants(self) -> list[Aligner]:
+        """The aligner in every combination of the settings."""
+        chosen = [dict(zip(self.settings, each, strict=True)) for each in product(*self.settings.values())]
+        made: list[Aligner] = [replace(cast(Any, self.aligner), **each) for each in chosen]
+        return made if len(made) > 1 else made * 2
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """The consensus of the restarts, widened. Raises what the aligner raises."""
+        variants = self.variants()
+        shape = self.attempts + 2, max(len(variants), self.nulls)
+        seeds = torch.randint(2**62, shape, generator=generator, device=generator.device).tolist()
+        null_target = destroyed(target, 2 * self.compared, Generator().manual_seed(seeds[-1][0]))
+        jobs = [Job(variants[i % len(variants)], True, seeds[-2][i]) for i in range(self.nulls)]
+        runs: list[Matches] = []
+        nulls: list[Matches] = []
+        history: list[dict[str, float]] = []
+        targets = target, null_target
+        for attempt in range(self.attempts):
+            jobs += [Job(variant, False, seeds[attempt][i]) for i, variant in enumerate(variants)]
+            results = _run(jobs, source, targets, self.compared, self.workers)
+            if attempt == 0:
+                nulls, results = results[: self.nulls], results[self.nulls :]
+            runs += results
+            jobs = []
+            scores, null = support(runs), float(support(nulls).max())
+            best = float(scores.max())
+            middle = float(scores.median())
+            history.append({"runs": len(runs), "support": best, "median": middle, "null": null})
+            if self.criterion.judge(best, null).label == "aligned":
+                break
+        verdict = self.criterion.judge(best, null)
+        pairs = self.pairs(runs, scores)
+        wide = self.widening.widen(source, target, pairs, generator)
+        return Alignment(
+            wide.source, wide.target, wide.lexicon, wide.reverse, (*history, *wide.history), verdict
+        )
+
+    def pairs(self, runs: Sequence[Matches], scores: Tensor) -> Tensor:
+        """(pairs, 2) the consensus of the runs whose support is at least half of the best."""
+        chosen = [index for index, score in enumerate(scores.tolist()) if score >= scores.max().item() / 2]
+        found = consensus([runs[index] for index in chosen], scores[chosen])
+        if len(found) >= min(100, self.compared // 10):
+            return found
+        best = int(scores.argmax())  # nothing agrees: the widening still needs a start
+        return consensus([runs[best]], torch.ones(1))
+
+
+_shared: tuple[WordSpace, tuple[WordSpace, WordSpace], int] | None = None
+"""What the workers read: a forked process sees its parent's memory, so nothing is copied."""
+
+
+def _run(
+    jobs: Sequence[Job], source: WordSpace, targets: tuple[WordSpace, WordSpace], compared: int, workers: int
+) -> list[Matches]:
+    """Every job's matches, in the order of the jobs."""
+    global _shared
+    threads = torch.get_num_threads()
+    _shared = source, targets, compared
+    try:
+        if workers == 1 or len(jobs) == 1:
+            torch.set_num_threads(1)  # sums in another order would differ in the last bit
+            return [_one(job) for job in jobs]
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(min(workers, len(jobs)), context, torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(_one, jobs))
+    finally:
+        _shared = None
+        torch.set_num_threads(threads)
+
+
+def _one(job: Job) -> Matches:
+    assert _shared is not None
+    source, targets, compared = _shared
+    target = targets[job.null]
+    alignment = job.aligner.align(source, target, Generator().manual_seed(job.seed))
+    return Matches.read(alignment, source, target, compared)
