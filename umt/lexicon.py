@@ -15,7 +15,7 @@ from torch import Tensor
 
 from umt.retrieval import Neighbours, csls
 from umt.types import BadInput, Score
-from umt.wordspace import Embeddings
+from umt.wordspace import Embeddings, WordSpace
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,17 @@ class Dictionary:
         if not pairs:
             raise BadInput(f"{path} holds no word pair")
         return cls({word: frozenset(translations) for word, translations in pairs.items()})
+
+    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        """(pairs, 2) indices of the pairs that both vocabularies know, so that a dictionary can be a seed."""
+        column = {word: index for index, word in enumerate(target.words)}
+        found = [
+            (row, column[translation])
+            for row, word in enumerate(source.words)
+            for translation in sorted(self.pairs.get(word, ()))
+            if translation in column
+        ]
+        return torch.tensor(found, dtype=torch.int64).view(-1, 2)
 
     def reversed(self) -> Dictionary:
         """The same pairs, looked up from the other side."""

@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+
+from umt.align import Alignment, Verdict
+from umt.align.seeds import IdenticalStrings, Seeds
+from umt.lexicon import induce
+from umt.types import BadInput
+from umt.wordspace import Embeddings, WordSpace
+
+
+@dataclass(frozen=True)
+class Procrustes:
+    """One symmetric, re-weighted map fitted on given pairs: the supervised control.
+
+    seeds: where the pairs come from (a `Dictionary` will do). reweight, ridge: see `symmetric_maps`.
+    candidates: how many each lexicon row holds. The verdict is ``doubtful``: no null was tried.
+    """
+
+    seeds: Seeds = field(default_factory=IdenticalStrings)
+    reweight: float = 0.5
+    ridge: float = 0.0
+    candidates: int = 20
+
+    def __post_init__(self) -> None:
+        if self.reweight < 0 or self.ridge < 0 or self.candidates < 1:
+            raise ValueError(
+                "reweight >= 0, ridge >= 0 and candidates >= 1 are needed, got "
+                f"{self.reweight}, {self.ridge} and {self.candidates}"
+            )
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """Raises `BadInput` when the seeds hold fewer than two pairs that both vocabularies know."""
+        pairs = self.seeds.find(source, target)
+        if len(pairs) < 2:
+            raise BadInput(
+                f"the seeds hold {len(pairs)} pairs of known {source.lang} and {target.lang} words, too "
+                "few for a map: give a larger dictionary (aligner.seeds) or more text"
+            )
+        x, y = normalise(source.vectors), normalise(target.vectors)
+        x, y = fitted(x, y, pairs, self.reweight, self.ridge)
+        left, right = Embeddings(source.words, x), Embeddings(target.words, y)
+        lexicon, reverse = induce(left, right, self.candidates)
+        verdict = Verdict("doubtful", math.nan, math.nan, f"fitted on {len(pairs)} given pairs, not tested")
+        return Alignment(left, right, lexicon, reverse, ({"pairs": float(len(pairs))},), verdict)
 
 
 def normalise(vectors: Tensor) -> Tensor:
@@ -47,6 +92,12 @@ def symmetric_maps(
     left = white_x @ u * strength @ (u.T @ colour_x @ u)
     right = white_y @ vt.T * strength @ (vt @ colour_y @ vt.T)
     return left.float(), right.float()
+
+
+def fitted(x: Tensor, y: Tensor, pairs: Tensor, reweight: float, ridge: float) -> tuple[Tensor, Tensor]:
+    """All rows of both sides as unit vectors in the space that `symmetric_maps` finds for (n, 2) pairs."""
+    left, right = symmetric_maps(x[pairs[:, 0]], y[pairs[:, 1]], reweight, ridge)
+    return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)
 
 
 def _whitening(covariance: Tensor, ridge: float) -> tuple[Tensor, Tensor]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 
-from umt.align.procrustes import normalise, symmetric_maps
+from umt.align.procrustes import fitted, normalise
 from umt.lexicon import Lexicon, induce
 from umt.retrieval import csls, mutual
 from umt.wordspace import Embeddings, WordSpace
@@ -61,7 +60,7 @@ class Widening:
         x, y = normalise(source.vectors), normalise(target.vectors)
         history: list[Mapping[str, float]] = []
         for size in self.sizes:
-            mapped_x, mapped_y = self._map(x, y, pairs, 0.5)
+            mapped_x, mapped_y = fitted(x, y, pairs, 0.5, self.ridge)
             some_x, some_y = mapped_x[: size or None], mapped_y[: size or None]
             forward, backward = csls(some_x, some_y)
             found = mutual(forward, backward)
@@ -70,14 +69,10 @@ class Widening:
             pairs = found
             score = forward.scores[pairs[:, 0], 0].mean().item()
             history.append({"words": float(len(some_x)), "pairs": float(len(pairs)), "csls": score})
-        mapped_x, mapped_y = self._map(x, y, pairs, self.reweight)
+        mapped_x, mapped_y = fitted(x, y, pairs, self.reweight, self.ridge)
         left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)
         lexicon, reverse = induce(left, right, self.candidates)
         return SharedSpace(left, right, lexicon, reverse, pairs, tuple(history))
-
-    def _map(self, x: Tensor, y: Tensor, pairs: Tensor, reweight: float) -> tuple[Tensor, Tensor]:
-        left, right = symmetric_maps(x[pairs[:, 0]], y[pairs[:, 1]], reweight, self.ridge)
-        return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)
 
 
 def widen(source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:

@@ -1,0 +1,61 @@
+"""Where a supervised or weakly supervised map gets its first pairs of words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from umt.lexicon import Dictionary
+from umt.types import BadInput
+from umt.wordspace import WordSpace
+
+_NUMERAL = re.compile(r"\d+([.,:]\d+)*%?")
+
+
+class Seeds(Protocol):
+    """A way to find pairs; `umt.lexicon.Dictionary` is one too."""
+
+    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        """(pairs, 2) indices of words that translate each other; may be empty."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSeeds:
+    """The pairs of a dictionary file (see `Dictionary.read`)."""
+
+    path: Path | str | None = None
+
+    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        """Raises `BadInput` when the file is not named or not a dictionary."""
+        if self.path is None:
+            raise BadInput("no seed dictionary is named: set aligner.seeds.path to a file of word pairs")
+        return Dictionary.read(Path(self.path)).find(source, target)
+
+
+@dataclass(frozen=True)
+class IdenticalStrings:
+    """Words that both languages write alike: names, numbers, punctuation, loans."""
+
+    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        return _alike(source.words, target.words)
+
+
+@dataclass(frozen=True)
+class Numerals:
+    """Numbers in digits alone, the seed that any two corpora share (Artetxe et al., 2017)."""
+
+    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        shared = {word for word in source.words if _NUMERAL.fullmatch(word)}
+        return _alike(tuple(word if word in shared else "" for word in source.words), target.words)
+
+
+def _alike(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
+    column = {word: index for index, word in enumerate(target)}
+    found = [(row, column[word]) for row, word in enumerate(source) if word in column]
+    return torch.tensor(found, dtype=torch.int64).view(-1, 2)

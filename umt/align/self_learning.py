@@ -1,0 +1,105 @@
+"""Self-learning: any start, then map and lexicon in turn, each learnt from the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+
+from umt.align import Aligner, Alignment
+from umt.align.procrustes import fitted, normalise
+from umt.align.widening import Widening
+from umt.retrieval import csls, mutual
+from umt.wordspace import WordSpace
+
+
+@dataclass(frozen=True)
+class SelfLearning:
+    """Stochastic self-learning over the frequent words, then widening to all (Artetxe et al., 2018).
+
+    Each round fits the maps on a random share of the pairs and takes the mutual nearest neighbours as
+    the next pairs; the share starts at ``keep`` and doubles after every ``patience`` rounds that bring no
+    higher mean similarity; when it is 1 and nothing improves, the widening follows.
+
+    init: whose lexicons give the first pairs; its verdict is handed on. words: the most frequent words
+    of both sides that take part. rounds: the most rounds. ridge: see `symmetric_maps`.
+    """
+
+    init: Aligner
+    widening: Widening = field(default_factory=Widening)
+    words: int = 4000
+    rounds: int = 100
+    keep: float = 0.5
+    patience: int = 5
+    ridge: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.keep <= 1:
+            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
+        for name in ("words", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.rounds < 0 or self.ridge < 0:
+            raise ValueError(f"rounds and ridge must not be negative, got {self.rounds} and {self.ridge}")
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """Raises what ``init`` raises, and ValueError when its lexicons share fewer than two pairs."""
+        start = self.init.align(source, target, generator)
+        pairs, history = self._learn(source, target, agreed(start, source, target), generator)
+        shared = self.widening.widen(source, target, pairs, generator)
+        steps = (*start.history, *history, *shared.history)
+        return Alignment(shared.source, shared.target, shared.lexicon, shared.reverse, steps, start.verdict)
+
+    def _learn(
+        self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator
+    ) -> tuple[Tensor, list[Mapping[str, float]]]:
+        x, y = (normalise(space.vectors)[: self.words] for space in (source, target))
+        history: list[Mapping[str, float]] = []
+        best, keep, stale = -math.inf, self.keep, 0
+        for _ in range(self.rounds):
+            inside = pairs[(pairs[:, 0] < len(x)) & (pairs[:, 1] < len(y))]
+            pairs = inside if len(inside) > 1 else pairs
+            chosen = pairs
+            if keep < 1:
+                count = max(2, int(keep * len(pairs)))
+                chosen = pairs[torch.randperm(len(pairs), generator=generator)[:count]]
+            left, right = fitted(x, y, chosen, 0.5, self.ridge)
+            forward, backward = csls(left, right)
+            found = mutual(forward, backward)
+            if len(found) < 2:
+                break
+            score = (forward.scores.mean().item() + backward.scores.mean().item()) / 2
+            pairs = found
+            history.append({"words": float(len(x)), "pairs": float(len(pairs)), "csls": score, "keep": keep})
+            if score > best + 1e-4:
+                best, stale = score, 0
+            else:
+                stale += 1
+            if stale >= self.patience:
+                if keep >= 1:
+                    break
+                keep, stale = min(1.0, 2 * keep), 0
+        return pairs, history
+
+
+def agreed(alignment: Alignment, source: WordSpace, target: WordSpace) -> Tensor:
+    """(pairs, 2) indices into the two spaces of the words that are each other's best translation.
+
+    Raises ValueError when there are fewer than two.
+    """
+    row = {word: index for index, word in enumerate(source.words)}
+    column = {word: index for index, word in enumerate(target.words)}
+    lexicon, reverse = alignment.lexicon, alignment.reverse
+    back = dict(zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True))
+    found = []
+    for word, best in zip(lexicon.source, lexicon.candidates[:, 0].tolist(), strict=True):
+        translation = lexicon.target[best]
+        known = word in row and translation in column and translation in back
+        if known and reverse.target[back[translation]] == word:
+            found.append((row[word], column[translation]))
+    if len(found) < 2:
+        raise ValueError(f"the start gave {len(found)} words that are each other's best translation")
+    return torch.tensor(found, dtype=torch.int64)
