@@ -43,7 +43,7 @@ class Restarts:
     criterion: Criterion = field(default_factory=Criterion)
     settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     attempts: int = 3
-    nulls: int = 4
+    nulls: int = 2
     compared: int = 1000
     workers: int = 2
 

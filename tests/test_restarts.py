@@ -1,0 +1,132 @@
+"""Restarts: how runs are compared, that the truth is recognised, and that a destroyed target is too."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator
+from torch.testing import assert_close
+from two_languages import accuracy, two_languages
+
+from umt.align.cooccurrence import Cooccurrence
+from umt.align.restarts import Restarts
+from umt.align.verdict import Criterion, Matches, agreement, consensus, destroyed, support
+from umt.align.widening import Widening
+
+RESTARTS = Restarts(
+    Cooccurrence(words=150, drop=2, keep=0.8),
+    Widening(sizes=(0,), candidates=5),
+    settings={"window": (5, 10)},
+    attempts=2,
+    compared=150,
+)
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def right(words: int = 100, wrong: float = 0.0, seed: int = 0) -> Matches:
+    """A run that matches i with i, but for a share of ``wrong`` words."""
+    matches = []
+    for part in range(2):
+        generator = seeded(2 * seed + part)
+        guess = torch.randint(words, (words,), generator=generator)
+        chance = torch.rand(words, generator=generator)
+        matches.append(torch.where(chance < wrong, guess, torch.arange(words)))
+    return Matches(*matches)
+
+
+def test_agreement_is_the_share_of_words_matched_alike() -> None:
+    one = Matches(torch.tensor([0, 1, 2, 3]), torch.tensor([0, 1, 2, 3]))
+    other = Matches(torch.tensor([0, 1, 0, 0]), torch.tensor([0, 1, 2, 0]))
+    nothing = Matches(torch.tensor([-1, 1, -1, -1]), torch.tensor([-1, -1, -1, -1]))
+    pair = agreement([one, other, nothing])
+    assert_close(pair[0], torch.tensor([1.0, (2 / 4 + 3 / 4) / 2, 1 / 4 / 2]))
+    assert_close(pair, pair.T)
+
+
+def test_a_minority_of_collapsed_runs_is_found_out() -> None:
+    runs = [right(wrong=0.4, seed=seed) for seed in range(4)]
+    runs += [right(wrong=1, seed=seed) for seed in (5, 6, 7)]
+    scores = support(runs)
+    assert scores[:4].min() > 0.2
+    assert scores[4:].max() < 0.1
+    assert support(runs[:1]).tolist() == [0]
+
+
+def test_the_consensus_is_better_than_its_runs() -> None:
+    runs = [right(wrong=0.6, seed=seed) for seed in range(6)]
+    pairs = consensus(runs, torch.ones(6))
+    assert len(pairs) > 60
+    assert (pairs[:, 0] == pairs[:, 1]).float().mean() > 0.95
+
+
+def test_a_destroyed_language_keeps_frequencies_and_no_company() -> None:
+    _, target = two_languages(200)
+    null = destroyed(target, 150, seeded(), block=5)
+    assert null.words == target.words[:150]
+    before, after = target.counts[10][:150, :150].toarray(), null.counts[10].toarray()[:, :150]
+    assert (after == after.T).all()
+    assert after.sum() == pytest.approx(before.sum(), rel=0.02)
+    assert np.corrcoef(after.sum(1), before.sum(1))[0, 1] > 0.9
+    assert_close(null.vectors.sum(0), target.vectors[:150].sum(0), atol=1e-3, rtol=1e-3)
+    assert (null.vectors[:, 0] != target.vectors[:150, 0]).any()
+
+
+def test_restarts_recover_the_hidden_words_and_know_it() -> None:
+    alignment = RESTARTS.align(*two_languages(200), seeded())
+    assert alignment.verdict.label == "aligned"
+    assert alignment.verdict.score > 4 * alignment.verdict.null
+    assert len(alignment.lexicon.source) == 200
+    assert accuracy(alignment.lexicon) > 0.8
+    assert accuracy(alignment.reverse) > 0.8
+    assert alignment.history[0]["runs"] == 2, "a clear agreement ends the attempts"
+
+
+def test_a_destroyed_target_is_recognised() -> None:
+    source, target = two_languages(200)
+    alignment = RESTARTS.align(source, destroyed(target, 200, seeded(9)), seeded())
+    assert alignment.verdict.label == "failed"
+    assert alignment.history[1]["runs"] == 4, "every attempt was made"
+
+
+def test_the_result_does_not_depend_on_the_number_of_workers() -> None:
+    spaces = two_languages(150)
+    one, two = (dataclasses.replace(RESTARTS, workers=workers).align(*spaces, seeded()) for workers in (1, 2))
+    assert one.verdict == two.verdict
+    assert_close(one.lexicon.candidates, two.lexicon.candidates)
+
+
+def test_every_combination_is_a_variant() -> None:
+    many = dataclasses.replace(RESTARTS, settings={"window": [5, 10], "clip": [98, 99, 100]})
+    made = [(each.window, each.clip) for each in many.variants() if isinstance(each, Cooccurrence)]
+    assert made == [(5, 98), (5, 99), (5, 100), (10, 98), (10, 99), (10, 100)]
+    alone = dataclasses.replace(RESTARTS, settings={})
+    assert alone.variants() == [RESTARTS.aligner] * 2, "a run alone could not be compared"
+
+
+def test_bad_settings_are_named() -> None:
+    for settings, message in (
+        ({"windoww": [5]}, "windoww.*window"),
+        ({"window": []}, r"settings\.window"),
+        ({"clip": [20]}, "clip"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(RESTARTS, settings=settings)
+    for field in ("attempts", "workers", "compared", "nulls"):
+        with pytest.raises(ValueError, match=field):
+            dataclasses.replace(RESTARTS, **{field: 0})  # type: ignore[arg-type]
+
+
+def test_the_verdict_needs_agreement_beyond_the_null() -> None:
+    criterion = Criterion(aligned=0.2, doubtful=0.1, times_null=4)
+    assert criterion.judge(0.5, 0.01).label == "aligned"
+    assert criterion.judge(0.15, 0.01).label == "doubtful"
+    assert criterion.judge(0.05, 0.001).label == "failed"
+    assert criterion.judge(0.5, 0.2).label == "failed"
+    with pytest.raises(ValueError, match="doubtful"):
+        Criterion(aligned=0.1, doubtful=0.2)
