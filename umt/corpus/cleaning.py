@@ -26,6 +26,7 @@ from umt.segmentation import segmenter
 from umt.types import Lang
 
 OTHER_LANGUAGE = "other language"
+_TRACED = 300_000  # lines that the check of accidental alignment looks at: plenty, and memory stays flat
 
 _SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【]|^\s*[-–—]|:|：")
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
@@ -43,6 +44,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _NOT_KEY = re.compile(r"[\W_]+")
+_ASCII_KEY = {code: " " for code in range(128) if not chr(code).isalnum()}  # the same, five times as fast
 _DIGITS = re.compile(r"\d+")
 _ANCHOR = re.compile(r"\d{2,}|[A-Z][A-Za-z]{2,}")
 
@@ -88,7 +90,11 @@ class Preparation:
 
 def key(sentence: str, spaced: bool) -> str:
     """What near duplicates share: lower case, no punctuation, every number as 0."""
-    letters = _NOT_KEY.sub(" " if spaced else "", sentence.lower())
+    letters = sentence.lower()
+    if spaced and letters.isascii():
+        letters = " ".join(letters.translate(_ASCII_KEY).split())
+    else:
+        letters = _NOT_KEY.sub(" " if spaced else "", letters)
     return _DIGITS.sub("0", letters).strip()
 
 
@@ -191,7 +197,7 @@ class Cleaner:
             drops,
             examples,
             leaked,
-            _traces(sentences, places),
+            _traces(sentences, places) if first < _TRACED else Traces.concatenated(()),
         )
 
     def _split(self, line: str) -> list[str]:

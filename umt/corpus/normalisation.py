@@ -53,6 +53,7 @@ _DASH_HALF_SPACED = regex.compile(r"\s+—|—\s+")
 _DASH_RUN = regex.compile(r"-{2,}|—{2,}")
 _DASH_BETWEEN_DIGITS = regex.compile(r"(?<=\d)\s?[–—]\s?(?=\d)")
 _CLOSING_SPACE = regex.compile(r"\s+(?=[,.;:!?%)\]}](?:\s|$))")
+_SPACE_BEFORE_MARK = re.compile(r" [,.;:!?%)\]}]")
 _FRENCH_HIGH = regex.compile(r"(?<=[\p{L}\p{M}\p{N})\"»])\s*([;:!?»]+)(?=\s|$)")
 _FRENCH_OPEN = regex.compile(r"«\s*")
 
@@ -82,8 +83,10 @@ def _western(sentence: str) -> str:
     sentence = _composed(sentence)
     if not sentence.isascii():
         sentence = _composed(sentence.translate(_WESTERN))
-    closed: str = _CLOSING_SPACE.sub("", _dashes(sentence))
-    return closed
+    sentence = _dashes(sentence)
+    if _SPACE_BEFORE_MARK.search(sentence):
+        sentence = _CLOSING_SPACE.sub("", sentence)
+    return sentence
 
 
 def _dashes(sentence: str) -> str:

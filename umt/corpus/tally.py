@@ -13,8 +13,6 @@ from umt.corpus.cleaning import Chunk
 from umt.corpus.duplicates import Seen
 from umt.types import Lang
 
-_TRACED = 300_000
-
 
 @dataclass
 class Tally:
@@ -38,8 +36,7 @@ class Tally:
         for reason, example in chunk.examples.items():
             self.examples.setdefault(reason, example)
         self.leaked.update(chunk.leaked)
-        if self.counts["kept"] < _TRACED:
-            self.traces.append(chunk.traces)
+        self.traces.append(chunk.traces)
         sentences, spaced = chunk.sentences, chunk.spaced
         if not duplicates:
             unseen, new = self.exact.add(chunk.exact), self.keys.add(chunk.keys)
