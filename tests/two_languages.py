@@ -43,4 +43,4 @@ def accuracy(lexicon: Lexicon) -> float:
     """Share of the source words whose best candidate means the same."""
     best = lexicon.candidates[:, 0].tolist()
     right = [word[2:] == lexicon.target[index][2:] for word, index in zip(lexicon.source, best, strict=True)]
-    return sum(right) / len(right)
+    return float(np.mean(right))

@@ -135,8 +135,11 @@ def _shuffled(square: Matrix, block: int, rng: np.random.Generator) -> Matrix:
         for left in range(top, len(square), block):
             part = square[top : top + block, left : left + block]
             mixed = rng.permutation(part.ravel()).reshape(part.shape)
-            if top == left:
-                mixed = np.triu(mixed) + np.triu(mixed, 1).T
+            if top == left:  # each pair stands here twice
+                above = np.triu_indices(len(part), 1)
+                mixed = np.diag(rng.permutation(part.diagonal()))
+                mixed[above] = rng.permutation(part[above])
+                mixed[above[::-1]] = mixed[above]
             result[top : top + block, left : left + block] = mixed
             result[left : left + block, top : top + block] = mixed.T
     return result
