@@ -1,0 +1,87 @@
+"""CSLS induction both ways: ours beside the naive way, time and memory in one run.
+
+python benchmarks/csls.py [words] [dimensions] [candidates]
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from umt.retrieval import csls
+
+Found = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Wall and processor seconds, MiB beyond the vectors, and the indices found both ways."""
+
+    wall: float
+    processor: float
+    memory: float
+    found: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def naive(source: Tensor, target: Tensor, k: int) -> Found:
+    """The whole matrix, and a full top-k for the neighbourhoods and for the candidates of both sides."""
+    scores = source @ target.T
+    rows = scores.topk(10, 1).values.mean(1)
+    columns = scores.topk(10, 0).values.mean(0)
+    scores = 2 * scores - rows[:, None] - columns
+    return scores.topk(k, 1).indices, scores.topk(k, 0).indices.T
+
+
+def ours(source: Tensor, target: Tensor, k: int) -> Found:
+    """`umt.retrieval.csls`."""
+    forward, backward = csls(source, target, k)
+    return forward.indices, backward.indices
+
+
+def vectors(words: int, dim: int, seed: int) -> Tensor:
+    """Unit vectors about common directions, so that there are hubs as in text."""
+    generator = torch.Generator().manual_seed(seed)
+    common = torch.randn(dim, dim, generator=torch.Generator().manual_seed(0))
+    spread = torch.linspace(2, 0.2, dim)
+    drawn = torch.randn(words, dim, generator=generator) * spread
+    return torch.nn.functional.normalize(drawn @ common, dim=1)
+
+
+def measure(way: Callable[[Tensor, Tensor, int], Found], words: int, dim: int, k: int) -> Result:
+    """Run one way, in a process of its own."""
+    way(vectors(64, dim, 1), vectors(64, dim, 2), k)  # compile, start the threads
+    source, target = vectors(words, dim, 1), vectors(words, dim, 2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, processor = time.perf_counter(), time.process_time()
+    found = way(source, target, k)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    # as arrays, for the tensors of another process live in shared memory
+    return Result(wall, processor, memory, (found[0].numpy(), found[1].numpy()))
+
+
+def main(words: int = 20_000, dim: int = 300, k: int = 10) -> None:
+    print(f"CSLS both ways, {words:,} x {words:,} x {dim}, {k} candidates, {torch.get_num_threads()} threads")
+    print(f"{'way':8} {'seconds':>8} {'processor':>10} {'MiB':>8}")
+    results = []
+    for way in (naive, ours):
+        # a process each, or the one that runs second would find the memory of the first
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            result = pool.apply(measure, (way, words, dim, k))
+        print(f"{way.__name__:8} {result.wall:8.2f} {result.processor:10.2f} {result.memory:8.0f}", flush=True)
+        results.append(result.found)
+    for name, one, other in zip(("forward", "backward"), *results, strict=True):
+        print(f"{name}: {(one == other).mean():.6f} of the candidates are the same (rounding breaks ties)")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
