@@ -11,7 +11,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(function: Function) -> Function:
-    """``function`` as machine code: no Python objects inside, and the interpreter lock released while it runs.
+    """``function`` as machine code, without Python objects, that releases the interpreter lock.
 
     The machine code is cached beside the module (or in the user's cache folder where that is not writable).
     """

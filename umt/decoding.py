@@ -1,4 +1,4 @@
-"""Phrase-based beam search (Koehn et al. 2003) over an n-gram language model, compiled; many sentences a call.
+"""Phrase-based beam search (Koehn et al. 2003) with an n-gram language model: many sentences a call.
 
 A source span is replaced by one of its options, in an order that may jump back and forth within a window; the
 score is the options' own plus the language model's, less a price per word of jump. Hypotheses compete with
@@ -7,18 +7,22 @@ those that cover as many source words; what lies ahead is estimated from the bes
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from umt.compiled import compiled
-from umt.ngram import END, START, UNKNOWN, Floats, Ints, Longs, advance, find
+from umt.ngram import END, START, UNKNOWN, Floats, Ints, Longs, Tables, advance, find
 
 LONGEST = 4
 """Words in the longest phrase of either side."""
 BITS = 15
 """Bits of a word in a packed phrase, which bounds the vocabulary of either side."""
+
+
+_BLOCK = 64
 
 
 class Options(NamedTuple):
@@ -58,12 +62,10 @@ def _hash(state: Any, first: Any, mask: Any, end: Any) -> Any:
 
 
 @compiled
-def decode(
-    ids: Any, offsets: Any, options: Any, tables: Any, search: Any
-) -> tuple[Any, Any, Any, Any]:
+def decode(ids: Any, offsets: Any, options: Any, tables: Any, search: Any) -> tuple[Any, Any, Any, Any]:
     """Translate sentences ids[offsets[i]:offsets[i + 1]].
 
-    Returns (words, word offsets, links, link offsets) of the outputs; a word -1 - i is a copy of source word i,
+    Returns (words, word offsets, links, link offsets) of the outputs; a word -1 - i copies source word i,
     a link is i * 65536 + j for source word i and target word j.
     """
     count = len(offsets) - 1
@@ -216,7 +218,8 @@ def decode(
                 slot = other
         at, depth = size, 0
         while at > 0:
-            steps[depth, 0], steps[depth, 1], steps[depth, 2] = starts[at, slot], lengths[at, slot], chosen[at, slot]
+            steps[depth, 0], steps[depth, 1] = starts[at, slot], lengths[at, slot]
+            steps[depth, 2] = chosen[at, slot]
             slot, at = origins[at, slot], at - lengths[at, slot]
             depth += 1
         words, links = word_offsets[sentence], link_offsets[sentence]
@@ -239,3 +242,31 @@ def decode(
                         links += 1
         word_offsets[sentence + 1], link_offsets[sentence + 1] = words, links
     return out_words[:words], word_offsets, out_links[:links], link_offsets
+
+
+def decode_all(
+    ids: Ints, offsets: Longs, options: Options, tables: Tables, search: Search, threads: int
+) -> tuple[Ints, Longs, Longs, Longs]:
+    """`decode` in blocks over threads; the outputs do not depend on how many."""
+
+    def block(first: int) -> tuple[Ints, Longs, Longs, Longs]:
+        last = min(first + _BLOCK, len(offsets) - 1)
+        part = ids[offsets[first] : offsets[last]], offsets[first : last + 1] - offsets[first]
+        result: tuple[Ints, Longs, Longs, Longs] = decode(*part, options, tables, search)
+        return result
+
+    with ThreadPoolExecutor(threads) as pool:
+        blocks = list(pool.map(block, range(0, len(offsets) - 1, _BLOCK)))
+    words, links = [part[0] for part in blocks], [part[2] for part in blocks]
+    return (
+        np.concatenate([np.zeros(0, np.int32), *words]),
+        _joined([part[1] for part in blocks]),
+        np.concatenate([np.zeros(0, np.int64), *links]),
+        _joined([part[3] for part in blocks]),
+    )
+
+
+def _joined(offsets: list[Longs]) -> Longs:
+    """Offsets of blocks, each from 0, as offsets of the whole."""
+    lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part) for part in offsets)])
+    return np.cumsum(lengths)

@@ -32,7 +32,7 @@ class Tables(NamedTuple):
     """The model as the compiled loops see it; G n-grams (node 0 is empty), H hash slots (a power of two).
 
     vocabulary: (1,) how many words.  keys: (H,) node * vocabulary + word, or -1.  nodes: (H,) the n-gram of
-    that key.  logp: (G,) natural log p(last word | the words before).  backoff: (G,) log weight of the shorter
+    that key.  logp: (G,) log p(last word | the words before).  backoff: (G,) log weight of the shorter
     context.  shorter: (G,) the n-gram without its first word.  after: (G,) the context after that n-gram.
     """
 
@@ -90,7 +90,7 @@ def _score(tables: Any, ids: Any, offsets: Any) -> Any:
 
 
 @compiled
-def _insert(keys: Any, nodes: Any, new: Any, first: Any) -> Any:
+def insert(keys: Any, nodes: Any, new: Any, first: Any) -> Any:
     """Number the keys of ``new`` in order of first appearance, from ``first``; (their numbers, the next)."""
     mask = len(keys) - 1
     numbers = np.empty(len(new), np.int32)
@@ -115,7 +115,7 @@ def empty_table(entries: int) -> tuple[Longs, Ints]:
 
 def intern(keys: Longs) -> tuple[Ints, int]:
     """Number equal keys alike, in order of first appearance: (numbers, how many distinct)."""
-    numbers, count = _insert(*empty_table(len(keys)), keys, 0)
+    numbers, count = insert(*empty_table(len(keys)), keys, 0)
     return numbers, int(count)
 
 
@@ -139,7 +139,11 @@ class NGram:
         """log p(word | context), one at a time; ``context`` starts with `START` at a sentence's beginning."""
         node = 0
         for before in context:
-            node = int(self.tables.after[1 + START]) if before == START else advance(self.tables, node, before)[1]
+            node = (
+                int(self.tables.after[1 + START])
+                if before == START
+                else advance(self.tables, node, before)[1]
+            )
         return float(advance(self.tables, node, word)[0])
 
     def perplexity(self, ids: Ints, offsets: Longs) -> float:
@@ -186,7 +190,9 @@ class KneserNey:
             raise ValueError(f"the vocabulary must begin with {SPECIALS}, got {tuple(words[:3])}")
         if len(offsets) < 2:
             raise ValueError("an n-gram model needs at least one sentence, got none")
-        stream, position = _stream(ids, offsets)  # (tokens + 2 * sentences,) and the place within the sentence
+        stream, position = _stream(
+            ids, offsets
+        )  # (tokens + 2 * sentences,) and the place within the sentence
         size = len(words)
         occurrences = np.bincount(stream[position > 0], minlength=size)
         # Level n: prefix and suffix (indices into level n - 1) and last word of every distinct n-gram.
@@ -236,7 +242,9 @@ def _discounted(counts: Doubles) -> Doubles:
     """Counts less the modified Kneser-Ney discounts for one, two, three and more."""
     n = [max(1.0, float((counts == c).sum())) for c in (1, 2, 3, 4)]
     y = n[0] / (n[0] + 2 * n[1])
-    discounts = np.array([0.0] + [min(c - 0.1, max(0.1, c - (c + 1) * y * n[c] / n[c - 1])) for c in (1, 2, 3)])
+    discounts = np.array(
+        [0.0] + [min(c - 0.1, max(0.1, c - (c + 1) * y * n[c] / n[c - 1])) for c in (1, 2, 3)]
+    )
     discounted: Doubles = counts - discounts[np.minimum(counts, 3).astype(np.int64)]
     return discounted
 
@@ -251,7 +259,7 @@ def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
     for index, level in enumerate(levels):
         counts = level.count.astype(np.float64)
         if index + 1 < order:
-            # Below the top, count the different words before; n-grams at a sentence start have only one history.
+            # Below the top, count the different words before; at a sentence start there are none.
             above = levels[index + 1]
             continuation = np.bincount(above.suffix, minlength=len(counts)).astype(np.float64)
             counts = np.where(continuation > 0, continuation, counts)
@@ -286,12 +294,10 @@ def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
     return _link(size, *(np.concatenate(parts) for parts in (logp, backoff, shorter, parent, last)))
 
 
-def _link(
-    size: int, logp: Doubles, backoff: Doubles, shorter: Longs, parent: Longs, last: Longs
-) -> Tables:
+def _link(size: int, logp: Doubles, backoff: Doubles, shorter: Longs, parent: Longs, last: Longs) -> Tables:
     longer = np.arange(len(logp)) > size  # two words or more: reached through the hash table
     keys, nodes = empty_table(int(longer.sum()))
-    _insert(keys, nodes, parent[longer] * size + last[longer], 1 + size)
+    insert(keys, nodes, parent[longer] * size + last[longer], 1 + size)
     # A context nothing longer was seen after is as good as the shorter one.
     leads = np.zeros(len(logp), np.bool_)
     leads[parent[longer]] = True

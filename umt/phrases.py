@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from umt.compiled import compiled
 from umt.decoding import BITS, LONGEST, Options
-from umt.ngram import UNKNOWN, Doubles, Floats, Ints, Longs, Tables, advance, empty_table, _insert, intern
+from umt.ngram import UNKNOWN, Doubles, Ints, Longs, Tables, advance, empty_table, insert, intern
 
 
 class Pairs(NamedTuple):
-    """Phrase pairs with multiplicity: packed source and target words (0 is the empty phrase), links, weights."""
+    """Phrase pairs, repeated or weighted: packed source and target words (0: the empty phrase), links."""
 
     source: Longs
     target: Longs
@@ -110,7 +110,7 @@ def _extract(linked: Any, limit: Any, fill: Any, room: Any) -> tuple[Any, Any, A
 
 
 def extract(linked: Linked, limit: int) -> Pairs:
-    """All phrase pairs of at most ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
+    """All phrase pairs up to ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
 
     A source word without a link counts as translated by nothing.
     """
@@ -190,7 +190,7 @@ class Scoring:
         s_of, t_of, links, scores = s_of[top], t_of[top], links[top], scores[top]
         words, sizes = _unpack(packed_target[t_of])
         keys, nodes = empty_table(sources)
-        _insert(keys, nodes, packed_source, 0)
+        insert(keys, nodes, packed_source, 0)
         return Options(
             keys=keys,
             nodes=nodes,

@@ -1,0 +1,81 @@
+"""Words to numbers, for whole corpora at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice, repeat
+
+import numpy as np
+
+from umt.ngram import SPECIALS, UNKNOWN, Doubles, Ints, Longs
+
+_LINES = 50_000
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Lower-cased words, most frequent first after `SPECIALS`, and how often each occurred."""
+
+    words: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The number of each word."""
+        return {word: number for number, word in enumerate(self.words)}
+
+    @cached_property
+    def shares(self) -> Doubles:
+        """(words,) the share of each word among all tokens."""
+        counts = np.array(self.counts, np.float64)
+        return counts / max(counts.sum(), 1.0)
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Ints, Longs]:
+        """(ids, offsets): sentence i is ids[offsets[i]:offsets[i + 1]]; words not listed are `UNKNOWN`."""
+        words = chain.from_iterable(sentences)
+        total = sum(len(sentence) for sentence in sentences)
+        ids = np.fromiter(
+            (self.index.get(word.lower(), UNKNOWN) for word in words), dtype=np.int32, count=total
+        )
+        return ids, _offsets([len(sentence) for sentence in sentences])
+
+
+def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, Ints, Longs]:
+    """The ``size`` most frequent words of lines of spaced words, and all lines as (ids, offsets).
+
+    Ties in frequency go to the word that occurs first.
+    """
+    counts: Counter[str] = Counter()
+    numbers: dict[str, int] = {}
+    parts: list[Ints] = []
+    lengths: list[int] = []
+    lines = iter(lines)
+    while block := list(islice(lines, _LINES)):
+        sentences = [line.lower().split() for line in block]
+        words = list(chain.from_iterable(sentences))
+        counts.update(words)
+        for word in dict.fromkeys(words):
+            numbers.setdefault(word, len(numbers))
+        parts.append(np.fromiter(map(numbers.__getitem__, words), np.int32, len(words)))
+        lengths.extend(len(sentence) for sentence in sentences)
+    ranked = [word for word, _ in counts.most_common(size)]
+    rest = sum(counts.values()) - sum(counts[word] for word in ranked)
+    vocabulary = Vocabulary((*SPECIALS, *ranked), (0, 0, rest, *(counts[word] for word in ranked)))
+    final = np.fromiter(map(vocabulary.index.get, numbers, repeat(UNKNOWN)), np.int32, len(numbers))
+    ids = final[np.concatenate(parts)] if parts else np.zeros(0, np.int32)
+    return vocabulary, ids, _offsets(lengths)
+
+
+def select(ids: Ints, offsets: Longs, chosen: Longs) -> tuple[Ints, Longs]:
+    """The sentences ``chosen``, in that order."""
+    lengths = offsets[chosen + 1] - offsets[chosen]
+    places = _offsets(lengths)
+    inside = np.repeat(offsets[chosen] - places[:-1], lengths) + np.arange(places[-1])
+    return ids[inside], places
+
+
+def _offsets(lengths: Sequence[int] | Longs) -> Longs:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.asarray(lengths, np.int64))])

@@ -1,0 +1,196 @@
+"""From a lexicon each way to one table of word pairs that fits the word frequencies of both corpora."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from umt.lexicon import Lexicon
+from umt.ngram import SPECIALS, Doubles, Longs
+from umt.phrases import Pairs
+from umt.vocabulary import Vocabulary
+
+_MARKS = str.maketrans(
+    {
+        "。": ".",
+        "、": ",",
+        "「": '"',
+        "」": '"',
+        "『": "'",
+        "』": "'",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "«": '"',
+        "»": '"',
+        "—": "-",
+        "–": "-",
+        "·": "-",
+        "…": ".",
+    }
+)
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether there is no letter or digit in it."""
+    return not any(character.isalnum() for character in word)
+
+
+def mark(word: str) -> str:
+    """What a punctuation mark amounts to in any script: 。 is a full stop, 「 a quotation mark."""
+    return unicodedata.normalize("NFKC", word.translate(_MARKS))[:1]
+
+
+@dataclass(frozen=True)
+class WordPairs:
+    """How much of the text each pair of words accounts for.
+
+    source, target: (pairs,) word numbers.  mass: (pairs,) share of the source tokens that are this word and
+    translate to this target word.  dropped: (source words,) share of the source tokens that are this word
+    and translate to nothing.
+    """
+
+    source: Longs
+    target: Longs
+    mass: Doubles
+    dropped: Doubles
+
+    def pseudo_counts(self, strength: float) -> Pairs:
+        """Both conditional distributions, worth ``strength`` observations of each word."""
+        empty = np.flatnonzero(self.dropped > 0)
+        row = np.bincount(self.source, self.mass, minlength=len(self.dropped)) + self.dropped
+        column = np.bincount(self.target, self.mass)
+        forward = np.concatenate([self.mass / row[self.source], self.dropped[empty] / row[empty]])
+        backward = np.concatenate([self.mass / column[self.target], self.dropped[empty] / self.dropped.sum()])
+        return Pairs(
+            source=np.concatenate([self.source, empty]) + 1,
+            target=np.concatenate([self.target + 1, np.zeros(len(empty), np.int64)]),
+            links=np.concatenate([np.ones(len(self.source), np.int64), np.zeros(len(empty), np.int64)]),
+            forward=strength * forward,
+            backward=strength * backward,
+        )
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Fits the candidates of two lexicons to the frequencies of the words (iterative proportional fitting).
+
+    A word that occurs a thousand times cannot translate to one that occurs once: what a target word gets
+    beyond its own frequency is refused, and the source word's surplus goes to nothing. So the articles, which
+    have no counterpart, learn to be dropped, and the pairs of equal frequency keep their mass.
+
+    nothing: what the empty word weighs against all candidates of a word before balancing.
+    slack: how many times its own frequency a target word may receive; above 1 because two corpora differ.
+    """
+
+    nothing: float = 0.1
+    slack: float = 2.0
+    rounds: int = 50
+
+    def __post_init__(self) -> None:
+        if self.nothing <= 0:
+            raise ValueError(f"nothing must be above 0, got {self.nothing}")
+        if self.slack < 1:
+            raise ValueError(f"slack must be at least 1, got {self.slack}")
+
+    def fit(
+        self, source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, ratio: float
+    ) -> WordPairs:
+        """Merge ``lexicon`` (source to target) and ``reverse``; ``ratio``: target tokens per source token.
+
+        Punctuation corresponds by rule, and words that both languages write alike (numbers, Latin names in
+        Chinese text) are candidates of each other.
+        """
+        fx, fy = source.shares, target.shares * ratio
+        forward = _candidates(source, target, lexicon)
+        backward = _candidates(target, source, reverse)
+        i = np.concatenate([forward[0], backward[1]])
+        j = np.concatenate([forward[1], backward[0]])
+        weight = np.concatenate([forward[2] * fx[forward[0]], backward[2] * fy[backward[0]]])
+        marks_x = np.array([is_punctuation(word) for word in source.words])
+        marks_y = np.array([is_punctuation(word) for word in target.words])
+        words_only = ~(marks_x[i] | marks_y[j])
+        a, b = _alike(source, target, marks_x, marks_y)
+        same = np.where(marks_x[a], np.maximum(fx[a], fy[b]), np.minimum(fx[a], fy[b]))
+        i, j = np.concatenate([i[words_only], a]), np.concatenate([j[words_only], b])
+        weight = np.concatenate([weight[words_only], same])
+        pairs, place = np.unique(i * len(fy) + j, return_inverse=True)
+        weight = np.bincount(place, weight, minlength=len(pairs))
+        i, j = pairs // len(fy), pairs % len(fy)
+        gate = np.ones(len(fy))
+        for _ in range(self.rounds):
+            row = np.bincount(i, weight * gate[j], minlength=len(fx)) + self.nothing * fx
+            scale = fx / np.maximum(row, 1e-12)
+            column = np.bincount(j, weight * scale[i], minlength=len(fy))
+            gate = np.minimum(1.0, self.slack * fy / np.maximum(column, 1e-12))
+        mass = weight * scale[i] * gate[j]
+        dropped = self.nothing * fx * scale
+        again = fx / np.maximum(np.bincount(i, mass, minlength=len(fx)) + dropped, 1e-12)
+        kept = mass > 1e-12
+        # Words without any candidate are copied, not dropped.
+        dropped = np.where(np.bincount(i, mass, minlength=len(fx)) > 1e-12, dropped * again, 0)
+        return WordPairs(i[kept], j[kept], (mass * again[i])[kept], dropped)
+
+
+def length_ratio(
+    source: Vocabulary,
+    target: Vocabulary,
+    lexicon: Lexicon,
+    reverse: Lexicon,
+    per_line: float,
+    often: int = 100,
+) -> float:
+    """How many target words say what one source word says, without any pair of sentences.
+
+    Two estimates, and their geometric mean since each is off where the other holds: ``per_line``, words per
+    line there by words per line here, wrong where lines are not comparable; and over the frequent words that
+    are each other's best translation, the median share of the word here by its translation's share there (the
+    same content takes as many of both, so a language that needs more words gives each a smaller share).
+    """
+    best, back = lexicon.candidates[:, 0].tolist(), reverse.candidates[:, 0].tolist()
+    there = {word: number for number, word in enumerate(lexicon.target)}
+    here = [there.get(word, -1) for word in reverse.source]
+    returns = {here[row]: reverse.target[column] for row, column in enumerate(back)}
+    shares = []
+    for row, column in enumerate(best):
+        word = lexicon.source[row]
+        x, y = source.index.get(word, -1), target.index.get(lexicon.target[column], -1)
+        if returns.get(column) != word or x < 0 or y < 0 or is_punctuation(word):
+            continue
+        if min(source.counts[x], target.counts[y]) >= often:
+            shares.append(source.shares[x] / target.shares[y])
+    by_content = float(np.median(shares)) if shares else per_line
+    return float(np.sqrt(np.clip(by_content, 0.25, 4.0) * np.clip(per_line, 0.25, 4.0)))
+
+
+def _candidates(source: Vocabulary, target: Vocabulary, lexicon: Lexicon) -> tuple[Longs, Longs, Doubles]:
+    """(source word, target word, probability) of every candidate that both vocabularies hold."""
+    x = np.array([source.index.get(word, -1) for word in lexicon.source], np.int64)
+    y = np.array([target.index.get(word, -1) for word in lexicon.target], np.int64)
+    i = np.repeat(x, lexicon.candidates.shape[1])
+    j = y[lexicon.candidates.numpy().ravel()]
+    p = lexicon.probabilities.numpy().ravel().astype(np.float64)
+    known = (i >= 0) & (j >= 0) & (p > 1e-3)
+    return i[known], j[known], p[known]
+
+
+def _alike(
+    source: Vocabulary, target: Vocabulary, marks_x: np.ndarray, marks_y: np.ndarray
+) -> tuple[Longs, Longs]:
+    """Pairs that need no learning: corresponding punctuation and identical words."""
+    pairs: list[tuple[int, int]] = []
+    by_mark: defaultdict[str, list[int]] = defaultdict(list)
+    for b in np.flatnonzero(marks_y[len(SPECIALS) :]) + len(SPECIALS):
+        by_mark[mark(target.words[b])].append(int(b))
+    for a in range(len(SPECIALS), len(source.words)):
+        word = source.words[a]
+        if marks_x[a]:
+            pairs.extend((a, b) for b in by_mark[mark(word)])
+        elif word in target.index:
+            pairs.append((a, target.index[word]))
+    table = np.array(pairs, np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
