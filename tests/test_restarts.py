@@ -52,10 +52,16 @@ def test_agreement_is_the_share_of_words_matched_alike() -> None:
 def test_a_minority_of_collapsed_runs_is_found_out() -> None:
     runs = [right(wrong=0.4, seed=seed) for seed in range(4)]
     runs += [right(wrong=1, seed=seed) for seed in (5, 6, 7)]
-    scores = support(runs)
+    scores = support(runs, range(7))
     assert scores[:4].min() > 0.2
     assert scores[4:].max() < 0.1
-    assert support(runs[:1]).tolist() == [0]
+    assert support(runs[:1], [0]).tolist() == [0]
+
+
+def test_runs_of_one_setting_do_not_support_each_other() -> None:
+    same, other = right(wrong=1, seed=1), right(wrong=1, seed=2)
+    assert support([same, same, other], [0, 0, 1]).max() < 0.1
+    assert support([same, same], [0, 0]).tolist() == [1, 1], "nothing else is there to compare"
 
 
 def test_the_consensus_is_better_than_its_runs() -> None:

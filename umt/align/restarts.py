@@ -43,7 +43,7 @@ class Restarts:
     criterion: Criterion = field(default_factory=Criterion)
     settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     attempts: int = 3
-    nulls: int = 2
+    nulls: int = 4
     compared: int = 1000
     workers: int = 2
 
@@ -87,7 +87,8 @@ class Restarts:
                 nulls, results = results[: self.nulls], results[self.nulls :]
             runs += results
             jobs = []
-            scores, null = support(runs), float(support(nulls).max())
+            scores = support(runs, [index % len(variants) for index in range(len(runs))])
+            null = float(support(nulls, [index % len(variants) for index in range(self.nulls)]).max())
             best = float(scores.max())
             middle = float(scores.median())
             history.append({"runs": len(runs), "support": best, "median": middle, "null": null})

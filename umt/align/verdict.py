@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,6 @@ from torch import Generator, Tensor
 from umt.align import Alignment, Label, Verdict
 from umt.lexicon import Lexicon
 from umt.wordspace import WordSpace
-
-Matrix: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -67,16 +64,22 @@ def agreement(runs: Sequence[Matches]) -> Tensor:
     return pair
 
 
-def support(runs: Sequence[Matches]) -> Tensor:
-    """The criterion of each run: its mean agreement with the better half of the others. (runs,).
+def support(runs: Sequence[Matches], settings: Sequence[int]) -> Tensor:
+    """The criterion of each run: its mean agreement with the better half of the runs of other settings.
 
-    Half, because a minority of collapsed runs should not lower the others; a single run has none: 0.
+    Half, because a minority of collapsed runs should not lower the others. Other settings, because two runs
+    of one setting see much the same data and may go astray together. settings: (runs,) which each run had;
+    when all are the same, all are compared. Returns (runs,); a run without a fellow has 0.
     """
-    if len(runs) < 2:
-        return torch.zeros(len(runs))
-    pair = agreement(runs).fill_diagonal_(-1)
-    half = len(runs) // 2
-    return pair.topk(half, dim=1).values.mean(1)
+    pair, group = agreement(runs), torch.tensor(settings)
+    fellows = group[:, None] != group
+    if not fellows.any():
+        fellows = ~torch.eye(len(runs), dtype=torch.bool)
+    scores = []
+    for shares, chosen in zip(pair, fellows, strict=True):
+        others = shares[chosen].sort(descending=True).values
+        scores.append(float(others[: (len(others) + 1) // 2].mean()) if len(others) else 0.0)
+    return torch.tensor(scores)
 
 
 def consensus(runs: Sequence[Matches], weights: Tensor) -> Tensor:
@@ -102,23 +105,20 @@ def destroyed(space: WordSpace, words: int, generator: Generator, block: int = 2
     """A language of the same frequencies, dispersion and symmetry, where no word keeps its company.
 
     The null: the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
-    one frequency, the counts change places at random; so do the values of each dimension of the vectors.
+    one frequency, the counts change places at random, in all windows alike; so do the values of each
+    dimension of the vectors.
     """
     if words < 1 or block < 1:
         raise ValueError(f"words and block must be positive, got {words} and {block}")
     seed = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
     rng = np.random.default_rng(seed)
-    size = min(words, len(space.words))
-    counts = {}
-    for window, matrix in space.counts.items():
-        edge = min(size, matrix.shape[1])
-        dense = matrix[:size, :edge].toarray()
-        dense[:edge] = _shuffled(dense[:edge], block, rng)
-        for top in range(edge, size, block):
-            for left in range(0, edge, block):
-                part = dense[top : top + block, left : left + block]
-                part[:] = rng.permutation(part.ravel()).reshape(part.shape)
-        counts[window] = sp.csr_matrix(dense)
+    size = min([words, len(space.words), *(matrix.shape[1] for matrix in space.counts.values())])
+    # one shuffle for all windows: a run that reads a wider window must not see another language
+    places = _places(size, block, rng)
+    counts = {
+        window: sp.csr_matrix(matrix[:size, :size].toarray().ravel()[places])
+        for window, matrix in space.counts.items()
+    }
     vectors = space.vectors[:size].clone()
     for top in range(0, size, block):
         part = vectors[top : top + block].numpy()
@@ -128,21 +128,19 @@ def destroyed(space: WordSpace, words: int, generator: Generator, block: int = 2
     )
 
 
-def _shuffled(square: Matrix, block: int, rng: np.random.Generator) -> Matrix:
-    """A symmetric matrix whose blocks were each shuffled, and which is still symmetric."""
-    result = np.empty_like(square)
-    for top in range(0, len(square), block):
-        for left in range(top, len(square), block):
-            part = square[top : top + block, left : left + block]
-            mixed = rng.permutation(part.ravel()).reshape(part.shape)
-            if top == left:  # each pair stands here twice
-                above = np.triu_indices(len(part), 1)
-                mixed = np.diag(rng.permutation(part.diagonal()))
-                mixed[above] = rng.permutation(part[above])
-                mixed[above[::-1]] = mixed[above]
-            result[top : top + block, left : left + block] = mixed
-            result[left : left + block, top : top + block] = mixed.T
-    return result
+def _places(size: int, block: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Where each entry of a symmetric (size, size) matrix comes from: its own block; so does its mirror."""
+    places = np.arange(size * size).reshape(size, size)
+    for top in range(0, size, block):
+        part = places[top : top + block, top : top + block]
+        above = np.triu_indices(len(part), 1)  # each pair stands here twice
+        order = rng.permutation(len(above[0]))
+        part[above], part[above[::-1]] = part[above][order], part[above[::-1]][order]
+        for left in range(top + block, size, block):
+            part = places[top : top + block, left : left + block]
+            part[:] = rng.permutation(part.ravel()).reshape(part.shape)
+            places[left : left + block, top : top + block] = (part % size * size + part // size).T
+    return places
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class Criterion:
 
     aligned: float = 0.2
     doubtful: float = 0.1
-    times_null: float = 4.0
+    times_null: float = 3.0
 
     def __post_init__(self) -> None:
         if not 0 < self.doubtful <= self.aligned <= 1:
