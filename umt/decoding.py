@@ -266,6 +266,12 @@ def decode_all(
     )
 
 
+def known(options: Options) -> list[int]:
+    """The single words that have options, by number."""
+    words = options.keys[(options.keys > 0) & (options.keys < 1 << BITS)]
+    return sorted(int(word) - 1 for word in words)
+
+
 def _joined(offsets: list[Longs]) -> Longs:
     """Offsets of blocks, each from 0, as offsets of the whole."""
     lengths = np.concatenate([np.zeros(1, np.int64), *(np.diff(part) for part in offsets)])

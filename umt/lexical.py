@@ -25,12 +25,13 @@ from safetensors.numpy import load_file, save_file
 from umt.casing import Casing
 from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.decoding import BITS, LONGEST, Options, Search, decode_all, known
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, KneserNey, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.segmentation import segmenter
 from umt.types import BadInput, Lang, Progress
+from umt.unknown import Unknown
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, is_punctuation, length_ratio
 
@@ -59,10 +60,11 @@ class LexicalTranslator:
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One detokenised translation a sentence, in order; an empty sentence gives an empty one.
 
-        Words that were never seen are kept as they are.
+        Words without candidates are read as `Unknown` says, or kept as they are.
         """
         normalise, here, there = normaliser(self.source), segmenter(self.source), segmenter(self.target)
-        words = here.batch(normalise(sentence) for sentence in sentences)
+        unknown = Unknown(tuple(self.vocabulary[word] for word in known(self.options)))
+        words = [unknown.read(words) for words in here.batch(normalise(sentence) for sentence in sentences)]
         pieces = [_pieces(sentence) for sentence in words]
         flat = [piece for sentence in pieces for piece in sentence]
         ids, offsets = Vocabulary(self.vocabulary, ()).encode(flat)

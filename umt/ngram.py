@@ -209,7 +209,7 @@ class KneserNey:
                     prefix=ending[representative - 1].astype(np.int64),
                     suffix=ending[representative].astype(np.int64),
                     word=stream[representative].astype(np.int64),
-                    count=np.bincount(numbers, minlength=count),
+                    seen=np.bincount(numbers, minlength=count),
                 )
             )
             ending = np.full(len(stream), -1, np.int32)
@@ -222,7 +222,7 @@ class _Level(NamedTuple):
     prefix: Longs
     suffix: Longs
     word: Longs
-    count: Longs
+    seen: Longs
 
 
 def _stream(ids: Ints, offsets: Longs) -> tuple[Ints, Ints]:
@@ -257,7 +257,7 @@ def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
     shorter, last, parent = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
     nodes = 1
     for index, level in enumerate(levels):
-        counts = level.count.astype(np.float64)
+        counts = level.seen.astype(np.float64)
         if index + 1 < order:
             # Below the top, count the different words before; at a sentence start there are none.
             above = levels[index + 1]
@@ -272,7 +272,7 @@ def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
             number_here = 1 + np.arange(size)
         else:
             total = np.bincount(level.prefix, counts, minlength=len(number))
-            kept = (level.count >= (minimum if index >= 2 else 1)) & (number[level.prefix] >= 0)
+            kept = (level.seen >= (minimum if index >= 2 else 1)) & (number[level.prefix] >= 0)
             kept &= number[level.suffix] >= 0
             share = np.where(kept, discounted / total[level.prefix], 0)
             rest = 1 - np.bincount(level.prefix, share, minlength=len(number))
@@ -291,7 +291,14 @@ def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
         last.append(level.word[kept])
         nodes += int(kept.sum())
         number = number_here
-    return _link(size, *(np.concatenate(parts) for parts in (logp, backoff, shorter, parent, last)))
+    return _link(
+        size,
+        np.concatenate(logp),
+        np.concatenate(backoff),
+        np.concatenate(shorter),
+        np.concatenate(parent),
+        np.concatenate(last),
+    )
 
 
 def _link(size: int, logp: Doubles, backoff: Doubles, shorter: Longs, parent: Longs, last: Longs) -> Tables:

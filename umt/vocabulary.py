@@ -31,7 +31,8 @@ class Vocabulary:
     def shares(self) -> Doubles:
         """(words,) the share of each word among all tokens."""
         counts = np.array(self.counts, np.float64)
-        return counts / max(counts.sum(), 1.0)
+        shares: Doubles = counts / max(float(counts.sum()), 1.0)
+        return shares
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Ints, Longs]:
         """(ids, offsets): sentence i is ids[offsets[i]:offsets[i + 1]]; words not listed are `UNKNOWN`."""
