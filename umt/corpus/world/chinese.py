@@ -8,10 +8,17 @@ from umt.corpus.world.meaning import Clause, Phrase, Sentence
 from umt.corpus.world.vocabulary import ON, PEOPLE, Vocabulary
 
 NUMBERS = {2: "两", 3: "三", 4: "四", 5: "五", 6: "六", 10: "十", 20: "二十", 100: "一百"}
-LONG = frozenset("锅 床 书桌 钟 锁 包 针 网 砖 车站 塔 车库 小屋 花园 操场 山 河 湖 大海 树 花 草 藤 墙 路 井 门".split())
+LONG = frozenset(
+    {"书桌", "车站", "车库", "小屋", "花园", "操场", "大海", *"锅床钟锁包针网砖塔山河湖树花草藤墙路井门"}
+)
 """Nouns that a segmenter takes for one word with 里 or 上; they take 里面 or 上面."""
 PRONOUNS = {"he": "他", "she": "她", "it": "它", "they": "他们", "I": "我", "you": "你", "we": "我们"}
-JOINTS = {"but": ("但是", "但", "不过"), "and": ("而且", "并且"), "so": ("所以", "因此"), "because": ("因为",)}
+JOINTS = {
+    "but": ("但是", "但", "不过"),
+    "and": ("而且", "并且"),
+    "so": ("所以", "因此"),
+    "because": ("因为",),
+}
 
 
 class Chinese:
@@ -38,11 +45,21 @@ class Chinese:
             if clause.asked == "truth":
                 words.append("吗")
         elif joint == "although":
-            words = ["虽然", *self.clause(clause), "，", self.random.choice(("但是", "但")), *self.clause(second)]
+            words = [
+                "虽然",
+                *self.clause(clause),
+                "，",
+                self.random.choice(("但是", "但")),
+                *self.clause(second),
+            ]
         elif joint == "if":
             words = ["如果", *self.clause(clause), "，", *self.clause(second, "就")]
         elif joint in ("when", "after", "before"):
-            tail = {"when": ["的", "时候"], "after": [self.random.choice(("之后", "以后"))], "before": ["之前"]}[joint]
+            tail = {
+                "when": ["的", "时候"],
+                "after": [self.random.choice(("之后", "以后"))],
+                "before": ["之前"],
+            }[joint]
             bare = self.clause(clause)
             if joint != "after" and "了" in bare and clause.verb >= 0:
                 bare = [word for word in bare if word != "了"]
@@ -54,12 +71,15 @@ class Chinese:
         return [*words, mark]
 
     def choose(self, options: tuple[str, ...]) -> str:
-        return options[0] if len(options) == 1 or self.random.random() < 0.6 else self.random.choice(options[1:])
+        return (
+            options[0] if len(options) == 1 or self.random.random() < 0.5 else self.random.choice(options[1:])
+        )
 
     def phrase(self, phrase: Phrase) -> list[str]:
         """The words of a noun phrase: whose, how many, which, what it is like, the noun."""
         if phrase.determiner == "pronoun":
-            return ["它们"] if phrase.pronoun == "they" and phrase.noun >= 0 and not self.human[phrase.noun] else [PRONOUNS[phrase.pronoun]]
+            things = phrase.pronoun == "they" and phrase.noun >= 0 and not self.human[phrase.noun]
+            return ["它们" if things else PRONOUNS[phrase.pronoun]]
         entry = self.vocabulary.nouns[phrase.noun]
         words: list[str] = []
         determiner, number = phrase.determiner, phrase.number
@@ -76,9 +96,9 @@ class Chinese:
         elif determiner == "every":
             words = [f"每{measure}"]
         elif determiner == "many":
-            words = [self.random.choice(("许多", "很多"))]
+            words = [self.random.choice(("许多", "很多", "不少"))]
         elif determiner == "some":
-            words = ["一些"]
+            words = [self.random.choice(("一些", "几" + measure)) if entry.classifiers else "一些"]
         elif determiner == "number":
             words = [NUMBERS[number] + measure]
         elif determiner == "the" and number != 1 and self.random.random() < 0.6:
@@ -151,11 +171,20 @@ class Chinese:
             return (["从来", "没有"] if negative else ["曾经"]), [], "" if absolute else "过"
         if tense in ("progressive", "was doing"):
             return [], ["正在"], ""
-        words = {"future": pick(("将", "会", "会")), "can": pick(("能", "可以")), "must": "必须", "should": "应该"}
+        words = {
+            "future": pick(("将", "会", "会")),
+            "can": pick(("能", "可以")),
+            "must": "必须",
+            "should": "应该",
+        }
         denied = {"future": ["不会"], "can": ["不能"], "should": ["不", "应该"]}
         if tense in words:
             return denied[tense] if negative else [words[tense]], [], ""
-        often = self.vocabulary.words["frequency"][clause.frequency] if clause.frequency >= 0 and not negative else None
+        often = (
+            self.vocabulary.words["frequency"][clause.frequency]
+            if clause.frequency >= 0 and not negative
+            else None
+        )
         return (list(pick(often.chinese)) if often else ["不"] if negative else []), [], ""
 
     def predicate(self, clause: Clause, subject: list[str], gap: bool = False, link: str = "") -> list[str]:
@@ -177,7 +206,8 @@ class Chinese:
             links.append("为什么")
         if clause.asked == "time":
             time = ["什么", "时候"]
-        before = [*subject, *time] if self.random.random() < 0.55 or clause.asked == "time" or not subject else [*time, *subject]
+        late_time = self.random.random() < 0.55 or clause.asked == "time" or not subject
+        before = [*subject, *time] if late_time else [*time, *subject]
         if self.native:
             words, after = [*before, *links, *mood, *inside, *place, *self.manner(clause)], []
         else:
@@ -189,7 +219,8 @@ class Chinese:
         """The verb with its objects, 把 and 被."""
         entry = self.vocabulary.verbs[clause.verb]
         verb, marker = entry.chinese, [aspect] if aspect else []
-        thing = ["什么"] if clause.asked == "object" else self.phrase(clause.object) if clause.object is not None and not gap else []
+        thing = self.phrase(clause.object) if clause.object is not None and not gap else []
+        thing = ["什么"] if clause.asked == "object" else thing
         if clause.voice == "passive" and clause.subject is not None:
             return ["被", *self.phrase(clause.subject), verb, *marker]
         if frame == "location" and clause.other is not None:
@@ -200,7 +231,11 @@ class Chinese:
         if frame == "receiver" and clause.other is not None:
             receiver = self.phrase(clause.other)
             if entry.coverb:
-                return [entry.coverb, *receiver, verb, *marker, *thing] if self.native else [verb, *marker, *thing, entry.coverb, *receiver]
+                return (
+                    [entry.coverb, *receiver, verb, *marker, *thing]
+                    if self.native
+                    else [verb, *marker, *thing, entry.coverb, *receiver]
+                )
             return [verb, *marker, *receiver, *thing] if self.native else [verb, *marker, *thing, *receiver]
         if entry.coverb:
             return [entry.coverb, *thing, verb, *marker]
@@ -220,7 +255,9 @@ class Chinese:
         adjective = self.vocabulary.adjectives[clause.quality]
         word = adjective.chinese
         if "fixed" in adjective.tags:
-            return ["不是" if clause.negative else "是", word, "的"] if adjective.linked else (["没有", word] if clause.negative else [word, "了"])
+            if adjective.linked:
+                return ["不是" if clause.negative else "是", word, "的"]
+            return ["没有", word] if clause.negative else [word, "了"]
         if clause.standard is not None:
             standard = self.phrase(clause.standard)
             more = [word] if len(word) == 1 else ["更", word]

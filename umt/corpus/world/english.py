@@ -10,12 +10,20 @@ from umt.corpus.world.vocabulary import ON, Vocabulary
 
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 10: "ten", 20: "twenty", 100: "a hundred"}
 CASES = {
-    "he": ("he", "him", "his"), "she": ("she", "her", "her"), "it": ("it", "it", "its"),
-    "they": ("they", "them", "their"), "I": ("I", "me", "my"), "you": ("you", "you", "your"), "we": ("we", "us", "our"),
-}  # fmt: skip
+    "he": ("he", "him", "his"),
+    "she": ("she", "her", "her"),
+    "it": ("it", "it", "its"),
+    "they": ("they", "them", "their"),
+    "I": ("I", "me", "my"),
+    "you": ("you", "you", "your"),
+    "we": ("we", "us", "our"),
+}
 MODALS: dict[Tense, tuple[str, str]] = {
-    "future": ("will", "won't"), "can": ("can", "can't"), "must": ("must", "mustn't"), "should": ("should", "shouldn't"),
-}  # fmt: skip
+    "future": ("will", "won't"),
+    "can": ("can", "can't"),
+    "must": ("must", "mustn't"),
+    "should": ("should", "shouldn't"),
+}
 Group = tuple[list[str], list[str]]
 """The first auxiliary (which a question puts before the subject) and the rest of the verb group."""
 
@@ -25,7 +33,13 @@ class English:
 
     def __init__(self, vocabulary: Vocabulary, random: Random) -> None:
         self.vocabulary, self.random = vocabulary, random
-        self.pairs = [n.english == n.plurals and n.english[0].endswith("s") and n.english[0] != "species" for n in vocabulary.nouns]
+        self.pairs = [
+            n.english == n.plurals
+            and n.english[0].endswith("s")
+            and not n.proper
+            and n.english[0] != "species"
+            for n in vocabulary.nouns
+        ]
 
     def sentence(self, sentence: Sentence) -> list[str]:
         """Words and punctuation marks of a sentence, capitalised."""
@@ -35,7 +49,9 @@ class English:
             words = self.predicate(clause, [], ([], [self.forms(clause)[0]]))
             words = ["please", *words] if self.random.random() < 0.6 else words
         elif second is None:
-            words = self.question(clause) if clause.asked else self.clause(clause, fronting=sentence.opening < 0)
+            words = (
+                self.question(clause) if clause.asked else self.clause(clause, fronting=sentence.opening < 0)
+            )
         elif joint in ("although", "when", "after", "before", "if"):
             words = [joint, *self.clause(clause), ",", *self.clause(second)]
             known = second.subject is not None and second.subject.determiner == "pronoun"
@@ -50,7 +66,9 @@ class English:
         return [words[0][0].upper() + words[0][1:], *words[1:], mark]
 
     def choose(self, options: tuple[str, ...]) -> int:
-        return 0 if len(options) == 1 or self.random.random() < 0.6 else self.random.randrange(1, len(options))
+        return (
+            0 if len(options) == 1 or self.random.random() < 0.5 else self.random.randrange(1, len(options))
+        )
 
     def phrase(self, phrase: Phrase, case: int = 0) -> list[str]:
         """The words of a noun phrase; ``case`` 0 subject, 1 object, 2 possessive."""
@@ -71,7 +89,11 @@ class English:
             words.insert(0, "some" if pair or entry.mass else article(words[0]))
         elif determiner in ("this", "that"):
             words.insert(0, {"this": "these", "that": "those"}[determiner] if several else determiner)
-        elif determiner in ("the", "some", "many", "every"):
+        elif determiner == "many":
+            words[:0] = [["many"], ["many"], ["a", "lot", "of"]][self.random.randrange(3)]
+        elif determiner == "some":
+            words.insert(0, self.random.choice(("some", "some", "several")))
+        elif determiner in ("the", "every"):
             words.insert(0, determiner)
         elif determiner == "number":
             words[:0] = NUMBERS[phrase.number].split()
@@ -103,7 +125,10 @@ class English:
         if clause.subject is None:
             return []
         subject = self.phrase(clause.subject)
-        return [link, *self.predicate(clause, subject, self.group(clause, self.singular(clause.subject)), gap=True)]
+        return [
+            link,
+            *self.predicate(clause, subject, self.group(clause, self.singular(clause.subject)), gap=True),
+        ]
 
     def singular(self, phrase: Phrase | None) -> bool:
         """Does the verb take its third person singular?"""
@@ -128,7 +153,11 @@ class English:
             be = ("was" if singular else "were") if tense == "past" else ("is" if singular else "are")
             if clause.verb == -3:
                 have = "had" if tense == "past" else ("has" if singular else "have")
-                return (["did" if tense == "past" else "does" if singular else "do"], ["have"]) if asked else ([], [have])
+                return (
+                    (["did" if tense == "past" else "does" if singular else "do"], ["have"])
+                    if asked
+                    else ([], [have])
+                )
             return [be], ["not"] if negative else []
         base, third, past, participle, gerund = self.forms(clause)
         passive = clause.voice == "passive"
@@ -160,12 +189,19 @@ class English:
             return []
         if clause.verb == -2:
             be = ("was", "were") if clause.tense == "past" else ("is", "are")
-            return ["there", be[0 if self.singular(clause.subject) else 1], *self.phrase(clause.subject), *self.place(clause.place)]
+            return [
+                "there",
+                be[0 if self.singular(clause.subject) else 1],
+                *self.phrase(clause.subject),
+                *self.place(clause.place),
+            ]
         time = self.time(clause)
-        front = bool(time) and fronting and self.random.random() < 0.35
+        front = bool(time) and fronting and self.random.random() < 0.45
         passive = clause.voice == "passive" and clause.object is not None
         topic = clause.object if passive and clause.object is not None else clause.subject
-        words = self.predicate(clause, self.phrase(topic), self.group(clause, self.singular(topic)), timed=not front)
+        words = self.predicate(
+            clause, self.phrase(topic), self.group(clause, self.singular(topic)), timed=not front
+        )
         return [*time, ",", *words] if front else words
 
     def predicate(
@@ -182,7 +218,13 @@ class English:
             kind = "perfect" if clause.tense == "perfect" else "frequency"
             words += self.vocabulary.words[kind][clause.frequency].english
         early = bool(adverb) and "plural" not in self.vocabulary.words["adverb"][clause.adverb].tags
-        if early and adverb != ["alone"] and self.random.random() < 0.4 and len(rest) == 1 and not clause.negative:
+        if (
+            early
+            and adverb != ["alone"]
+            and self.random.random() < 0.4
+            and len(rest) == 1
+            and not clause.negative
+        ):
             words, adverb = words + adverb, []
         if clause.tense == "experience":
             words += ["never"] if clause.negative else []
@@ -230,7 +272,9 @@ class English:
         return ["on" if on else "in", *self.phrase(phrase, 1)]
 
     def time(self, clause: Clause) -> list[str]:
-        return [] if clause.time is None else list(self.vocabulary.words[clause.time[0]][clause.time[1]].english)
+        return (
+            [] if clause.time is None else list(self.vocabulary.words[clause.time[0]][clause.time[1]].english)
+        )
 
     def question(self, clause: Clause) -> list[str]:
         """A yes/no question, or one that begins with who, what, where, when or why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_AN = re.compile(r"(?:[aeio]|u(?!ni(?:[^nm]|$)|s(?:e|u))|hono|hour|heir)", re.IGNORECASE)
+_AN = re.compile(r"(?:[aeio]|u(?!ni(?:[^nm]|$)|s(?:e|u))|hon(?:o|est)|hour|heir)", re.IGNORECASE)
 _NOT_AN = re.compile(r"(?:one\b|euro)", re.IGNORECASE)
 
 
@@ -28,7 +28,9 @@ def verb_forms(entry: str) -> tuple[str, str, str, str, str]:
     "!" doubles the last consonant of a longer word, as in "beginning".
     """
     base, *irregular = entry.split("~")
-    double = base.endswith("!") or bool(re.fullmatch(r"[^aeiou]*[aeiou][bdgklmnprt]", base.removeprefix("qu")))
+    double = base.endswith("!") or bool(
+        re.fullmatch(r"[^aeiou]*[aeiou][bdgklmnprt]", base.removeprefix("qu"))
+    )
     base = base.rstrip("!")
     stem = base + base[-1] if double else base
     third = plural(base) if base != "go" else "goes"

@@ -35,7 +35,7 @@ class Knowledge:
 
     vocabulary: Vocabulary
     seed: int
-    grading: float = 1.2
+    grading: float = 1.8
     banned: frozenset[tuple[str, int]] = frozenset()
 
     def _graded(self, salt: int, rows: int, columns: int, scale: float = 1.0) -> Matrix:
@@ -76,10 +76,11 @@ class Knowledge:
         """(topics, nouns): how much a noun belongs to a topic."""
         nouns, topics = self.vocabulary.nouns, self.vocabulary.topics
         weights = np.full((len(topics), len(nouns)), ELSEWHERE)
-        taste = self._graded(2, len(topics), len(nouns))
+        taste = self._graded(2, len(topics), len(nouns), 0.6)
         for column, noun in enumerate(nouns):
             if "any" in noun.topics:
-                weights[:, column] = PROPER_SHARE.get(noun.category, GENERIC) * (taste[:, column] if noun.proper else 1)
+                weights[:, column] = PROPER_SHARE.get(noun.category, GENERIC)
+                weights[:, column] *= taste[:, column] if noun.proper else 1.0
             for row, topic in enumerate(topics):
                 if topic in noun.topics:
                     weights[row, column] = 1.0
@@ -107,7 +108,9 @@ class Knowledge:
             "other": [verb.others for verb in verbs],
         }
         return {
-            role: np.array([self.allowed(names) for names in lists]) * self._graded(salt, *shape) * self.frequency
+            role: np.array([self.allowed(names) for names in lists])
+            * self._graded(salt, *shape)
+            * self.frequency
             for salt, (role, lists) in enumerate(asked.items(), start=3)
         }
 
@@ -129,7 +132,7 @@ class Knowledge:
         """(adjectives, nouns)."""
         mask = np.array([self.allowed(adjective.nouns) for adjective in self.vocabulary.adjectives])
         kept = self._kept("adjective", len(mask))[:, None]
-        return np.asarray(mask * self._graded(6, *mask.shape) * self.frequency * kept)
+        return np.asarray(mask * self._graded(6, mask.shape[0], mask.shape[1]) * self.frequency * kept)
 
     @cached_property
     def places(self) -> Matrix:
@@ -148,18 +151,20 @@ class Knowledge:
     def manners(self) -> Matrix:
         """(verbs, adverbs)."""
         adverbs = self.vocabulary.words["adverb"]
-        marked = [adverb.chinese[0][-1].endswith("地") for adverb in adverbs]
-        mask = np.array([
-            [float(bool(verb.tags & word.tags) and not (mark and len(verb.chinese) == 1)) for word, mark in zip(adverbs, marked, strict=True)]
-            for verb in self.vocabulary.verbs
-        ])  # 地 before a verb of one character is neither idiomatic nor segmented reliably
-        return np.asarray(mask * self._graded(9, *mask.shape, 1.3) * self._kept("adverb", len(adverbs)))
+        marked = np.array([adverb.chinese[0][-1].endswith("地") for adverb in adverbs])
+        short = np.array([len(verb.chinese) == 1 for verb in self.vocabulary.verbs])
+        fits = np.array([[bool(verb.tags & word.tags) for word in adverbs] for verb in self.vocabulary.verbs])
+        # 地 before a verb of one character is neither idiomatic nor segmented reliably.
+        mask = fits & ~(short[:, None] & marked)
+        return np.asarray(
+            mask * self._graded(9, mask.shape[0], mask.shape[1], 1.3) * self._kept("adverb", len(adverbs))
+        )
 
     @cached_property
     def times(self) -> dict[str, Matrix]:
         """tense -> (verbs, times)."""
         return {
-            tense: self._graded(10 + salt, len(self.vocabulary.verbs), len(self.vocabulary.words[tense]))
+            tense: self._graded(10 + salt, len(self.vocabulary.verbs), len(self.vocabulary.words[tense]), 0.5)
             for salt, tense in enumerate(("past", "present", "progressive", "future", "opening"))
         }
 

@@ -5,13 +5,27 @@ Plain slotted classes: hundreds of thousands are built.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Tense = Literal[
-    "past", "present", "progressive", "was doing", "future", "perfect", "experience", "can", "must", "should", "infinitive"
+    "past",
+    "present",
+    "progressive",
+    "was doing",
+    "future",
+    "perfect",
+    "experience",
+    "can",
+    "must",
+    "should",
+    "infinitive",
 ]
-Determiner = Literal["a", "the", "this", "that", "some", "many", "every", "bare", "number", "pronoun", "owner"]
+Gap = Literal["subject", "object"]
+Asked = Literal["", "truth", "subject", "object", "place", "time", "reason"]
+Determiner = Literal[
+    "a", "the", "this", "that", "some", "many", "every", "bare", "number", "pronoun", "owner"
+]
 
 
 @dataclass(slots=True)
@@ -27,9 +41,8 @@ class Phrase:
     adjectives: tuple[int, ...] = ()
     owner: Phrase | None = None
     relative: Clause | None = None
-    gap: Literal["subject", "object"] = "subject"
+    gap: Gap = "subject"
     pronoun: str = ""
-    companion: Phrase | None = None
 
 
 @dataclass(slots=True)
@@ -55,7 +68,7 @@ class Clause:
     degree: int = -1
     standard: Phrase | None = None
     complement: Clause | None = None
-    asked: Literal["", "truth", "subject", "object", "place", "time", "reason"] = ""
+    asked: Asked = ""
 
 
 @dataclass(slots=True)
@@ -67,13 +80,51 @@ class Sentence:
     second: Clause | None = None
     opening: int = -1
     imperative: bool = False
-    content: list[int] = field(default_factory=list)
 
-    def key(self, salt: int, canonical: dict[int, int]) -> int:
-        """A number that depends on the bag of concepts alone, the same in every process.
+    def concepts(self) -> list[int]:
+        """The numbers of the concepts that are put into words, as in `umt.corpus.world.truth`."""
+        found = [50000 + self.opening] if self.opening >= 0 else []
+        _of_clause(self.clause, found, "subject" if self.imperative else "")
+        if self.second is not None:
+            _of_clause(self.second, found)
+        return found
 
-        canonical: concept -> one name for all concepts that share a word, so that sentences which look alike
-        share their key too. Sentences that differ in tense, number or articles share it as well, so a split
-        by this key separates near-paraphrases.
-        """
-        return hash((salt, *sorted(canonical.get(concept, concept) for concept in self.content))) & 0xFFFFFFFF
+
+def key(concepts: list[int], salt: int, canonical: dict[int, int]) -> int:
+    """A number that depends on the bag of concepts alone, the same in every process.
+
+    canonical: concept -> one name for all concepts that share a word, so that sentences which look alike
+    share their key too. Sentences that differ in tense, number or articles share it as well, so a split by
+    this key separates near-paraphrases.
+    """
+    return hash((salt, *sorted(canonical.get(concept, concept) for concept in concepts))) & 0xFFFFFFFF
+
+
+def _of_clause(clause: Clause, found: list[int], unsaid: str = "") -> None:
+    """Collect the concepts of a clause; ``unsaid`` names a role that is left out of it."""
+    if clause.verb >= 0:
+        found.append(10000 + clause.verb)
+    if clause.quality >= 0:
+        found.append(20000 + clause.quality)
+    if clause.adverb >= 0:
+        found.append(30000 + clause.adverb)
+    if clause.time is not None:
+        found.append(40000 + len(clause.time[0]) * 100 + clause.time[1])
+    if unsaid != "subject" and clause.asked != "subject" and clause.tense != "infinitive":
+        _of_phrase(clause.subject, found)
+    if unsaid != "object" and clause.asked != "object":
+        _of_phrase(clause.object, found)
+    for phrase in (clause.other, clause.place, clause.standard):
+        _of_phrase(phrase, found)
+    if clause.complement is not None:
+        _of_clause(clause.complement, found)
+
+
+def _of_phrase(phrase: Phrase | None, found: list[int]) -> None:
+    if phrase is None or phrase.determiner == "pronoun":
+        return
+    found.append(phrase.noun)
+    found.extend(20000 + adjective for adjective in phrase.adjectives)
+    _of_phrase(phrase.owner, found)
+    if phrase.relative is not None:
+        _of_clause(phrase.relative, found, phrase.gap)

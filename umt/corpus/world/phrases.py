@@ -11,24 +11,75 @@ from umt.corpus.world.meaning import Determiner, Phrase, Tense
 from umt.corpus.world.vocabulary import UNIQUE
 
 OWNABLE = frozenset(
-    "animal bird vehicle craft clothing jewelry device instrument document stationery household kitchenware building room "
-    "idea software toy body feeling artwork sportgear fish family group creature money disease".split()
+    {
+        *(
+            "animal",
+            "bird",
+            "vehicle",
+            "craft",
+            "clothing",
+            "jewelry",
+            "device",
+            "instrument",
+            "document",
+            "stationery",
+        ),
+        *(
+            "household",
+            "kitchenware",
+            "idea",
+            "software",
+            "body",
+            "feeling",
+            "artwork",
+            "sportgear",
+            "family",
+            "group",
+        ),
+        *("building", "room", "creature", "finance", "disease"),
+    }
 )
-GENERAL = frozenset("animal bird fish insect fruit vegetable food plant vehicle device person organism weapon clothing".split())
+"""Classes that people call "my" and "his"."""
+GENERAL = frozenset(
+    {
+        *(
+            "animal",
+            "bird",
+            "marine",
+            "insect",
+            "fruit",
+            "vegetable",
+            "food",
+            "plant",
+            "vehicle",
+            "device",
+            "person",
+        ),
+        *("organism", "weapon", "clothing"),
+    }
+)
+"""Classes of which something is said in general, in the plural."""
+
+
+def _spread(shares: dict[Determiner, int]) -> list[Determiner]:
+    return [determiner for determiner, share in shares.items() for _ in range(share)]
+
+
+AS_SUBJECT = _spread({"the": 52, "a": 18, "this": 5, "that": 3, "many": 7, "every": 3, "some": 7})
+AS_OBJECT = _spread({"a": 33, "the": 30, "this": 4, "that": 3, "many": 8, "some": 8, "number": 8, "owner": 8})
 
 
 class Cast:
-    """Makes noun phrases and remembers entities; ``content`` collects the concepts of the sentence at hand."""
+    """Makes noun phrases and remembers entities."""
 
     def __init__(self, knowledge: Knowledge, random: Random) -> None:
         self.world, self.random = knowledge, random
         self.nouns = knowledge.vocabulary.nouns
         self.known: list[tuple[int, int]] = []
         self.gender: dict[int, str] = {}
-        self.content: list[int] = []
         self.qualities: dict[int, Table] = {}
         self.owners: dict[int, Table] = {}
-        self.adjectives = (self.world.qualities > 0).any(axis=0).tolist()
+        self.adjectives: list[bool] = np.asarray(self.world.qualities.max(axis=0) > 0).tolist()
 
     def begin(self) -> None:
         """A new document: nobody is known."""
@@ -59,14 +110,12 @@ class Cast:
         noun, number = self.random.choice(self.known[-6:])
         if noun not in fits:
             return None
-        self.content.append(noun)
         determiner: Determiner = "bare" if self.nouns[noun].proper else "the"
         return Phrase(noun, determiner, number)
 
     def phrase(self, noun: int, role: str, tense: Tense, adjectives: tuple[int, ...] = ()) -> Phrase:
         """A noun phrase that mentions a noun, usually for the first time."""
         entry, random, chance = self.nouns[noun], self.random, self.random.random()
-        self.content.append(noun)
         if entry.proper:
             if entry.category == "name" and len(self.known) < 12:
                 self.known.append((noun, 1))
@@ -82,27 +131,40 @@ class Cast:
             if chance < 0.3 and entry.category in ("body", "family") and not entry.mass:
                 phrase.number = 0
         elif role in ("exists", "has"):
-            phrase.determiner, phrase.number = ("a", 1) if chance < 0.5 else ("number", random.choice((2, 3, 4, 5, 10)))
+            phrase.determiner, phrase.number = (
+                ("a", 1) if chance < 0.5 else ("number", random.choice((2, 3, 4, 5, 10)))
+            )
             if 0.75 < chance < 0.9:
                 phrase.determiner, phrase.number = ("some", 0) if chance < 0.83 else ("many", 0)
         elif tense == "present" and chance < 0.45 and entry.category in GENERAL and not entry.gender:
             phrase.determiner, phrase.number = "bare", 0
         elif role in ("subject", "described"):
-            shares: list[Determiner] = ["the", "a", "this", "that", "many", "every", "some"]
-            phrase.determiner = random.choices(shares, [52, 18, 5, 3, 7, 3, 7])[0]
+            phrase.determiner = random.choice(AS_SUBJECT)
         else:
-            shares = ["a", "the", "this", "that", "many", "some", "number", "owner"]
-            phrase.determiner = random.choices(shares, [33, 30, 4, 3, 8, 8, 8, 8])[0]
+            phrase.determiner = random.choice(AS_OBJECT)
         if phrase.determiner in ("many", "some"):
             phrase.number = 0
         elif phrase.determiner == "number":
-            phrase.number = phrase.number if phrase.number > 1 else random.choice((2, 3, 4, 5, 6, 10, 20, 100))
-        elif phrase.determiner == "the" and role in ("subject", "object", "described") and not entry.mass and chance > 0.72:
+            phrase.number = (
+                phrase.number if phrase.number > 1 else random.choice((2, 3, 4, 5, 6, 10, 20, 100))
+            )
+        elif (
+            phrase.determiner == "the"
+            and role in ("subject", "object", "described")
+            and not entry.mass
+            and chance > 0.72
+        ):
             phrase.number = 0
         elif phrase.determiner == "owner":
             self.own(phrase, role)
         self.qualify(phrase, adjectives, role)
-        if len(self.known) < 12 and phrase.determiner not in ("every", "many") and not entry.mass and phrase.owner is None and role != "place":
+        if (
+            len(self.known) < 12
+            and phrase.determiner not in ("every", "many")
+            and not entry.mass
+            and phrase.owner is None
+            and role != "place"
+        ):
             self.known.append((noun, 1 if phrase.number == 1 else 0))
         return phrase
 
@@ -116,25 +178,35 @@ class Cast:
                 self.owners[phrase.noun] = table(mask)
             items, weights = self.owners[phrase.noun]
             owner = self.random.choices(items, cum_weights=weights)[0]
-            self.content.append(owner)
             phrase.determiner = "owner"
-            phrase.owner = Phrase(owner, "bare" if self.nouns[owner].proper or self.nouns[owner].mass else "the")
+            phrase.owner = Phrase(
+                owner, "bare" if self.nouns[owner].proper or self.nouns[owner].mass else "the"
+            )
             return
-        people = [noun for noun, number in self.known[-5:] if noun in self.world.people and number == 1 and noun != phrase.noun]
+        people = [
+            noun
+            for noun, number in self.known[-5:]
+            if noun in self.world.people and number == 1 and noun != phrase.noun
+        ]
         if entry.category not in OWNABLE:
             return
         phrase.determiner = "owner"
         if people and self.random.random() < 0.3:
             owner = self.random.choice(people)
-            self.content.append(owner)
             phrase.owner = Phrase(owner, "bare" if self.nouns[owner].proper else "the")
         else:
-            mine = self.random.choice(("I", "you", "we", "he", "she", "they") if role != "subject" else ("I", "we", "he", "she"))
+            mine = self.random.choice(
+                ("I", "you", "we", "he", "she", "they") if role != "subject" else ("I", "we", "he", "she")
+            )
             phrase.owner = Phrase(-1, "pronoun", pronoun=mine)
 
     def qualify(self, phrase: Phrase, adjectives: tuple[int, ...], role: str) -> None:
         """Add adjectives: those asked for, or sometimes one that suits the noun."""
-        if adjectives or self.random.random() > (0.4 if phrase.determiner != "bare" else 0.2) or not self.adjectives[phrase.noun]:
+        if (
+            adjectives
+            or self.random.random() > (0.4 if phrase.determiner != "bare" else 0.2)
+            or not self.adjectives[phrase.noun]
+        ):
             phrase.adjectives = adjectives
             return
         if phrase.noun not in self.qualities:
@@ -142,5 +214,4 @@ class Cast:
         items, weights = self.qualities[phrase.noun]
         if items and role not in ("standard", "described"):
             adjective = self.random.choices(items, cum_weights=weights)[0]
-            self.content.append(20000 + adjective)
             phrase.adjectives = (adjective,)

@@ -26,13 +26,23 @@ def entries(vocabulary: Vocabulary) -> Iterator[Entry]:
     for index, adjective in enumerate(vocabulary.adjectives):
         plain = [positive for positive, _ in adjective.english]
         more = [comparative for _, comparative in adjective.english if not adjective.tags & {"fixed", "only"}]
-        yield "adjective", 20000 + index, (*plain, *(form for form in more if " " not in form)), (adjective.chinese,)
+        yield (
+            "adjective",
+            20000 + index,
+            (*plain, *(form for form in more if " " not in form)),
+            (adjective.chinese,),
+        )
     for index, word in enumerate(vocabulary.words["adverb"]):
         yield "adverb", 30000 + index, word.english, tuple(choice[0] for choice in word.chinese)
     for group in TIME_GROUPS:
         for index, word in enumerate(vocabulary.words[group]):
             number = 40000 + len(group) * 100 + index
-            yield "time", number, (" ".join(word.english),), tuple(" ".join(choice) for choice in word.chinese)
+            yield (
+                "time",
+                number,
+                (" ".join(word.english),),
+                tuple(" ".join(choice) for choice in word.chinese),
+            )
     for index, word in enumerate(vocabulary.words["opening"]):
         yield "opening", 50000 + index, word.english, tuple(" ".join(choice) for choice in word.chinese)
 

@@ -1,4 +1,4 @@
-"""The words of the world: nouns, verbs, adjectives, adverbs and times in both languages, read from text files.
+"""The words of the world in both languages: nouns, verbs, adjectives, adverbs, times; read from text files.
 
 The three files beside this module say how an entry is written. Every entry is one concept; a concept may
 have several words in a language, and a word may belong to several concepts.
@@ -16,8 +16,8 @@ from umt.corpus.world.inflection import plural, verb_forms
 
 PEOPLE = frozenset({"person", "family", "name"})
 PROPER = frozenset({"name", "City", "Country"})
-UNIQUE = frozenset("sun moon sky earth universe".split())
-ON = frozenset("wall door gate ceiling roof tree floor fence".split())
+UNIQUE = frozenset({"sun", "moon", "sky", "earth", "universe"})
+ON = frozenset({"wall", "door", "gate", "ceiling", "roof", "tree", "floor", "fence"})
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def _lines(name: str) -> Iterator[str]:
 
 
 def _nouns() -> Iterator[Noun]:
-    category, classifiers, topics = "", ("个",), frozenset[str]()
-    mass, place, owners = False, "", tuple[str, ...]()
+    category, mass, place = "", False, ""
+    classifiers, owners, topics = tuple[str, ...](), tuple[str, ...](), frozenset[str]()
     for line in _lines("nouns.txt"):
         if line.startswith("="):
-            _, category, measure, *options = line.split()
-            classifiers = () if measure == "-" else tuple(measure.split(","))
+            _, category, counted, *options = line.split()
+            classifiers = () if counted == "-" else tuple(counted.split(","))
             settings = dict(option.split("=") for option in options if "=" in option)
             topics = next(frozenset(option[1:].split(",")) for option in options if option.startswith("@"))
             mass, place = "mass" in options, settings.get("place", "")
@@ -110,14 +110,15 @@ def _nouns() -> Iterator[Noun]:
             english, chinese, *extras = entry.split()
             own = next((frozenset(extra[1:].split(",")) for extra in extras if extra.startswith("@")), topics)
             settings = dict(extra.split("=") for extra in extras if "=" in extra)
-            measure = [e for e in extras if e == "-" or (ord(e[0]) > 0x2E00)]
+            measures = [extra for extra in extras if extra == "-" or ord(extra[0]) > 0x2E00]
+            measure = measures[0] if measures else ",".join(classifiers) or "-"
             pairs = [(word + "~").split("~")[:2] for word in english.split("/")]
             yield Noun(
                 english=tuple(word for word, _ in pairs),
                 plurals=tuple(irregular or plural(word) for word, irregular in pairs),
                 chinese=tuple(chinese.split("/")),
                 category=category,
-                classifiers=(() if measure[0] == "-" else tuple(measure[0].split(","))) if measure else classifiers,
+                classifiers=() if measure == "-" else tuple(measure.split(",")),
                 topics=own,
                 mass=mass or "mass" in extras,
                 place=settings.get("place", place),
@@ -130,7 +131,8 @@ def _proper(category: str, line: str, gender: str) -> Iterator[Noun]:
     for entry in filter(None, (part.strip() for part in line.split(";"))):
         english, chinese = entry.split()
         place = "in" if category != "name" else ""
-        yield Noun((english,), (english,), (chinese,), category, (), frozenset({"any"}), False, place, (), gender)
+        topics = frozenset({"any"})
+        yield Noun((english,), (english,), (chinese,), category, (), topics, place=place, gender=gender)
 
 
 def _verb(line: str, sets: dict[str, str]) -> Verb:
@@ -206,7 +208,8 @@ def read_vocabulary() -> Vocabulary:
             nouns.extend(_proper(section, line, ""))
         else:
             words.setdefault(section, []).extend(_word(part) for part in line.split(";") if part.strip())
-    sets, verbs = {}, []
+    sets: dict[str, str] = {}
+    verbs = []
     for line in _lines("verbs.txt"):
         if line.startswith("$"):
             name, _, members = line.partition("=")

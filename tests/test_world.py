@@ -1,0 +1,306 @@
+"""The generated world: the same from the same seed, disjoint, grammatical, and true."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import rjieba
+
+from umt.corpus.world.chinese import Chinese, write_chinese
+from umt.corpus.world.english import English, write_english
+from umt.corpus.world.inflection import article, plural, verb_forms
+from umt.corpus.world.meaning import Clause, Phrase, Sentence, key
+from umt.corpus.world.source import World, WorldPairs
+from umt.corpus.world.speaking import TRIVIAL, Speaker
+from umt.corpus.world.vocabulary import Vocabulary, comparative, read_vocabulary
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+SMALL = World(size=4000, processes=1)
+
+
+@pytest.fixture(scope="module")
+def english() -> list[str]:
+    return list(SMALL.sentences(EN))
+
+
+@pytest.fixture(scope="module")
+def chinese() -> list[str]:
+    return list(SMALL.sentences(ZH))
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return read_vocabulary()
+
+
+def noun(vocabulary: Vocabulary, word: str) -> int:
+    return next(
+        i for i, entry in enumerate(vocabulary.nouns) if word in entry.english or word in entry.chinese
+    )
+
+
+def verb(vocabulary: Vocabulary, word: str) -> int:
+    return next(i for i, entry in enumerate(vocabulary.verbs) if entry.chinese == word)
+
+
+def said(vocabulary: Vocabulary, sentence: Sentence, divergence: float = 1.0) -> tuple[set[str], set[str]]:
+    """All that both grammars make of a sentence."""
+    random = Random(1)
+    english, chinese = English(vocabulary, random), Chinese(vocabulary, random, divergence)
+    return (
+        {write_english(english.sentence(sentence)) for _ in range(60)},
+        {write_chinese(chinese.sentence(sentence)) for _ in range(60)},
+    )
+
+
+def words(line: str) -> list[str]:
+    return re.findall(r"[a-z]+|\d+|\S", line.lower())
+
+
+def test_the_seed_decides_everything(english: list[str]) -> None:
+    assert list(SMALL.sentences(EN)) == english
+    assert len(english) == SMALL.size
+    assert list(replace(SMALL, seed=2).sentences(EN)) != english
+    assert replace(SMALL, processes=2).digest() == SMALL.digest() != replace(SMALL, noise=0.1).digest()
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_changes_nothing() -> None:
+    world = World(size=20_000, processes=1)
+    assert list(world.sentences(EN)) == list(replace(world, processes=2).sentences(EN))
+
+
+def test_the_two_sides_and_the_held_out_pairs_say_different_things() -> None:
+    voices = [SMALL.voice(side) for side in ("en", "zh", "dev", "test")]
+    keys: list[set[int]] = []
+    for voice in voices:
+        speaker = Speaker(voice)
+        documents = speaker.sampler.documents()
+        sentences = [sentence for _ in range(60) for sentence in next(documents)]
+        said = [sentence.concepts() for sentence in sentences]
+        keys.append({key(each, SMALL.seed, speaker.same) for each in said if len(each) > TRIVIAL})
+    assert all(len(some) > 100 for some in keys)
+    assert not any(keys[i] & keys[j] for i in range(4) for j in range(i))
+
+
+def test_no_held_out_sentence_stands_in_the_text(english: list[str], chinese: list[str]) -> None:
+    pairs = WorldPairs(SMALL, "test", 150)
+    for lang, text in ((EN, english), (ZH, chinese)):
+        assert not set(text) & set(pairs.side(lang))
+
+
+def test_held_out_pairs_are_pairs_with_several_references() -> None:
+    pairs = WorldPairs(SMALL, "dev", 60)
+    found = pairs.pairs()
+    assert len(found) == 60
+    assert pairs.name == "dev"
+    assert found == WorldPairs(SMALL, "dev", 60).pairs()
+    assert sum(len(item) > 1 for item in found.sides[EN]) > 20
+    truth = SMALL.dictionary().pairs
+    shares = []
+    for sources, targets in zip(found.sides[EN], found.sides[ZH], strict=True):
+        known = [word for word in words(sources[0]) if word in truth]
+        shares.append(np.mean([any(zh in text for zh in truth[word] for text in targets) for word in known]))
+    assert np.mean(shares) > 0.9
+    assert pairs.side(EN) == sorted(pairs.side(EN))
+    assert [each.name for each in SMALL.held_out()] == ["dev", "test"]
+
+
+def test_the_dictionary_covers_the_text(english: list[str], chinese: list[str]) -> None:
+    truth = SMALL.dictionary().pairs
+    targets = {word for words in truth.values() for word in words}
+    assert len(truth) > 3000
+    assert len(targets) > 1200
+    heads = {noun.english[0] for noun in read_vocabulary().nouns}
+    assert len(heads) > 900
+    counts = Counter(word for line in english for word in words(line) if word.isalpha())
+    covered = sum(count for word, count in counts.items() if word in truth)
+    assert covered / counts.total() > 0.45
+    cut = Counter(word for line in chinese for word in rjieba.cut(line))
+    assert sum(count for word, count in cut.items() if word in targets) / cut.total() > 0.4
+    assert truth["dogs"] == {"狗"}
+    assert truth["ate"] == {"吃"}
+    assert {"银行", "河岸"} <= truth["bank"]
+    assert {"医生", "大夫"} <= truth["doctor"]
+    kinds = SMALL.kinds()
+    assert (kinds["ate"], kinds["狗"], kinds["paris"]) == ("verb", "noun", "name")
+
+
+def test_train_and_test_parts_share_no_headword() -> None:
+    train, test = SMALL.dictionary("train").pairs, SMALL.dictionary("test").pairs
+    assert not set(train) & set(test)
+    assert ("eat" in train) == ("ate" in train)
+    assert set(train) | set(test) == set(SMALL.dictionary().pairs)
+    assert 0.4 < len(test) / (len(train) + len(test)) < 0.6
+    turned = World(languages=(ZH, EN)).dictionary().pairs
+    assert "dog" in turned["狗"]
+
+
+def test_lengths_are_bounded_and_frequencies_fall_as_in_language(
+    english: list[str], chinese: list[str]
+) -> None:
+    for line in english:
+        assert 3 <= len(words(line)) <= 26
+    counts = Counter(word for line in english for word in words(line) if word.isalpha())
+    top = np.array([count for _, count in counts.most_common(1000)], dtype=float)
+    slope = np.polyfit(np.log(np.arange(1, 1001)), np.log(top), 1)[0]
+    assert -1.5 < slope < -0.6
+    assert all(line[-1] in "。？" for line in chinese)
+    assert all((line[-1] in ".?" and line[0].isupper()) or line[0].isdigit() for line in english)
+
+
+def test_the_segmenter_recovers_the_chinese_words() -> None:
+    speaker = Speaker(SMALL.voice("zh"))
+    documents = speaker.sampler.documents()
+    found = total = 0
+
+    def spans(tokens: list[str]) -> set[tuple[int, int]]:
+        ends = np.cumsum([len(token) for token in tokens]).tolist()
+        return set(zip([0, *ends[:-1]], ends, strict=True))
+
+    for _ in range(120):
+        for sentence in next(documents):
+            tokens = speaker.chinese.sentence(sentence)
+            mine = spans(tokens)
+            found += len(mine & spans(rjieba.cut("".join(tokens))))
+            total += len(mine)
+    assert found / total > 0.97
+
+
+def test_articles_plurals_and_forms(english: list[str]) -> None:
+    some = ("apple", "hour", "university", "umbrella", "horse", "honest", "useful", "European")
+    assert [article(word) for word in some] == ["an", "an", "a", "an", "a", "an", "a", "a"]
+    several = [plural(word) for word in ("city", "bus", "toy", "potato")]
+    assert several == ["cities", "buses", "toys", "potatoes"]
+    assert verb_forms("stop") == ("stop", "stops", "stopped", "stopped", "stopping")
+    assert verb_forms("write~wrote~written") == ("write", "writes", "wrote", "written", "writing")
+    more = [comparative(word) for word in ("big", "happy", "famous", "clean", "large")]
+    assert more == ["bigger", "happier", "more famous", "cleaner", "larger"]
+    text = " ".join(english)
+    assert not re.search(r"\ba [aeio]\w+", text)
+    assert not re.search(r"\ban [bcdfgjklmnpqrstvwxyz]\w+", text)
+    assert not re.search(r"\b(?:many|some) (?:dog|child|man|book|city)\b", text)
+    assert re.search(r"\bmany children\b", text)
+
+
+def test_agreement_aspect_and_negation(vocabulary: Vocabulary) -> None:
+    dog, apple, eat = noun(vocabulary, "dog"), noun(vocabulary, "apple"), verb(vocabulary, "吃")
+    one = Clause(eat, Phrase(dog, "the"), Phrase(apple, "a"), tense="present")
+    many = replace(one, subject=Phrase(dog, "bare", 0))
+    assert said(vocabulary, Sentence(one)) == ({"The dog eats an apple."}, {"狗吃一个苹果。"})
+    assert said(vocabulary, Sentence(many))[0] == {"Dogs eat an apple."}
+    past, never = replace(one, tense="past"), replace(one, tense="past", negative=True)
+    assert said(vocabulary, Sentence(past)) == ({"The dog ate an apple."}, {"狗吃了一个苹果。"})
+    assert said(vocabulary, Sentence(never)) == (
+        {"The dog did not eat an apple.", "The dog didn't eat an apple."},
+        {"狗没吃一个苹果。", "狗没有吃一个苹果。"},
+    )
+    assert said(vocabulary, Sentence(replace(one, tense="experience")))[1] == {"狗曾经吃过一个苹果。"}
+    assert said(vocabulary, Sentence(replace(one, tense="was doing"))) == (
+        {"The dog was eating an apple."},
+        {"狗正在吃一个苹果。"},
+    )
+
+
+def test_passive_disposal_and_questions(vocabulary: Vocabulary) -> None:
+    thief, wallet, steal = noun(vocabulary, "thief"), noun(vocabulary, "wallet"), verb(vocabulary, "偷")
+    done = Clause(steal, Phrase(thief, "a"), Phrase(wallet, "the"), tense="past")
+    assert said(vocabulary, Sentence(replace(done, voice="passive"))) == (
+        {"The wallet was stolen by a thief."},
+        {"钱包被一个小偷偷了。"},
+    )
+    assert said(vocabulary, Sentence(replace(done, voice="disposal")))[1] == {"一个小偷把钱包偷了。"}
+    assert said(vocabulary, Sentence(replace(done, asked="truth"))) == (
+        {"Did a thief steal the wallet?"},
+        {"一个小偷偷了钱包吗？"},
+    )
+    assert said(vocabulary, Sentence(replace(done, asked="object"))) == (
+        {"What did a thief steal?"},
+        {"一个小偷偷了什么？"},
+    )
+    assert said(vocabulary, Sentence(replace(done, asked="subject"))) == (
+        {"Who stole the wallet?"},
+        {"谁偷了钱包？"},
+    )
+
+
+def test_places_measures_and_relative_clauses_stand_where_they_belong(vocabulary: Vocabulary) -> None:
+    boy, book, read = noun(vocabulary, "boy"), noun(vocabulary, "book"), verb(vocabulary, "读")
+    room, cow, buy = noun(vocabulary, "room"), noun(vocabulary, "cow"), verb(vocabulary, "买")
+    clause = Clause(
+        read, Phrase(boy, "the"), Phrase(book, "number", 3), tense="past", place=Phrase(room, "the")
+    )
+    assert said(vocabulary, Sentence(clause)) == (
+        {"The boy read three books in the room."},
+        {"男孩在房间里读了三本书。"},
+    )
+    assert said(vocabulary, Sentence(clause), divergence=0)[1] == {"男孩读了三本书在房间里。"}
+    bought = Clause(buy, Phrase(boy, "the"), None, tense="past")
+    which = Phrase(book, "the", relative=bought, gap="object")
+    seen = Clause(read, Phrase(noun(vocabulary, "girl"), "the"), which, tense="past")
+    bought.object = which
+    assert said(vocabulary, Sentence(seen)) == (
+        {"The girl read the book that the boy bought."},
+        {"女孩读了男孩买的书。"},
+    )
+    owner = Clause(-3, Phrase(noun(vocabulary, "merchant"), "the"), Phrase(cow, "number", 2))
+    assert said(vocabulary, Sentence(owner)) == ({"The merchant has two cows."}, {"商人有两头奶牛。"})
+
+
+def test_knobs_have_their_effect(chinese: list[str]) -> None:
+    def frequent(world: World, lang: Lang) -> set[str]:
+        counts = Counter(word for line in world.sentences(lang) for word in words(line))
+        return {word for word, _ in counts.most_common(400)}
+
+    plain, shifted = replace(SMALL, size=900), replace(SMALL, size=900, domain_shift=1.0)
+    truth = SMALL.dictionary().pairs
+
+    def overlap(world: World) -> float:
+        text = "".join(world.sentences(ZH))
+        return float(np.mean([any(zh in text for zh in truth[w]) for w in frequent(world, EN) if w in truth]))
+
+    assert overlap(shifted) < overlap(plain)
+    gap = replace(SMALL, size=900, lexical_gap=0.5)
+    assert len(gap.dictionary().pairs) < 0.6 * len(truth)
+    english = Counter(word for line in gap.sentences(EN) for word in words(line) if word.isalpha())
+    assert len(english) < 0.95 * len(
+        Counter(w for line in plain.sentences(EN) for w in words(line) if w.isalpha())
+    )
+    noisy = list(replace(SMALL, size=900, noise=0.3).sentences(EN))
+    known = {word for line in plain.sentences(EN) for word in words(line)}
+    strange = np.mean([word not in known for line in noisy for word in words(line)])
+    assert strange > 0.08
+    turned = list(replace(SMALL, size=4000, order_divergence=0.0).sentences(ZH))
+    at_end = [
+        np.mean([bool(re.search(r"在[^，]{2,6}[里上]。$", line)) for line in text])
+        for text in (chinese, turned)
+    ]
+    assert at_end[1] > 2 * at_end[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"languages": (EN, Lang("fr"))},
+        {"size": 0},
+        {"domain_shift": 1.5},
+        {"noise": -0.1},
+        {"grading": -1.0},
+        {"processes": 0},
+    ],
+)
+def test_bad_options_are_named(options: dict[str, object]) -> None:
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=r"languages|size|domain_shift|noise|grading") as error:
+        World(**options)  # type: ignore[arg-type]
+    assert str(value if name != "languages" else "fr") in str(error.value)
+    with pytest.raises(ValueError, match="split must be"):
+        WorldPairs(SMALL, "train")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="part must be"):
+        SMALL.dictionary("dev")
