@@ -194,7 +194,7 @@ class Chinese:
             return [*subject, *links, *self.complement(clause)]
         entry = self.vocabulary.verbs[clause.verb]
         compound = "vo" in entry.tags and "point" not in entry.tags
-        plain = entry.frame in ("clause", "infinitive") or compound
+        plain = entry.frame in ("clause", "infinitive") or (compound and clause.tense != "perfect")
         mood, inside, aspect = self.mood(clause, "state" in entry.tags, plain)
         if clause.tense == "infinitive":
             mood, inside, aspect = [], [], ""
