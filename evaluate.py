@@ -13,45 +13,75 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
 from umt import stages
+from umt.align import Alignment
+from umt.baselines import Copy, Translator, random_lexicon, random_translator
 from umt.console import Console, plain_errors
 from umt.evaluation import Metric
-from umt.lexicon import precision
-from umt.report import Row, save_scores, show_scores
+from umt.lexical import LexicalTranslator
+from umt.lexicon import Lexicon, precision
+from umt.report import Row, save_scores, show_run, show_scores
 from umt.store import Store
+from umt.types import Lang
+
+RANDOM = 0  # the seed of the random baselines: a part of their definition, not of a run
+
+
+def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
+    """Every system that translates from ``source`` to ``target``, the baselines first."""
+    learned = {
+        system: LexicalTranslator.load(artefact.path / f"{source}-{target}")
+        for system, artefact in run.translators.items()
+    }
+    scrambled = random_translator(learned["lexical"], torch.Generator().manual_seed(RANDOM))
+    return {"copy": Copy(), "random": scrambled, **learned}
+
+
+def lexicons(run: train.Run, forward: bool) -> dict[str, Lexicon]:
+    """Every lexicon from source to target (``forward``) or back, the baseline first."""
+    learned = {}
+    for system, artefact in run.bridges.items():
+        alignment = Alignment.load(artefact.path)
+        learned[system] = alignment.lexicon if forward else alignment.reverse
+    return {"random": random_lexicon(learned["lexical"], torch.Generator().manual_seed(RANDOM)), **learned}
 
 
 def translation_scores(config: DictConfig, run: train.Run, console: Console) -> Iterator[Row]:
-    """Each metric of each system on each held-out set in each direction."""
+    """Each metric of each system on each test set in each direction."""
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
     outputs = run.directory / "translations"
     outputs.mkdir(exist_ok=True)
-    sets = [each.pairs() for each in run.held_out if stages.is_test(each)]
-    for source, target in (run.corpus.languages, run.corpus.languages[::-1]):
-        for system, translator in stages.systems(run.bridges, run.translators, source, target):
-            for pairs in sets:
+    tests = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
+    source, target = run.corpus.languages
+    for here, there in ((source, target), (target, source)):
+        for system, translator in translators(run, here, there).items():
+            for number, pairs in enumerate(tests):
+                console.progress(f"{system} {here}-{there}", number, len(tests))
                 start = time.perf_counter()
-                translations = translator.translate([renderings[0] for renderings in pairs.sides[source]])
+                translations = translator.translate([renderings[0] for renderings in pairs.sides[here]])
                 seconds = time.perf_counter() - start
-                name = f"{pairs.name}.{source}-{target}.{system}.txt"
-                (outputs / name).write_text("\n".join(translations) + "\n", encoding="utf-8")
+                file = outputs / f"{pairs.name}.{here}-{there}.{system}.txt"
+                file.write_text("\n".join(translations) + "\n", encoding="utf-8")
                 for metric in metrics:
-                    score = metric.score(translations, pairs.sides[target], target)
-                    yield Row(system, pairs.name, f"{source}-{target}", score, seconds)
+                    score = metric.score(translations, pairs.sides[there], there)
+                    yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
+            console.progress(f"{system} {here}-{there}", len(tests), len(tests))
 
 
 def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
-    """Precision of each system's lexicon in each direction, where a true dictionary is known."""
+    """Precision of each lexicon in each direction, where a true dictionary is known."""
     known = stages.dictionary(config, run.corpus, "test")
     if known is None:
         return
     source, target = run.corpus.languages
-    for direction, truth in ((f"{source}-{target}", known), (f"{target}-{source}", known.reversed())):
-        for system, lexicon in stages.lexicons(run.bridges, direction):
+    for forward, direction in ((True, f"{source}-{target}"), (False, f"{target}-{source}")):
+        truth = known if forward else known.reversed()
+        for system, lexicon in lexicons(run, forward).items():
             start = time.perf_counter()
             scores = precision(lexicon, truth)
             seconds = time.perf_counter() - start
@@ -65,9 +95,12 @@ def main(config: DictConfig) -> None:
     console = Console()
     with plain_errors(console):
         run = train.build(config, Store(Path(config.store), console, read_only=True))
+        console.started("evaluate")
         rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+        console.stopped()
         scores = run.directory / "scores.json"
         save_scores(rows, scores)
+        show_run(run.text.report, run.bridges["lexical"].report, console.terminal)
         show_scores(rows, console.terminal)
         print(f"scores: {scores}")
 

@@ -1,10 +1,10 @@
 """Learn to translate from two piles of text: the table of contents of the system.
 
-    python train.py                                             the embedded default, a generated world
-    python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
-    python train.py aligner=procrustes                          another strategy, by one word
-    python train.py -m seed=1,2,3                               a sweep
-    python evaluate.py [the same overrides]                     the scores
+python train.py                                             the embedded default, a generated world
+python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
+python train.py aligner=procrustes                          another strategy, by one word
+python train.py -m seed=1,2,3                               a sweep
+python evaluate.py [the same overrides]                     the scores
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def build(config: DictConfig, store: Store) -> Run:
     lexical = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
 
     bridges, translators = {"lexical": bridge}, {"lexical": lexical}
-    if known := stages.dictionary(config, corpus, "train"):
+    if known := stages.supervision(config, corpus):
         control = store.build(stages.control, config.control, words, known, seed=config.seed)
         bridges["supervised"] = control
         translators["supervised"] = store.build(
@@ -59,8 +59,7 @@ def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
     console = Console()
     with plain_errors(console):
-        rebuild = stages.checked_names(config.rebuild)
-        run = build(config, Store(Path(config.store), console, rebuild=rebuild))
+        run = build(config, Store(Path(config.store), console, stages.to_rebuild(config)))
         print(f"run: {run.directory}")
 
 

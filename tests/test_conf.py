@@ -1,4 +1,4 @@
-"""Every option composes and instantiates; every field of a strategy stands in its YAML; errors name the option."""
+"""Every option composes and instantiates; every field stands in its YAML; errors name the option."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 OPTIONS = sorted(
-    str(path.relative_to(CONF).with_suffix("")) for path in CONF.glob("*/*.yaml") if path.parent.name != "experiment"
+    str(path.relative_to(CONF).with_suffix(""))
+    for path in CONF.glob("*/*.yaml")
+    if path.parent.name != "experiment"
 )
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 FILES = ["corpus.root=/nowhere"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,13 @@ class Row:
 def save_scores(rows: Iterable[Row], path: Path) -> None:
     """Write every row to ``path`` as a JSON list."""
     write_json(path, [row.flat() for row in rows])
+
+
+def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print what bounds the scores below: what was found in the training text, and whether it aligned."""
+    found = "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
+    terminal.print(f"audit:   {found}")
+    terminal.print(f"verdict: {bridge['summary']}")
 
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:

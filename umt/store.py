@@ -106,7 +106,7 @@ class Store:
         plain = (
             None if config is None else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         )
-        fingerprint = _digest([name, plain, seed, [each.digest() for each in inputs]])
+        fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.manifest["made"] for each in inputs if isinstance(each, Artefact)}
         if (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild):
@@ -165,7 +165,8 @@ def write_json(path: Path, content: object) -> None:
     partial.replace(path)
 
 
-def _digest(content: object) -> str:
+def digest_of(content: object) -> str:
+    """Hex digest of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

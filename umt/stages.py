@@ -1,0 +1,183 @@
+"""The stages that ``train.py`` names: each reads finished artefacts, writes one directory and reports.
+
+A stage is called by the store as ``stage(config, bench, *inputs)``; its report's ``summary`` is the line that
+a person sees, its ``warnings`` are shown below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from umt.align import Alignment
+from umt.align.procrustes import Procrustes
+from umt.cooccurrence import read_tokens
+from umt.corpus import HeldOut, Source
+from umt.corpus.prepared import PreparedText, prepare_text
+from umt.lexicon import Dictionary
+from umt.store import Artefact, Bench, digest_of
+from umt.types import BadInput, Lang
+from umt.wordspace import WordSpace
+
+Report = Mapping[str, Any]
+
+
+@runtime_checkable
+class KnowsTruth(Protocol):
+    """A generated corpus knows the true translations of its words."""
+
+    def dictionary(self, part: str) -> Dictionary:
+        """The ``train`` or the ``test`` part of the truth."""
+        ...
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """A true dictionary on its way to a supervised control: no other stage takes one."""
+
+    dictionary: Dictionary
+
+    def digest(self) -> str:
+        """Hex digest of the pairs."""
+        return digest_of({word: sorted(known) for word, known in self.dictionary.pairs.items()})
+
+
+def corpus(config: DictConfig) -> Source:
+    """The text to learn from."""
+    return cast(Source, instantiate(config.corpus))
+
+
+def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
+    """Every held-out set: those that belong to the corpus, and those the configuration adds."""
+    added = [instantiate(each, name=name) for name, each in config.evaluation.sets.items()]
+    sets = (*source.held_out(), *added)
+    names = sorted(each.name for each in sets)
+    if len(set(names)) < len(names):
+        raise BadInput(f"two held-out sets have one name among {names}: rename one in evaluation.sets")
+    return sets
+
+
+def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | None:
+    """A true dictionary: a configured file, else what a generated corpus knows, else None.
+
+    The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
+    """
+    path = config.evaluation.dictionary[part]
+    if path is not None:
+        return Dictionary.read(Path(path))
+    return source.dictionary(part) if isinstance(source, KnowsTruth) else None
+
+
+def supervision(config: DictConfig, source: Source) -> Supervision | None:
+    """What the supervised control is fitted on, where anything is known."""
+    known = dictionary(config, source, "train")
+    return None if known is None else Supervision(known)
+
+
+def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
+    """Raw text to clean, segmented text without the held-out sentences."""
+    return prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
+
+
+def words(config: DictConfig, bench: Bench, text: Artefact) -> Report:
+    """Segmented text to one word space a language."""
+    builder = instantiate(config)
+    languages = _languages(text)
+    sizes = []
+    for number, lang in enumerate(languages):
+        bench.progress("word spaces", number, len(languages))
+        space = builder.build(lang, read_tokens(text.path / f"{lang}.words"), bench.generator())
+        space.save(bench.directory)
+        sizes.append(f"{len(space.words):,} {lang} words")
+    return {"languages": languages, "summary": ", ".join(sizes)}
+
+
+def align(config: DictConfig, bench: Bench, spaces: Artefact) -> Report:
+    """Two word spaces to one shared space and a lexicon each way."""
+    source, target = _spaces(spaces)
+    alignment = instantiate(config).align(source, target, bench.generator())
+    return _aligned(alignment, bench, spaces)
+
+
+def control(config: DictConfig, bench: Bench, spaces: Artefact, known: Supervision) -> Report:
+    """The supervised control: the same word spaces, mapped with a true dictionary."""
+    source, target = _spaces(spaces)
+    aligner = instantiate(config)
+    if not isinstance(aligner, Procrustes):
+        raise BadInput(
+            f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
+        )
+    fitted = replace(aligner, seeds=known.dictionary).align(source, target, bench.generator())
+    return _aligned(fitted, bench, spaces)
+
+
+def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact) -> Report:
+    """A lexicon each way to a first translator each way."""
+    source, target = _languages(text)
+    alignment = Alignment.load(bridge.path)
+    translators = instantiate(config).fit(
+        PreparedText(text.path),
+        source,
+        target,
+        alignment.lexicon,
+        alignment.reverse,
+        bench.generator(),
+        bench.progress,
+    )
+    for translator, direction in zip(translators, directions(text), strict=True):
+        translator.save(bench.directory / direction)
+    return {"languages": [source, target], "summary": f"{source} to {target} and back"}
+
+
+def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
+    """One run: which artefacts it consists of, under one roof for its scores."""
+    (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    return {"parts": [part.path.name for part in parts], "summary": ""}
+
+
+STAGES = (prepare, words, align, control, bootstrap, run)
+
+
+def to_rebuild(config: DictConfig) -> tuple[str, ...]:
+    """The stages that ``rebuild`` names; raises BadInput when one does not exist."""
+    known = [stage.__name__ for stage in STAGES]
+    asked = [str(name) for name in config.rebuild]
+    for name in asked:
+        if name not in known:
+            raise BadInput(
+                f"rebuild={config.rebuild} names no stage '{name}': choose among {', '.join(known)}"
+            )
+    return tuple(asked)
+
+
+def directions(artefact: Artefact) -> tuple[str, str]:
+    """The names of both directions, such as ``en-zh`` and ``zh-en``."""
+    source, target = _languages(artefact)
+    return f"{source}-{target}", f"{target}-{source}"
+
+
+def _languages(artefact: Artefact) -> tuple[Lang, Lang]:
+    source, target = artefact.report["languages"]
+    return Lang(source), Lang(target)
+
+
+def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
+    source, target = _languages(artefact)
+    return WordSpace.load(artefact.path, source), WordSpace.load(artefact.path, target)
+
+
+def _aligned(alignment: Alignment, bench: Bench, spaces: Artefact) -> Report:
+    alignment.save(bench.directory)
+    verdict = alignment.verdict
+    warnings = [] if verdict.label == "aligned" else [f"{verdict.label}: {verdict.reason}"]
+    return {
+        "languages": _languages(spaces),
+        "verdict": {"label": verdict.label, "reason": verdict.reason},
+        "summary": f"{verdict.label}: {verdict.reason}",
+        "warnings": warnings if verdict.label == "failed" else [],
+    }
