@@ -263,7 +263,7 @@ class Chinese:
             more = [word] if len(word) == 1 else ["更", word]
             return ["比", *standard, *more] if self.native else [*more, "比", *standard]
         if clause.negative:
-            return ["并不" if len(word) == 1 else "不", word]
+            return ["不太" if len(word) == 1 else "不", word]
         if clause.degree > 0 or (clause.degree == 0 and len(word) > 1):
             return [*self.vocabulary.words["degree"][clause.degree].chinese[0], word]
         return [self.random.choice(("十分", "非常")) if len(word) == 1 else "很", word]
