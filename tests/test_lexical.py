@@ -12,9 +12,10 @@ import torch
 
 from umt.corpus.prepared import PreparedText
 from umt.decoding import BITS, Options, Search, decode, decode_all
+from umt.kneser_ney import KneserNey
 from umt.lexical import Lexical, LexicalTranslator
 from umt.lexicon import Lexicon
-from umt.ngram import END, SPECIALS, START, KneserNey, NGram
+from umt.ngram import END, SPECIALS, START, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.types import BadInput, Lang
 from umt.unknown import Unknown

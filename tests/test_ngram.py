@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from umt.ngram import END, SPECIALS, START, Ints, KneserNey, Longs, NGram
+from umt.kneser_ney import KneserNey
+from umt.ngram import END, SPECIALS, START, Ints, Longs, NGram
 
 WORDS = (*SPECIALS, "a", "b", "c", "d")
 

@@ -9,124 +9,32 @@ out (articles, prepositions, particles) is what the way forth learns to insert, 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
 from umt.casing import Casing
-from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all, known
+from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.kneser_ney import KneserNey
+from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
-from umt.ngram import UNKNOWN, Ints, KneserNey, Longs, NGram
+from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
-from umt.segmentation import segmenter
 from umt.types import BadInput, Lang, Progress
-from umt.unknown import Unknown
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, is_punctuation, length_ratio
 
-_PIECE = 80
-"""Longer sentences are translated in pieces, cut after punctuation where there is any."""
-_CASED_LINES = 200_000
+__all__ = ["Lexical", "LexicalTranslator"]
+
+_CASED_LINES = 100_000
 _LENGTH_SAMPLE = 300
-
-
-@dataclass(frozen=True)
-class LexicalTranslator:
-    """Raw sentences in one language to raw sentences in another.
-
-    vocabulary: source words by number; the target's are ``model.words``.
-    """
-
-    source: Lang
-    target: Lang
-    vocabulary: tuple[str, ...]
-    options: Options
-    model: NGram
-    casing: Casing
-    search: Search
-    threads: int = 2
-
-    def translate(self, sentences: Sequence[str]) -> list[str]:
-        """One detokenised translation a sentence, in order; an empty sentence gives an empty one.
-
-        Words without candidates are read as `Unknown` says, or kept as they are.
-        """
-        normalise, here, there = normaliser(self.source), segmenter(self.source), segmenter(self.target)
-        unknown = Unknown(tuple(self.vocabulary[word] for word in known(self.options)))
-        words = [unknown.read(words) for words in here.batch(normalise(sentence) for sentence in sentences)]
-        pieces = [_pieces(sentence) for sentence in words]
-        flat = [piece for sentence in pieces for piece in sentence]
-        ids, offsets = Vocabulary(self.vocabulary, ()).encode(flat)
-        out, places, _, _ = decode_all(
-            ids, offsets, self.options, self.model.tables, self.search, self.threads
-        )
-        translated: list[list[str]] = []
-        for number, piece in enumerate(flat):
-            chosen = out[places[number] : places[number + 1]].tolist()
-            translated.append([self.model.words[word] if word >= 0 else piece[-1 - word] for word in chosen])
-        whole, done = [], 0
-        for sentence in pieces:
-            joined = [word for piece in translated[done : done + len(sentence)] for word in piece]
-            whole.append(there.join(self.casing.restore(joined)))
-            done += len(sentence)
-        return whole
-
-    def save(self, directory: Path) -> None:
-        """Write options and language model as safetensors, the rest as JSON."""
-        directory.mkdir(parents=True, exist_ok=True)
-        save_file(self.options._asdict(), directory / "options.safetensors")
-        self.model.save(directory / "model.safetensors")
-        self.casing.save(directory / "casing.json")
-        about = {
-            "source": self.source,
-            "target": self.target,
-            "threads": self.threads,
-            "search": self.search._asdict(),
-            "vocabulary": self.vocabulary,
-        }
-        (directory / "translator.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-
-    @classmethod
-    def load(cls, directory: Path) -> LexicalTranslator:
-        """Read what `save` wrote.
-
-        Raises `BadInput` when the directory holds no translator.
-        """
-        try:
-            about = json.loads((directory / "translator.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{directory} holds no translator: translator.json is missing") from None
-        return cls(
-            source=Lang(about["source"]),
-            target=Lang(about["target"]),
-            vocabulary=tuple(about["vocabulary"]),
-            options=Options(**load_file(directory / "options.safetensors")),
-            model=NGram.load(directory / "model.safetensors"),
-            casing=Casing.load(directory / "casing.json"),
-            search=Search(**about["search"]),
-            threads=about["threads"],
-        )
-
-
-def _pieces(words: list[str]) -> list[list[str]]:
-    """At most `_PIECE` words each, cut after the last punctuation that fits."""
-    pieces = []
-    while len(words) > _PIECE:
-        cut = max((i + 1 for i in range(_PIECE) if is_punctuation(words[i])), default=_PIECE)
-        pieces.append(words[:cut])
-        words = words[cut:]
-    return [*pieces, words]
+_WITHOUT_INSERTION = 0.95
 
 
 class _Side(NamedTuple):
@@ -168,12 +76,13 @@ class Lexical:
     """Learns a translator each way from two texts and a lexicon each way.
 
     vocabulary: most frequent words of each language that take part; others are copied.
+    lines: of a larger text, this many evenly spaced sentences are read.
     order: words in the longest n-gram of the language models.
     rounds, sentences: back-translation rounds (0: word by word), and sentences translated back for each.
     trust: how many observations of a word the lexicon's candidates are worth beside the back-translations.
     longest: words a side of the longest phrase.
     model: weight of the language model beside the options' weights (`Scoring`).
-    jump, distortion: longest reordering jump, and its price per word; the first round does not reorder.
+    jump, distortion: longest reordering jump, and its price per word.
     beam: hypotheses per stack at test; back-translation takes half as many.
     balance, scoring: how word pairs are fitted and phrases scored.
 
@@ -182,6 +91,7 @@ class Lexical:
     """
 
     vocabulary: int = 32_000
+    lines: int = 400_000
     order: int = 4
     rounds: int = 2
     sentences: int = 12_000
@@ -200,7 +110,7 @@ class Lexical:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
-        for name in ("beam", "threads", "sentences"):
+        for name in ("beam", "threads", "sentences", "lines"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("rounds", "trust", "model", "distortion"):
@@ -229,18 +139,22 @@ class Lexical:
         progress("word by word", 2, steps)
         per_line = (len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets))
         ratio = length_ratio(x.vocabulary, y.vocabulary, lexicon, reverse, per_line)
-        forth = self._word_by_word(x, y, lexicon, reverse, ratio, generator)
-        back = self._word_by_word(y, x, reverse, lexicon, 1 / ratio, generator)
-        for number in range(self.rounds):
-            progress("back-translation", 3 + 2 * number, steps)
-            back = self._learn_from(forth, back, generator)
-            progress("back-translation", 4 + 2 * number, steps)
-            forth = self._learn_from(back, forth, generator)
+        ways = [
+            self._word_by_word(x, y, lexicon, reverse, ratio, generator),
+            self._word_by_word(y, x, reverse, lexicon, 1 / ratio, generator),
+        ]
+        # Word by word nothing can be inserted: the direction that needs fewer words is the one to start from.
+        known = 0 if ratio <= 1 else 1
+        for number in range(2 * self.rounds):
+            progress("back-translation", 3 + number, steps)
+            ways[1 - known] = self._learn_from(ways[known], ways[1 - known], generator)
+            known = 1 - known
         progress("translators", steps, steps)
-        return self._translator(forth), self._translator(back)
+        return self._translator(ways[0]), self._translator(ways[1])
 
     def _side(self, text: PreparedText, lang: Lang) -> _Side:
-        vocabulary, ids, offsets = read(text.spaced(lang), self.vocabulary)
+        step = max(1, -(-sum(1 for _ in text.spaced(lang)) // self.lines))
+        vocabulary, ids, offsets = read(islice(text.spaced(lang), 0, None, step), self.vocabulary)
         if not len(ids):
             raise BadInput(
                 f"the prepared {lang} text is empty: there is nothing to learn a language model from"
@@ -251,7 +165,7 @@ class Lexical:
             ids,
             offsets,
             KneserNey(self.order).fit(vocabulary.words, ids, offsets),
-            Casing.learn(islice(text.words(lang), _CASED_LINES)),
+            Casing.learn(islice(text.words(lang), 0, _CASED_LINES * step, step)),
             np.array([is_punctuation(word) for word in vocabulary.words]),
         )
 
@@ -261,8 +175,9 @@ class Lexical:
         pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio)
         prior = pairs.pseudo_counts(self.trust)
         options = self.scoring.options_of(prior, y.model.tables, x.barriers)
-        search = Search(self.beam, 0, self.model, 0.0, self.distortion)
-        return self._to_length(_Way(x, y, prior, ratio, options, search), generator)
+        search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)
+        way = self._to_length(_Way(x, y, prior, min(ratio, _WITHOUT_INSERTION), options, search), generator)
+        return way._replace(ratio=ratio)
 
     def _learn_from(self, other: _Way, way: _Way, generator: torch.Generator) -> _Way:
         """``way`` again, from real sentences of its target that ``other`` translates to its source."""
@@ -276,8 +191,7 @@ class Lexical:
         pairs = extract(Linked(synthetic, places, ids, offsets, turned, link_places), self.longest)
         both = Pairs(*(np.concatenate(parts) for parts in zip(pairs, way.prior, strict=True)))
         options = self.scoring.options_of(both, way.target.model.tables, way.source.barriers)
-        learned = way._replace(options=options, search=way.search._replace(jump=self.jump))
-        return self._to_length(learned, generator)
+        return self._to_length(way._replace(options=options), generator)
 
     def _to_length(self, way: _Way, generator: torch.Generator) -> _Way:
         """The reward of a word at which a sample of translations is as long as it should be (bisection)."""
