@@ -43,7 +43,7 @@ class Statements(Events):
         chance, topic = self.random.random(), self.topic
         about = self.world.about[topic]
         if chance < 0.6:
-            even = self.random.random() < 0.75
+            even = self.random.random() < 0.85
 
             def weights() -> Matrix:
                 return np.asarray(

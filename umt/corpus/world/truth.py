@@ -24,14 +24,9 @@ def entries(vocabulary: Vocabulary) -> Iterator[Entry]:
         forms = tuple(form for group in verb.english for form in group[:said])
         yield "verb", 10000 + index, forms, (verb.chinese,)
     for index, adjective in enumerate(vocabulary.adjectives):
-        plain = [positive for positive, _ in adjective.english]
-        more = [comparative for _, comparative in adjective.english if not adjective.tags & {"fixed", "only"}]
-        yield (
-            "adjective",
-            20000 + index,
-            (*plain, *(form for form in more if " " not in form)),
-            (adjective.chinese,),
-        )
+        # Not "bigger": Chinese says it in two words, so a dictionary of single words cannot.
+        plain = tuple(positive for positive, _ in adjective.english)
+        yield "adjective", 20000 + index, plain, (adjective.chinese,)
     for index, word in enumerate(vocabulary.words["adverb"]):
         yield "adverb", 30000 + index, word.english, tuple(choice[0] for choice in word.chinese)
     for group in TIME_GROUPS:
