@@ -110,6 +110,8 @@ class Cooccurrence:
 
     def _counts(self, space: WordSpace, size: int, generator: Generator) -> Tensor:
         dense = space.counts[self.window][:size, :size].toarray().astype(np.float32)
+        if not dense.any():
+            raise BadInput(f"no two frequent words of {space.lang} stand together: give whole sentences")
         return torch.from_numpy(thinned(dense, self.keep, generator))
 
 
