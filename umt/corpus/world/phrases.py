@@ -66,7 +66,9 @@ def _spread(shares: dict[Determiner, int]) -> list[Determiner]:
 
 
 AS_SUBJECT = _spread({"the": 52, "a": 18, "this": 5, "that": 3, "many": 7, "every": 3, "some": 7})
-AS_OBJECT = _spread({"a": 33, "the": 30, "this": 4, "that": 3, "many": 8, "some": 9, "number": 5, "owner": 10})
+AS_OBJECT = _spread(
+    {"a": 33, "the": 30, "this": 4, "that": 3, "many": 8, "some": 9, "number": 5, "owner": 10}
+)
 
 
 class Cast:
