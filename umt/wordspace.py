@@ -101,7 +101,7 @@ class Svd:
     size: int = 25_000
     dim: int = 300
     windows: tuple[int, ...] = (5, 10)
-    window: int = 5
+    window: int = 10
     contexts: int = 25_000
     kept: int = 5_000
     minimum_count: int = 5

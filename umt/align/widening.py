@@ -38,7 +38,7 @@ class Widening:
     candidates: how many each lexicon row holds.
     """
 
-    sizes: tuple[int, ...] = (4000, 8000, 16000, 0, 0)
+    sizes: tuple[int, ...] = (4000, 8000, 16000, 0)
     reweight: float = 1.0
     ridge: float = 0.1
     candidates: int = 20
