@@ -35,3 +35,8 @@ def test_interval_surrounds_the_value_and_narrows_with_more_text() -> None:
 def test_wrong_number_of_translations_is_refused() -> None:
     with pytest.raises(ValueError, match="1 translations for 2 references"):
         Bleu().score(["a"], [["a"], ["b"]], EN)
+
+
+def test_nothing_right_scores_nothing() -> None:
+    score = Bleu(resamples=20).score(["我们明天去北京", "他昨天买书"], [["we left"], ["he came"]], EN)
+    assert (score.value, score.low, score.high) == (0, 0, 0)

@@ -67,5 +67,6 @@ def _bootstrapped(
     if resamples < 2:
         return Score(name, result.score, result.score, result.score, signature)
     told = json.loads(result.format(width=6, signature=signature, is_json=True))
-    mean, half = told["confidence_mean"], told["confidence_var"]
+    # sacreBLEU leaves the interval out where every resample scores 0
+    mean, half = told.get("confidence_mean", 0.0), told.get("confidence_var", 0.0)
     return Score(name, result.score, max(0.0, mean - half), mean + half, signature)
