@@ -23,11 +23,16 @@ from umt.store import Artefact
 from umt.types import BadInput
 
 
+def _terminal() -> Terminal:
+    terminal = Terminal(highlight=False, soft_wrap=True)
+    return terminal if terminal.is_terminal else Terminal(highlight=False, soft_wrap=True, width=160)
+
+
 @dataclass
 class Console:
     """Follows a store (see `umt.store.Observer`) on a terminal or in a log file."""
 
-    terminal: Terminal = field(default_factory=lambda: Terminal(highlight=False, soft_wrap=True))
+    terminal: Terminal = field(default_factory=_terminal)
     _live: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
 

@@ -48,39 +48,32 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
 
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:
-    """Print the translation scores and the lexicon scores, a table each, one line a system and set."""
+    """Print the translation scores and the lexicon scores, a table each, and the signatures."""
     translation = [row for row in rows if row.score.name in {"bleu", "chrf"}]
     lexicon = [row for row in rows if row.score.name not in {"bleu", "chrf"}]
     for title, part in (("Translation", translation), ("Lexicon", lexicon)):
         if part:
             terminal.print(_table(title, part))
-    for name in sorted({row.score.name for row in translation}):
-        signatures = sorted({row.score.signature for row in translation if row.score.name == name})
-        for signature in signatures:
-            terminal.print(f"[dim]{name}: {signature}[/]")
+    for signature in dict.fromkeys(f"{row.score.name}: {row.score.signature}" for row in translation):
+        terminal.print(f"[dim]{signature}[/]")
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:
+    """A line for each set, direction and system; a column for each score, its 95% interval beside it."""
     names = list(dict.fromkeys(row.score.name for row in rows))
-    directions = list(dict.fromkeys(row.direction for row in rows))
-    table = Table(
-        title=title, title_justify="left", caption="95% intervals in brackets", caption_justify="left"
-    )
-    table.add_column("set")
-    table.add_column("system")
-    for direction in directions:
-        for name in names:
-            table.add_column(f"{direction}\n{name}", justify="right")
-    cells = {(row.set, row.system, row.direction, row.score.name): row.score for row in rows}
-    lines = list(dict.fromkeys((row.set, row.system) for row in rows))
-    for index, (set_name, system) in enumerate(lines):
-        last = index + 1 == len(lines) or lines[index + 1][0] != set_name
-        shown = [
-            _cell(cells.get((set_name, system, direction, name)))
-            for direction in directions
-            for name in names
-        ]
-        table.add_row(set_name, system, *shown, end_section=last)
+    table = Table(title=title, title_justify="left", caption="with 95% intervals", caption_justify="left")
+    for heading in ("set", "direction", "system"):
+        table.add_column(heading, no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    lines = dict.fromkeys((row.set, row.direction, row.system) for row in rows)
+    blocks = list(dict.fromkeys(line[:2] for line in lines))
+    scores = {(row.set, row.direction, row.system, row.score.name): row.score for row in rows}
+    for block in blocks:
+        systems = [line for line in lines if line[:2] == block]
+        for line in systems:
+            cells = [_cell(scores.get((*line, name))) for name in names]
+            table.add_row(*line, *cells, end_section=line is systems[-1])
     return table
 
 
@@ -90,4 +83,4 @@ def _cell(score: Score | None) -> str:
     digits = 1 if score.name in {"bleu", "chrf"} else 3
     if score.low == score.high:
         return f"{score.value:.{digits}f}"
-    return f"{score.value:.{digits}f} [dim]\\[{score.low:.{digits}f}, {score.high:.{digits}f}][/]"
+    return f"{score.value:.{digits}f} [dim]{score.low:.{digits}f}-{score.high:.{digits}f}[/]"
