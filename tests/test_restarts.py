@@ -12,13 +12,16 @@ from torch.testing import assert_close
 from two_languages import accuracy, two_languages
 
 from umt.align.cooccurrence import Cooccurrence
+from umt.align.enrichment import Enrichment
 from umt.align.restarts import Restarts
 from umt.align.verdict import Criterion, Matches, agreement, consensus, destroyed, support
 from umt.align.widening import Widening
+from umt.types import BadInput
 
 RESTARTS = Restarts(
     Cooccurrence(words=150, drop=2, keep=0.8),
     Widening(sizes=(0,), candidates=5),
+    Enrichment(columns=100),
     settings={"window": (5, 10)},
     attempts=2,
     compared=150,
@@ -91,6 +94,22 @@ def test_restarts_recover_the_hidden_words_and_know_it() -> None:
     assert accuracy(alignment.lexicon) > 0.8
     assert accuracy(alignment.reverse) > 0.8
     assert alignment.history[0]["runs"] == 2, "a clear agreement ends the attempts"
+
+
+def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
+    # the vectors are made poor, so that the counts have something to add
+    source, target = (
+        dataclasses.replace(space, vectors=space.vectors[:, :3].contiguous()) for space in two_languages(300)
+    )
+    truth = {word[2:]: row for row, word in enumerate(target.words)}
+    pairs = torch.tensor([[row, truth[word[2:]]] for row, word in enumerate(source.words[:100])])
+    wide = Widening(sizes=(0,), candidates=5).widen(source, target, pairs, seeded())
+    lexicon, reverse = Enrichment(window=10, columns=100).lexicons(source, target, wide)
+    assert accuracy(wide.lexicon) < 0.9 < accuracy(lexicon)
+    assert accuracy(wide.reverse) < 0.9 < accuracy(reverse)
+    assert lexicon.candidates.shape == wide.lexicon.candidates.shape
+    with pytest.raises(BadInput, match=r"enrichment\.window=3 .* 5, 10"):
+        Enrichment(window=3).lexicons(source, target, wide)
 
 
 def test_a_destroyed_target_is_recognised() -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Aligner, Alignment
+from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
 from umt.align.widening import Widening
 from umt.wordspace import WordSpace
@@ -34,12 +35,14 @@ class Restarts:
     aligner: the strategy. settings: fields of it and the values to try; every combination is one run a round.
     attempts: rounds at most; each draws new seeds, and an agreement that is clear ends them.
     nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
-    criterion: the thresholds of the verdict. widening: from the consensus to all words.
+    criterion: the thresholds of the verdict. widening: from the consensus to all words; enrichment: reads
+        the lexicons off the counts too, None leaves those of the widening.
     workers: processes, one thread each; the result does not depend on their number.
     """
 
     aligner: Aligner
     widening: Widening
+    enrichment: Enrichment | None = None
     criterion: Criterion = field(default_factory=Criterion)
     settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     attempts: int = 3
@@ -97,9 +100,10 @@ class Restarts:
         verdict = self.criterion.judge(best, null)
         pairs = self.pairs(runs, scores)
         wide = self.widening.widen(source, target, pairs, generator)
-        return Alignment(
-            wide.source, wide.target, wide.lexicon, wide.reverse, (*history, *wide.history), verdict
-        )
+        lexicons = wide.lexicon, wide.reverse
+        if self.enrichment is not None:
+            lexicons = self.enrichment.lexicons(source, target, wide)
+        return Alignment(wide.source, wide.target, *lexicons, (*history, *wide.history), verdict)
 
     def pairs(self, runs: Sequence[Matches], scores: Tensor) -> Tensor:
         """(pairs, 2) the consensus of the runs whose support is at least half of the best."""
