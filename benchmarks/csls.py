@@ -77,7 +77,8 @@ def main(words: int = 20_000, dim: int = 300, k: int = 10) -> None:
         # a process each, or the one that runs second would find the memory of the first
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             result = pool.apply(measure, (way, words, dim, k))
-        print(f"{way.__name__:8} {result.wall:8.2f} {result.processor:10.2f} {result.memory:8.0f}", flush=True)
+        numbers = f"{result.wall:8.2f} {result.processor:10.2f} {result.memory:8.0f}"
+        print(f"{way.__name__:8} {numbers}", flush=True)
         results.append(result.found)
     for name, one, other in zip(("forward", "backward"), *results, strict=True):
         print(f"{name}: {(one == other).mean():.6f} of the candidates are the same (rounding breaks ties)")

@@ -12,12 +12,15 @@ from umt.lexicon import Lexicon, induce
 from umt.retrieval import csls, mutual
 from umt.wordspace import Embeddings, WordSpace
 
+_TRUSTED = 0.6
+"""Share of the pairs, the best by CSLS, that the last maps are fitted on: the others are often wrong."""
+
 
 @dataclass(frozen=True)
 class SharedSpace:
     """Both vocabularies as unit vectors in one space, and what was read off it.
 
-    pairs: (n, 2) the mutual nearest neighbours that the last maps were fitted on.
+    pairs: (n, 2) the mutual nearest neighbours of the last round.
     history: one entry a round: the vocabulary, the pairs, their mean CSLS score.
     """
 
@@ -59,6 +62,7 @@ class Widening:
             raise ValueError(f"pairs must be at least two rows of two indices, got {tuple(pairs.shape)}")
         x, y = normalise(source.vectors), normalise(target.vectors)
         history: list[Mapping[str, float]] = []
+        trusted = pairs
         for size in self.sizes:
             mapped_x, mapped_y = fitted(x, y, pairs, 0.5, self.ridge)
             some_x, some_y = mapped_x[: size or None], mapped_y[: size or None]
@@ -67,9 +71,11 @@ class Widening:
             if len(found) < 2:  # nothing to go on from: keep what there is
                 break
             pairs = found
-            score = forward.scores[pairs[:, 0], 0].mean().item()
-            history.append({"words": float(len(some_x)), "pairs": float(len(pairs)), "csls": score})
-        mapped_x, mapped_y = fitted(x, y, pairs, self.reweight, self.ridge)
+            scores = forward.scores[pairs[:, 0], 0]
+            trusted = pairs[scores.argsort(descending=True)[: max(2, round(_TRUSTED * len(pairs)))]]
+            entry = {"words": len(some_x), "pairs": len(pairs), "csls": scores.mean().item()}
+            history.append({name: float(value) for name, value in entry.items()})
+        mapped_x, mapped_y = fitted(x, y, trusted, self.reweight, self.ridge)
         left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)
         lexicon, reverse = induce(left, right, self.candidates)
         return SharedSpace(left, right, lexicon, reverse, pairs, tuple(history))
