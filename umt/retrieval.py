@@ -129,12 +129,14 @@ def _scan(
         row_floor = row_scores[top + row, k_row - 1]
         for start in range(0, width, 32):
             stop = min(start + 32, width)
-            # without a branch the compiler compares a whole register at a time
-            hits = 0
-            for column in range(start, stop):
-                hits += (line[column] > row_floor) | (line[column] > column_floor[column])
-            if not hits:
-                continue
+            if stop - start == 32:
+                # a loop of fixed length without a branch compares a whole register at a time
+                some, floors = line[start:stop], column_floor[start:stop]
+                hits = np.int32(0)
+                for place in range(32):
+                    hits += np.int32(some[place] > min(row_floor, floors[place]))
+                if not hits:
+                    continue
             for column in range(start, stop):
                 value = line[column]
                 if value > row_floor:
