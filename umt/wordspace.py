@@ -160,9 +160,7 @@ def positive_information(counts: Counts, smoothing: float = 0.75, shift: float =
     return matrix
 
 
-def truncated_svd(
-    matrix: Counts, dim: int, generator: Generator, rounds: int = 8
-) -> tuple[Tensor, Tensor]:
+def truncated_svd(matrix: Counts, dim: int, generator: Generator, rounds: int = 8) -> tuple[Tensor, Tensor]:
     """The ``dim`` largest singular values (dim,) and left singular vectors (rows, dim) of a sparse matrix.
 
     Block Krylov iteration from a random start (Musco and Musco, 2015, "Randomized block Krylov methods"):
