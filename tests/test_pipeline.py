@@ -1,0 +1,171 @@
+"""The whole way, from raw text to signed scores, on a small world; and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import train
+from umt.console import Console, plain_errors
+from umt.store import Store
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "corpus.size=4000",
+    "corpus.processes=1",
+    "preparation.workers=1",
+    "words.dim=80",
+    "aligner=cooccurrence",
+    "aligner.words=400",
+    "bootstrap.rounds=1",
+    "bootstrap.sentences=1000",
+]
+ENGLISH = "The river near the old town was {} metres wide in the spring of that year.\n"
+CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"
+
+
+def command(program: str, store: Path, *overrides: str) -> str:
+    line = [sys.executable, program, f"store={store}", *SMALL, *overrides]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def trained(store: Path) -> str:
+    return command("train.py", store)
+
+
+@pytest.fixture(scope="module")
+def scores(store: Path, trained: str) -> list[dict[str, Any]]:
+    last = command("evaluate.py", store).splitlines()[-1]
+    assert last.startswith("scores: ")
+    rows: list[dict[str, Any]] = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    return rows
+
+
+def test_training_says_where_the_run_is(trained: str) -> None:
+    last = trained.splitlines()[-1]
+    assert last.startswith("run: ")
+    assert (Path(last.removeprefix("run: ")) / "manifest.json").exists()
+
+
+def test_nothing_is_built_twice(store: Path, trained: str) -> None:
+    again = command("train.py", store)
+    assert again.count(" kept ") == trained.count(" s  ")
+    assert again.splitlines()[-1] == trained.splitlines()[-1]
+
+
+def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
+    keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
+    assert all(set(row) == keys for row in scores)
+    assert {row["system"] for row in scores} == {"copy", "random", "lexical", "supervised"}
+    assert {row["direction"] for row in scores} == {"en-zh", "zh-en"}
+    assert {"bleu", "chrf", "p@1", "p@5"} <= {row["name"] for row in scores}
+    chinese = [row for row in scores if row["name"] == "bleu" and row["direction"] == "en-zh"]
+    assert all("tok:zh" in row["signature"] for row in chinese)
+
+
+def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) -> None:
+    def bleu(system: str) -> float:
+        [row] = [
+            row
+            for row in scores
+            if (row["system"], row["name"], row["direction"], row["set"]) == (system, "bleu", "en-zh", "test")
+        ]
+        return float(row["value"])
+
+    assert bleu("supervised") > 3 * max(bleu("copy"), bleu("random"), 1)
+
+
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str) -> str:
+    """The one sentence with which a command ends; asserts that nothing half-written stays."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=["corpus=files", "preparation.workers=1", *overrides])
+    console = Console()
+    with pytest.raises(SystemExit) as stopped, plain_errors(console):
+        train.build(config, Store(tmp_path / "store", console))
+    assert stopped.value.code not in (0, None)
+    left = list((tmp_path / "store").glob(".*")) if (tmp_path / "store").exists() else []
+    assert left == []
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("error: ")
+    assert len(told.splitlines()) == 1
+    return told
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> dict[str, Path]:
+    files = {"en": tmp_path / "en.txt", "zh": tmp_path / "zh.txt"}
+    files["en"].write_text("".join(ENGLISH.format(i) for i in range(300)), encoding="utf-8")
+    files["zh"].write_text("".join(CHINESE.format(i) for i in range(300)), encoding="utf-8")
+    return files
+
+
+BAD = {
+    "empty": b"",
+    "binary": bytes(range(256)) * 40,
+    "latin": "caf\u00e9 au lait et tr\u00e8s bon\n".encode("latin-1") * 50,
+    "one": b"Only one line stands here.\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD))
+def test_a_bad_file_is_named(
+    kind: str, good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / f"{kind}.txt"
+    bad.write_bytes(BAD[kind])
+    told = refused(capsys, tmp_path, f"corpus.source={bad}", f"corpus.target={good['zh']}")
+    assert kind in told or "en text" in told
+
+
+def test_a_missing_file_is_named(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(
+        capsys, tmp_path, f"corpus.source={tmp_path / 'nosuch.txt'}", f"corpus.target={good['zh']}"
+    )
+    assert "nosuch.txt" in told
+
+
+def test_one_side_only(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "corpus.target" in refused(capsys, tmp_path, f"corpus.source={good['en']}")
+
+
+def test_the_same_file_twice(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(capsys, tmp_path, f"corpus.source={good['en']}", f"corpus.target={good['en']}")
+    assert "same" in told
+
+
+def test_swapped_sides(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, tmp_path, f"corpus.source={good['zh']}", f"corpus.target={good['en']}")
+    assert "swapped" in told
+
+
+def test_a_vocabulary_smaller_than_asked(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [f"corpus.source={good['en']}", f"corpus.target={good['zh']}"]
+    assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.duplicates=true")
+
+
+def test_evaluation_never_trains(tmp_path: Path) -> None:
+    line = [sys.executable, "evaluate.py", f"store={tmp_path}", *SMALL]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "run python train.py" in done.stderr
+    assert list(tmp_path.iterdir()) == []
