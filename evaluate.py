@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -29,8 +28,6 @@ from umt.report import Row, save_scores, show_run, show_scores
 from umt.store import Store
 from umt.types import Lang
 
-RANDOM = 0  # the seed of the random baselines: a part of their definition, not of a run
-
 
 def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
     """Every system that translates from ``source`` to ``target``, the baselines first."""
@@ -38,7 +35,7 @@ def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Transla
         system: LexicalTranslator.load(artefact.path / f"{source}-{target}")
         for system, artefact in run.translators.items()
     }
-    scrambled = random_translator(learned["lexical"], torch.Generator().manual_seed(RANDOM))
+    scrambled = random_translator(learned["lexical"])
     return {"copy": Copy(), "random": scrambled, **learned}
 
 
@@ -48,7 +45,7 @@ def lexicons(run: train.Run, forward: bool) -> dict[str, Lexicon]:
     for system, artefact in run.bridges.items():
         alignment = Alignment.load(artefact.path)
         learned[system] = alignment.lexicon if forward else alignment.reverse
-    return {"random": random_lexicon(learned["lexical"], torch.Generator().manual_seed(RANDOM)), **learned}
+    return {"random": random_lexicon(learned["lexical"]), **learned}
 
 
 def translation_scores(config: DictConfig, run: train.Run, console: Console) -> Iterator[Row]:
