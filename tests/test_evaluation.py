@@ -40,3 +40,9 @@ def test_wrong_number_of_translations_is_refused() -> None:
 def test_nothing_right_scores_nothing() -> None:
     score = Bleu(resamples=20).score(["我们明天去北京", "他昨天买书"], [["we left"], ["he came"]], EN)
     assert (score.value, score.low, score.high) == (0, 0, 0)
+
+
+def test_a_single_good_sentence_among_many_bad_ones_has_an_interval() -> None:
+    good = "the small dog runs in the green park today"
+    score = Bleu(resamples=50).score(["x y z"] * 30 + [good], [["a b c d"]] * 30 + [[good]], EN)
+    assert 0 <= score.low < score.value < 100

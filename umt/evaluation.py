@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Protocol
 
 from sacrebleu.metrics.base import Metric as SacreMetric
-from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.bleu import BLEU, BLEUScore
 from sacrebleu.metrics.chrf import CHRF
 
 from umt.types import Lang, Score
@@ -26,6 +26,15 @@ class Metric(Protocol):
     ) -> Score: ...
 
 
+class _PlainBleu(BLEU):
+    """BLEU whose resamples are all plain floats: the mean of zeros and float32 values is a TypeError."""
+
+    def _compute_score_from_stats(self, stats: list[int]) -> BLEUScore:
+        score = super()._compute_score_from_stats(stats)
+        score.score = float(score.score)
+        return score
+
+
 @dataclass(frozen=True)
 class Bleu:
     """Corpus BLEU (Papineni et al. 2002) on detokenised text, as sacreBLEU computes it (Post 2018).
@@ -37,7 +46,7 @@ class Bleu:
 
     def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        metric = BLEU(tokenize=TOKENIZERS.get(target, "13a"))
+        metric = _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
         return _bootstrapped("bleu", metric, hypotheses, references, self.resamples)
 
 
