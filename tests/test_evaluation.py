@@ -46,3 +46,5 @@ def test_a_single_good_sentence_among_many_bad_ones_has_an_interval() -> None:
     good = "the small dog runs in the green park today"
     score = Bleu(resamples=50).score(["x y z"] * 30 + [good], [["a b c d"]] * 30 + [[good]], EN)
     assert 0 <= score.low < score.value < 100
+    score = ChrF(resamples=50).score(["x y z"] * 30 + [good], [["a b c d"]] * 30 + [[good]], EN)
+    assert 0 <= score.low < score.value < 100

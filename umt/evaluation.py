@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sacrebleu.metrics.base import Metric as SacreMetric
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
-from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.metrics.chrf import CHRF, CHRFScore
 
 from umt.types import Lang, Score
 
@@ -26,10 +26,18 @@ class Metric(Protocol):
     ) -> Score: ...
 
 
-class _PlainBleu(BLEU):
-    """BLEU whose resamples are all plain floats: the mean of zeros and float32 values is a TypeError."""
+# The mean over resamples is a TypeError where some are 0 and the others numpy.float32: make all plain floats.
 
+
+class _PlainBleu(BLEU):
     def _compute_score_from_stats(self, stats: list[int]) -> BLEUScore:
+        score = super()._compute_score_from_stats(stats)
+        score.score = float(score.score)
+        return score
+
+
+class _PlainChrF(CHRF):
+    def _compute_score_from_stats(self, stats: list[int]) -> CHRFScore:
         score = super()._compute_score_from_stats(stats)
         score.score = float(score.score)
         return score
@@ -58,7 +66,7 @@ class ChrF:
 
     def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        return _bootstrapped("chrf", CHRF(), hypotheses, references, self.resamples)
+        return _bootstrapped("chrf", _PlainChrF(), hypotheses, references, self.resamples)
 
 
 def _bootstrapped(
