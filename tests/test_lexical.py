@@ -20,7 +20,7 @@ from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.types import BadInput, Lang
 from umt.unknown import Unknown
 from umt.vocabulary import read, select
-from umt.wordpairs import Balance, mark
+from umt.wordpairs import Balance
 
 EN, FR = Lang("en"), Lang("fr")
 
@@ -165,25 +165,6 @@ def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int
     )
 
 
-def test_frequent_words_without_counterpart_learn_to_be_dropped() -> None:
-    source = read(["the cat sees the dog near the door"] * 50, 100)[0]
-    target = read(["chat voit chien porte rare"] + ["chat voit chien pres porte"] * 49, 100)[0]
-    names, others = ["the", "cat", "dog"], ["rare", "chat", "chien"]
-    lexicon = make_lexicon(names, others, [[(0, 1.0)], [(1, 1.0)], [(2, 1.0)]])
-    reverse = make_lexicon(others, names, [[(0, 1.0)], [(1, 1.0)], [(2, 1.0)]])
-    pairs = Balance().fit(source, target, lexicon, reverse, 5 / 8)
-    share = pairs.dropped / np.maximum(source.shares, 1e-9)
-    assert share[source.index["the"]] > 0.8
-    assert share[source.index["cat"]] < 0.2
-    kept = pairs.dropped + np.bincount(pairs.source, pairs.mass, minlength=len(pairs.dropped))
-    for word in names:
-        assert kept[source.index[word]] == pytest.approx(source.shares[source.index[word]])
-
-
-def test_marks_of_two_scripts_correspond() -> None:
-    assert [mark(m) for m in "。，、？「”"] == [".", ",", ",", "?", '"', '"']
-
-
 def test_unknown_words_are_cut_or_taken_for_another_form() -> None:
     unknown = Unknown(("对", "该", "race", "说", "国王", "国", "王"))
     assert unknown.read(["对该", "国王说", "们"]) == ["对", "该", "国王", "说", "们"]
@@ -298,3 +279,5 @@ def test_bad_options_say_what_was_given() -> None:
         Lexical(trust=-1)
     with pytest.raises(ValueError, match="slack must be at least 1, got 0"):
         Balance(slack=0)
+    with pytest.raises(ValueError, match="sharpness"):
+        Balance(sharpness=0)

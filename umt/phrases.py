@@ -156,8 +156,8 @@ class Scoring:
     options: kept per source phrase.
     """
 
-    forward: float = 0.5
-    backward: float = 0.5
+    forward: float = 0.65
+    backward: float = 0.35
     phrase: float = 0.0
     discount: float = 0.5
     seen: int = 2

@@ -85,10 +85,12 @@ class Balance:
 
     nothing: what the empty word weighs against all candidates of a word before balancing.
     slack: how many times its own frequency a target word may receive; above 1 because two corpora differ.
+    sharpness: the power to which a lexicon's probabilities are raised; above 1 trusts its best candidates.
     """
 
-    nothing: float = 0.1
+    nothing: float = 0.5
     slack: float = 2.0
+    sharpness: float = 2.5
     rounds: int = 50
 
     def __post_init__(self) -> None:
@@ -96,6 +98,8 @@ class Balance:
             raise ValueError(f"nothing must be above 0, got {self.nothing}")
         if self.slack < 1:
             raise ValueError(f"slack must be at least 1, got {self.slack}")
+        if self.sharpness <= 0:
+            raise ValueError(f"sharpness must be above 0, got {self.sharpness}")
 
     def fit(
         self, source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, ratio: float
@@ -106,8 +110,8 @@ class Balance:
         Chinese text) are candidates of each other.
         """
         fx, fy = source.shares, target.shares * ratio
-        forward = _candidates(source, target, lexicon)
-        backward = _candidates(target, source, reverse)
+        forward = _candidates(source, target, lexicon, self.sharpness)
+        backward = _candidates(target, source, reverse, self.sharpness)
         i = np.concatenate([forward[0], backward[1]])
         j = np.concatenate([forward[1], backward[0]])
         weight = np.concatenate([forward[2] * fx[forward[0]], backward[2] * fy[backward[0]]])
@@ -167,13 +171,16 @@ def length_ratio(
     return float(np.sqrt(np.clip(by_content, 0.25, 4.0) * np.clip(per_line, 0.25, 4.0)))
 
 
-def _candidates(source: Vocabulary, target: Vocabulary, lexicon: Lexicon) -> tuple[Longs, Longs, Doubles]:
-    """(source word, target word, probability) of every candidate that both vocabularies hold."""
+def _candidates(
+    source: Vocabulary, target: Vocabulary, lexicon: Lexicon, sharpness: float
+) -> tuple[Longs, Longs, Doubles]:
+    """(source word, target word, sharpened probability) of every candidate that both vocabularies hold."""
     x = np.array([source.index.get(word, -1) for word in lexicon.source], np.int64)
     y = np.array([target.index.get(word, -1) for word in lexicon.target], np.int64)
     i = np.repeat(x, lexicon.candidates.shape[1])
     j = y[lexicon.candidates.numpy().ravel()]
-    p = lexicon.probabilities.numpy().ravel().astype(np.float64)
+    p = lexicon.probabilities.numpy().astype(np.float64) ** sharpness
+    p = (p / np.maximum(p.sum(1, keepdims=True), 1e-12)).ravel()
     known = (i >= 0) & (j >= 0) & (p > 1e-3)
     return i[known], j[known], p[known]
 

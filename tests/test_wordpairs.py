@@ -1,0 +1,53 @@
+"""Word pairs that fit the frequencies of both corpora."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from umt.lexicon import Lexicon
+from umt.vocabulary import read
+from umt.wordpairs import Balance, mark
+
+
+def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int, float]]]) -> Lexicon:
+    candidates = torch.tensor([[index for index, _ in row] for row in rows])
+    return Lexicon(
+        tuple(source), tuple(target), candidates, torch.tensor([[p for _, p in row] for row in rows])
+    )
+
+
+def test_frequent_words_without_counterpart_learn_to_be_dropped() -> None:
+    source = read(["the cat sees the dog near the door"] * 50, 100)[0]
+    target = read(["chat voit chien porte rare"] + ["chat voit chien pres porte"] * 49, 100)[0]
+    names, others = ["the", "cat", "dog"], ["rare", "chat", "chien"]
+    lexicon = make_lexicon(names, others, [[(0, 1.0)], [(1, 1.0)], [(2, 1.0)]])
+    reverse = make_lexicon(others, names, [[(0, 1.0)], [(1, 1.0)], [(2, 1.0)]])
+    pairs = Balance(nothing=0.1).fit(source, target, lexicon, reverse, 5 / 8)
+    share = pairs.dropped / np.maximum(source.shares, 1e-9)
+    assert share[source.index["the"]] > 0.8
+    assert share[source.index["cat"]] < 0.2
+    kept = pairs.dropped + np.bincount(pairs.source, pairs.mass, minlength=len(pairs.dropped))
+    for word in names:
+        assert kept[source.index[word]] == pytest.approx(source.shares[source.index[word]])
+
+
+def test_sharper_lexicons_lean_on_their_first_candidates() -> None:
+    source = read(["cat dog"] * 50, 100)[0]
+    target = read(["chat chien"] * 50, 100)[0]
+    rows = [[(0, 0.6), (1, 0.4)], [(1, 0.6), (0, 0.4)]]
+    lexicon = make_lexicon(["cat", "dog"], ["chat", "chien"], rows)
+    reverse = make_lexicon(["chat", "chien"], ["cat", "dog"], rows)
+    shares = []
+    for sharpness in (0.5, 1.0, 3.0):
+        pairs = Balance(sharpness=sharpness).fit(source, target, lexicon, reverse, 1.0)
+        right = pairs.mass[pairs.source == pairs.target].sum()
+        shares.append(right / pairs.mass.sum())
+    # Undisturbed by balancing, since both words are equally frequent: 0.6^s / (0.6^s + 0.4^s).
+    odds = [1.5**sharpness for sharpness in (0.5, 1.0, 3.0)]
+    assert shares == pytest.approx([ratio / (1 + ratio) for ratio in odds], rel=1e-3)
+
+
+def test_marks_of_two_scripts_correspond() -> None:
+    assert [mark(m) for m in "。，、？「”"] == [".", ",", ",", "?", '"', '"']
