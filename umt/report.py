@@ -44,7 +44,7 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
     """Print what bounds the scores below: what was found in the training text, and whether it aligned."""
     found = "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
     terminal.print(f"audit:   {found}")
-    terminal.print(f"verdict: {bridge['summary']}")
+    terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
 
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:

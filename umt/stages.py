@@ -174,10 +174,11 @@ def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
 def _aligned(alignment: Alignment, bench: Bench, spaces: Artefact) -> Report:
     alignment.save(bench.directory)
     verdict = alignment.verdict
-    warnings = [] if verdict.label == "aligned" else [f"{verdict.label}: {verdict.reason}"]
+    told = f"{verdict.label}: {verdict.reason}"
+    failed = verdict.label == "failed"
     return {
         "languages": _languages(spaces),
         "verdict": {"label": verdict.label, "reason": verdict.reason},
-        "summary": f"{verdict.label}: {verdict.reason}",
-        "warnings": warnings if verdict.label == "failed" else [],
+        "summary": "no alignment was found" if failed else told,
+        "warnings": [told] if failed else [],
     }
