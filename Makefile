@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # Without a GPU, ask for the CPU build of torch, so that no CUDA package is downloaded by surprise.
-TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--extra-index-url https://download.pytorch.org/whl/cpu)
+TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .PHONY: train test lint benchmark clean
 
@@ -26,7 +26,7 @@ benchmark: $(VENV)/installed-dev
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "umt needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --progress-bar on $(TORCH_INDEX) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --progress-bar on --no-deps $(TORCH_INDEX) torch==2.13.0
 	$(BIN)/python -m pip install --quiet --progress-bar on --editable .
 	touch $@
 

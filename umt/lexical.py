@@ -98,7 +98,7 @@ class Lexical:
     """
 
     vocabulary: int = 32_000
-    lines: int = 400_000
+    lines: int = 1_000_000
     order: int = 4
     rounds: int = 2
     sentences: int = 12_000
