@@ -47,6 +47,10 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
     terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
 
 
+SHOWN = ("bleu", "chrf", "coverage", "p@1", "p@1 covered", "p@5")
+"""The scores that fit on a screen; the others stand in the file."""
+
+
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:
     """Print the translation scores and the lexicon scores, a table each, and the signatures."""
     translation = [row for row in rows if row.score.name in {"bleu", "chrf"}]
@@ -60,7 +64,8 @@ def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:
 
 def _table(title: str, rows: Sequence[Row]) -> Table:
     """A line for each set, direction and system; a column for each score, its 95% interval beside it."""
-    names = list(dict.fromkeys(row.score.name for row in rows))
+    found = {row.score.name for row in rows}
+    names = [name for name in SHOWN if name in found]
     table = Table(title=title, title_justify="left", caption="with 95% intervals", caption_justify="left")
     for heading in ("set", "direction", "system"):
         table.add_column(heading, no_wrap=True)

@@ -1,0 +1,46 @@
+"""What a person reads and what a program reads say the same."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import torch
+from rich.console import Console as Terminal
+
+from umt.baselines import Copy, random_lexicon
+from umt.lexicon import Lexicon
+from umt.report import Row, save_scores, show_scores
+from umt.types import Score
+
+ROWS = [
+    Row("copy", "test", "en-zh", Score("bleu", 0.0, 0.0, 0.0, "tok:zh"), 0.1),
+    Row("lexical", "test", "en-zh", Score("bleu", 13.04, 12.41, 13.62, "tok:zh"), 2.5),
+    Row("lexical", "dictionary", "en-zh", Score("p@1", 0.9712, 0.961, 0.98, "words:10"), 0.1),
+]
+
+
+def test_the_file_holds_every_field(tmp_path: Path) -> None:
+    save_scores(ROWS, tmp_path / "scores.json")
+    first, second, _ = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert first["system"] == "copy"
+    assert second["value"] == 13.04
+    assert second["signature"] == "tok:zh"
+
+
+def test_the_table_shows_value_interval_and_signature() -> None:
+    out = StringIO()
+    show_scores(ROWS, Terminal(file=out, width=120))
+    shown = out.getvalue()
+    for piece in ("13.0 12.4-13.6", "0.971", "copy", "bleu: tok:zh", "Translation", "Lexicon"):
+        assert piece in shown
+
+
+def test_baselines_know_nothing() -> None:
+    assert Copy().translate(["a", ""]) == ["a", ""]
+    words = tuple(f"w{i}" for i in range(500))
+    exact = Lexicon(words, words, torch.arange(500)[:, None], torch.ones(500, 1))
+    shuffled = random_lexicon(exact)
+    assert (shuffled.candidates == exact.candidates).float().mean() < 0.05
+    assert torch.equal(shuffled.candidates, random_lexicon(exact).candidates)
