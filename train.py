@@ -50,7 +50,8 @@ def build(config: DictConfig, store: Store) -> Run:
         translators["supervised"] = store.build(
             stages.bootstrap, config.bootstrap, text, control, seed=config.seed
         )
-    everything = store.build(stages.run, config, text, words, *bridges.values(), *translators.values())
+    parts = (text, words, *bridges.values(), *translators.values())
+    everything = store.build(stages.run, stages.recipe(config), *parts)
     return Run(everything.path, corpus, held_out, text, bridges, translators)
 
 

@@ -67,6 +67,12 @@ def test_nothing_is_built_twice(store: Path, trained: str) -> None:
     assert again.splitlines()[-1] == trained.splitlines()[-1]
 
 
+def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
+    again = command("train.py", store, "rebuild=[control]")
+    assert again.splitlines()[-1] == trained.splitlines()[-1]
+    assert len(again.split(" kept ")) < len(trained.split(" s  "))
+
+
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
     assert all(set(row) == keys for row in scores)

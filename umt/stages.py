@@ -155,6 +155,11 @@ def to_rebuild(config: DictConfig) -> tuple[str, ...]:
     return tuple(asked)
 
 
+def recipe(config: DictConfig) -> DictConfig:
+    """What a run is, apart from where it lies and what was asked to be built again."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"store", "rebuild"}])
+
+
 def directions(artefact: Artefact) -> tuple[str, str]:
     """The names of both directions, such as ``en-zh`` and ``zh-en``."""
     source, target = _languages(artefact)
