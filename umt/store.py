@@ -145,7 +145,7 @@ class Store:
                 **recipe,
                 "report": report,
                 "seconds": round(time.perf_counter() - start, 3),
-                "made": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "made": datetime.now(UTC).isoformat(timespec="microseconds"),
                 "umt": umt.__version__,
                 "torch": torch.__version__,
             }
