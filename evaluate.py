@@ -2,29 +2,33 @@
 
     python evaluate.py [the overrides of train.py]
 
-Every system translates every held-out set both ways. The table, ``scores.json`` and the translations
-(one line a sentence) land in the run's directory.
+Every system translates every held-out set both ways. A table is printed; ``scores.json``, the translations (one
+line a sentence) and ``report.html``, which opens from disk, land in the run's directory.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import hydra
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import stages
+from umt import report_sections, report_space, stages
 from umt.align import Alignment
-from umt.baselines import Copy, Translator, random_lexicon, random_translator
+from umt.baselines import Copy, Translator, random_translator
 from umt.console import Console, plain_errors
 from umt.evaluation import Metric
 from umt.lexical import LexicalTranslator
-from umt.lexicon import Lexicon, precision
-from umt.report import Row, save_scores, show_run, show_scores
+from umt.report import Row, by_system, save_scores, show_run, show_scores
+from umt.report_lexicon import lexicon_rows
+from umt.report_page import write_page
+from umt.report_sections import Sample
 from umt.store import Store
 from umt.types import Lang
 
@@ -39,20 +43,17 @@ def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Transla
     return {"copy": Copy(), "random": scrambled, **learned}
 
 
-def lexicons(run: train.Run, forward: bool) -> dict[str, Lexicon]:
-    """Every lexicon from source to target (``forward``) or back, the baseline first."""
-    learned = {}
-    for system, artefact in run.bridges.items():
-        alignment = Alignment.load(artefact.path)
-        learned[system] = alignment.lexicon if forward else alignment.reverse
-    return {"random": random_lexicon(learned["lexical"]), **learned}
+@runtime_checkable
+class KnowsKinds(Protocol):
+    """A generated corpus knows the part of speech of its words."""
+
+    def kinds(self) -> Mapping[str, str]: ...
 
 
 def translation_scores(config: DictConfig, run: train.Run, console: Console) -> Iterator[Row]:
     """Each metric of each system on each test set in each direction."""
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
-    outputs = run.directory / "translations"
-    outputs.mkdir(exist_ok=True)
+    (run.directory / "translations").mkdir(exist_ok=True)
     tests = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):
@@ -62,7 +63,7 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
                 start = time.perf_counter()
                 translations = translator.translate([renderings[0] for renderings in pairs.sides[here]])
                 seconds = time.perf_counter() - start
-                file = outputs / f"{pairs.name}.{here}-{there}.{system}.txt"
+                file = translations_file(run, pairs.name, f"{here}-{there}", system)
                 file.write_text("\n".join(translations) + "\n", encoding="utf-8")
                 for metric in metrics:
                     score = metric.score(translations, pairs.sides[there], there)
@@ -73,17 +74,54 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
 def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
     """Precision of each lexicon in each direction, where a true dictionary is known."""
     known = stages.dictionary(config, run.corpus, "test")
-    if known is None:
-        return
+    if known is not None:
+        bridges = {system: Alignment.load(artefact.path) for system, artefact in run.bridges.items()}
+        kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
+        yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text))
+
+
+def translations_file(run: train.Run, name: str, direction: str, system: str) -> Path:
+    """Where the translations of one held-out set by one system lie, a line a sentence."""
+    return run.directory / "translations" / f"{name}.{direction}.{system}.txt"
+
+
+def samples(rows: Iterable[Row], run: train.Run, each: int = 5) -> Iterator[Sample]:
+    """Evenly spaced items of every set that was scored, as the systems translated them."""
+    systems: dict[tuple[str, str], list[str]] = {}
+    for name, direction, system in by_system(row for row in rows if not row.of_words):
+        systems.setdefault((name, direction), []).append(system)
+    sets = {held_out.name: held_out for held_out in run.held_out}
+    for (name, direction), known in systems.items():
+        pairs = sets[name].pairs()
+        here, there = (pairs.sides[Lang(lang)] for lang in direction.split("-"))
+        files = {system: translations_file(run, name, direction, system) for system in known}
+        said = {system: file.read_text(encoding="utf-8").split("\n") for system, file in files.items()}
+        for item in range(len(pairs) // (2 * each), len(pairs), max(1, len(pairs) // each)):
+            translations = {system: lines[item] for system, lines in said.items()}
+            yield Sample(name, direction, here[item][0], there[item], translations)
+
+
+def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Path:
+    """The page of the run, ``report.html``: a new section is one line here."""
+    bridge = run.bridges["lexical"]
+    alignment, truth = Alignment.load(bridge.path), stages.dictionary(config, run.corpus, "test")
+    sections = [
+        report_sections.headline(rows, run.text.report, bridge.report),
+        report_sections.translation(rows),
+        report_sections.samples(list(samples(rows, run))),
+        *([report_sections.lexicon(rows)] if truth else []),
+        report_space.shared_space(alignment),
+        report_space.similarities(alignment, truth, torch.Generator().manual_seed(0)),
+        report_space.history(alignment),
+        report_sections.text_used(run.text.report),
+        report_sections.audit(run.text.report),
+        report_sections.provenance(run.directory),
+    ]
     source, target = run.corpus.languages
-    for forward, direction in ((True, f"{source}-{target}"), (False, f"{target}-{source}")):
-        truth = known if forward else known.reversed()
-        for system, lexicon in lexicons(run, forward).items():
-            start = time.perf_counter()
-            scores = precision(lexicon, truth)
-            seconds = time.perf_counter() - start
-            for score in scores:
-                yield Row(system, "dictionary", direction, score, seconds)
+    text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
+    path = run.directory / "report.html"
+    write_page(path, f"{source} and {target} from {Path(text).name}", f"Run {run.directory}", sections)
+    return path
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="config")
@@ -99,6 +137,7 @@ def main(config: DictConfig) -> None:
         save_scores(rows, scores)
         show_run(run.text.report, run.bridges["lexical"].report, console.terminal)
         show_scores(rows, console.terminal)
+        print(f"report: {write_report(config, run, rows)}")
         print(f"scores: {scores}")
 
 

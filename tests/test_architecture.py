@@ -26,6 +26,12 @@ FLOORS = {
     "umt.stages": 4,
     "umt.console": 4,
     "umt.report": 4,
+    "umt.report_page": 4,
+    "umt.report_svg": 4,
+    "umt.report_figures": 4,
+    "umt.report_lexicon": 4,
+    "umt.report_space": 4,
+    "umt.report_sections": 4,
     "train": 5,
     "evaluate": 6,
 }

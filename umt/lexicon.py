@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -134,7 +135,7 @@ class Dictionary:
             raise BadInput(f"{path} holds no word pair")
         return cls({word: frozenset(translations) for word, translations in pairs.items()})
 
-    def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+    def find(self, source: WordSpace | Embeddings, target: WordSpace | Embeddings) -> Tensor:
         """(pairs, 2) indices of the pairs that both vocabularies know, so that a dictionary can be a seed."""
         column = {word: index for index, word in enumerate(target.words)}
         found = [
@@ -165,36 +166,78 @@ def wilson(successes: float, trials: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def precision(lexicon: Lexicon, dictionary: Dictionary, ks: Sequence[int] = (1, 5, 10)) -> list[Score]:
-    """Share of the dictionary's words with a true translation among the first k candidates.
+@dataclass(frozen=True)
+class Ranks:
+    """Where the first true translation of each word of a dictionary stands among its candidates.
 
-    A word counts as covered when the lexicon's source knows it and its target knows one of its
-    translations. "p@k" counts an uncovered word as wrong, "p@k covered" leaves it out; "mrr" is the mean
-    reciprocal rank among the candidates, 0 where the truth is not among them. Intervals: Wilson's 95%
-    (for mrr, the normal approximation).
+    places: 1 for the best candidate, 0 where none of the candidates is true, None where the word is not
+        covered: the lexicon does not know it, or none of its translations.
+    candidates: how many each word has.
     """
-    known = set(lexicon.target)
-    ranks: list[int | None] = []  # of the covered words; None where no candidate is true
-    for word, truth in dictionary.pairs.items():
-        if word not in lexicon.row or not truth & known:
-            continue
-        guesses = [lexicon.target[index] for index in lexicon.candidates[lexicon.row[word]].tolist()]
-        ranks.append(next((rank for rank, guess in enumerate(guesses, start=1) if guess in truth), None))
-    asked, covered = len(dictionary.pairs), len(ranks)
-    scores = [_share("coverage", covered, asked, "words known on both sides")]
-    for k in ks:
-        hits = sum(rank is not None and rank <= k for rank in ranks)
-        scores.append(_share(f"p@{k}", hits, asked, "oov:wrong"))
-        scores.append(_share(f"p@{k} covered", hits, covered, "oov:left out"))
-    values = [1 / rank if rank else 0.0 for rank in ranks]
-    mean = sum(values) / max(asked, 1)
-    square = sum(value * value for value in values) / max(asked, 1)
-    spread = 1.96 * math.sqrt(max(0.0, square - mean * mean) / max(asked, 1))
-    signature = f"words:{asked}|covered:{covered}|oov:wrong|candidates:{lexicon.candidates.shape[1]}"
-    scores.append(Score("mrr", mean, max(0.0, mean - spread), min(1.0, mean + spread), signature))
-    return scores
+
+    places: Mapping[str, int | None]
+    candidates: int
+
+    @classmethod
+    def read(cls, lexicon: Lexicon, dictionary: Dictionary) -> Ranks:
+        """Look up every word of the dictionary."""
+        known = set(lexicon.target)
+        rows = lexicon.candidates.tolist()
+        places: dict[str, int | None] = {}
+        for word, truth in dictionary.pairs.items():
+            if word not in lexicon.row or not truth & known:
+                places[word] = None
+                continue
+            guesses = (lexicon.target[index] for index in rows[lexicon.row[word]])
+            places[word] = next((place for place, guess in enumerate(guesses, start=1) if guess in truth), 0)
+        return cls(places, lexicon.candidates.shape[1])
+
+    def only(self, words: Container[str]) -> Ranks:
+        """The same for those of ``words`` that the dictionary holds."""
+        return replace(self, places={word: place for word, place in self.places.items() if word in words})
+
+    def scores(self, ks: Sequence[int] = (1, 5, 10)) -> list[Score]:
+        """Coverage, precision at each k and mean reciprocal rank.
+
+        "p@k" and "mrr" count a word that is not covered as wrong, "p@k covered" and "mrr covered" leave it
+        out. The reciprocal rank is 0 where the truth is not among the candidates. Intervals: Wilson's 95%,
+        for mrr the normal approximation.
+        """
+        covered = [place for place in self.places.values() if place is not None]
+        asked = len(self.places)
+        scores = [_share("coverage", len(covered), asked, "words known on both sides")]
+        for k in ks:
+            hits = sum(0 < place <= k for place in covered)
+            scores.append(_share(f"p@{k}", hits, asked, "oov:wrong"))
+            scores.append(_share(f"p@{k} covered", hits, len(covered), "oov:left out"))
+        values = [1 / place if place else 0.0 for place in covered]
+        rule = f"candidates:{self.candidates}|oov:"
+        scores.append(_mean("mrr", values + [0.0] * (asked - len(covered)), rule + "wrong"))
+        scores.append(_mean("mrr covered", values, rule + "left out"))
+        return scores
+
+
+def precision(lexicon: Lexicon, dictionary: Dictionary, ks: Sequence[int] = (1, 5, 10)) -> list[Score]:
+    """Share of the dictionary's words with a true translation among the first k candidates: see `Ranks`."""
+    return Ranks.read(lexicon, dictionary).scores(ks)
+
+
+def frequency_bands(
+    words: Sequence[str], edges: Sequence[int] = (500, 1000, 5000, 20_000)
+) -> dict[str, frozenset[str]]:
+    """The bands of ``words``, most frequent first, cut after each rank of ``edges``, by name."""
+    bounds = [0, *(edge for edge in edges if edge < len(words)), len(words)]
+    return {f"rank {low + 1}-{high}": frozenset(words[low:high]) for low, high in pairwise(bounds)}
 
 
 def _share(name: str, hits: int, trials: int, rule: str) -> Score:
     low, high = wilson(hits, trials)
     return Score(name, hits / max(trials, 1), low, high, f"words:{trials}|hits:{hits}|{rule}|interval:wilson")
+
+
+def _mean(name: str, values: Sequence[float], rule: str) -> Score:
+    count = max(len(values), 1)
+    mean = sum(values) / count
+    spread = 1.96 * math.sqrt(max(0.0, sum(each * each for each in values) / count - mean * mean) / count)
+    low, high = max(0.0, mean - spread), min(1.0, mean + spread)
+    return Score(name, mean, low, high, f"words:{len(values)}|{rule}|interval:normal")

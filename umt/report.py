@@ -13,6 +13,9 @@ from rich.table import Table
 from umt.store import write_json
 from umt.types import Score
 
+DICTIONARY = "dictionary"
+"""The set that holds every word of the true dictionary; its subsets are named after it: "dictionary noun"."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -23,6 +26,11 @@ class Row:
     direction: str
     score: Score
     seconds: float
+
+    @property
+    def of_words(self) -> bool:
+        """Whether the score is of a lexicon, not of translations."""
+        return self.set.split(" ")[0] == DICTIONARY
 
     def flat(self) -> dict[str, Any]:
         """The row as one JSON object."""
@@ -47,14 +55,33 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
     terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
 
 
-SHOWN = ("bleu", "chrf", "coverage", "p@1", "p@1 covered", "p@5")
+SHOWN = ("bleu", "chrf", "coverage", "p@1", "p@1 covered", "p@5", "mrr")
 """The scores that fit on a screen; the others stand in the file."""
+
+BARE = {"coverage", "mrr"}
+"""Those without their interval there."""
+
+
+def by_system(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]:
+    """(set, direction, system) -> the scores of that line of a table by name; lines of one block together."""
+    lines: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        lines.setdefault((row.set, row.direction, row.system), {})[row.score.name] = row
+    blocks = list(dict.fromkeys(line[:2] for line in lines))
+    return {line: lines[line] for line in sorted(lines, key=lambda line: blocks.index(line[:2]))}
+
+
+def written(score: Score) -> tuple[str, str]:
+    """Value and 95% interval, rounded for a person; no interval where it is a point."""
+    digits = 1 if score.name in {"bleu", "chrf"} else 3
+    interval = f"{score.low:.{digits}f}-{score.high:.{digits}f}" if score.low < score.high else ""
+    return f"{score.value:.{digits}f}", interval
 
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:
     """Print the translation scores and the lexicon scores, a table each, and the signatures."""
-    translation = [row for row in rows if row.score.name in {"bleu", "chrf"}]
-    lexicon = [row for row in rows if row.score.name not in {"bleu", "chrf"}]
+    translation = [row for row in rows if not row.of_words]
+    lexicon = [row for row in rows if row.set == DICTIONARY]
     for title, part in (("Translation", translation), ("Lexicon", lexicon)):
         if part:
             terminal.print(_table(title, part))
@@ -71,21 +98,14 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
         table.add_column(heading, no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    lines = dict.fromkeys((row.set, row.direction, row.system) for row in rows)
-    blocks = list(dict.fromkeys(line[:2] for line in lines))
-    scores = {(row.set, row.direction, row.system, row.score.name): row.score for row in rows}
-    for block in blocks:
-        systems = [line for line in lines if line[:2] == block]
-        for line in systems:
-            cells = [_cell(scores.get((*line, name))) for name in names]
-            table.add_row(*line, *cells, end_section=line is systems[-1])
+    lines = by_system(rows)
+    for number, (line, scores) in enumerate(lines.items()):
+        following = list(lines)[number + 1 : number + 2]
+        cells = [_cell(scores[name].score, name in BARE) if name in scores else "-" for name in names]
+        table.add_row(*line, *cells, end_section=not following or following[0][:2] != line[:2])
     return table
 
 
-def _cell(score: Score | None) -> str:
-    if score is None:
-        return "-"
-    digits = 1 if score.name in {"bleu", "chrf"} else 3
-    if score.low == score.high:
-        return f"{score.value:.{digits}f}"
-    return f"{score.value:.{digits}f} [dim]{score.low:.{digits}f}-{score.high:.{digits}f}[/]"
+def _cell(score: Score, bare: bool) -> str:
+    value, interval = written(score)
+    return f"{value} [dim]{interval}[/]" if interval and not bare else value

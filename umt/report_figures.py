@@ -1,0 +1,126 @@
+"""The pictures of the report: curves, dots, distributions, intervals, and a map of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from umt.report_page import Markup
+from umt.report_svg import BOTTOM, TOP, Frame, Points, breadth, dot, drawing, mark, room, shade, stroke
+
+Floats = npt.NDArray[np.floating]
+
+
+def lines(
+    series: Mapping[str, Points], x_name: str, y_name: str, width: int = 560, height: int = 260
+) -> Markup:
+    """A curve a series, its points marked where they are few."""
+    every = [point for points in series.values() for point in points]
+    frame = Frame(room(x for x, _ in every), room(y for _, y in every), x_name, y_name, width, height)
+    parts = frame.axes()
+    for number, points in enumerate(series.values()):
+        parts.append(frame.curve(points, number))
+        parts += [frame.dot(x, y, number, f"{x:g}: {y:.4g}") for x, y in points if len(points) <= 40]
+    legend = frame.legend(list(series)) if len(series) > 1 else []
+    return drawing(width, height, [*parts, *legend], f"{y_name} against {x_name}")
+
+
+def scatter(
+    series: Mapping[str, Sequence[tuple[float, float, str]]], x_name: str, y_name: str, height: int = 360
+) -> Markup:
+    """A dot for each (x, y, what it is), a colour for each series."""
+    every = [point for points in series.values() for point in points]
+    frame = Frame(room(p[0] for p in every), room(p[1] for p in every), x_name, y_name, height=height)
+    dots = [
+        frame.dot(x, y, number, what) for number, each in enumerate(series.values()) for x, y, what in each
+    ]
+    parts = [*frame.axes(), *dots, *frame.legend(list(series))]
+    return drawing(frame.width, height, parts, f"{y_name} against {x_name}")
+
+
+def histograms(series: Mapping[str, Floats], x_name: str, bins: int = 50) -> Markup:
+    """The distribution of the values of each series, each of area 1."""
+    low, high = room(float(each) for values in series.values() for each in (values.min(), values.max()))
+    edges = np.linspace(low, high, bins + 1)
+    heights = {name: np.histogram(values, edges, density=True)[0] for name, values in series.items()}
+    top = 1.05 * max(float(each.max()) for each in heights.values())
+    frame = Frame((low, high), (0, top), x_name, "density")
+    parts = frame.axes()
+    for number, values in enumerate(heights.values()):
+        steps = [(edge, each) for ends, each in zip(pairwise(edges), values, strict=True) for edge in ends]
+        outline = [(low, 0.0), *steps, (high, 0.0)]
+        parts += [frame.curve(outline, number, area) for area in (True, False)]
+    parts += frame.legend(list(series))
+    return drawing(frame.width, frame.height, parts, f"distribution of {x_name}")
+
+
+def intervals(
+    rows: Sequence[str], series: Mapping[str, Sequence[tuple[float, float, float] | None]], x_name: str
+) -> Markup:
+    """A line a row; there each series has a dot (value) with a whisker (low, high), or nothing."""
+    pitch = 12 + 9 * len(series)
+    height = TOP + BOTTOM + pitch * len(rows)
+    top = max(each[2] for values in series.values() for each in values if each)
+    left = round(24 + max(breadth(row, 12) for row in rows))
+    frame = Frame((0, top), (0, 1), x_name, "", 760, height, left)
+    parts = frame.axes(across=False, upright=True)
+    for number, row in enumerate(rows):
+        middle = TOP + pitch * (number + 0.5)
+        parts.append(mark(left - 10, middle + 4, row, "row", "end"))
+        for colour, values in enumerate(series.values()):
+            if each := values[number]:
+                value, low, high = each
+                y = middle + (colour - (len(series) - 1) / 2) * 9
+                parts.append(stroke((frame.x(low), y), (frame.x(high), y), f"whisker {shade(colour)}"))
+                parts.append(dot(frame.x(value), y, colour, f"{row}: {value:.3f} [{low:.3f}, {high:.3f}]"))
+    return drawing(frame.width, height, [*parts, *frame.legend(list(series))], x_name)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A word on the map: where it lies, its colour, what a pointer shows, and the places it is tied to."""
+
+    word: str
+    x: float
+    y: float
+    colour: int
+    told: str = ""
+    ties: tuple[int, ...] = ()
+
+
+def word_map(places: Sequence[Place], label: str, width: int = 1180, height: int = 860) -> Markup:
+    """Every word where it lies; words that would cover each other are moved apart."""
+    size = 12
+    boxes = np.array([[breadth(each.word, size) + 4, size + 3] for each in places])
+    spots = np.array([[each.x, each.y] for each in places])
+    low, high = np.quantile(spots, 0.01, axis=0), np.quantile(spots, 0.99, axis=0)
+    paper = np.array([width, height])
+    spots = 40 + (spots - low) / np.maximum(high - low, 1e-9) * (paper - 80)
+    for _ in range(3):  # apart, and back onto the paper
+        spots = np.clip(apart(spots, boxes), boxes / 2, paper - boxes / 2)
+    ties = [(spots[number], spots[other]) for number, each in enumerate(places) for other in each.ties]
+    parts = [stroke((a[0], a[1]), (b[0], b[1]), "link") for a, b in ties]
+    for each, (x, y) in zip(places, spots.tolist(), strict=True):
+        parts.append(mark(x, y + size / 3, each.word, f"label {shade(each.colour)}", told=each.told))
+    return drawing(width, height, parts, label)
+
+
+def apart(spots: Floats, boxes: Floats, rounds: int = 150) -> Floats:
+    """Centres of boxes, both (n, 2), moved as little as it takes that they hardly overlap."""
+    spots = spots.copy()
+    reach = (boxes[:, None] + boxes[None]) / 2  # (n, n, 2) distances at which two boxes touch
+    for _ in range(rounds):
+        gap = spots[:, None] - spots[None]
+        overlap = reach - np.abs(gap)
+        overlap[np.diag_indices(len(spots))] = 0
+        meets = (overlap > 0).all(2)
+        if not meets.any():
+            break
+        narrow = overlap.argmin(2)  # out along the axis that is left sooner
+        way = np.where(np.arange(2) == narrow[:, :, None], np.sign(gap + 1e-9), 0)
+        spots = spots + 0.3 * (way * np.where(meets, overlap.min(2), 0)[:, :, None]).sum(1)
+    return spots
