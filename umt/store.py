@@ -60,6 +60,13 @@ class Bench:
     directory: Path
     seed: int
     progress: Progress
+    unfinished: Path
+
+    @property
+    def scratch(self) -> Path:
+        """A directory that outlives a kill and is gone when the stage is done: for checkpoints."""
+        self.unfinished.mkdir(parents=True, exist_ok=True)
+        return self.unfinished
 
     def generator(self) -> torch.Generator:
         """A fresh generator."""
@@ -137,9 +144,10 @@ class Store:
         _sweep(self.root)
         building = self.root / f".building-{final.name}-{os.getpid()}"
         building.mkdir()
+        unfinished = self.root / f".unfinished-{final.name}-{digest_of(recipe['inputs'])[:8]}"
         start = time.perf_counter()
         try:
-            bench = Bench(building, int(recipe["fingerprint"][:15], 16), self.observer.progress)
+            bench = Bench(building, int(recipe["fingerprint"][:15], 16), self.observer.progress, unfinished)
             report = stage(config, bench, *inputs)
             manifest = {
                 **recipe,
@@ -153,6 +161,7 @@ class Store:
             if final.exists():
                 shutil.rmtree(final)
             building.rename(final)
+            shutil.rmtree(unfinished, ignore_errors=True)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return Artefact(final, manifest)

@@ -1,0 +1,210 @@
+"""The joint language model: one decoder-only Transformer for both languages, on ``transformers``.
+
+The saved folder opens with ``AutoModelForCausalLM.from_pretrained``; `JointLM` adds a bidirectional switch,
+and an output head that is computed only where a loss is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.autograd import Function
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from umt.types import BadInput
+
+_KEPT = 1 << 28
+"""Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are computed twice."""
+
+_BLOCK = 1 << 20
+"""Logits worked on at once: 4 MB, which a processor's cache holds."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The size of a network.
+
+    width: of the hidden states; layers; heads: of attention, which divide ``width`` into even parts; hidden:
+    width of the feed-forward part; context: the longest sequence.
+    """
+
+    width: int
+    layers: int
+    heads: int
+    hidden: int
+    context: int
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even width")
+
+
+class JointLM(nn.Module):
+    """``p(next subword | subwords so far)``, and hidden states for any other use.
+
+    network: any causal language model of ``transformers`` with a linear head.
+    """
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        super().__init__()
+        self.network = network
+
+    @classmethod
+    def create(
+        cls, architecture: Architecture, vocabulary: int, generator: Generator, pad: int = 0, end: int = 1
+    ) -> JointLM:
+        """A Llama with tied embeddings and random weights; residual branches start small (GPT-2)."""
+        config = LlamaConfig(
+            vocab_size=vocabulary,
+            hidden_size=architecture.width,
+            intermediate_size=architecture.hidden,
+            num_hidden_layers=architecture.layers,
+            num_attention_heads=architecture.heads,
+            num_key_value_heads=architecture.heads,
+            max_position_embeddings=architecture.context,
+            tie_word_embeddings=True,
+            pad_token_id=pad,
+            eos_token_id=end,
+            bos_token_id=None,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
+            network = LlamaForCausalLM(config)
+            with torch.no_grad():
+                for name, weight in network.named_parameters():
+                    if weight.ndim == 2 and "embed" not in name:
+                        weight.normal_(std=weight.shape[1] ** -0.5)
+                    if name.endswith(("o_proj.weight", "down_proj.weight")):
+                        weight.div_(math.sqrt(2 * architecture.layers))
+        return cls(network)
+
+    @property
+    def embeddings(self) -> nn.Parameter:
+        """(vocabulary, width), also the output head where the two are tied."""
+        return cast(nn.Parameter, self.network.get_input_embeddings().weight)
+
+    @property
+    def head(self) -> Tensor:
+        """(vocabulary, width) of the output."""
+        return cast(Tensor, self.network.get_output_embeddings().weight)  # type: ignore[no-untyped-call]
+
+    @property
+    def context(self) -> int:
+        """The longest sequence."""
+        return int(self.network.config.max_position_embeddings)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.embeddings.device
+
+    def hidden(self, ids: Tensor, mask: Tensor | None = None, bidirectional: bool = False) -> Tensor:
+        """The last hidden states of ``ids`` (batch, length): (batch, length, width).
+
+        mask: (batch, length), true where a position may be looked at; rows that are padded on the right need
+            none in the causal direction, since nothing looks to its right.
+        bidirectional: every position sees every other, instead of those before it.
+        """
+        if ids.shape[1] > self.context:
+            raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
+        given: dict[str, Any] = {}
+        if bidirectional:
+            seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+            given["attention_mask"] = seen[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
+        elif mask is not None:
+            given["attention_mask"] = mask.long()
+            given["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)
+        told = self.network.base_model(input_ids=ids, use_cache=False, **given)
+        return cast(Tensor, told.last_hidden_state)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., width) to (..., vocabulary)."""
+        return hidden @ self.head.to(hidden.dtype).T
+
+    def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """-log p(targets): of (n, width) hidden states and (n,) targets, (n,) in nats.
+
+        The softmax over the vocabulary is taken in blocks that stay in the cache, and no logit outlives its
+        block unless the backward pass needs it.
+        """
+        told = _Nats.apply(hidden, self.head.to(hidden.dtype), targets)  # type: ignore[no-untyped-call]
+        return cast(Tensor, told)
+
+    def save(self, directory: Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``."""
+        self.network.save_pretrained(directory)
+
+    @classmethod
+    def load(cls, name: str | Path) -> JointLM:
+        """Open a saved folder or a model of the hub; raises BadInput when there is none."""
+        try:
+            network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise BadInput(f"no causal language model could be opened at {name}: {said}") from None
+        return cls(network)
+
+    def matrix_parameters(self) -> int:
+        """N of the rule that a training step costs 6 N operations a token: weights in matrix products, the
+        head included, the look-up of embeddings not."""
+        inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
+        return inside - self.embeddings.numel() + self.head.numel()
+
+
+class _Nats(Function):
+    """Linear head and cross entropy in one, blockwise; gradients of ``hidden`` and ``head``."""
+
+    @staticmethod
+    def forward(context: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+        context.save_for_backward(hidden, head, targets)
+        keep = any(context.needs_input_grad) and len(hidden) * len(head) <= _KEPT
+        context.kept = []
+        nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        for rows in _blocks(hidden, head):
+            probabilities, nats[rows] = _softmax(hidden[rows], head, targets[rows])
+            if keep:
+                context.kept.append(probabilities)
+        return nats
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        hidden, head, targets = context.saved_tensors
+        into_hidden = torch.empty_like(hidden)
+        into_head = torch.zeros_like(head, dtype=torch.float32)
+        for number, rows in enumerate(_blocks(hidden, head)):
+            if context.kept:
+                wrong = context.kept[number]
+            else:
+                wrong, _ = _softmax(hidden[rows], head, targets[rows])
+            wrong[torch.arange(len(wrong), device=wrong.device), targets[rows]] -= 1
+            wrong = wrong.mul_(gradients[0][rows, None]).to(hidden.dtype)
+            torch.mm(wrong, head, out=into_hidden[rows])
+            into_head.addmm_(wrong.T, hidden[rows]) if wrong.dtype == torch.float32 else into_head.add_(
+                wrong.T @ hidden[rows]
+            )
+        context.kept = []
+        return into_hidden, into_head.to(head.dtype), None
+
+
+def _softmax(hidden: Tensor, head: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Probabilities (n, vocabulary) in fp32, and -log of those of ``targets`` (n,)."""
+    logits = (hidden @ head.T).float()
+    nats = torch.logsumexp(logits, 1)
+    probabilities = logits.sub_(nats[:, None])
+    nats = -probabilities.gather(1, targets[:, None])[:, 0]
+    return probabilities.exp_(), nats
+
+
+def _blocks(hidden: Tensor, head: Tensor) -> Iterator[slice]:
+    size = max(64, _BLOCK // len(head)) if hidden.device.type == "cpu" else max(1024, (1 << 27) // len(head))
+    for start in range(0, len(hidden), size):
+        yield slice(start, start + size)

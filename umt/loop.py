@@ -1,0 +1,277 @@
+"""THE training loop: `fit` goes on where a killed run stopped, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.utils.tensorboard import SummaryWriter
+
+from umt.checkpoint import Checkpoints
+from umt.joint_lm import JointLM
+from umt.objectives import Objective
+from umt.optimisation import Optimisation
+from umt.team import SOLO, Team
+from umt.types import Progress
+
+LOG = "metrics.jsonl"
+
+
+class Stop(Exception):
+    """Raised by a `Watch` to end training after this step; says why."""
+
+
+class Watch(Protocol):
+    """Looks at the model after every update and may raise `Stop`."""
+
+    def __call__(self, model: JointLM, step: int, record: Mapping[str, float]) -> None:
+        """``record`` holds what was averaged since the last one and is empty between."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, as JSON."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember it again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What costs time and decides nothing that is learned.
+
+    every: updates between records. checkpoint: seconds between checkpoints. compiled: use ``torch.compile``.
+    """
+
+    every: int = 10
+    checkpoint: float = 30.0
+    compiled: bool = False
+
+
+@dataclass
+class _Tally:
+    """Sums over the updates since the last record; (nats, tokens, bytes) of each objective."""
+
+    sums: dict[str, list[float]] = field(default_factory=dict)
+    norm: float = 0.0
+    tokens: float = 0.0
+
+    def record(self, updates: int) -> dict[str, float]:
+        told = {"norm": self.norm / updates}
+        for name, (nats, tokens, size) in self.sums.items():
+            told[f"{name}/nats"] = nats / tokens
+            if size:
+                told[f"{name}/bits_per_byte"] = nats / math.log(2) / size
+        return told
+
+
+def fit(
+    model: JointLM,
+    objectives: Mapping[str, Objective],
+    optimisation: Optimisation,
+    directory: Path,
+    seed: int,
+    progress: Progress,
+    watch: Sequence[Watch] = (),
+    pace: Pace = Pace(),
+    team: Team = SOLO,
+) -> list[dict[str, float]]:
+    """Train ``model`` in place; returns the records, one every ``pace.every`` updates, the last one last.
+
+    directory: checkpoints, ``metrics.jsonl`` and TensorBoard's events; what an earlier, killed call with the
+        same arguments left there is continued. Every random number follows from ``seed`` and the number of
+        the step.
+    Raises FloatingPointError before the update when a loss or a gradient is not finite.
+    """
+    run = _Run(model, objectives, optimisation, directory, seed, watch, pace, team)
+    with torch.random.fork_rng(devices=[]):
+        return run.through(progress)
+
+
+class _Run:
+    def __init__(
+        self,
+        model: JointLM,
+        objectives: Mapping[str, Objective],
+        optimisation: Optimisation,
+        directory: Path,
+        seed: int,
+        watch: Sequence[Watch],
+        pace: Pace,
+        team: Team,
+    ) -> None:
+        self.model, self.objectives, self.optimisation = model, objectives, optimisation
+        self.directory, self.seed, self.watch, self.pace, self.team = directory, seed, watch, pace, team
+        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.optimisers: list[Optimizer] = optimisation.optimisers(model)
+        self.checkpoints = Checkpoints(directory / "checkpoints")
+        self.step = 0
+        self.stopped = ""
+        self.records: list[dict[str, float]] = []
+
+    def through(self, progress: Progress) -> list[dict[str, float]]:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        saved = begun = time.monotonic()
+        tally, total = _Tally(), self.optimisation.steps
+        writer = (
+            SummaryWriter(str(self.directory / "tensorboard"), purge_step=self.step) if self._first else None
+        )
+        while self.step < total and not self.stopped:
+            self._update(tally)
+            self.step += 1
+            last = self.step == total
+            record: dict[str, float] = {}
+            if self.step % self.pace.every == 0 or last:
+                now = time.monotonic()
+                record = {"step": self.step, **tally.record((self.step - 1) % self.pace.every + 1)}
+                record["tokens_per_second"] = tally.tokens / (now - begun)
+                tally, begun = _Tally(), now
+            try:
+                for each in self.watch:
+                    each(self.model, self.step, record)
+            except Stop as stop:
+                self.stopped = str(stop) or "stopped"
+            if record:
+                self._note(record, writer)
+                progress(_told(record), self.step, total)
+            if record and (last or self.stopped or time.monotonic() - saved > self.pace.checkpoint):
+                self._keep()
+                saved = begun = time.monotonic()
+        if writer is not None:
+            writer.close()
+        self.model.eval()
+        return self.records
+
+    def _update(self, tally: _Tally) -> None:
+        """One step of every objective, together."""
+        self.model.train()
+        parts = self.optimisation.accumulation
+        for part in range(parts):
+            for name, objective in self.objectives.items():
+                generator = _generator(self.seed, name, self.step * parts + part)
+                torch.manual_seed(generator.initial_seed())  # dropout, where a model has it
+                with _precision(self.model):
+                    loss = objective.loss(self.model, self.step, generator)
+                if loss is None:
+                    continue
+                tokens = self.team.total(loss.tokens)
+                nats = self.team.total(float(loss.nats.detach()))
+                if not math.isfinite(nats):
+                    raise FloatingPointError(self._impossible(f"the loss '{name}' is {nats}"))
+                if loss.weight:
+                    (loss.nats * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
+                sums = tally.sums.setdefault(name, [0.0, 0.0, 0.0])
+                for place, number in enumerate((nats, tokens, self.team.total(loss.bytes))):
+                    sums[place] += number
+                tally.tokens += tokens
+        if self.step < self.optimisation.frozen * self.optimisation.steps:
+            self.model.embeddings.grad = None
+        moved = [weight.grad for weight in self.weights if weight.grad is not None]
+        self.team.add(moved)
+        norm = float(clip_grad_norm_(self.weights, self.optimisation.clip or math.inf))
+        if not math.isfinite(norm):
+            raise FloatingPointError(self._impossible(f"the norm of the gradient is {norm}"))
+        tally.norm += norm
+        self.optimisation.schedule(self.optimisers, self.step)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+
+    def _impossible(self, what: str) -> str:
+        kept = max(self.checkpoints.steps(), default=None)
+        place = "none" if kept is None else str(self.checkpoints.directory / str(kept))
+        return f"{what} at step {self.step}, before the update; last good checkpoint: {place}"
+
+    def _note(self, record: dict[str, float], writer: SummaryWriter | None) -> None:
+        self.records.append(record)
+        if writer is None:
+            return
+        with (self.directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        for name, value in record.items():
+            writer.add_scalar(name, value, int(record["step"]))
+
+    def _keep(self) -> None:
+        if self._first:
+            told = {
+                "objectives": {name: each.state() for name, each in self.objectives.items()},
+                "watch": [each.state() for each in self.watch],
+                "stopped": self.stopped,
+            }
+            self.checkpoints.save(self.step, self._tensors(), told)
+        self.team.wait()
+
+    def _resume(self) -> None:
+        """Stand where the newest checkpoint was taken, if there is one."""
+        newest = self.checkpoints.newest()
+        if newest is None:
+            (self.directory / LOG).unlink(missing_ok=True)
+            return
+        self.step, tensors, told = newest
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(tensors[f"model.{name}"])
+        for number, optimiser in enumerate(self.optimisers):
+            for place, weight in enumerate(_moved(optimiser)):
+                prefix = f"optimiser.{number}.{place}."
+                for name, tensor in tensors.items():
+                    if name.startswith(prefix):
+                        key = name.removeprefix(prefix)
+                        device = tensor.device if key == "step" and not weight.is_cuda else weight.device
+                        optimiser.state[weight][key] = tensor.to(device)
+        for name, objective in self.objectives.items():
+            objective.restore(told["objectives"][name])
+        for each, state in zip(self.watch, told["watch"], strict=True):
+            each.restore(state)
+        self.stopped = told["stopped"]
+        lines = (self.directory / LOG).read_text(encoding="utf-8").splitlines()
+        self.records = [record for line in lines if (record := json.loads(line))["step"] <= self.step]
+        if self._first:
+            text = "".join(json.dumps(record) + "\n" for record in self.records)
+            (self.directory / LOG).write_text(text, encoding="utf-8")
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"model.{name}": weight.data for name, weight in self.model.named_parameters()}
+        for number, optimiser in enumerate(self.optimisers):
+            for place, weight in enumerate(_moved(optimiser)):
+                for key, value in optimiser.state.get(weight, {}).items():
+                    tensors[f"optimiser.{number}.{place}.{key}"] = value
+        return tensors
+
+    @property
+    def _first(self) -> bool:
+        return self.team.rank == 0
+
+
+def _moved(optimiser: Optimizer) -> list[Tensor]:
+    return [weight for group in optimiser.param_groups for weight in group["params"]]
+
+
+def _generator(seed: int, name: str, number: int) -> Generator:
+    told = hashlib.blake2b(f"{seed} {name} {number}".encode(), digest_size=7).digest()
+    return Generator().manual_seed(int.from_bytes(told, "little"))
+
+
+def _precision(model: JointLM) -> AbstractContextManager[Any]:
+    on_gpu = model.device.type == "cuda"
+    return torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext()
+
+
+def _told(record: Mapping[str, float]) -> str:
+    speed = f"{record['tokens_per_second']:,.0f} tokens/s"
+    losses = [f"{name.removesuffix('/bits_per_byte')} {value:.3f} bits/byte"
+              for name, value in record.items() if name.endswith("bits_per_byte")]  # fmt: skip
+    return ", ".join([*losses, speed])

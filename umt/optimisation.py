@@ -1,0 +1,126 @@
+"""How weights move: AdamW or Muon, warm-up and decay, clipping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
+
+from umt.joint_lm import JointLM
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """One training run.
+
+    steps: updates. peak: highest learning rate; of Muon where that moves the matrices (its updates have a
+        fixed size), else of AdamW. warmup, decay: shares of the steps in which the rate rises from and falls
+        to zero, in straight lines. clip: largest norm of the gradient; 0: any.
+    accumulation: batches an update. weight_decay: per step, times the rate, of matrices. betas: of AdamW.
+    method: ``adamw``, or ``muon`` for the matrices between embeddings and head, with AdamW at ``rest`` for
+        the others. frozen: share of the steps in which the embeddings keep their values.
+    """
+
+    steps: int
+    peak: float = 3e-3
+    warmup: float = 0.05
+    decay: float = 0.8
+    clip: float = 1.0
+    accumulation: int = 1
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.98)
+    method: Literal["adamw", "muon"] = "adamw"
+    rest: float = 3e-3
+    frozen: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "accumulation"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("peak", "rest"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("warmup", "decay", "frozen"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share of the steps, in [0, 1], got {getattr(self, name)}")
+        if self.clip < 0 or self.weight_decay < 0:
+            raise ValueError(f"clip and weight_decay must not be negative: {self.clip}, {self.weight_decay}")
+        if self.method not in ("adamw", "muon"):
+            raise ValueError(f"method must be adamw or muon, got {self.method!r}")
+
+    def level(self, step: int) -> float:
+        """The learning rate of an update as a share of its peak."""
+        rising = (step + 1) / (self.warmup * self.steps) if self.warmup else 1.0
+        falling = (self.steps - step) / (self.decay * self.steps) if self.decay else 1.0
+        return min(1.0, rising, falling)
+
+    def optimisers(self, model: JointLM) -> list[Optimizer]:
+        """What moves the weights of ``model``; every weight belongs to one of them."""
+        named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+        outer = {id(model.embeddings), id(model.head)}
+        matrices = [weight for _, weight in named if weight.ndim == 2 and id(weight) not in outer]
+        others = [weight for _, weight in named if weight.ndim != 2 or id(weight) in outer]
+        rest = self.peak if self.method == "adamw" else self.rest
+        groups = [{"params": others, "weight_decay": 0.0, "lr": rest, "peak": rest}]
+        made: list[Optimizer] = []
+        if self.method == "adamw":
+            groups.append(
+                {"params": matrices, "weight_decay": self.weight_decay, "lr": self.peak, "peak": self.peak}
+            )
+        else:
+            made.append(Muon(matrices, self.peak, self.weight_decay))
+        return [*made, AdamW(groups, betas=self.betas, fused=True)]
+
+    def schedule(self, optimisers: Iterable[Optimizer], step: int) -> float:
+        """Set the rates of update ``step``; returns `level`."""
+        level = self.level(step)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * level
+        return level
+
+
+class Muon(Optimizer):
+    """Momentum whose singular values are all made about one (Jordan et al., 2024).
+
+    An update of a (rows, columns) matrix has root mean square 0.2 at any shape, as AdamW's has (Moonlight,
+    2025), so that one rate serves both.
+    """
+
+    def __init__(self, matrices: Iterable[Tensor], peak: float, weight_decay: float) -> None:
+        super().__init__(matrices, {"lr": peak, "peak": peak, "weight_decay": weight_decay, "momentum": 0.95})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One update."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                momentum = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
+                update = orthogonalised(weight.grad.lerp(momentum, group["momentum"]))
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(update, alpha=-0.2 * group["lr"] * math.sqrt(max(weight.shape)))
+
+
+def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
+    """The nearest orthogonal matrix, roughly: singular values between 0.7 and 1.2.
+
+    Newton-Schulz with the quintic of Jordan et al. (2024); bf16 on a GPU, as they do.
+    """
+    x = matrix.bfloat16() if matrix.is_cuda else matrix
+    wide = x.shape[0] <= x.shape[1]
+    x = x if wide else x.T
+    x = x / (x.norm() + 1e-7)
+    for _ in range(rounds):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return (x if wide else x.T).to(matrix.dtype)

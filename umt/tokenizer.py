@@ -1,0 +1,224 @@
+"""The joint subword vocabulary: byte-level BPE, so that every string comes back and nothing is unknown.
+
+The saved folder opens with ``transformers.AutoTokenizer``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Regex
+from tokenizers import Tokenizer as Subwords
+from tokenizers.decoders import ByteLevel as BytesBack
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Split
+from tokenizers.pre_tokenizers import Sequence as Steps
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+from umt.types import BadInput, Lang
+
+Ids = npt.NDArray[np.unsignedinteger[Any]]
+
+PAD, END, MASK = "<pad>", "</s>", "<mask>"
+
+# Words with the space before them, runs of Han characters, single digits, punctuation, spaces.
+_PATTERN = r"\p{Han}+| ?[\p{L}\p{M}&&[^\p{Han}]]+| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
+_FILE = "languages.json"
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Text to subword numbers and back.
+
+    languages: each has a tag of its own, such as ``<en>``.
+    parts: one vocabulary for all languages, or one a language (``disjoint``: no shared subword); the numbers
+        of a later part follow those of the earlier ones.
+    """
+
+    languages: tuple[Lang, ...]
+    parts: tuple[Subwords, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parts) not in (1, len(self.languages)):
+            raise ValueError(f"{len(self.parts)} vocabularies do not serve {len(self.languages)} languages")
+        for part in self.parts:
+            part.encode_special_tokens = True  # a "<mask>" in somebody's text is text
+
+    @classmethod
+    def train(
+        cls,
+        texts: Mapping[Lang, Iterable[str]],
+        vocabulary: int,
+        disjoint: bool = False,
+        sample: int = 10_000_000,
+    ) -> Tokenizer:
+        """Learn a vocabulary from equally many bytes of every language.
+
+        texts: the strings of each language; no subword crosses a line end, so that one word a line keeps
+            subwords within words where writing has no spaces. sample: bytes read of each language at most.
+        Raises BadInput when ``vocabulary`` is smaller than the bytes and special tokens.
+        """
+        languages = tuple(texts)
+        special = [PAD, END, MASK, *(f"<{lang}>" for lang in languages)]
+        floor = 256 * (len(languages) if disjoint else 1) + len(special)
+        if vocabulary < floor:
+            raise BadInput(f"tokenizer.vocabulary must be at least {floor}, got {vocabulary}")
+        if not disjoint:
+            return cls(languages, (_learn(_evenly(texts, sample), vocabulary, special),))
+        size = (vocabulary - len(special)) // len(languages)
+        sides: dict[Lang, list[str]] = {lang: [] for lang in languages}
+        for lang, string in _labelled(texts, sample):
+            sides[lang].append(string)
+        parts = [
+            _learn(iter(strings), size + (0 if number else len(special)), [] if number else special)
+            for number, strings in enumerate(sides.values())
+        ]
+        return cls(languages, tuple(parts))
+
+    def __len__(self) -> int:
+        return sum(part.get_vocab_size() for part in self.parts)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest unsigned integers that hold every number."""
+        return np.dtype(np.uint16 if len(self) <= 1 << 16 else np.uint32)
+
+    @property
+    def pad(self) -> int:
+        """Fills the rest of a row."""
+        return self._special(PAD)
+
+    @property
+    def end(self) -> int:
+        """Ends a sentence."""
+        return self._special(END)
+
+    @property
+    def mask(self) -> int:
+        """Stands for a hidden subword."""
+        return self._special(MASK)
+
+    def tag(self, lang: Lang) -> int:
+        """Says that text of ``lang`` follows."""
+        return self._special(f"<{lang}>")
+
+    @property
+    def special(self) -> frozenset[int]:
+        """Every number that is no text."""
+        return frozenset((self.pad, self.end, self.mask, *map(self.tag, self.languages)))
+
+    def encode(self, lines: Sequence[str], lang: Lang | None = None) -> list[Ids]:
+        """Numbers of each line, without tags; a disjoint vocabulary requires ``lang``."""
+        if lang is None and len(self.parts) > 1:
+            raise ValueError("a disjoint vocabulary must know the language")
+        number = 0 if len(self.parts) == 1 or lang is None else self.languages.index(lang)
+        first = sum(part.get_vocab_size() for part in self.parts[:number])
+        encoded = self.parts[number].encode_batch_fast(list(lines), add_special_tokens=False)
+        return [(np.asarray(each.ids, dtype=np.int64) + first).astype(self.dtype) for each in encoded]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``; tags and the like are left out, broken characters become U+FFFD."""
+        pieces = self.pieces
+        return b"".join([pieces[number] for number in ids]).decode("utf-8", errors="replace")
+
+    @cached_property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The bytes that each number stands for; none for tags and the like."""
+        table: list[bytes] = []
+        for part in self.parts:
+            added = part.get_added_tokens_decoder()
+            for number in range(part.get_vocab_size()):
+                token = part.id_to_token(number)
+                table.append(b"" if token is None or number in added else _bytes_of(token))
+        return tuple(table)
+
+    @cached_property
+    def byte_lengths(self) -> npt.NDArray[np.int64]:
+        """Bytes of each number: (vocabulary,); the end of a sentence counts as its newline."""
+        lengths = np.array([len(piece) for piece in self.pieces], dtype=np.int64)
+        lengths[self.end] = 1
+        return lengths
+
+    def save(self, directory: Path) -> None:
+        """Write ``tokenizer.json``, ``tokenizer_config.json`` and ``languages.json``."""
+        for number, part in enumerate(self.parts):
+            saved = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+                tokenizer_object=part,
+                clean_up_tokenization_spaces=False,
+                **({} if number else {"pad_token": PAD, "eos_token": END, "mask_token": MASK}),
+            )
+            saved.save_pretrained(directory if number == 0 else directory / self.languages[number])
+        (directory / _FILE).write_text(json.dumps(self.languages), encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path) -> Tokenizer:
+        """Read what `save` wrote; raises BadInput when it is not there."""
+        try:
+            languages = tuple(Lang(each) for each in json.loads((directory / _FILE).read_text("utf-8")))
+        except FileNotFoundError:
+            raise BadInput(f"{directory} holds no tokenizer: {_FILE} is missing") from None
+        files = [directory / "tokenizer.json"]
+        files += [file for lang in languages[1:] if (file := directory / lang / "tokenizer.json").exists()]
+        return cls(languages, tuple(Subwords.from_file(str(file)) for file in files))
+
+    def _special(self, token: str) -> int:
+        number = self.parts[0].token_to_id(token)
+        if number is None:
+            raise ValueError(f"the vocabulary has no {token}: its languages are {', '.join(self.languages)}")
+        return int(number)
+
+
+def _learn(strings: Iterator[str], vocabulary: int, special: list[str]) -> Subwords:
+    subwords = Subwords(BPE())
+    subwords.pre_tokenizer = Steps(
+        [Split(Regex(_PATTERN), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    subwords.decoder = BytesBack()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        special_tokens=special,
+        initial_alphabet=ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    subwords.train_from_iterator(strings, trainer)
+    return subwords
+
+
+def _labelled(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tuple[Lang, str]]:
+    """Strings of the languages in turn, so that their bytes stay level; ends when one has no more."""
+    sides = {lang: iter(strings) for lang, strings in texts.items()}
+    read = dict.fromkeys(sides, 0)
+    while True:
+        lang = min(read, key=lambda each: read[each])
+        string = next(sides[lang], None)
+        if string is None or read[lang] >= sample:
+            return
+        read[lang] += len(string.encode())
+        yield lang, string
+
+
+def _evenly(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[str]:
+    return (string for _, string in _labelled(texts, sample))
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """The printable character by which byte-level vocabularies write each byte (GPT-2)."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+_ALPHABET = _byte_alphabet()
+
+
+def _bytes_of(token: str) -> bytes:
+    return bytes(_ALPHABET[character] for character in token)
