@@ -2,7 +2,7 @@
 
     python evaluate.py [the overrides of train.py]
 
-Every system translates every held-out set both ways. A table is printed; ``scores.json``, the translations (one
+Every system translates every held-out set both ways. A table is printed; ``scores.json``, the translations (a
 line a sentence) and ``report.html``, which opens from disk, land in the run's directory.
 """
 

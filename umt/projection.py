@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def on_paper(vectors: Tensor, perplexity: float = 15.0, steps: int = 500) -> Tensor:
+def on_paper(vectors: Tensor, perplexity: float = 15.0, steps: int = 400) -> Tensor:
     """t-SNE (van der Maaten and Hinton, 2008), exact: near vectors stay near, the rest is free.
 
     vectors: (n, dim), their cosines matter. Returns (n, 2), the same for the same vectors: it starts from the

@@ -14,8 +14,9 @@ from umt.retrieval import Neighbours, csls, nearest
 from umt.types import Score
 from umt.wordspace import Embeddings
 
-READINGS = {"": "by the probabilities of the lexicon", "csls": "by CSLS", "nn": "by nearest neighbour"}
-"""How translations are read off; the name of a score ends in the key."""
+READINGS = {"": "lexicon", "csls": "CSLS", "nn": "nearest"}
+"""How translations are read off: by the probabilities of the lexicon, by CSLS or by nearest neighbour in the
+shared space; the name of a score ends in the key."""
 
 
 def lexicon_rows(

@@ -69,9 +69,9 @@ def table(
     return element("div", element("table", body), "wide")
 
 
-def figure(picture: Markup, caption: str) -> Markup:
-    """A picture and what it shows."""
-    return element("figure", joined([picture, element("figcaption", caption)]))
+def figure(picture: Markup, caption: str, kind: str = "") -> Markup:
+    """A picture and what it shows; ``broad`` as wide as the page."""
+    return element("figure", joined([picture, element("figcaption", caption)]), kind)
 
 
 def beside(parts: Iterable[Markup]) -> Markup:

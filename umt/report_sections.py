@@ -16,7 +16,7 @@ from typing import Any
 from umt.report import DICTIONARY, Row, by_system, written
 from umt.report_figures import intervals
 from umt.report_lexicon import READINGS
-from umt.report_page import Markup, Section, element, figure, joined, table, tiles
+from umt.report_page import Markup, Section, beside, element, figure, joined, table, tiles
 from umt.store import MANIFEST
 from umt.types import Score
 
@@ -42,11 +42,12 @@ def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, 
     systems = {row.system for row in rows}
     system = next(each for each in OURS if each in systems)
     shown: list[tuple[object, str]] = []
-    for row in rows:
-        if row.score.name == "bleu" and row.system == system:
-            shown.append((written(row.score)[0], f"BLEU {_arrow(row.direction)}, {row.set}"))
-        if row.score.name == "p@1" and (row.system, row.set) == ("lexical", DICTIONARY):
-            shown.append((written(row.score)[0], f"P@1 {_arrow(row.direction)}, all words"))
+    for (name, direction, each), found in by_system(rows).items():
+        if each == system and "bleu" in found:
+            shown.append((written(found["bleu"].score)[0], f"BLEU {_arrow(direction)}, {name}"))
+        if (each, name) == ("lexical", DICTIONARY):
+            covered, every = (written(found[kind].score)[0] for kind in ("p@1 covered", "p@1"))
+            shown.append((covered, f"P@1 {_arrow(direction)} of covered words, {every} of all"))
     verdict = bridge["verdict"]
     label = element("span", verdict["label"], COLOURS[verdict["label"]])
     leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
@@ -61,10 +62,13 @@ def translation(rows: Iterable[Row]) -> Section:
     chosen = [row for row in rows if not row.of_words]
     names = list(dict.fromkeys(row.score.name for row in chosen))
     lines = []
+    last = ("", "")
     for (name, direction, system), found in by_system(chosen).items():
         cells = [_cell(found[each].score) if each in found else "" for each in names]
         seconds = max(row.seconds for row in found.values())
-        lines.append([name, _arrow(direction), system, *cells, f"{seconds:.1f}"])
+        block = ("", "") if last == (name, direction) else (name, _arrow(direction))
+        lines.append([*block, element("b", system) if system in OURS else system, *cells, f"{seconds:.1f}"])
+        last = (name, direction)
     signatures = dict.fromkeys(f"{row.score.name}: {row.score.signature}" for row in chosen)
     body = table(["set", "direction", "system", *names, "seconds"], lines, words=3)
     recipe = element(
@@ -87,8 +91,10 @@ def samples(chosen: Sequence[Sample]) -> Section:
                 ("source", each.source, "said"),
                 *(("reference", said, "said") for said in each.references),
             ]
-            lines += [(system, said, "") for system, said in each.translations.items()]
-            inside = joined(element("dt", what) + element("dd", said, kind) for what, said, kind in lines)
+            lines += [(system, said, "") for system, said in each.translations.items() if system != "copy"]
+            inside = joined(
+                joined([element("dt", what), element("dd", said, kind)]) for what, said, kind in lines
+            )
             cards.append(element("div", element("dl", inside), "sample"))
         parts += [element("h3", f"{name}, {_arrow(direction)}"), *cards]
     return Section("Samples", "Evenly spaced over each held-out set, not picked.", joined(parts))
@@ -110,7 +116,8 @@ def lexicon(rows: Iterable[Row]) -> Section:
                 if f"p@1 {way}".strip() in found and (system != "random" or not way):
                     scores = [found.get(f"{name} {way}".strip(), found.get(name)) for name in names]
                     lines.append([system, what, *(_cell(row.score) if row else "" for row in scores)])
-        parts += [element("h3", _arrow(direction)), table(["system", "read off", *names], lines, words=2)]
+        shown = table(["system", "read off", *names], lines, words=2)
+        parts += [element("h3", _arrow(direction)), element("div", shown, "narrow")]
         parts.append(_subsets(here))
     lead = (
         "Share of a true dictionary's words with a true translation among the first k candidates. A word "
@@ -164,13 +171,17 @@ def audit(report: Mapping[str, Any]) -> Section:
         [kind.removeprefix("leak: "), *(leaks["removed"][lang][kind] for lang in languages)] for kind in kinds
     ]
     sets = [[name, *(found[lang] for lang in languages)] for name, found in leaks["by_set"].items()]
-    tables = [
-        table(["how it was found", *languages], rows, "Held-out sentences removed from the training text"),
-        table(["held-out set", *languages], sets, "The same, by set"),
-        element("p", f"Between the two sides: {report['alignment']['statement']}."),
-    ]
+    tables = beside(
+        [
+            table(
+                ["how it was found", *languages], rows, "Held-out sentences removed from the training text"
+            ),
+            table(["held-out set", *languages], sets, "The same, by set"),
+        ]
+    )
+    between = element("p", f"Between the two sides: {report['alignment']['statement']}.")
     lead = "Every held-out sentence is looked for in the training text and removed before anything is learnt."
-    return Section("Leak audit", lead, joined(tables))
+    return Section("Leak audit", lead, joined([tables, between]))
 
 
 def provenance(run: Path) -> Section:

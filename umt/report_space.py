@@ -11,7 +11,7 @@ from umt.align import Alignment
 from umt.lexicon import Dictionary, Lexicon
 from umt.projection import on_paper
 from umt.report_figures import Place, histograms, lines, word_map
-from umt.report_page import Section, beside, figure
+from umt.report_page import Section, beside, figure, joined, tiles
 from umt.wordspace import Embeddings
 
 
@@ -43,7 +43,8 @@ def shared_space(alignment: Alignment, words: int = 200) -> Section:
         "neighbours are true, distances across the sheet are not. Lines join words that are each other's "
         "best translation; a pointer shows a word's candidates."
     )
-    return Section("The shared space", lead, figure(word_map(places, "words in the shared space"), ""))
+    sheet = word_map(places, "words of both languages in the shared space")
+    return Section("The shared space", lead, figure(sheet, "", "broad"))
 
 
 def similarities(alignment: Alignment, known: Dictionary | None, generator: Generator) -> Section:
@@ -72,14 +73,12 @@ def history(alignment: Alignment) -> Section:
             points = series[tuple(entry)].setdefault(name, [])
             if value == value:
                 points.append((len(points) + 1.0, value))
-    pictures = [
-        figure(lines({name: points}, "round", name, 380, 220), "")
-        for phase in series.values()
-        for name, points in phase.items()
-        if points
-    ]
+    named = [(name, points) for phase in series.values() for name, points in phase.items() if points]
+    single = tiles((f"{points[0][1]:.4g}", name) for name, points in named if len(points) == 1)
+    curves = [lines({name: points}, "round", name, 380, 220) for name, points in named if len(points) > 1]
     lead = "What the strategy noted in each round of each of its phases; it is all that it may be judged by."
-    return Section("History of the criterion", lead, beside(pictures))
+    body = joined([single, beside(figure(each, "") for each in curves)])
+    return Section("History of the criterion", lead, body)
 
 
 def mutual_pairs(alignment: Alignment) -> Tensor:
