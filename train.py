@@ -29,6 +29,8 @@ class Run:
     corpus: Source
     held_out: tuple[HeldOut, ...]
     text: Artefact
+    model: Artefact | None
+    translator: Artefact | None
     bridges: dict[str, Artefact]
     translators: dict[str, Artefact]
 
@@ -43,16 +45,27 @@ def build(config: DictConfig, store: Store) -> Run:
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
     lexical = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
 
+    model = translator = None
+    if config.lm:
+        tokens = store.build(stages.tokenise, config.tokenizer, text)
+        model = store.build(stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
+        if config.translator:
+            known = stages.known(config, corpus)
+            translator = store.build(
+                stages.translate, config.translator, text, tokens, model, lexical, *known, seed=config.seed
+            )
+
     bridges, translators = {"lexical": bridge}, {"lexical": lexical}
-    if known := stages.supervision(config, corpus):
-        control = store.build(stages.control, config.control, words, known, seed=config.seed)
+    if dictionary := stages.supervision(config, corpus):
+        control = store.build(stages.control, config.control, words, dictionary, seed=config.seed)
         bridges["supervised"] = control
         translators["supervised"] = store.build(
             stages.bootstrap, config.bootstrap, text, control, seed=config.seed
         )
-    parts = (text, words, *bridges.values(), *translators.values())
+    neural = [each for each in (model, translator) if each]
+    parts = (text, words, *neural, *bridges.values(), *translators.values())
     everything = store.build(stages.run, stages.recipe(config), *parts)
-    return Run(everything.path, corpus, held_out, text, bridges, translators)
+    return Run(everything.path, corpus, held_out, text, model, translator, bridges, translators)
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="config")

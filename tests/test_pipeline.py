@@ -25,6 +25,8 @@ SMALL = [
     "aligner.words=400",
     "bootstrap.rounds=1",
     "bootstrap.sentences=1000",
+    "tokenizer.vocabulary=700",
+    "lm.optimisation.steps=3",
 ]
 ENGLISH = "The river near the old town was {} metres wide in the spring of that year.\n"
 CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"

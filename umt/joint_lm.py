@@ -107,6 +107,11 @@ class JointLM(nn.Module):
         """Where the weights lie."""
         return self.embeddings.device
 
+    def resize(self, vocabulary: int) -> None:
+        """Give a model from elsewhere as many embeddings as the vocabulary has numbers, if it has fewer."""
+        if vocabulary > len(self.embeddings):
+            self.network.resize_token_embeddings(vocabulary)
+
     def hidden(self, ids: Tensor, mask: Tensor | None = None, bidirectional: bool = False) -> Tensor:
         """The last hidden states of ``ids`` (batch, length): (batch, length, width).
 

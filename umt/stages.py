@@ -6,6 +6,7 @@ a person sees, its ``warnings`` are shown below it.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +17,23 @@ from omegaconf import DictConfig, OmegaConf
 
 from umt.align import Alignment
 from umt.align.procrustes import Procrustes
+from umt.bitexts import known as known_bitexts
+from umt.bitexts import synthetic
 from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
+from umt.corpus.files import Files
+from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
+from umt.corpus.world.source import World
+from umt.joint_lm import JointLM
+from umt.lexical import LexicalTranslator
 from umt.lexicon import Dictionary
+from umt.loop import LOG
+from umt.shards import Shards, write_shards
 from umt.store import Artefact, Bench, digest_of
+from umt.team import assemble
+from umt.tokenizer import Tokenizer
+from umt.translator import Translation
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 
@@ -79,6 +92,18 @@ def supervision(config: DictConfig, source: Source) -> Supervision | None:
     return None if known is None else Supervision(known)
 
 
+def known(config: DictConfig, source: Source) -> tuple[KnownPairs, ...]:
+    """The true pairs that a supervised translator asks for; none for any other."""
+    count = config.translator.get("known", 0) if config.translator else 0
+    if not count:
+        return ()
+    if isinstance(source, World):
+        return (WorldExamples(source, count),)
+    if isinstance(source, Files) and source.pairs is not None:
+        return (PairsFile(source.pairs, source.languages, count),)
+    raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
+
+
 def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
     """Raw text to clean, segmented text without the held-out sentences."""
     return prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
@@ -116,6 +141,43 @@ def control(config: DictConfig, bench: Bench, spaces: Artefact, known: Supervisi
     return _aligned(fitted, bench, spaces)
 
 
+def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
+    """Clean text to a joint vocabulary and memory-mapped subword numbers."""
+    prepared = PreparedText(text.path)
+    languages = _languages(text)
+    tokenizer = instantiate(config).learn({lang: prepared.lines_of_words(lang) for lang in languages})
+    tokenizer.save(bench.directory)
+    sizes = {}
+    for number, lang in enumerate(languages):
+        bench.progress("subwords", number, len(languages))
+        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
+    told = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
+    return {
+        "languages": languages,
+        "subwords": sizes,
+        "summary": f"{len(tokenizer):,} subwords; {told} in text",
+    }
+
+
+def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact) -> Report:
+    """Subwords of both languages to one language model."""
+    tokenizer = Tokenizer.load(tokens.path)
+    shards = {lang: Shards(tokens.path, lang) for lang in _languages(tokens)}
+    alignment = Alignment.load(bridge.path)
+    strategy = instantiate(config)
+    model, records = strategy.train(
+        tokenizer, shards, alignment, bench.scratch, bench.generator(), bench.progress, assemble()
+    )
+    model.save(bench.directory)
+    tokenizer.save(bench.directory)
+    shutil.copy(bench.scratch / LOG, bench.directory / LOG)
+    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
+    last = {name: round(value, 4) for name, value in records[-1].items()}
+    told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
+    size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
+    return {"languages": _languages(tokens), "last": last, "summary": "; ".join([*told, size])}
+
+
 def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact) -> Report:
     """A lexicon each way to a first translator each way."""
     source, target = _languages(text)
@@ -134,13 +196,56 @@ def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact
     return {"languages": [source, target], "summary": f"{source} to {target} and back"}
 
 
+def translate(
+    config: DictConfig,
+    bench: Bench,
+    text: Artefact,
+    tokens: Artefact,
+    model: Artefact,
+    lexical: Artefact,
+    *pairs: KnownPairs,
+) -> Report:
+    """A joint language model to a translator both ways; only a supervised control is given ``pairs``."""
+    strategy: Translation = instantiate(config)
+    tokenizer = Tokenizer.load(tokens.path)
+    source, target = _languages(text)
+    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
+    bootstrap = {
+        (here, there): LexicalTranslator.load(lexical.path / f"{here}-{there}")
+        for here, there in ((source, target), (target, source))
+    }
+    written = []
+    if strategy.synthetic is not None:
+        prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
+        written = synthetic(prepared, bootstrap, tokenizer, strategy.written, place, bench.progress)
+    told = [bitext for each in pairs for bitext in known_bitexts(each, tokenizer, bench.scratch)]
+    start = JointLM.load(model.path)
+    learned = strategy.learn(
+        start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
+    )
+    learned.model.save(bench.directory)
+    tokenizer.save(bench.directory)
+    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed)
+    lost = [
+        f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
+    ]
+    [score] = [each for each in learned.history if each["step"] == learned.step]
+    return {
+        "languages": [source, target],
+        "history": learned.history,
+        "duel": {way: each._asdict() for way, each in duel.items()},
+        "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
+        "warnings": [each for each in (learned.complaint, *lost) if each],
+    }
+
+
 def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
     """One run: which artefacts it consists of, under one roof for its scores."""
     (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, control, bootstrap, run)
+STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, run)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Split
 from tokenizers.pre_tokenizers import Sequence as Steps
 from tokenizers.trainers import BpeTrainer
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from umt.types import BadInput, Lang
 
@@ -147,6 +147,12 @@ class Tokenizer:
         lengths[self.end] = 1
         return lengths
 
+    def check(self) -> None:
+        """Raises BadInput unless strange text comes back from its numbers."""
+        text = " Ab\u00e9 \u4e16\u754c \U0001f600\n9"
+        if (back := self.decode(self.encode([text], self.languages[0])[0])) != text:
+            raise BadInput(f"a byte-level vocabulary is needed: {text!r} comes back as {back!r}")
+
     def save(self, directory: Path) -> None:
         """Write ``tokenizer.json``, ``tokenizer_config.json`` and ``languages.json``."""
         for number, part in enumerate(self.parts):
@@ -174,6 +180,40 @@ class Tokenizer:
         if number is None:
             raise ValueError(f"the vocabulary has no {token}: its languages are {', '.join(self.languages)}")
         return int(number)
+
+
+@dataclass(frozen=True)
+class BytePairs:
+    """A vocabulary learned from the text to be modelled; the fields are those of `Tokenizer.train`."""
+
+    vocabulary: int
+    disjoint: bool = False
+    sample: int = 10_000_000
+
+    def learn(self, texts: Mapping[Lang, Iterable[str]]) -> Tokenizer:
+        """From the lines of each language."""
+        return Tokenizer.train(texts, self.vocabulary, self.disjoint, self.sample)
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """The vocabulary of a model of the hub or of a saved folder, with our special tokens added to it."""
+
+    name: str
+
+    def learn(self, texts: Mapping[Lang, Iterable[str]]) -> Tokenizer:
+        """Raises BadInput when there is none, or when it does not give every text back."""
+        try:
+            subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
+        except (OSError, ValueError, AttributeError) as error:
+            said = str(error).splitlines()[0]
+            raise BadInput(f"no tokenizer could be opened at {self.name}: {said}") from None
+        subwords.add_special_tokens([PAD, END, MASK, *(f"<{lang}>" for lang in texts)])
+        subwords.no_padding()
+        subwords.no_truncation()
+        tokenizer = Tokenizer(tuple(texts), (subwords,))
+        tokenizer.check()
+        return tokenizer
 
 
 def _learn(strings: Iterator[str], vocabulary: int, special: list[str]) -> Subwords:
@@ -221,4 +261,4 @@ _ALPHABET = _byte_alphabet()
 
 
 def _bytes_of(token: str) -> bytes:
-    return bytes(_ALPHABET[character] for character in token)
+    return bytes(_ALPHABET[character] for character in token if character in _ALPHABET)

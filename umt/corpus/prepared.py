@@ -74,6 +74,12 @@ class PreparedText:
         for line in self.spaced(lang):
             yield line.split(" ")
 
+    def lines_of_words(self, lang: Lang) -> Iterator[str]:
+        """Sentences as they are; in writing without spaces, a word a line."""
+        if is_spaced(lang):
+            return self.sentences(lang)
+        return (line.replace(" ", "\n") for line in self.spaced(lang))
+
     @staticmethod
     def _lines(path: Path) -> Iterator[str]:
         if not path.exists():

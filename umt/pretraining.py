@@ -1,0 +1,97 @@
+"""From text to a joint language model: which network, from which start, on which objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Generator
+
+from umt.align import Alignment
+from umt.joint_lm import Architecture, JointLM
+from umt.loop import fit
+from umt.objectives import Causal, Masked, Objective
+from umt.optimisation import Optimisation
+from umt.shards import Shards
+from umt.team import SOLO, Team
+from umt.token_vectors import token_vectors
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang, Progress
+
+_SPREAD = 0.02
+"""Root mean square of the embeddings at the start."""
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Language modelling of both languages in one network.
+
+    architecture: of a network from scratch; unused when ``name``, a folder or a causal model of the hub, is
+    given.
+    causal, masked: weights of the objectives; 0 leaves one out. rate: share of the subwords that ``masked``
+    hides.
+    length: predictions a row; tokens: predictions a step of one objective. mixing: share of each language in
+    the rows, equal when None. embeddings: ``random``, or ``bridge`` for the aligned word vectors.
+    """
+
+    architecture: Architecture | None
+    optimisation: Optimisation
+    name: str | None = None
+    causal: float = 1.0
+    masked: float = 0.0
+    rate: float = 0.15
+    length: int = 128
+    tokens: int = 2048
+    mixing: Mapping[str, float] | None = None
+    embeddings: Literal["random", "bridge"] = "random"
+
+    def __post_init__(self) -> None:
+        if self.architecture is None and self.name is None:
+            raise ValueError("a network needs an architecture, or the name of a model to start from")
+        if min(self.causal, self.masked) < 0 or not self.causal + self.masked:
+            raise ValueError(
+                f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"
+            )
+        if self.embeddings not in ("random", "bridge"):
+            raise ValueError(f"embeddings must be random or bridge, got {self.embeddings!r}")
+
+    def train(
+        self,
+        tokenizer: Tokenizer,
+        shards: Mapping[Lang, Shards],
+        alignment: Alignment,
+        directory: Path,
+        generator: Generator,
+        progress: Progress,
+        team: Team = SOLO,
+    ) -> tuple[JointLM, list[dict[str, float]]]:
+        """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
+        model = self.start(tokenizer, alignment, generator)
+        seed = int(torch.randint(1 << 60, (1,), generator=generator))
+        objectives: dict[str, Objective] = {}
+        given = (shards, tokenizer, self.length, self.tokens)
+        mixing = None if self.mixing is None else {Lang(each): share for each, share in self.mixing.items()}
+        if self.causal:
+            objectives["causal"] = Causal(*given, seed, mixing, team, weight=self.causal)
+        if self.masked:
+            objectives["masked"] = Masked(*given, seed + 1, mixing, team, weight=self.masked, rate=self.rate)
+        records = fit(model, objectives, self.optimisation, directory, seed, progress, team=team)
+        return model, records
+
+    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
+        """The network before its first step, on a GPU where there is one."""
+        if self.name is not None:
+            model = JointLM.load(self.name)
+            model.resize(len(tokenizer))
+        else:
+            assert self.architecture is not None
+            model = JointLM.create(self.architecture, len(tokenizer), generator, tokenizer.pad, tokenizer.end)
+        if self.length > model.context:
+            raise BadInput(f"lm.length={self.length} exceeds the model's context of {model.context}")
+        if self.embeddings == "bridge":
+            vectors = token_vectors(alignment, tokenizer, model.embeddings.shape[1], generator)
+            model.embeddings.data.copy_(vectors * _SPREAD)
+        return model.to("cuda" if torch.cuda.is_available() else "cpu")
