@@ -28,6 +28,7 @@ class Files:
     source, target: a file (plain, .gz, .xz, .zst) or a folder of them each; or
     root: a folder that holds ``{lang}.txt``, possibly compressed, and perhaps held-out pairs:
         ``test.{lang}``, ``dev.{lang}``.
+    pairs: a file of true pairs, ``source<TAB>target`` a line, which only a supervised translator reads.
     Nothing is read before it is asked for.
     """
 
@@ -35,10 +36,11 @@ class Files:
     source: Path | None = None
     target: Path | None = None
     root: Path | None = None
+    pairs: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "languages", language_pair(self.languages))
-        for name in ("source", "target", "root"):
+        for name in ("source", "target", "root", "pairs"):
             given = getattr(self, name)
             object.__setattr__(self, name, None if given is None else Path(given))
 

@@ -1,0 +1,96 @@
+"""Sentence pairs as subwords on disk: real sentences beside a bootstrap's renderings of them, or known
+pairs.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from umt.corpus.known import KnownPairs
+from umt.corpus.normalisation import normaliser
+from umt.corpus.prepared import PreparedText
+from umt.shards import Shards, write_shards
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang, Progress
+
+_LINES = 4_000
+
+
+class Bitext(NamedTuple):
+    """Two files of subwords: line i of ``given`` is to become line i of ``asked``."""
+
+    given: Shards
+    asked: Shards
+
+
+class Renders(Protocol):
+    """A bootstrap: raw sentences of one language to raw sentences of another."""
+
+    def translate(self, sentences: list[str]) -> list[str]: ...
+
+
+def synthetic(
+    text: PreparedText,
+    bootstrap: Mapping[tuple[Lang, Lang], Renders],
+    tokenizer: Tokenizer,
+    count: int,
+    directory: Path,
+    progress: Progress,
+) -> list[Bitext]:
+    """Let ``bootstrap``, keyed by (from, to), render ``count`` evenly spaced sentences of each language.
+
+    The renderings are given and the real sentences asked for, so each language's text teaches the way to
+    itself. What ``directory`` holds already is not written again.
+    """
+    bitexts = []
+    for (real, other), translator in bootstrap.items():
+        step = max(1, -(-text.size(real) // count))
+        total = -(-text.size(real) // step)
+
+        def write(place: Path, real: Lang = real, other: Lang = other, step: int = step, total: int = total,
+                  translator: Renders = translator) -> None:  # fmt: skip
+            def renderings() -> Iterable[str]:
+                sentences = islice(text.sentences(real), 0, None, step)
+                done = 0
+                while batch := list(islice(sentences, _LINES)):
+                    progress(f"writing {other} for {real} sentences", done, total)
+                    yield from translator.translate(batch)
+                    done += len(batch)
+
+            write_shards(renderings(), other, tokenizer, place)
+            write_shards(islice(text.sentences(real), 0, None, step), real, tokenizer, place)
+
+        place = _once(directory / f"{real}-{other}", write)
+        bitexts.append(Bitext(Shards(place, other), Shards(place, real)))
+    return bitexts
+
+
+def known(pairs: KnownPairs, tokenizer: Tokenizer, directory: Path) -> list[Bitext]:
+    """True pairs, both ways. Raises BadInput when there are none."""
+    first, second = pairs.languages
+
+    def write(place: Path) -> None:
+        examples = list(pairs.examples())
+        if not examples:
+            raise BadInput("supervised learning was given no pair of sentences")
+        for lang, sentences in zip((first, second), zip(*examples, strict=True), strict=True):
+            write_shards(map(normaliser(lang), sentences), lang, tokenizer, place)
+
+    place = _once(directory / "known", write)
+    there = Bitext(Shards(place, first), Shards(place, second))
+    return [there, Bitext(there.asked, there.given)]
+
+
+def _once(place: Path, write: Callable[[Path], None]) -> Path:
+    """``place``, written now unless it is there; what a killed call left half done is thrown away."""
+    if not place.exists():
+        partial = place.with_name(f".{place.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        write(partial)
+        partial.rename(place)
+    return place

@@ -1,0 +1,159 @@
+"""Looking after a translator while it learns: every so often it translates there and back; the best is
+kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from umt.filters import Usage
+from umt.generation import Direction, Generation
+from umt.guards import Guard, Health
+from umt.joint_lm import JointLM
+from umt.loop import Stop
+from umt.selection import Criterion, Judge, round_trip
+from umt.tokenizer import Ids, Tokenizer
+from umt.types import Lang, Progress
+
+LOG = "health.jsonl"
+BEST = "best"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a translator did with a sample: health by direction, criteria on the mean of both, all the better
+    the higher.
+    """
+
+    health: Mapping[str, Health]
+    criteria: Mapping[Criterion, float]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Real sentences of both languages, which have nothing to do with each other, for a look at a
+    translator.
+    """
+
+    sentences: Mapping[Lang, Sequence[Ids]]
+    usage: Usage
+
+    def examine(self, model: JointLM, tokenizer: Tokenizer, generation: Generation) -> Examined:
+        """Translate every sentence there and back."""
+        first, second = self.sentences
+        judge = Judge(model, tokenizer)
+        health: dict[str, Health] = {}
+        totals: dict[Criterion, list[float]] = {"round_trip": [], "code": [], "agreement": []}
+        for here, there in ((first, second), (second, first)):
+            sentences = list(self.sentences[here])
+            there_, ended = self._write(model, tokenizer, generation, sentences, here, there)
+            back, _ = self._write(model, tokenizer, generation, there_, there, here)
+            health[f"{here}-{there}"] = Health.read(
+                sentences, there_, ended, self.sentences[there], there, self.usage
+            )
+            totals["round_trip"].append(round_trip(sentences, back))
+            for name, value in judge.criteria(sentences, there_, here, there).items():
+                totals[name].append(value)  # type: ignore[index]
+        return Examined(health, {name: float(np.mean(values)) for name, values in totals.items()})
+
+    def _write(
+        self,
+        model: JointLM,
+        tokenizer: Tokenizer,
+        generation: Generation,
+        sentences: Sequence[Ids],
+        here: Lang,
+        there: Lang,
+    ) -> tuple[list[Ids], list[bool]]:
+        direction = Direction.between(tokenizer, here, there, self.usage.written(there))
+        with torch.no_grad():
+            outputs = generation.generate(model, sentences, direction)
+        return [each[0].ids.astype(tokenizer.dtype) for each in outputs], [each[0].ended for each in outputs]
+
+
+@dataclass
+class Checkups:
+    """A `umt.loop.Watch`: every ``every`` updates, and after the last, it examines the model.
+
+    The best model by ``criterion`` that the guard has nothing against is kept in ``directory/best``. A
+    collapse ends the training, with a sentence; what stays is the best from before.
+    """
+
+    sample: Sample
+    tokenizer: Tokenizer
+    generation: Generation
+    guard: Guard
+    criterion: Criterion
+    every: int
+    last: int
+    directory: Path
+    progress: Progress
+    settled: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    complaint: str = ""
+
+    def __call__(self, model: JointLM, step: int, record: Mapping[str, float]) -> None:
+        """Raises `Stop` when the model has collapsed."""
+        if step % self.every and step != self.last:
+            return
+        model.eval()
+        examined = self.sample.examine(model, self.tokenizer, self.generation)
+        told: dict[str, float] = {"step": step} | {
+            str(name): value for name, value in examined.criteria.items()
+        }
+        for direction, health in examined.health.items():
+            told |= health.told(direction)
+        complaint = self.guard.complaint(examined.health) if step > self.settled else None
+        if complaint is None and told[self.criterion] > max(self._healthy(), default=-np.inf):
+            self._keep(model)
+        self.history.append(told | {"collapsed": float(complaint is not None)})
+        with (self.directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self.history[-1]) + "\n")
+        self.progress(self._line(examined), step, self.last)
+        if complaint is not None:
+            kept = f"the model of step {self.best} is kept" if self.best else "no earlier model was sound"
+            self.complaint = f"{complaint}; stopped at step {step}, {kept}"
+            raise Stop(self.complaint)
+
+    @property
+    def best(self) -> int | None:
+        """The step of the model that is kept, if any."""
+        sound = [told for told in self.history if not told["collapsed"]]
+        return int(max(sound, key=lambda told: told[self.criterion])["step"]) if sound else None
+
+    def chosen(self) -> JointLM | None:
+        """The best model."""
+        return JointLM.load(self.directory / BEST) if self.best is not None else None
+
+    def state(self) -> dict[str, Any]:
+        """What was seen so far."""
+        return {"history": self.history, "complaint": self.complaint}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Remember it."""
+        self.history, self.complaint = list(state["history"]), str(state["complaint"])
+
+    def _healthy(self) -> list[float]:
+        return [told[self.criterion] for told in self.history if not told["collapsed"]]
+
+    def _keep(self, model: JointLM) -> None:
+        partial = self.directory / f".{BEST}"
+        shutil.rmtree(partial, ignore_errors=True)
+        model.save(partial)
+        shutil.rmtree(self.directory / BEST, ignore_errors=True)
+        partial.rename(self.directory / BEST)
+
+    def _line(self, examined: Examined) -> str:
+        worst = max(examined.health.values(), key=lambda health: health.foreign + health.copied)
+        return (
+            f"round trip {examined.criteria['round_trip']:.1f}, copied {worst.copied:.0%}, "
+            f"foreign {worst.foreign:.0%}"
+        )

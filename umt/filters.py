@@ -1,0 +1,119 @@
+"""Which machine-made renderings are worth learning from: about as long, in the language asked for, not
+copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from umt.shards import Shards
+from umt.tokenizer import Ids, Tokenizer
+from umt.types import Lang
+
+Bools = npt.NDArray[np.bool_]
+_RARER = 50
+"""A subword is foreign to a language that uses it so many times more rarely than the other does."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the subwords of a vocabulary are, told from the text of both languages.
+
+    foreign: language -> (vocabulary,), true for subwords of the other language; lettered: (vocabulary,), true
+    where a subword holds a letter, so that finding it on both sides means that something was copied.
+    """
+
+    foreign: Mapping[Lang, Bools]
+    lettered: Bools
+
+    @classmethod
+    def count(cls, tokenizer: Tokenizer, texts: Sequence[Shards]) -> Usage:
+        """Read both texts once."""
+        rates = {}
+        for text in texts:
+            counts = np.bincount(text.tokens, minlength=len(tokenizer))
+            rates[text.lang] = counts / max(1, counts.sum())
+        (first, ours), (second, theirs) = rates.items()
+        foreign = {first: theirs > _RARER * ours, second: ours > _RARER * theirs}
+        lettered = [any(map(str.isalpha, piece.decode("utf-8", "replace"))) for piece in tokenizer.pieces]
+        return cls(foreign, np.array(lettered))
+
+    def written(self, lang: Lang) -> list[int]:
+        """The subwords that ``lang`` may be written with."""
+        return np.flatnonzero(~self.foreign[lang]).tolist()
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is measured of each rendering, all of shape (sentences,).
+
+    length: its subwords for each of the sentence's; foreign: share of its subwords that belong to the other
+    language; copied: share of its lettered subwords that the sentence holds too; repeated: share of its pairs
+    of neighbours that it has said before.
+    """
+
+    length: npt.NDArray[np.float64]
+    foreign: npt.NDArray[np.float64]
+    copied: npt.NDArray[np.float64]
+    repeated: npt.NDArray[np.float64]
+
+    @classmethod
+    def read(cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: Usage) -> Signs:
+        """Of ``renderings`` in ``lang``."""
+        rows = [_signs(x, y, lang, usage) for x, y in zip(sentences, renderings, strict=True)]
+        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+
+
+def _signs(sentence: Ids, rendering: Ids, lang: Lang, usage: Usage) -> tuple[float, float, float, float]:
+    length = (len(rendering) + 2) / (len(sentence) + 2)  # short sentences vary more
+    if not len(rendering):
+        return length, 0.0, 0.0, 0.0
+    lettered = rendering[usage.lettered[rendering]]
+    copied = float(np.isin(lettered, sentence).mean()) if len(lettered) else 0.0
+    neighbours = set(zip(rendering[:-1].tolist(), rendering[1:].tolist(), strict=True))
+    repeated = 1 - len(neighbours) / (len(rendering) - 1) if len(rendering) > 1 else 0.0
+    return length, float(usage.foreign[lang][rendering].mean()), copied, repeated
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a rendering must be like to be learned from; null leaves a measure out.
+
+    length: its length against the middle one of its batch, at most so many times longer or shorter. foreign,
+    copied, repeated: the largest shares, see `Signs`. nats: the most a subword may cost the model that wrote
+    it.
+    """
+
+    length: float | None = 2.0
+    foreign: float | None = 0.3
+    copied: float | None = 0.5
+    repeated: float | None = 0.4
+    nats: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.length is not None and self.length < 1:
+            raise ValueError(f"length must be at least 1, got {self.length}")
+        for name in ("foreign", "copied", "repeated"):
+            if (share := getattr(self, name)) is not None and not 0 <= share <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {share}")
+        if self.nats is not None and self.nats <= 0:
+            raise ValueError(f"nats must be above 0, got {self.nats}")
+
+    def fit(self, signs: Signs, nats: npt.NDArray[np.float64] | None = None) -> Bools:
+        """Which renderings pass; ``nats`` a subword of each, where it is known."""
+        passed = np.ones(len(signs.length), dtype=bool)
+        if self.length is not None and len(passed):
+            middle = np.log(signs.length / np.median(signs.length))
+            passed &= np.abs(middle) <= np.log(self.length) + 1e-9
+        limits: dict[str, Any] = {"foreign": self.foreign, "copied": self.copied, "repeated": self.repeated}
+        for name, limit in limits.items():
+            if limit is not None:
+                passed &= getattr(signs, name) <= limit
+        if self.nats is not None and nats is not None:
+            passed &= nats <= self.nats
+        return passed

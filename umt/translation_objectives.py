@@ -1,0 +1,286 @@
+"""What translating minimises, on sequences ``<x> given <y> asked </s>`` with the loss on ``asked </s>``.
+
+`Denoising` asks for a sentence from its own ruins, `Synthetic` for a real sentence from a machine's rendering
+of it, `BackTranslation` for the same with renderings that the model itself writes while it learns,
+`Supervised` for a known translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from umt.batches import Batches
+from umt.bitexts import Bitext
+from umt.filters import Filters, Signs, Usage
+from umt.generation import Direction, Generation
+from umt.joint_lm import JointLM
+from umt.noise import Noise, word_starts
+from umt.objectives import Loss
+from umt.shards import Shards
+from umt.tokenizer import Ids, Tokenizer
+
+
+@dataclass(frozen=True)
+class Course:
+    """A share that changes over training: straight lines between ``points`` of (share of the steps,
+    value).
+    """
+
+    points: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple((float(at), float(value)) for at, value in self.points))
+        places = [at for at, _ in self.points]
+        if not places or places != sorted(places) or not all(0 <= value <= 1 for _, value in self.points):
+            raise ValueError(f"points must rise from 0 to 1 with values in [0, 1], got {self.points}")
+
+    def at(self, share: float) -> float:
+        """The value when ``share`` of all steps is done."""
+        return float(np.interp(share, [at for at, _ in self.points], [value for _, value in self.points]))
+
+
+class Rows(NamedTuple):
+    """A batch, padded on the right: ``ids`` (rows, length + 1); ``asked`` (rows, length), true where the next
+    subword costs."""
+
+    ids: Tensor
+    asked: Tensor
+
+
+def rows(
+    given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, pad: int
+) -> Rows:
+    """Sequences ``<x> given <y> asked </s>``; tags: the numbers of ``<x>`` and ``<y>`` of each."""
+    sizes = [len(x) + len(y) + 3 for x, y in zip(given, asked, strict=True)]
+    ids = np.full((len(sizes), max(sizes)), pad, dtype=np.int64)
+    costs = np.zeros((len(sizes), max(sizes) - 1), dtype=bool)
+    for row, (x, y, (here, there), size) in enumerate(zip(given, asked, tags, sizes, strict=True)):
+        ids[row, :size] = np.concatenate(([here], x, [there], y, [end]))
+        costs[row, len(x) + 1 : size - 1] = True
+    return Rows(torch.from_numpy(ids), torch.from_numpy(costs))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all objectives of a run share.
+
+    steps: of the run, by which every `Course` counts. tokens: subwords a batch, padding included. longest:
+    subwords of a sequence. forgotten: share of the subwords asked for that the model does not see when it
+    goes on after them (word dropout, Bowman et al. 2016: it must look at what is given).
+    """
+
+    tokenizer: Tokenizer
+    steps: int
+    tokens: int
+    longest: int
+    seed: int
+    forgotten: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.forgotten < 1:
+            raise ValueError(f"forgotten must lie in [0, 1), got {self.forgotten}")
+
+    def loss(self, model: JointLM, batch: Rows, generator: Generator) -> Loss:
+        """The nats of what is asked for."""
+        seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:][batch.asked]
+        if self.forgotten:
+            hit = torch.rand(seen.shape, generator=generator) < self.forgotten
+            hit[:, 1:] &= batch.asked[:, :-1]
+            hit[:, 0] = False
+            seen[hit] = self.tokenizer.mask
+        size = int(self.tokenizer.byte_lengths[wanted.numpy()].sum())
+        hidden = model.hidden(seen.to(model.device))[batch.asked.to(model.device)]
+        nats = model.nats(hidden, wanted.to(model.device))
+        return Loss(nats.sum(), len(wanted), size)
+
+    def takes_part(self, course: Course, step: int, generator: Generator) -> bool:
+        """An objective of share s takes part in that share of the steps, so that it costs what it is
+        worth.
+        """
+        return float(torch.rand((), generator=generator)) < course.at(step / self.steps)
+
+
+@dataclass
+class Renderings:
+    """Sentences from other sentences: what `Denoising`, `Synthetic` and `Supervised` have in common."""
+
+    setting: Setting
+    bitexts: Sequence[Bitext]
+    course: Course = Course()
+    noise: Noise | None = None
+    batches: Batches = field(init=False)
+
+    def __post_init__(self) -> None:
+        lengths = []
+        for given, asked in self.bitexts:
+            if len(given) != len(asked):
+                raise ValueError(f"{len(given)} lines cannot become {len(asked)} lines")
+            lengths.append(np.where((given.lengths() > 0) & (asked.lengths() > 0),
+                                    given.lengths() + asked.lengths() + 3, 0))  # fmt: skip
+        self.firsts = np.cumsum([0, *map(len, lengths)])
+        setting = self.setting
+        self.batches = Batches(np.concatenate(lengths), setting.tokens, setting.longest, setting.seed)
+        self.starts = word_starts(setting.tokenizer)
+
+    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+        """One batch, the directions mixed; None when it is not this objective's turn."""
+        if not self.setting.takes_part(self.course, step, generator):
+            return None
+        return self.setting.loss(model, self.draw(generator), generator)
+
+    def draw(self, generator: Generator) -> Rows:
+        """The next batch."""
+        tokenizer = self.setting.tokenizer
+        numbers = self.batches.draw()
+        sides = np.searchsorted(self.firsts, numbers, side="right") - 1
+        given, asked, tags = [], [], []
+        for side, line in zip(sides, numbers - self.firsts[sides], strict=True):
+            bitext = self.bitexts[side]
+            given.append(bitext.given.ids(line))
+            asked.append(bitext.asked.ids(line))
+            tags.append((tokenizer.tag(bitext.given.lang), tokenizer.tag(bitext.asked.lang)))
+        if self.noise is not None:
+            offsets = np.cumsum([0, *map(len, given)])
+            ids, ends = self.noise.apply(
+                np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
+            )
+            given = np.split(ids, ends[1:-1])
+        return rows(given, asked, tags, tokenizer.end, tokenizer.pad)
+
+    def state(self) -> dict[str, Any]:
+        """Where the data stand."""
+        return self.batches.state()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand there again."""
+        self.batches.restore(state)
+
+
+class Synthetic(Renderings):
+    """Real sentences from a bootstrap's renderings of them."""
+
+
+class Supervised(Renderings):
+    """Known translations: the control and the ceiling, never a part of an unsupervised run."""
+
+
+class Denoising(Renderings):
+    """A sentence from its noisy self; each bitext holds one text twice."""
+
+    def __post_init__(self) -> None:
+        if self.noise is None:
+            raise ValueError("denoising needs noise: noise is null")
+        if any(given is not asked for given, asked in self.bitexts):
+            raise ValueError("denoising asks for the text that is given")
+        super().__post_init__()
+
+
+@dataclass
+class BackTranslation:
+    """Real sentences from the model's own renderings of them, written with the weights of the moment.
+
+    texts: real sentences of both languages, which take turns. ahead: batches that are rendered at once, and
+    learned from in the steps after. filters: which renderings are worth learning from.
+    """
+
+    setting: Setting
+    texts: tuple[Shards, Shards]
+    generation: Generation
+    filters: Filters
+    usage: Usage
+    course: Course = Course()
+    noise: Noise | None = None
+    ahead: int = 2
+    turn: int = 0
+    waiting: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.ahead < 1:
+            raise ValueError(f"ahead must be at least 1, got {self.ahead}")
+        setting = self.setting
+        # a rendering is about as long as what it renders
+        self.batches = [
+            Batches(2 * text.lengths() + 3, setting.tokens, setting.longest, setting.seed + number)
+            for number, text in enumerate(self.texts)
+        ]
+        self.starts = word_starts(setting.tokenizer)
+        first, second = (text.lang for text in self.texts)
+        self.directions = [
+            Direction.between(setting.tokenizer, here, there, self.usage.written(there))
+            for here, there in ((first, second), (second, first))
+        ]
+        self.kept, self.drawn = 0, 0
+
+    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+        """One batch; None when it is not this objective's turn or no rendering was fit to learn from."""
+        if not self.setting.takes_part(self.course, step, generator):
+            return None
+        if not self.waiting:
+            self._render(model, generator)
+        side, given, asked = self.waiting.pop(0)
+        if not given:
+            return None
+        tokenizer = self.setting.tokenizer
+        if self.noise is not None:
+            offsets = np.cumsum([0, *map(len, given)])
+            ids, ends = self.noise.apply(
+                np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
+            )
+            given = np.split(ids, ends[1:-1])
+        tags = [(tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))] * len(given)
+        return self.setting.loss(model, rows(given, asked, tags, tokenizer.end, tokenizer.pad), generator)
+
+    def _render(self, model: JointLM, generator: Generator) -> None:
+        """Translate the next real sentences; what passes the filters waits to be learned from."""
+        side, self.turn = self.turn, 1 - self.turn
+        here, there = self.texts[side], self.texts[1 - side]
+        batches = [self.batches[side].draw() for _ in range(self.ahead)]
+        asked = [here.ids(line) for batch in batches for line in batch]
+        model.eval()
+        with torch.no_grad():
+            outputs = self.generation.generate(model, asked, self.directions[side], generator)
+        model.train()
+        best = [each[0] for each in outputs]
+        given = [each.ids.astype(self.setting.tokenizer.dtype) for each in best]
+        nats = np.array([each.nats / (len(each.ids) + 1) for each in best])
+        signs = Signs.read(asked, given, there.lang, self.usage)
+        whole = np.array([each.ended and len(each.ids) > 0 for each in best])
+        fit = whole & self.filters.fit(signs, nats)
+        self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
+        ends = np.cumsum([0, *map(len, batches)])
+        for start, end in pairwise(ends.tolist()):
+            chosen = [number for number in range(start, end) if fit[number]]
+            self.waiting.append((side, [given[n] for n in chosen], [asked[n] for n in chosen]))
+
+    def state(self) -> dict[str, Any]:
+        """Where the data stand, and what was rendered and not yet learned from."""
+        waiting = [
+            (side, [ids.tolist() for ids in given], [ids.tolist() for ids in asked])
+            for side, given, asked in self.waiting
+        ]
+        places = [batches.state() for batches in self.batches]
+        return {
+            "places": places,
+            "turn": self.turn,
+            "waiting": waiting,
+            "kept": self.kept,
+            "drawn": self.drawn,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand there again."""
+        dtype = self.setting.tokenizer.dtype
+        for batches, place in zip(self.batches, state["places"], strict=True):
+            batches.restore(place)
+        self.turn, self.kept, self.drawn = int(state["turn"]), int(state["kept"]), int(state["drawn"])
+        self.waiting = [
+            (int(side), [np.array(ids, dtype) for ids in given], [np.array(ids, dtype) for ids in asked])
+            for side, given, asked in state["waiting"]
+        ]

@@ -1,0 +1,218 @@
+"""Learning to translate: which objectives pull at the joint model, how hard, and when.
+
+One class serves every `translator=...`: an objective without a course is left out, so back-translation alone,
+with an adversary, with some known pairs, or known pairs and nothing else differ in their configuration only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from umt.adversary import Adversary
+from umt.bitexts import Bitext, Renders
+from umt.checkups import Checkups, Sample
+from umt.filters import Filters, Usage
+from umt.generation import Direction, Generation
+from umt.guards import Guard
+from umt.joint_lm import JointLM
+from umt.loop import fit
+from umt.noise import Noise
+from umt.objectives import Objective
+from umt.optimisation import Optimisation
+from umt.selection import Criterion, Judge, check, sample
+from umt.shards import Shards
+from umt.tokenizer import Tokenizer
+from umt.translation_objectives import (
+    BackTranslation,
+    Course,
+    Denoising,
+    Setting,
+    Supervised,
+    Synthetic,
+)
+from umt.types import BadInput, Lang, Progress
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The chosen model; ``history``: what each check-up saw; ``step``: of the chosen one; ``complaint``: why
+    training was stopped early, or empty."""
+
+    model: JointLM
+    history: tuple[dict[str, float], ...]
+    step: int
+    complaint: str
+
+
+class Duel(NamedTuple):
+    """Bits per byte of a sentence by way of its translation: what the translator's cost, what the
+    bootstrap's.
+    """
+
+    translator: float
+    bootstrap: float
+
+    @property
+    def won(self) -> bool:
+        """Whether the translator's is the shorter message."""
+        return self.translator < self.bootstrap
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Continues a joint language model into a translator.
+
+    synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
+        it out (see `Course`: a share of s means that the objective takes part in that share of the steps).
+    written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
+    ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
+    for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
+    padding included. longest: subwords of a sequence. ahead: batches that back-translation writes at once.
+    checks: check-ups over the training; looked: sentences a language at each. criterion: by which the best
+        check-up is chosen. patience: share of the steps before the guard may call a model collapsed.
+    """
+
+    optimisation: Optimisation
+    synthetic: Course | None = None
+    denoising: Course | None = None
+    back_translation: Course | None = None
+    adversary: Course | None = None
+    supervised: Course | None = None
+    written: int = 60_000
+    known: int = 0
+    noise: Noise = field(default_factory=Noise)
+    ruined: Noise | None = None
+    forgotten: float = 0.0
+    tokens: int = 3072
+    longest: int = 250
+    ahead: int = 2
+    filters: Filters = field(default_factory=Filters)
+    generation: Generation = field(default_factory=Generation)
+    guard: Guard = field(default_factory=Guard)
+    criterion: Criterion = "round_trip"
+    checks: int = 8
+    looked: int = 100
+    patience: float = 0.3
+
+    def __post_init__(self) -> None:
+        check(self.criterion)
+        for name in ("written", "tokens", "longest", "ahead", "checks", "looked"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if (self.supervised is None) != (self.known == 0):
+            raise ValueError(f"supervised learning and known={self.known} pairs go together")
+        courses = (self.synthetic, self.denoising, self.back_translation, self.supervised)
+        if all(course is None for course in courses):
+            raise ValueError(
+                "nothing to learn: synthetic, denoising, back_translation and supervised are null"
+            )
+
+    def learn(
+        self,
+        model: JointLM,
+        tokenizer: Tokenizer,
+        texts: tuple[Shards, Shards],
+        synthetic: Sequence[Bitext],
+        known: Sequence[Bitext],
+        scratch: Path,
+        seed: int,
+        progress: Progress,
+    ) -> Learned:
+        """Train in ``scratch``, where a killed call is taken up again, and choose the best check-up.
+
+        synthetic: real sentences asked for, a bootstrap's renderings given, both ways; known: true pairs,
+        both ways. Raises BadInput when an objective lacks what it learns from.
+        """
+        steps = self.optimisation.steps
+        usage = Usage.count(tokenizer, texts)
+        setting = Setting(tokenizer, steps, self.tokens, self.longest, seed % 2**31, self.forgotten)
+        looked = {text.lang: sample(text, self.looked, self.longest // 3, setting.seed) for text in texts}
+        checkups = Checkups(
+            Sample(looked, usage),
+            tokenizer,
+            self.generation,
+            self.guard,
+            self.criterion,
+            every=max(1, steps // self.checks),
+            last=steps,
+            directory=scratch,
+            progress=progress,
+            settled=round(self.patience * steps),
+        )
+        objectives = self._objectives(setting, model, texts, synthetic, known, usage)
+        fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
+        chosen = checkups.chosen()
+        if chosen is None:
+            raise BadInput(f"{checkups.complaint}: give it more text or another bootstrap")
+        assert checkups.best is not None
+        return Learned(chosen, tuple(checkups.history), checkups.best, checkups.complaint)
+
+    def duel(
+        self,
+        model: JointLM,
+        tokenizer: Tokenizer,
+        texts: tuple[Shards, Shards],
+        bootstrap: Mapping[tuple[Lang, Lang], Renders],
+        seed: int,
+    ) -> dict[str, Duel]:
+        """By the code length of a round trip: does ``model`` translate better than the bootstrap it came
+        from?
+
+        The judge is ``model`` itself, so a narrow victory means little; a defeat means much.
+        """
+        judge, usage = Judge(model, tokenizer), Usage.count(tokenizer, texts)
+        found = {}
+        for text in texts:
+            here = text.lang
+            there = next(each.lang for each in texts if each.lang != here)
+            sentences = sample(text, self.looked, self.longest // 3, seed % 2**31)
+            direction = Direction.between(tokenizer, here, there, usage.written(there))
+            outputs = self.generation.generate(model, sentences, direction)
+            ours = [each[0].ids.astype(tokenizer.dtype) for each in outputs]
+            raw = bootstrap[here, there].translate([tokenizer.decode(ids) for ids in sentences])
+            theirs = tokenizer.encode(raw, there)
+            scores = [-judge.criteria(sentences, each, here, there)["code"] for each in (ours, theirs)]
+            found[f"{here}-{there}"] = Duel(*scores)
+        return found
+
+    def _objectives(
+        self,
+        setting: Setting,
+        model: JointLM,
+        texts: tuple[Shards, Shards],
+        synthetic: Sequence[Bitext],
+        known: Sequence[Bitext],
+        usage: Usage,
+    ) -> dict[str, Objective]:
+        made: dict[str, Objective] = {}
+        if self.supervised is not None:
+            if not known:
+                raise BadInput("supervised learning needs pairs: give them with corpus.pairs=FILE")
+            made["supervised"] = Supervised(setting, known, self.supervised, self.ruined)
+        if self.synthetic is not None:
+            if not synthetic:
+                raise BadInput("translator.synthetic needs a bootstrap that writes pairs: bootstrap=lexical")
+            made["synthetic"] = Synthetic(setting, synthetic, self.synthetic, self.ruined)
+        if self.denoising is not None:
+            doubled = [Bitext(text, text) for text in texts]
+            made["denoising"] = Denoising(setting, doubled, self.denoising, self.noise)
+        if self.back_translation is not None:
+            made["back_translation"] = BackTranslation(
+                setting,
+                texts,
+                self.generation,
+                self.filters,
+                usage,
+                self.back_translation,
+                self.ruined,
+                self.ahead,
+            )
+        if self.adversary is not None:
+            width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
+            made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)
+        return made
