@@ -19,12 +19,11 @@ from umt.align.cooccurrence import (
     conditioned,
     harden,
     leading,
-    profiles,
     reordered,
-    sinkhorn,
     soften,
     thinned,
 )
+from umt.align.matching import profiles, sinkhorn
 from umt.align.widening import Widening
 from umt.types import BadInput
 

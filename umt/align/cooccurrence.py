@@ -20,12 +20,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from umt.align import Alignment, Verdict
-from umt.align.procrustes import normalise, procrustes
+from umt.align import Alignment
+from umt.align.matching import alignment_of, best, profiles, scaled, sinkhorn, standardised
+from umt.align.procrustes import normalise
 from umt.align.widening import Widening
-from umt.lexicon import Lexicon
 from umt.types import BadInput
-from umt.wordspace import Embeddings, WordSpace
+from umt.wordspace import WordSpace
 
 History: TypeAlias = tuple[dict[str, float], ...]
 
@@ -84,16 +84,11 @@ class Cooccurrence:
         size = min(self.words, *(self._contexts(space) for space in (source, target)))
         rows = [self._counts(space, size, generator) for space in (source, target)]
         x, z = (conditioned(each, self.clip) for each in rows)
-        forward, backward = _best(soften(x, z, profiles(x, z), self.soft, self.hard, self.steps))
+        forward, backward = best(soften(x, z, profiles(x, z), self.soft, self.hard, self.steps))
         x, z = (conditioned(each, self.clip, self.drop) for each in rows)
         similarity, history = harden(x, z, forward, backward, self.patience, self.rounds)
         scores = scaled(similarity)  # (size, size)
-        alignment = _alignment(source, target, scores, self.candidates, history)
-        if self.widening is None:
-            return alignment
-        wide = self.widening.widen(source, target, _mutual(scores), generator)
-        told = (*history, *wide.history)
-        return Alignment(wide.source, wide.target, wide.lexicon, wide.reverse, told, alignment.verdict)
+        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
 
     def _contexts(self, space: WordSpace) -> int:
         """How many words there are to match."""
@@ -155,43 +150,12 @@ def leading(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
     return part
 
 
-def profiles(x: Tensor, z: Tensor) -> Tensor:
-    """How alike the words of both sides are by their sorted similarities to their own language.
-
-    The start of VecMap (Artetxe, Labaka and Agirre, 2018): order does not matter, so no seed is needed.
-    x, z: (words, words). Returns (words, words) scaled cosines.
-    """
-    a, b = (normalize((rows @ rows.T).sort(1).values, dim=1) for rows in (x, z))
-    return scaled(a @ b.T)
-
-
-def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
-    """Half of CSLS: each similarity less half the mean of the best ones of its row and of its column."""
-    k = min(neighbourhood, *similarity.shape)
-    rows = similarity.topk(k, dim=1, sorted=False).values.mean(1, keepdim=True)
-    columns = similarity.topk(k, dim=0, sorted=False).values.mean(0, keepdim=True)
-    return similarity - rows / 2 - columns / 2
-
-
-def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
-    """The doubly stochastic matching that prefers high ``scores``, as much as ``sharpness`` says.
-
-    scores: (N, N). Returns exp(sharpness scores) with rows and columns scaled to sum to 1 (Sinkhorn, 1967).
-    """
-    kernel = (sharpness * (scores - scores.max())).exp().clamp_min(1e-30)
-    column = torch.ones_like(kernel[0])
-    for _ in range(rounds):
-        row = 1 / (kernel @ column)
-        column = 1 / (kernel.T @ row)
-    return row[:, None] * kernel * column
-
-
 def soften(x: Tensor, z: Tensor, scores: Tensor, soft: float, hard: float, steps: int) -> Tensor:
     """Match softly, lay the columns of one side on the other's by that matching, and match again, sharper.
 
     x, z: (N, N) conditioned counts; scores: (N, N) the start. Returns (N, N) scores of the last matching.
     """
-    scores = (scores - scores.mean()) / scores.std()
+    scores = standardised(scores)
     for sharpness in np.geomspace(soft, hard, steps).tolist():
         matching = sinkhorn(scores, sharpness)  # (N source words, N target words)
         similarity = x @ normalize(z @ matching.T, dim=1).T
@@ -209,18 +173,18 @@ def harden(
     x, z: (N, N); forward: (N,) the target word of each source word; backward: (N,) the other way.
     Returns the (N, N) cosines of the round whose mean best similarity was highest, and the history.
     """
-    best, stale, kept = -1.0, 0, x.new_zeros(0)
+    highest, stale, kept = -1.0, 0, x.new_zeros(0)
     history = []
     for _ in range(rounds):
         similarity = reordered(x, z, forward, backward)
         mean = float((similarity.amax(1).mean() + similarity.amax(0).mean()) / 2)
         history.append({"similarity": mean})
         stale += 1
-        if mean > best + _GAIN:
-            best, stale, kept = mean, 0, similarity
+        if mean > highest + _GAIN:
+            highest, stale, kept = mean, 0, similarity
         if stale >= patience:
             break
-        forward, backward = _best(scaled(similarity))
+        forward, backward = best(scaled(similarity))
     return kept, tuple(history)
 
 
@@ -233,39 +197,3 @@ def reordered(x: Tensor, z: Tensor, forward: Tensor, backward: Tensor) -> Tensor
     weights = 1 + torch.bincount(forward, minlength=z.shape[1])
     others = (z.square() @ weights.to(z)).sqrt().clamp_min(1e-9)
     return x @ partners.T / norms[:, None] / others
-
-
-def _best(scores: Tensor) -> tuple[Tensor, Tensor]:
-    return scores.argmax(1), scores.argmax(0)
-
-
-def _mutual(scores: Tensor) -> Tensor:
-    """(pairs, 2) rows and columns that are each other's best."""
-    forward, backward = _best(scores)
-    rows = torch.arange(len(scores))
-    chosen = backward[forward] == rows
-    return torch.stack([rows[chosen], forward[chosen]], 1)
-
-
-def _alignment(
-    source: WordSpace, target: WordSpace, scores: Tensor, candidates: int, history: History
-) -> Alignment:
-    size = len(scores)
-    pairs = _mutual(scores)
-    x, z = normalise(source.vectors[:size]), normalise(target.vectors[:size])
-    turned = x @ procrustes(x[pairs[:, 0]], z[pairs[:, 1]])
-    sides = source.words[:size], target.words[:size]
-    reason = "one run alone cannot be judged; the restarts aligner compares several"
-    return Alignment(
-        Embeddings(sides[0], turned),
-        Embeddings(sides[1], z),
-        _lexicon(sides[0], sides[1], scores, candidates),
-        _lexicon(sides[1], sides[0], scores.T, candidates),
-        history,
-        Verdict("doubtful", history[-1]["similarity"], float("nan"), reason),
-    )
-
-
-def _lexicon(words: tuple[str, ...], others: tuple[str, ...], scores: Tensor, candidates: int) -> Lexicon:
-    best = scores.topk(min(candidates, scores.shape[1]), dim=1)
-    return Lexicon(words, others, best.indices, (best.values / 0.05).softmax(1))
