@@ -1,23 +1,26 @@
 """The only similarity search: nearest neighbours and CSLS, exact, both directions, in bounded memory.
 
-The similarity matrix is made block by block and never kept. On a CPU one compiled pass over each block
-updates the k best of its rows and of all columns: nearly every entry costs two comparisons, no sort. On
+The similarity matrix is made block by block and never kept. On a CPU compiled passes over each block
+update the k best of its rows and of all columns: nearly every entry costs a comparison, no sort. On
 other devices the blocks are sorted by `torch.topk`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from umt.compiled import compiled
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
+_SPARE = 40
+"""How many candidates beyond those asked for a row keeps until all neighbourhoods are known."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def csls(
     _check(source, target, k)
     if neighbourhood < 1:
         raise ValueError(f"neighbourhood must be positive, got {neighbourhood}")
+    if source.device.type == "cpu":
+        return _csls_in_one_pass(source, target, k, neighbourhood)
     means = [each.scores.mean(1) for each in nearest(source, target, neighbourhood)]
     # one more product gives 2 x.y - r(x) - r(y) at once
     one = [torch.ones_like(mean) for mean in means]
@@ -78,23 +83,90 @@ def _check(source: Tensor, target: Tensor, k: int) -> None:
 
 
 def _sweep(source: Tensor, target: Tensor, k_row: int, k_column: int) -> tuple[Neighbours, Neighbours]:
-    kind = source.device.type
     rows = _empty(len(source), k_row, source)
     columns = _empty(len(target), k_column, source)
-    height = max(1, _ENTRIES.get(kind, 1 << 26) // len(target))
-    buffer = source.new_empty(height, len(target))
-    for top in range(0, len(source), height):
-        piece = source[top : top + height]
-        scores = torch.mm(piece, target.T, out=buffer[: len(piece)])  # (rows of the block, targets)
-        if kind == "cpu":
-            arrays = [each.numpy() for pair in (rows, columns) for each in (pair.indices, pair.scores)]
-            _scan(scores.numpy(), top, *arrays)
+    on_cpu = source.device.type == "cpu"
+    for numbers, scores in _blocks(source, target):
+        if on_cpu:
+            _enter(_scan_rows, scores, numbers, rows)
+            _enter(_scan_columns, scores, numbers, columns)
         else:
             best = scores.topk(k_row)
-            rows.indices[top : top + len(piece)] = best.indices
-            rows.scores[top : top + len(piece)] = best.values
-            _fold(columns, scores.T, top)
+            rows.indices[numbers] = best.indices
+            rows.scores[numbers] = best.values
+            _fold(columns, scores.T, numbers)
     return rows, columns
+
+
+def _csls_in_one_pass(
+    source: Tensor, target: Tensor, k: int, neighbourhood: int
+) -> tuple[Neighbours, Neighbours]:
+    """`csls` with one product of the matrices instead of two.
+
+    A row's neighbourhood is known as soon as its block is, so the columns choose among rows by the final
+    measure. The rows choose by a measure that is too kind: what a column has seen so far bounds its
+    neighbourhood from below. They keep some to spare, judge them in the end, and the few rows whose best
+    could lie beyond what they kept are searched again.
+    """
+    near_x = _empty(len(source), min(neighbourhood, len(target)), source)
+    near_y = _empty(len(target), min(neighbourhood, len(source)), source)
+    k_x, k_y = min(k, len(target)), min(k, len(source))
+    some_x = _empty(len(source), min(k + _SPARE, len(target)), source)
+    best_y = _empty(len(target), k_y, source)
+    floors = source.new_empty(len(source))
+    bound = source.new_zeros(len(target))
+    for numbers, scores in _blocks(source, target):
+        _enter(_scan_rows, scores, numbers, near_x, some_x, bound)
+        _enter(_scan_columns, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
+        # before the first bound there is none: those rows are searched again
+        floors[numbers] = 2 * some_x.scores[numbers, -1] if bound.any() else torch.inf
+        some_x.scores[numbers] += bound[some_x.indices[numbers]]
+        seen = near_y.scores.mean(1) / 2
+        bound = bound if seen.isinf().any() else seen
+    r_x, r_y = near_x.scores.mean(1), near_y.scores.mean(1)
+    best = (2 * some_x.scores - r_y[some_x.indices]).topk(k_x)
+    indices, values = some_x.indices.gather(1, best.indices), best.values
+    if some_x.scores.shape[1] < len(target):
+        unsure = torch.nonzero(values[:, -1] < floors)[:, 0]
+        left = torch.nn.functional.pad(2 * source[unsure], (0, 1), value=-1.0)
+        again, _ = _sweep(left, torch.cat([target, r_y[:, None]], 1), k_x, 1)
+        indices[unsure], values[unsure] = again.indices, again.scores
+    forward = Neighbours(indices, values - r_x[:, None])
+    return forward, Neighbours(best_y.indices, 2 * best_y.scores - r_y[:, None])
+
+
+def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Numbers of some rows, spread evenly over all, and their similarities to all columns; one buffer."""
+    height = max(1, _ENTRIES.get(source.device.type, 1 << 26) // len(target))
+    buffer = source.new_empty(min(height, len(source)), len(target))
+    blocks = -(-len(source) // height)
+    for first in range(blocks):
+        piece = source[first::blocks]
+        numbers = torch.arange(first, len(source), blocks, device=source.device)
+        yield numbers, torch.mm(piece, target.T, out=buffer[: len(piece)])
+
+
+def _enter(
+    scan: Callable[..., None],
+    scores: Tensor,
+    numbers: Tensor,
+    plain: Neighbours,
+    charged: Neighbours | None = None,
+    charges: Tensor | None = None,
+) -> None:
+    """Enter a block into the lists of its rows or of its columns, an even share a thread.
+
+    charged: more lists, of the similarities less what the other side's members charge.
+    """
+    along = 0 if scan is _scan_rows else 1
+    charged = charged or Neighbours(plain.indices[:, :0], plain.scores[:, :0])
+    charges = scores.new_zeros(scores.shape[1 - along]) if charges is None else charges
+    parts = [scores, charges, numbers, plain.indices, plain.scores, charged.indices, charged.scores]
+    arrays = [part.numpy() for part in parts]
+    threads = torch.get_num_threads()
+    cuts = [scores.shape[along] * part // threads for part in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda first, last: scan(first, last, *arrays), cuts[:-1], cuts[1:]))
 
 
 def _empty(rows: int, k: int, like: Tensor) -> Neighbours:
@@ -102,58 +174,101 @@ def _empty(rows: int, k: int, like: Tensor) -> Neighbours:
     return Neighbours(indices, like.new_full((rows, k), -torch.inf))
 
 
-def _fold(columns: Neighbours, scores: Tensor, top: int) -> None:
+def _fold(columns: Neighbours, scores: Tensor, numbers: Tensor) -> None:
     """Let the entries of ``scores`` (columns, rows of the block) compete with the best so far."""
     best = scores.topk(min(columns.scores.shape[1], scores.shape[1]))
     merged = torch.cat([columns.scores, best.values], 1).topk(columns.scores.shape[1])
-    indices = torch.cat([columns.indices, best.indices + top], 1).gather(1, merged.indices)
+    indices = torch.cat([columns.indices, numbers[best.indices]], 1).gather(1, merged.indices)
     columns.indices.copy_(indices)
     columns.scores.copy_(merged.values)
 
 
 @compiled
-def _scan(
-    scores: npt.NDArray[Any],
-    top: int,
-    row_indices: npt.NDArray[np.int64],
-    row_scores: npt.NDArray[Any],
-    column_indices: npt.NDArray[np.int64],
-    column_scores: npt.NDArray[Any],
+def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
+    """Put a value that is large enough in its place; returns the smallest that stays."""
+    place = scores.shape[1] - 1
+    while place > 0 and scores[row, place - 1] < value:
+        scores[row, place] = scores[row, place - 1]
+        indices[row, place] = indices[row, place - 1]
+        place -= 1
+    scores[row, place] = value
+    indices[row, place] = index
+    return scores[row, scores.shape[1] - 1]
+
+
+@compiled
+def _scan_rows(
+    first: Any,
+    last: Any,
+    scores: Any,
+    charges: Any,
+    numbers: Any,
+    indices: Any,
+    values: Any,
+    charged_indices: Any,
+    charged_values: Any,
 ) -> None:
-    """Enter a block of similarities, whose first row is ``top``, into the lists of the k best."""
-    height, width = scores.shape
-    k_row, k_column = row_scores.shape[1], column_scores.shape[1]
-    column_floor = column_scores[:, k_column - 1].copy()
-    for row in range(height):
-        line = scores[row]
-        row_floor = row_scores[top + row, k_row - 1]
+    """Rows ``first`` to ``last`` of the block; ``charges``: of each column, ``numbers``: of the rows."""
+    width = scores.shape[1]
+    for row in range(first, last):
+        line, number = scores[row], numbers[row]
+        floor, bar = np.float32(np.inf), np.float32(np.inf)
+        if values.shape[1]:
+            floor = values[number, values.shape[1] - 1]
+        if charged_values.shape[1]:
+            bar = charged_values[number, charged_values.shape[1] - 1]
         for start in range(0, width, 32):
             stop = min(start + 32, width)
             if stop - start == 32:
                 # a loop of fixed length without a branch compares a whole register at a time
-                some, floors = line[start:stop], column_floor[start:stop]
+                some, charge = line[start:stop], charges[start:stop]
                 hits = np.int32(0)
                 for place in range(32):
-                    hits += np.int32(some[place] > min(row_floor, floors[place]))
+                    hits += np.int32((some[place] > floor) | (some[place] - charge[place] > bar))
                 if not hits:
                     continue
             for column in range(start, stop):
                 value = line[column]
-                if value > row_floor:
-                    place = k_row - 1
-                    while place > 0 and row_scores[top + row, place - 1] < value:
-                        row_scores[top + row, place] = row_scores[top + row, place - 1]
-                        row_indices[top + row, place] = row_indices[top + row, place - 1]
-                        place -= 1
-                    row_scores[top + row, place] = value
-                    row_indices[top + row, place] = column
-                    row_floor = row_scores[top + row, k_row - 1]
-                if value > column_floor[column]:
-                    place = k_column - 1
-                    while place > 0 and column_scores[column, place - 1] < value:
-                        column_scores[column, place] = column_scores[column, place - 1]
-                        column_indices[column, place] = column_indices[column, place - 1]
-                        place -= 1
-                    column_scores[column, place] = value
-                    column_indices[column, place] = top + row
-                    column_floor[column] = column_scores[column, k_column - 1]
+                if value > floor:
+                    floor = _insert(indices, values, number, column, value)
+                if value - charges[column] > bar:
+                    bar = _insert(charged_indices, charged_values, number, column, value - charges[column])
+
+
+@compiled
+def _scan_columns(
+    first: Any,
+    last: Any,
+    scores: Any,
+    charges: Any,
+    numbers: Any,
+    indices: Any,
+    values: Any,
+    charged_indices: Any,
+    charged_values: Any,
+) -> None:
+    """Columns ``first`` to ``last``; ``charges`` and ``numbers``: of the rows of the block."""
+    floors, bars = np.full(scores.shape[1], np.float32(np.inf)), np.full(scores.shape[1], np.float32(np.inf))
+    if values.shape[1]:
+        floors[:] = values[:, values.shape[1] - 1]
+    if charged_values.shape[1]:
+        bars[:] = charged_values[:, charged_values.shape[1] - 1]
+    for row in range(len(scores)):
+        line, charge = scores[row], charges[row]
+        for start in range(first, last, 32):
+            stop = min(start + 32, last)
+            if stop - start == 32:
+                some, floor, bar = line[start:stop], floors[start:stop], bars[start:stop]
+                hits = np.int32(0)
+                for place in range(32):
+                    hits += np.int32((some[place] > floor[place]) | (some[place] - charge > bar[place]))
+                if not hits:
+                    continue
+            for column in range(start, stop):
+                value = line[column]
+                if value > floors[column]:
+                    floors[column] = _insert(indices, values, column, numbers[row], value)
+                if value - charge > bars[column]:
+                    bars[column] = _insert(
+                        charged_indices, charged_values, column, numbers[row], value - charge
+                    )
