@@ -21,6 +21,7 @@ FLOORS = {
     "umt.lexical_translator": 1,
     "umt.wordpairs": 1,
     "umt.lexical": 1,
+    "umt.llama": 2,
     "umt.joint_lm": 2,
     "umt.objectives": 3,
     "umt.pretraining": 3,

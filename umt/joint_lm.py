@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.autograd import Function
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from umt.llama import hidden_states, serves
 from umt.types import BadInput
 
 _KEPT = 1 << 28
@@ -121,6 +122,9 @@ class JointLM(nn.Module):
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
+        inner = self.network.base_model
+        if mask is None and serves(inner, ids):
+            return hidden_states(inner, ids, bidirectional)
         given: dict[str, Any] = {}
         if bidirectional:
             seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
@@ -128,7 +132,7 @@ class JointLM(nn.Module):
         elif mask is not None:
             given["attention_mask"] = mask.long()
             given["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)
-        told = self.network.base_model(input_ids=ids, use_cache=False, **given)
+        told = inner(input_ids=ids, use_cache=False, **given)
         return cast(Tensor, told.last_hidden_state)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -175,38 +179,40 @@ class _Nats(Function):
         context.kept = []
         nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         for rows in _blocks(hidden, head):
-            probabilities, nats[rows] = _softmax(hidden[rows], head, targets[rows])
+            logits = hidden[rows] @ head.T
             if keep:
-                context.kept.append(probabilities)
+                context.kept.append(torch.softmax(logits, 1))
+                chosen = context.kept[-1].gather(1, targets[rows, None])[:, 0].float()
+                nats[rows] = -chosen.log()
+                lost = chosen < 1e-30  # too small to take the logarithm of
+                if lost.any():
+                    nats[rows][lost] = _surprise(logits[lost], targets[rows][lost])
+            else:
+                nats[rows] = _surprise(logits, targets[rows])
         return nats
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         hidden, head, targets = context.saved_tensors
+        weights = gradients[0][:, None].to(hidden.dtype)
+        weighted = hidden * weights  # the weights of the rows go into the small factors of both products
         into_hidden = torch.empty_like(hidden)
         into_head = torch.zeros_like(head, dtype=torch.float32)
         for number, rows in enumerate(_blocks(hidden, head)):
-            if context.kept:
-                wrong = context.kept[number]
-            else:
-                wrong, _ = _softmax(hidden[rows], head, targets[rows])
+            wrong = context.kept[number] if context.kept else torch.softmax(hidden[rows] @ head.T, 1)
             wrong[torch.arange(len(wrong), device=wrong.device), targets[rows]] -= 1
-            wrong = wrong.mul_(gradients[0][rows, None]).to(hidden.dtype)
             torch.mm(wrong, head, out=into_hidden[rows])
-            into_head.addmm_(wrong.T, hidden[rows]) if wrong.dtype == torch.float32 else into_head.add_(
-                wrong.T @ hidden[rows]
-            )
+            if head.dtype == torch.float32:
+                into_head.addmm_(wrong.T, weighted[rows])
+            else:
+                into_head += wrong.T @ weighted[rows]
         context.kept = []
-        return into_hidden, into_head.to(head.dtype), None
+        return into_hidden.mul_(weights), into_head.to(head.dtype), None
 
 
-def _softmax(hidden: Tensor, head: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Probabilities (n, vocabulary) in fp32, and -log of those of ``targets`` (n,)."""
-    logits = (hidden @ head.T).float()
-    nats = torch.logsumexp(logits, 1)
-    probabilities = logits.sub_(nats[:, None])
-    nats = -probabilities.gather(1, targets[:, None])[:, 0]
-    return probabilities.exp_(), nats
+def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
+    """-log softmax of ``targets`` (n,) in fp32."""
+    return torch.logsumexp(logits.float(), 1) - logits.gather(1, targets[:, None])[:, 0].float()
 
 
 def _blocks(hidden: Tensor, head: Tensor) -> Iterator[slice]:
