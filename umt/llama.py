@@ -1,11 +1,10 @@
 """A Llama's hidden states on a processor, with few passes over memory.
 
 On a CPU a third of a training step of a small network goes into reading and writing: a norm of six
-operations, a rotation of eight, attention in blocks too small.  Here each half of a layer is one function
-with a backward pass of
-its own: norms fold into the matrices that follow, the rotation is one product of complex numbers, and
-softmax and products run over all heads at once.  The numbers are those of ``transformers`` up to rounding
-(tested).
+operations, a rotation of eight, attention in blocks too small. Here each half of a layer is one function with
+a backward pass of its own: norms fold into the matrices that follow, the rotation is one product of complex
+numbers, and softmax and products run over all heads at once.  The numbers are those of ``transformers`` up to
+rounding (tested).
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from torch.autograd import Function
 from transformers import LlamaConfig, LlamaModel
 
 _LONGEST = 256
-"""Beyond this, attention that skips what lies in the future costs less than one that computes and hides
-it."""
+"""Beyond this length, attention that skips the future costs less than one that computes and hides it."""
 
 
 def serves(network: nn.Module, ids: Tensor) -> TypeGuard[LlamaModel]:
@@ -52,8 +50,8 @@ def hidden_states(network: LlamaModel, ids: Tensor, bidirectional: bool) -> Tens
     x = network.embed_tokens(ids).view(batch * length, width)
     for layer in cast(Iterable[Any], network.layers):
         attention, after, mlp = layer.self_attn, layer.post_attention_layernorm, layer.mlp
-        # The halves that turn together become neighbours, in queries and keys alike, which no product
-        notices.query, key = (
+        # Halves that turn together become neighbours, in queries and keys alike, which no product notices.
+        query, key = (
             part.weight.view(heads, 2, -1, width).transpose(1, 2).reshape(width, width)
             for part in (attention.q_proj, attention.k_proj)
         )
