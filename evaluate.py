@@ -22,7 +22,7 @@ import train
 from umt import report_sections, report_space, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
-from umt.console import Console, plain_errors
+from umt.console import Console, plain_errors, plain_options
 from umt.evaluation import Metric
 from umt.lexical import LexicalTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
@@ -142,4 +142,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_options():
+        main()

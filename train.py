@@ -16,7 +16,7 @@ import hydra
 from omegaconf import DictConfig
 
 from umt import stages
-from umt.console import Console, plain_errors
+from umt.console import Console, plain_errors, plain_options
 from umt.corpus import HeldOut, Source
 from umt.store import Artefact, Store
 
@@ -78,4 +78,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_options():
+        main()

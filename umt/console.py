@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from rich.console import Console as Terminal
 from rich.progress import (
@@ -95,13 +97,45 @@ def plain_errors(console: Console) -> Iterator[None]:
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
-            if type(cause) is ValueError and type(error).__module__.startswith("hydra"):
+            if type(cause) in (ValueError, TypeError) and type(error).__module__.startswith("hydra"):
                 break  # a dataclass refused an option
             cause = cause.__cause__
         if cause is None:
             console.stopped()
             raise
-        _leave(console, str(cause), 2)
+        # a value of the wrong kind: only the message around it says which option
+        _leave(console, str(error if isinstance(cause, TypeError) else cause), 2)
+
+
+@contextmanager
+def plain_options() -> Iterator[None]:
+    """Turn an override that does not fit the configuration into one sentence and exit status 2.
+
+    Goes around the entry point as a whole, for options are read before any of our code runs.
+    """
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or its own report of many lines comes first
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("hydra"):
+            raise
+        _leave(Console(), _about_option(error), 2)
+
+
+def _about_option(error: Exception) -> str:
+    """What is wrong with an override, and what would be right."""
+    cause = error.__cause__
+    group, _, name = (getattr(error, "missing_cfg_file", None) or "").rpartition("/")
+    if name:
+        known = sorted(set(getattr(error, "options", None) or ()))
+        said, wrong = f"there is no {group}={name}", name
+    elif (parent := getattr(cause, "parent_node", None)) is not None:
+        known = sorted(key for key in map(str, parent) if not key.startswith("_"))
+        said, wrong = f"there is no option {getattr(cause, 'full_key', '')}", str(getattr(cause, "key", ""))
+    else:
+        return f"the options could not be read: {error}"
+    near = [f", did you mean {each}" for each in get_close_matches(wrong, known, 1)]
+    return f"{said}{''.join(near)}? The options are {', '.join(known)}"
 
 
 def _leave(console: Console, sentence: str, status: int) -> None:

@@ -1,0 +1,56 @@
+"""A misspelt option, group or value ends in one sentence that names it and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from umt.console import Console, plain_errors, plain_options
+
+ROOT = Path(__file__).parent.parent
+
+
+def command(override: str) -> None:
+    """What an entry point does with an override."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=[override])
+    with plain_errors(Console()):
+        instantiate(config.corpus)
+
+
+def told(capsys: pytest.CaptureFixture[str], override: str) -> str:
+    """The one sentence with which a command ends."""
+    with pytest.raises(SystemExit) as stopped, plain_options():
+        command(override)
+    assert stopped.value.code == 2
+    sentence = capsys.readouterr().err.strip()
+    assert sentence.startswith("error: ")
+    assert len(sentence.splitlines()) == 1
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("corpus.sise=3", "there is no option corpus.sise, did you mean size? The options are"),
+        ("sede=3", "did you mean seed?"),
+        ("corpse=files", "did you mean corpus?"),
+        ("aligner=restart", "there is no aligner=restart, did you mean restarts?"),
+        ("experiment=bibel", "did you mean bible?"),
+        ("nonsense", "nonsense"),
+        ("corpus.size=", "corpus"),
+        ("corpus.size=-1", "got -1"),
+    ],
+)
+def test_what_is_wrong_and_what_would_be_right(
+    override: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in told(capsys, override)
+
+
+def test_our_own_mistakes_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), plain_options():
+        1 / 0  # noqa: B018
