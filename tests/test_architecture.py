@@ -26,6 +26,7 @@ FLOORS = {
     "umt.incremental": 2,
     "umt.searching": 2,
     "umt.generation": 2,
+    "umt.neural_translator": 2,
     "umt.objectives": 3,
     "umt.pretraining": 3,
     "umt.token_vectors": 1,

@@ -25,10 +25,12 @@ from umt.corpus.files import Files
 from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
 from umt.corpus.world.source import World
+from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.lexical import LexicalTranslator
 from umt.lexicon import Dictionary
 from umt.loop import LOG
+from umt.neural_translator import NeuralTranslator
 from umt.shards import Shards, write_shards
 from umt.store import Artefact, Bench, digest_of
 from umt.team import assemble
@@ -223,8 +225,15 @@ def translate(
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
     )
-    learned.model.save(bench.directory)
-    tokenizer.save(bench.directory)
+    usage = Usage.count(tokenizer, texts)
+    NeuralTranslator(
+        source,
+        target,
+        learned.model,
+        tokenizer,
+        {lang: usage.written(lang) for lang in (source, target)},
+        longest=max(1, (strategy.longest - 3) // 2),
+    ).save(bench.directory)
     duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed)
     lost = [
         f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
