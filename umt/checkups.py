@@ -84,7 +84,8 @@ class Checkups:
     """A `umt.loop.Watch`: every ``every`` updates, and after the last, it examines the model.
 
     The best model by ``criterion`` that the guard has nothing against is kept in ``directory/best``. A
-    collapse ends the training, with a sentence; what stays is the best from before.
+    collapse ends the training, with a sentence; what stays is the best from before. A model that was never
+    sound has not collapsed: it goes on learning.
     """
 
     sample: Sample
@@ -96,7 +97,6 @@ class Checkups:
     last: int
     directory: Path
     progress: Progress
-    settled: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     complaint: str = ""
 
@@ -111,17 +111,21 @@ class Checkups:
         }
         for direction, health in examined.health.items():
             told |= health.told(direction)
-        complaint = self.guard.complaint(examined.health) if step > self.settled else None
-        if complaint is None and told[self.criterion] > max(self._healthy(), default=-np.inf):
+        complaint = self.guard.complaint(examined.health)
+        before = self.best
+        sound = [each[self.criterion] for each in self.history if not each["collapsed"]]
+        if complaint is None and told[self.criterion] > max(sound, default=-np.inf):
             self._keep(model)
         self.history.append(told | {"collapsed": float(complaint is not None)})
         with (self.directory / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.history[-1]) + "\n")
         self.progress(self._line(examined), step, self.last)
-        if complaint is not None:
-            kept = f"the model of step {self.best} is kept" if self.best else "no earlier model was sound"
-            self.complaint = f"{complaint}; stopped at step {step}, {kept}"
+        if complaint is not None and before is not None:
+            self.complaint = f"{complaint}; stopped at step {step}, the model of step {before} is kept"
             raise Stop(self.complaint)
+        if complaint is not None and step == self.last:
+            self.complaint = f"{complaint}, and was never sound"
+            self._keep(model)
 
     @property
     def best(self) -> int | None:
@@ -129,9 +133,9 @@ class Checkups:
         sound = [told for told in self.history if not told["collapsed"]]
         return int(max(sound, key=lambda told: told[self.criterion])["step"]) if sound else None
 
-    def chosen(self) -> JointLM | None:
-        """The best model."""
-        return JointLM.load(self.directory / BEST) if self.best is not None else None
+    def chosen(self) -> tuple[int, JointLM]:
+        """The best model and its step; the last one where none was sound."""
+        return self.best or self.last, JointLM.load(self.directory / BEST)
 
     def state(self) -> dict[str, Any]:
         """What was seen so far."""
@@ -140,9 +144,6 @@ class Checkups:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Remember it."""
         self.history, self.complaint = list(state["history"]), str(state["complaint"])
-
-    def _healthy(self) -> list[float]:
-        return [told[self.criterion] for told in self.history if not told["collapsed"]]
 
     def _keep(self, model: JointLM) -> None:
         partial = self.directory / f".{BEST}"

@@ -74,7 +74,7 @@ class Translation:
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
     padding included. longest: subwords of a sequence. ahead: batches that back-translation writes at once.
     checks: check-ups over the training; looked: sentences a language at each. criterion: by which the best
-        check-up is chosen. patience: share of the steps before the guard may call a model collapsed.
+        check-up is chosen.
     """
 
     optimisation: Optimisation
@@ -97,7 +97,6 @@ class Translation:
     criterion: Criterion = "round_trip"
     checks: int = 8
     looked: int = 100
-    patience: float = 0.3
 
     def __post_init__(self) -> None:
         check(self.criterion)
@@ -142,15 +141,11 @@ class Translation:
             last=steps,
             directory=scratch,
             progress=progress,
-            settled=round(self.patience * steps),
         )
         objectives = self._objectives(setting, model, texts, synthetic, known, usage)
         fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
-        chosen = checkups.chosen()
-        if chosen is None:
-            raise BadInput(f"{checkups.complaint}: give it more text or another bootstrap")
-        assert checkups.best is not None
-        return Learned(chosen, tuple(checkups.history), checkups.best, checkups.complaint)
+        step, chosen = checkups.chosen()
+        return Learned(chosen, tuple(checkups.history), step, checkups.complaint)
 
     def duel(
         self,

@@ -1,0 +1,53 @@
+"""A cipher so small that a tiny network learns it: every word has one translation, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from umt.joint_lm import Architecture, JointLM
+from umt.shards import Shards, write_shards
+from umt.tokenizer import Tokenizer
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+LETTERS = "abcdefghijklmnop"
+HAN = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
+
+
+def english(words: np.ndarray) -> str:
+    return " ".join(LETTERS[word] for word in words)
+
+
+def chinese(words: np.ndarray) -> str:
+    return "".join(HAN[word] for word in words)
+
+
+def sentences(count: int, seed: int) -> list[np.ndarray]:
+    """Random words, the next always a few after the last: something for a language model to learn."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        steps = random.integers(1, 4, size=random.integers(4, 9))
+        made.append((random.integers(len(LETTERS)) + np.cumsum(steps)) % len(LETTERS))
+    return made
+
+
+def cipher(directory: Path, count: int = 800) -> tuple[Tokenizer, tuple[Shards, Shards], Shards]:
+    """Tokenizer, unrelated text of both languages, and the true Chinese of the English text."""
+    texts = {EN: [english(s) for s in sentences(count, 1)], ZH: [chinese(s) for s in sentences(count, 2)]}
+    words = {EN: [" " + letter for letter in LETTERS] * 50, ZH: list(HAN) * 50}
+    tokenizer = Tokenizer.train(words, 256 + 5 + 5 * len(LETTERS))
+    for lang, lines in texts.items():
+        write_shards(lines, lang, tokenizer, directory)
+    truth = directory / "truth"
+    truth.mkdir()
+    write_shards([chinese(s) for s in sentences(count, 1)], ZH, tokenizer, truth)
+    return tokenizer, (Shards(directory, EN), Shards(directory, ZH)), Shards(truth, ZH)
+
+
+def network(tokenizer: Tokenizer, width: int = 32) -> JointLM:
+    generator = torch.Generator().manual_seed(3)
+    return JointLM.create(Architecture(width, 2, 2, 64, 64), len(tokenizer), generator)

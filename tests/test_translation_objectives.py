@@ -1,0 +1,176 @@
+"""What the translator minimises: known losses on known batches, exact resume, and learning that can fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.small_translation import EN, ZH, cipher, network
+from umt.adversary import Adversary
+from umt.bitexts import Bitext
+from umt.filters import Filters, Usage
+from umt.generation import Direction, Generation
+from umt.loop import fit
+from umt.noise import Noise
+from umt.optimisation import Optimisation
+from umt.shards import Shards
+from umt.translation_objectives import (
+    BackTranslation,
+    Course,
+    Denoising,
+    Setting,
+    Supervised,
+    Synthetic,
+    rows,
+)
+from umt.types import Lang
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_row_asks_for_the_target_and_its_end() -> None:
+    ids, asked = rows([np.array([10, 11]), np.array([12])], [np.array([20]), np.array([21, 22, 23])],
+                      [(3, 4), (4, 3)], end=1, pad=0)  # fmt: skip
+    assert ids.tolist() == [[3, 10, 11, 4, 20, 1, 0], [4, 12, 3, 21, 22, 23, 1]]
+    assert asked.tolist() == [
+        [False, False, False, True, True, False],
+        [False, False, True, True, True, True],
+    ]
+
+
+def test_the_loss_is_that_of_the_asked_subwords_one_by_one(tmp_path: Path) -> None:
+    tokenizer, (english, _), truth = cipher(tmp_path, 40)
+    model = network(tokenizer).eval()
+    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    objective = Supervised(setting, [Bitext(english, truth), Bitext(truth, english)])
+    ids, asked = objective.draw(generator())
+    loss = setting.loss(model, type(objective.draw(generator()))(ids, asked), generator())
+    by_hand = 0.0
+    for row, costs in zip(ids, asked, strict=True):
+        chances = model.network(row[None, :-1]).logits[0].detach().log_softmax(1)
+        by_hand -= float(chances[torch.arange(len(costs)), row[1:]][costs].sum())
+    assert loss.tokens == int(asked.sum())
+    assert loss.nats.item() == pytest.approx(by_hand, rel=1e-4)
+    assert loss.bytes == sum(int(tokenizer.byte_lengths[row[1:][costs].numpy()].sum())
+                             for row, costs in zip(ids, asked, strict=True))  # fmt: skip
+
+
+def test_a_course_decides_how_often_an_objective_takes_part(tmp_path: Path) -> None:
+    tokenizer, _, _ = cipher(tmp_path, 40)
+    course = Course(((0.0, 1.0), (0.5, 0.2), (1.0, 0.0)))
+    assert [course.at(share) for share in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx([1, 0.6, 0.2, 0.1, 0])
+    setting = Setting(tokenizer, steps=1000, tokens=120, longest=60, seed=1)
+    drawn = generator()
+    part = [
+        sum(setting.takes_part(course, step, drawn) for step in range(at, at + 100)) for at in (0, 450, 900)
+    ]
+    assert part[0] > 85
+    assert 10 < part[1] < 40
+    assert part[2] < 12
+
+
+def test_denoising_asks_for_the_sentence_itself(tmp_path: Path) -> None:
+    tokenizer, (english, chinese), _ = cipher(tmp_path, 40)
+    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    objective = Denoising(setting, [Bitext(english, english), Bitext(chinese, chinese)], noise=Noise(0, 0, 0))
+    for row in objective.draw(generator()).ids.tolist():
+        sequence = [each for each in row if each != tokenizer.pad]
+        half = (len(sequence) - 1) // 2
+        assert sequence[:half] == sequence[half:-1]
+        assert sequence[-1] == tokenizer.end
+    with pytest.raises(ValueError, match="noise"):
+        Denoising(setting, [Bitext(english, english)])
+
+
+def objectives(directory: Path) -> dict[str, BackTranslation | Adversary | Synthetic]:
+    tokenizer, texts, truth = cipher(directory, 100)
+    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1, forgotten=0.1)
+    usage = Usage.count(tokenizer, texts)
+    ruined = Noise(1, 0.1, 0.1)
+    return {
+        "back": BackTranslation(setting, texts, Generation(workers=1), Filters(None, None, None, None), usage,
+                                noise=ruined),
+        "adversary": Adversary(setting, texts, Course(), 32, generator(5)),
+        "synthetic": Synthetic(setting, [Bitext(texts[0], truth)], noise=ruined),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["back", "adversary", "synthetic"])
+def test_an_objective_goes_on_where_it_stood(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = objectives(tmp_path / "a")[name], objectives(tmp_path / "b")[name]
+    model = network(one.setting.tokenizer)
+
+    def losses(objective: BackTranslation | Adversary | Synthetic, steps: range) -> list[float]:
+        told = [objective.loss(model, step, generator(step)) for step in steps]
+        return [float("nan") if each is None else float(each.nats.detach()) for each in told]
+
+    losses(one, range(3))
+    other.restore(json.loads(json.dumps(one.state())))
+    assert losses(one, range(3, 7)) == pytest.approx(losses(other, range(3, 7)), nan_ok=True, abs=0)
+
+
+def test_renderings_in_the_wrong_language_are_not_learned_from(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 100)
+    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    usage = Usage.count(tokenizer, texts)
+    everything = Usage({lang: np.zeros(len(tokenizer), dtype=bool) for lang in (EN, ZH)}, usage.lettered)
+    objective = BackTranslation(
+        setting, texts, Generation(workers=1), Filters(length=None, foreign=0.0), usage
+    )
+    objective.directions = [
+        Direction.between(tokenizer, *pair, everything.written(ZH)) for pair in ((EN, ZH), (ZH, EN))
+    ]
+    for step in range(8):  # a random network writes anything
+        objective.loss(network(tokenizer), step, generator(step))
+    assert objective.kept < 0.3 * objective.drawn
+
+
+def test_back_translation_mends_a_poor_bootstrap(tmp_path: Path) -> None:
+    """Three in ten words of the bootstrap are wrong; learning from it, then from itself, mends most."""
+    tokenizer, (english, chinese), truth = cipher(tmp_path)
+    random = np.random.default_rng(0)
+    pairs = [(english.ids(line), truth.ids(line)) for line in range(len(truth))]
+    into_english = {int(b): int(a) for x, y in pairs if len(x) == len(y) for a, b in zip(x, y, strict=True)}
+    renderings = {
+        ZH: [y for _, y in pairs],
+        EN: [np.array([into_english[int(b)] for b in chinese.ids(line)]) for line in range(len(chinese))],
+    }
+
+    def garbled(lang: Lang) -> Shards:
+        words = np.unique((english if lang == EN else chinese).tokens)
+        lines = [
+            np.where(random.random(len(y)) < 0.3, random.choice(words, len(y)), y) for y in renderings[lang]
+        ]
+        place = tmp_path / f"garbled-{lang}"
+        place.mkdir()
+        np.concatenate(lines).astype(np.uint16).tofile(place / f"{lang}.bin")
+        np.cumsum([0, *map(len, lines)]).tofile(place / f"{lang}.offsets")
+        return Shards(place, lang)
+
+    poor = [Bitext(garbled(ZH), english), Bitext(garbled(EN), chinese)]
+    setting = Setting(tokenizer, steps=220, tokens=800, longest=60, seed=1)
+    usage = Usage.count(tokenizer, (english, chinese))
+    ours = Course(((0, 0), (0.4, 0), (0.5, 1)))
+    model = network(tokenizer, 64)
+    with torch.no_grad():  # as the bridge does, roughly
+        for there, here in into_english.items():
+            model.embeddings[there] = model.embeddings[here] + 0.5 * model.embeddings[there]
+    parts = {
+        "synthetic": Synthetic(setting, poor, Course(((0, 1), (0.4, 1), (0.5, 0)))),
+        "back": BackTranslation(setting, (english, chinese), Generation(workers=1), Filters(), usage, ours),
+    }
+    optimisation = Optimisation(220, peak=2e-2, rest=1e-2, method="muon", weight_decay=0.0)
+    fit(model, parts, optimisation, tmp_path / "fit", 1, lambda what, done, total: None)
+    direction = Direction.between(tokenizer, EN, ZH, usage.written(ZH))
+    outputs = Generation().generate(model, [x for x, _ in pairs[:200]], direction)
+    written = [each[0].ids for each in outputs]
+    right = [np.mean(a == b) if len(a) == len(b) else 0.0 for a, (_, b) in zip(written, pairs, strict=False)]
+    assert np.mean(right) > 0.8  # the bootstrap: 0.7
