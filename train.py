@@ -15,7 +15,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from umt import stages
+from umt import neural_stages, stages
 from umt.console import Console, plain_errors, plain_options
 from umt.corpus import HeldOut, Source
 from umt.store import Artefact, Store
@@ -47,12 +47,19 @@ def build(config: DictConfig, store: Store) -> Run:
 
     model = translator = None
     if config.lm:
-        tokens = store.build(stages.tokenise, config.tokenizer, text)
-        model = store.build(stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
+        tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
+        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
         if config.translator:
             known = stages.known(config, corpus)
             translator = store.build(
-                stages.translate, config.translator, text, tokens, model, lexical, *known, seed=config.seed
+                neural_stages.translate,
+                config.translator,
+                text,
+                tokens,
+                model,
+                lexical,
+                *known,
+                seed=config.seed,
             )
 
     bridges, translators = {"lexical": bridge}, {"lexical": lexical}

@@ -41,6 +41,9 @@ FLOORS = {
     "umt.translation_objectives": 3,
     "umt.adversary": 3,
     "umt.translator": 3,
+    "umt.neural_stages": 4,
+    "umt.saved": 3,
+    "umt.translate": 4,
     "umt.stages": 4,
     "umt.console": 4,
     "umt.report": 4,
@@ -55,7 +58,7 @@ FLOORS = {
 }
 """Everything else is floor 0: data and pure functions."""
 
-HYDRA_ALLOWED = {"train", "evaluate", "umt.stages", "umt.store"}
+HYDRA_ALLOWED = {"train", "evaluate", "umt.stages", "umt.neural_stages", "umt.store"}
 
 PAIRS_ALLOWED = {"umt.corpus", "umt.evaluation", "evaluate"}
 """Where `ParallelSet` may be named: the corpora that hold pairs out, and the code that scores."""

@@ -6,7 +6,6 @@ a person sees, its ``warnings`` are shown below it.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,26 +16,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from umt.align import Alignment
 from umt.align.procrustes import Procrustes
-from umt.bitexts import known as known_bitexts
-from umt.bitexts import synthetic
 from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
 from umt.corpus.files import Files
 from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
 from umt.corpus.world.source import World
-from umt.filters import Usage
-from umt.joint_lm import JointLM
-from umt.lexical import LexicalTranslator
 from umt.lexicon import Dictionary
-from umt.loop import LOG
-from umt.neural_translator import NeuralTranslator
-from umt.shards import Shards, write_shards
+from umt.neural_stages import languages_of, pretrain, tokenise, translate
 from umt.store import Artefact, Bench, digest_of
-from umt.team import assemble
-from umt.tokenizer import Tokenizer
-from umt.translator import Translation
-from umt.types import BadInput, Lang
+from umt.types import BadInput
 from umt.wordspace import WordSpace
 
 Report = Mapping[str, Any]
@@ -114,7 +103,7 @@ def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) ->
 def words(config: DictConfig, bench: Bench, text: Artefact) -> Report:
     """Segmented text to one word space a language."""
     builder = instantiate(config)
-    languages = _languages(text)
+    languages = languages_of(text)
     sizes = []
     for number, lang in enumerate(languages):
         bench.progress("word spaces", number, len(languages))
@@ -143,46 +132,9 @@ def control(config: DictConfig, bench: Bench, spaces: Artefact, known: Supervisi
     return _aligned(fitted, bench, spaces)
 
 
-def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
-    """Clean text to a joint vocabulary and memory-mapped subword numbers."""
-    prepared = PreparedText(text.path)
-    languages = _languages(text)
-    tokenizer = instantiate(config).learn({lang: prepared.lines_of_words(lang) for lang in languages})
-    tokenizer.save(bench.directory)
-    sizes = {}
-    for number, lang in enumerate(languages):
-        bench.progress("subwords", number, len(languages))
-        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
-    told = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
-    return {
-        "languages": languages,
-        "subwords": sizes,
-        "summary": f"{len(tokenizer):,} subwords; {told} in text",
-    }
-
-
-def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact) -> Report:
-    """Subwords of both languages to one language model."""
-    tokenizer = Tokenizer.load(tokens.path)
-    shards = {lang: Shards(tokens.path, lang) for lang in _languages(tokens)}
-    alignment = Alignment.load(bridge.path)
-    strategy = instantiate(config)
-    model, records = strategy.train(
-        tokenizer, shards, alignment, bench.scratch, bench.generator(), bench.progress, assemble()
-    )
-    model.save(bench.directory)
-    tokenizer.save(bench.directory)
-    shutil.copy(bench.scratch / LOG, bench.directory / LOG)
-    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
-    last = {name: round(value, 4) for name, value in records[-1].items()}
-    told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
-    size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
-    return {"languages": _languages(tokens), "last": last, "summary": "; ".join([*told, size])}
-
-
 def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact) -> Report:
     """A lexicon each way to a first translator each way."""
-    source, target = _languages(text)
+    source, target = languages_of(text)
     alignment = Alignment.load(bridge.path)
     translators = instantiate(config).fit(
         PreparedText(text.path),
@@ -196,56 +148,6 @@ def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact
     for translator, direction in zip(translators, directions(text), strict=True):
         translator.save(bench.directory / direction)
     return {"languages": [source, target], "summary": f"{source} to {target} and back"}
-
-
-def translate(
-    config: DictConfig,
-    bench: Bench,
-    text: Artefact,
-    tokens: Artefact,
-    model: Artefact,
-    lexical: Artefact,
-    *pairs: KnownPairs,
-) -> Report:
-    """A joint language model to a translator both ways; only a supervised control is given ``pairs``."""
-    strategy: Translation = instantiate(config)
-    tokenizer = Tokenizer.load(tokens.path)
-    source, target = _languages(text)
-    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
-    bootstrap = {
-        (here, there): LexicalTranslator.load(lexical.path / f"{here}-{there}")
-        for here, there in ((source, target), (target, source))
-    }
-    written = []
-    if strategy.synthetic is not None:
-        prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
-        written = synthetic(prepared, bootstrap, tokenizer, strategy.written, place, bench.progress)
-    told = [bitext for each in pairs for bitext in known_bitexts(each, tokenizer, bench.scratch)]
-    start = JointLM.load(model.path)
-    learned = strategy.learn(
-        start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
-    )
-    usage = Usage.count(tokenizer, texts)
-    NeuralTranslator(
-        source,
-        target,
-        learned.model,
-        tokenizer,
-        {lang: usage.written(lang) for lang in (source, target)},
-        longest=max(1, (strategy.longest - 3) // 2),
-    ).save(bench.directory)
-    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed)
-    lost = [
-        f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
-    ]
-    [score] = [each for each in learned.history if each["step"] == learned.step]
-    return {
-        "languages": [source, target],
-        "history": learned.history,
-        "duel": {way: each._asdict() for way, each in duel.items()},
-        "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
-        "warnings": [each for each in (learned.complaint, *lost) if each],
-    }
 
 
 def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
@@ -276,17 +178,12 @@ def recipe(config: DictConfig) -> DictConfig:
 
 def directions(artefact: Artefact) -> tuple[str, str]:
     """The names of both directions, such as ``en-zh`` and ``zh-en``."""
-    source, target = _languages(artefact)
+    source, target = languages_of(artefact)
     return f"{source}-{target}", f"{target}-{source}"
 
 
-def _languages(artefact: Artefact) -> tuple[Lang, Lang]:
-    source, target = artefact.report["languages"]
-    return Lang(source), Lang(target)
-
-
 def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
-    source, target = _languages(artefact)
+    source, target = languages_of(artefact)
     return WordSpace.load(artefact.path, source), WordSpace.load(artefact.path, target)
 
 
@@ -296,7 +193,7 @@ def _aligned(alignment: Alignment, bench: Bench, spaces: Artefact) -> Report:
     told = f"{verdict.label}: {verdict.reason}"
     failed = verdict.label == "failed"
     return {
-        "languages": _languages(spaces),
+        "languages": languages_of(spaces),
         "verdict": {"label": verdict.label, "reason": verdict.reason},
         "summary": "no alignment was found" if failed else told,
         "warnings": [told] if failed else [],

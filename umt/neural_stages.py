@@ -1,0 +1,123 @@
+"""The neural stages of ``train.py``: subwords, the joint language model, the translator; see `umt.stages`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from umt.align import Alignment
+from umt.bitexts import known as known_bitexts
+from umt.bitexts import synthetic
+from umt.corpus.known import KnownPairs
+from umt.corpus.prepared import PreparedText
+from umt.filters import Usage
+from umt.joint_lm import JointLM
+from umt.lexical import LexicalTranslator
+from umt.loop import LOG
+from umt.neural_translator import NeuralTranslator
+from umt.shards import Shards, write_shards
+from umt.store import Artefact, Bench
+from umt.team import assemble
+from umt.tokenizer import Tokenizer
+from umt.translator import Translation
+from umt.types import Lang
+
+Report = Mapping[str, Any]
+
+
+def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
+    """(source, target) of an artefact that remembers them."""
+    source, target = artefact.report["languages"]
+    return Lang(source), Lang(target)
+
+
+def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
+    """Clean text to a joint vocabulary and memory-mapped subword numbers."""
+    prepared = PreparedText(text.path)
+    languages = languages_of(text)
+    tokenizer = instantiate(config).learn({lang: prepared.lines_of_words(lang) for lang in languages})
+    tokenizer.save(bench.directory)
+    sizes = {}
+    for number, lang in enumerate(languages):
+        bench.progress("subwords", number, len(languages))
+        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
+    told = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
+    return {
+        "languages": languages,
+        "subwords": sizes,
+        "summary": f"{len(tokenizer):,} subwords; {told} in text",
+    }
+
+
+def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact) -> Report:
+    """Subwords of both languages to one language model."""
+    tokenizer = Tokenizer.load(tokens.path)
+    shards = {lang: Shards(tokens.path, lang) for lang in languages_of(tokens)}
+    alignment = Alignment.load(bridge.path)
+    strategy = instantiate(config)
+    model, records = strategy.train(
+        tokenizer, shards, alignment, bench.scratch, bench.generator(), bench.progress, assemble()
+    )
+    model.save(bench.directory)
+    tokenizer.save(bench.directory)
+    shutil.copy(bench.scratch / LOG, bench.directory / LOG)
+    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
+    last = {name: round(value, 4) for name, value in records[-1].items()}
+    told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
+    size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
+    return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
+
+
+def translate(
+    config: DictConfig,
+    bench: Bench,
+    text: Artefact,
+    tokens: Artefact,
+    model: Artefact,
+    lexical: Artefact,
+    *pairs: KnownPairs,
+) -> Report:
+    """A joint language model to a translator both ways; only a supervised control is given ``pairs``."""
+    strategy: Translation = instantiate(config)
+    tokenizer = Tokenizer.load(tokens.path)
+    source, target = languages_of(text)
+    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
+    bootstrap = {
+        (here, there): LexicalTranslator.load(lexical.path / f"{here}-{there}")
+        for here, there in ((source, target), (target, source))
+    }
+    written = []
+    if strategy.synthetic is not None:
+        prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
+        written = synthetic(prepared, bootstrap, tokenizer, strategy.written, place, bench.progress)
+    told = [bitext for each in pairs for bitext in known_bitexts(each, tokenizer, bench.scratch)]
+    start = JointLM.load(model.path).to("cuda" if torch.cuda.is_available() else "cpu")
+    learned = strategy.learn(
+        start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
+    )
+    usage = Usage.count(tokenizer, texts)
+    NeuralTranslator(
+        source,
+        target,
+        learned.model,
+        tokenizer,
+        {lang: usage.written(lang) for lang in (source, target)},
+        longest=max(1, (strategy.longest - 3) // 2),
+    ).save(bench.directory)
+    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed)
+    lost = [
+        f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
+    ]
+    [score] = [each for each in learned.history if each["step"] == learned.step]
+    return {
+        "languages": [source, target],
+        "history": learned.history,
+        "duel": {way: each._asdict() for way, each in duel.items()},
+        "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
+        "warnings": [each for each in (learned.complaint, *lost) if each],
+    }
