@@ -1,0 +1,39 @@
+"""The command: see `benchmarks.criterion`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import benchmarks.criterion
+from benchmarks.criterion.corpora import Builder
+from benchmarks.criterion.running import study
+from umt.console import Console, plain_errors
+from umt.store import Store
+
+
+def main() -> None:
+    """Run what is missing, or show what there is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.criterion", description=benchmarks.criterion.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), help="where the real corpora lie"
+    )
+    parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
+    parser.add_argument("--only", nargs="*", default=[], help="corpora whose name contains one of these")
+    parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
+    given = parser.parse_args()
+    console = Console()
+    with plain_errors(console):
+        records = given.store / "criterion.jsonl"
+        if given.action == "run":
+            study(
+                Builder(given.data.resolve(), Store(given.store, console)), records, given.only, given.minutes
+            )
+
+
+if __name__ == "__main__":
+    main()
