@@ -16,9 +16,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.autograd import Function
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 from umt.llama import hidden_states, serves
 from umt.types import BadInput
+
+disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
 
 _KEPT = 1 << 28
 """Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are computed twice."""

@@ -124,6 +124,7 @@ class _Run:
     def through(self, progress: Progress) -> list[dict[str, float]]:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._resume()
+        self.team.wait()
         saved = begun = time.monotonic()
         tally, total = _Tally(), self.optimisation.steps
         writer = (
@@ -218,7 +219,8 @@ class _Run:
         """Stand where the newest checkpoint was taken, if there is one."""
         newest = self.checkpoints.newest()
         if newest is None:
-            (self.directory / LOG).unlink(missing_ok=True)
+            if self._first:
+                (self.directory / LOG).unlink(missing_ok=True)
             return
         self.step, tensors, told = newest
         with torch.no_grad():

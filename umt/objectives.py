@@ -135,7 +135,7 @@ class Packed:
         self.byte_lengths = torch.from_numpy(self.tokenizer.byte_lengths)
 
     def draw(self) -> Tensor:
-        """(rows, length + 1) of this process.  Each language has its share of the rows drawn so far."""
+        """(rows, length + 1) of the whole team.  Each language has its share of the rows drawn so far."""
         rows = self.tokens // self.length
         owed = {lang: self.owed[lang] + rows * share for lang, share in self.shares.items()}
         counts = {lang: int(rest) for lang, rest in owed.items()}
@@ -146,7 +146,11 @@ class Packed:
         batch = [
             self.streams[lang].draw(count, self.length + 1) for lang, count in counts.items() if count > 0
         ]
-        return torch.from_numpy(np.concatenate(batch))[self.team.rank :: self.team.size]
+        return torch.from_numpy(np.concatenate(batch))
+
+    def mine(self, rows: Tensor) -> Tensor:
+        """The rows of this process."""
+        return rows[self.team.rank :: self.team.size]
 
     def state(self) -> dict[str, Any]:
         """The sentence that each language has come to, and what is owed to it."""
@@ -168,7 +172,7 @@ class Causal(Packed):
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
         """Every position of every row."""
-        rows = self.draw()
+        rows = self.mine(self.draw())
         bytes_ = int(self.byte_lengths[rows[:, 1:]].sum())
         rows = rows.to(model.device)
         hidden = model.hidden(rows[:, :-1])
@@ -190,7 +194,7 @@ class Masked(Packed):
         self.special = torch.tensor(sorted(self.tokenizer.special))
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
-        """The chosen positions; tags and sentence ends are never chosen."""
+        """The chosen positions, drawn alike by every process; tags and sentence ends are never chosen."""
         rows = self.draw()[:, :-1]
         chance = torch.rand(rows.shape, generator=generator)
         chosen = (chance < self.rate) & ~torch.isin(rows, self.special)
@@ -203,6 +207,7 @@ class Masked(Packed):
             len(self.special), len(self.tokenizer), (int(swapped.sum()),), generator=generator
         )
         seen[swapped] = others
+        rows, chosen, seen = self.mine(rows), self.mine(chosen), self.mine(seen)
         bytes_ = int(self.byte_lengths[rows[chosen]].sum())
         hidden = model.hidden(seen.to(model.device), bidirectional=True)
         nats = model.nats(hidden[chosen.to(model.device)], rows[chosen].to(model.device))

@@ -1,0 +1,127 @@
+"""Kill a training run at random moments; does it end with the very weights of an unbroken one?
+
+    python benchmarks/resume.py [--kills 20] [--method muon]
+
+Prints how many kills were survived and whether the weights are equal bit for bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import umt  # noqa: F401  (before torch: threads that sleep while they wait)
+
+# isort: split
+import torch
+
+from umt.joint_lm import Architecture, JointLM
+from umt.loop import LOG, Pace, fit
+from umt.objectives import Causal, Masked, Objective
+from umt.optimisation import Optimisation
+from umt.shards import Shards, write_shards
+from umt.team import assemble
+from umt.tokenizer import Tokenizer
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+
+
+def texts() -> dict[Lang, list[str]]:
+    """Words of one letter, six a line: 12 bits in 12 bytes, and nothing else to learn."""
+    chance = random.Random(1)
+    return {
+        lang: [" ".join(chance.choices(words, k=6)) for _ in range(3000)] for lang, words in WORDS.items()
+    }
+
+
+WORDS = {EN: "abcd", ZH: "wxyz"}
+
+
+def train(
+    directory: Path, steps: int = 40, method: str = "adamw", seconds: float = 0.0
+) -> tuple[JointLM, list[dict[str, float]]]:
+    """A small model of both objectives; ``directory`` may be that of a killed run.
+
+    seconds: between checkpoints.
+    """
+    team = assemble()
+    data = directory / "data"
+    if team.rank == 0 and not (data / "done").exists():
+        data.mkdir(parents=True, exist_ok=True)
+        tokenizer = Tokenizer.train(texts(), 280)
+        tokenizer.save(data)
+        for lang, lines in texts().items():
+            write_shards(lines, lang, tokenizer, data)
+        (data / "done").touch()
+    team.wait()
+    tokenizer = Tokenizer.load(data)
+    shards = {lang: Shards(data, lang) for lang in WORDS}
+    model = JointLM.create(Architecture(32, 2, 2, 64, 32), len(tokenizer), torch.Generator().manual_seed(1))
+    objectives: dict[str, Objective] = {
+        "causal": Causal(shards, tokenizer, 32, 512, 1, team=team),
+        "masked": Masked(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
+    }
+    optimisation = Optimisation(steps, peak=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
+    pace = Pace(every=1, checkpoint=seconds)
+    records = fit(model, objectives, optimisation, directory, 3, lambda *_: None, pace=pace, team=team)
+    if team.rank == 0:
+        model.save(directory / "trained")
+    return model, records
+
+
+def killed(directory: Path, steps: int, method: str, wait: float, begun: int) -> bool:
+    """Kill a run ``wait`` seconds after it has written ``begun`` records; False if it ended before."""
+    line = [sys.executable, "-m", "benchmarks.resume", "--child", str(directory)]
+    line += ["--steps", str(steps), "--method", method]
+    process = subprocess.Popen(line, cwd=Path(__file__).parent.parent)
+    log = directory / LOG
+    while process.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= begun):
+        time.sleep(0.01)
+    time.sleep(wait)
+    if process.poll() is not None:
+        return False
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return True
+
+
+def same(one: JointLM, other: JointLM) -> bool:
+    """Equal in every bit."""
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return all(torch.equal(first.detach(), second.detach()) for first, second in pairs)
+
+
+def main() -> None:
+    """Train once unbroken and once killed again and again; compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--method", default="adamw")
+    parser.add_argument("--child", type=Path)
+    asked = parser.parse_args()
+    if asked.child is not None:
+        train(asked.child, asked.steps, asked.method)
+        return
+    chance = random.Random(time.time_ns())
+    with tempfile.TemporaryDirectory() as folder:
+        whole, _ = train(Path(folder) / "whole", asked.steps, asked.method, seconds=math.inf)
+        survived = 0
+        for number in range(asked.kills):
+            begun = asked.steps * number // asked.kills
+            survived += killed(Path(folder) / "broken", asked.steps, asked.method, chance.random() / 2, begun)
+        broken, _ = train(Path(folder) / "broken", asked.steps, asked.method)
+        print(
+            f"{survived} kills survived; weights {'equal bit for bit' if same(whole, broken) else 'DIFFER'}"
+        )
+
+
+if __name__ == "__main__":
+    main()

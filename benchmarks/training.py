@@ -1,0 +1,159 @@
+"""Training speed beside the machine's matrix products and a plain ``transformers.Trainer`` on the same rows.
+
+    python benchmarks/training.py [--size tiny] [--steps 12] [--rounds 5]
+
+6 N operations a token are counted, N the weights in matrix products with the output head and without the
+look-up of embeddings. The three are measured in turn, round by round, and each keeps its best, since a busy
+machine only ever slows down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import umt  # noqa: F401  (before torch: threads that sleep while they wait)
+
+# isort: split
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainingArguments
+
+from umt.joint_lm import Architecture, JointLM
+from umt.loop import Pace, fit
+from umt.objectives import Causal
+from umt.optimisation import Optimisation
+from umt.shards import Shards, write_shards
+from umt.tokenizer import Tokenizer
+from umt.types import Lang
+
+LANG = Lang("en")
+LENGTH, TOKENS = 64, 2048
+
+
+def ceiling(side: int = 1536) -> float:
+    """Operations a second of the best of a few square products in the precision that training uses."""
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        side *= 5
+    one = torch.randn(side, side, device="cuda" if on_gpu else "cpu")
+    one = one.bfloat16() if on_gpu else one
+    best = math.inf
+    for _ in range(4):
+        start = time.perf_counter()
+        two = one @ one
+        if on_gpu:
+            float(two[0, 0])
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best
+
+
+def corpus(directory: Path, vocabulary: int) -> tuple[Tokenizer, Shards]:
+    """Random words in skewed order: what they say changes no speed."""
+    chance = np.random.default_rng(1)
+    words = ["".join(chr(97 + letter) for letter in chance.integers(0, 26, 5)) for _ in range(vocabulary)]
+    lines = [
+        " ".join(words[min(int(place), vocabulary - 1)] for place in chance.zipf(1.2, 15))
+        for _ in range(20_000)
+    ]
+    tokenizer = Tokenizer.train({LANG: lines}, vocabulary)
+    write_shards(lines, LANG, tokenizer, directory)
+    return tokenizer, Shards(directory, LANG)
+
+
+class Rows(Dataset[dict[str, torch.Tensor]]):
+    """The rows of an objective, for the Trainer."""
+
+    def __init__(self, objective: Causal, rows: int) -> None:
+        drawn = [objective.draw()[:, :-1] for _ in range(math.ceil(rows * LENGTH / TOKENS))]
+        self.rows = torch.cat(drawn)[:rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return {"input_ids": self.rows[number], "labels": self.rows[number]}
+
+
+def ours(model: JointLM, objective: Causal, steps: int, directory: Path, method: str) -> float:
+    """Tokens a second of our loop, the first record left out."""
+    optimisation = Optimisation(2 * steps, method=method)  # type: ignore[arg-type]
+    records = fit(
+        model, {"causal": objective}, optimisation, directory, 1, lambda *_: None, pace=Pace(steps, math.inf)
+    )
+    return records[-1]["tokens_per_second"]
+
+
+def trainers(model: JointLM, objective: Causal, steps: int, directory: Path) -> float:
+    """Tokens a second of a plain Trainer on the same rows."""
+    arguments = TrainingArguments(
+        output_dir=str(directory),
+        per_device_train_batch_size=TOKENS // LENGTH,
+        max_steps=steps,
+        learning_rate=3e-3,
+        logging_steps=10_000,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        bf16=torch.cuda.is_available(),
+    )
+    rows = Rows(objective, (steps + 2) * TOKENS // LENGTH)
+    start = {}
+
+    class Clocked(Trainer):
+        def training_step(self, *given: object, **named: object) -> torch.Tensor:
+            if self.state.global_step == 2:
+                start["at"] = time.perf_counter()
+            return super().training_step(*given, **named)  # type: ignore[arg-type]
+
+    Clocked(model=model.network, args=arguments, train_dataset=rows).train()
+    return (steps - 2) * TOKENS / (time.perf_counter() - start["at"])
+
+
+def main() -> None:
+    """Print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="tiny")
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--method", default="adamw")
+    asked = parser.parse_args()
+    size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
+    architecture = Architecture(**{str(name): value for name, value in size.items() if name != "_target_"})
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    peak, speeds = 0.0, {"ours": 0.0, "Trainer": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer, shards = corpus(Path(folder), asked.vocabulary)
+        for number in range(asked.rounds):
+            peak = max(peak, ceiling())
+            for name in speeds:
+                objective = Causal({LANG: shards}, tokenizer, LENGTH, TOKENS, number)
+                model = JointLM.create(architecture, len(tokenizer), torch.Generator().manual_seed(1)).to(
+                    device
+                )
+                place = Path(folder) / f"{name}{number}"
+                speed = (
+                    ours(model, objective, asked.steps, place, asked.method)
+                    if name == "ours"
+                    else trainers(model, objective, asked.steps, place)
+                )
+                speeds[name] = max(speeds[name], speed)
+            peak = max(peak, ceiling())
+    weights = model.matrix_parameters()
+    print(f"N = {weights:,}, {torch.get_num_threads()} threads, ceiling {peak / 1e9:,.1f} GFLOP/s")
+    for name, speed in speeds.items():
+        share = 6 * weights * speed / peak
+        print(
+            f"{name:8} {speed:10,.0f} tokens/s  {6 * weights * speed / 1e9:8,.1f} GFLOP/s  {share:.2f} of it"
+        )
+    print(f"ours is {speeds['ours'] / speeds['Trainer']:.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The network equals what ``transformers`` computes, and other programs open what is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForCausalLM, pipeline
+
+from umt import joint_lm
+from umt.joint_lm import Architecture, JointLM
+from umt.shuffling import Permutation
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang
+
+TINY = Architecture(width=32, layers=2, heads=2, hidden=48, context=64)
+
+
+def made(seed: int = 1, vocabulary: int = 300) -> JointLM:
+    model = JointLM.create(TINY, vocabulary, Generator().manual_seed(seed))
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim == 1:  # norms that are not all one
+                weight.add_(0.3 * torch.randn(weight.shape, generator=Generator().manual_seed(2)))
+    return model
+
+
+def numbers(rows: int = 5, length: int = 17) -> Tensor:
+    return torch.randint(5, 300, (rows, length), generator=Generator().manual_seed(3))
+
+
+def everything(model: JointLM, ids: Tensor, bidirectional: bool) -> list[Tensor]:
+    """Hidden states, losses and every gradient."""
+    model.zero_grad()
+    hidden = model.hidden(ids[:, :-1], bidirectional=bidirectional)
+    nats = model.nats(hidden.flatten(0, 1), ids[:, 1:].flatten())
+    weights = torch.linspace(0, 1, len(nats))
+    (nats * weights).sum().backward()
+    return [hidden, nats, *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_our_forward_pass_is_theirs(bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ids = made(), numbers()
+    ours = everything(model, ids, bidirectional)
+    monkeypatch.setattr(joint_lm, "serves", lambda *_: False)
+    monkeypatch.setattr(
+        JointLM,
+        "nats",
+        lambda self, hidden, targets: cross_entropy(hidden @ self.head.T, targets, reduction="none"),
+    )
+    theirs = everything(model, ids, bidirectional)
+    assert len(ours) == len(theirs) == 2 + len(list(model.parameters()))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
+
+
+def test_logits_kept_or_computed_twice_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ids = made(), numbers()
+    kept = everything(model, ids, False)
+    monkeypatch.setattr(joint_lm, "_KEPT", 0)
+    monkeypatch.setattr(joint_lm, "_BLOCK", 1)
+    for one, other in zip(kept, everything(model, ids, False), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_prediction_that_is_certainly_wrong_has_a_finite_loss() -> None:
+    model = made()
+    hidden = (1000 * torch.nn.functional.normalize(model.head[7:8])).detach().requires_grad_()
+    [nats] = model.nats(hidden * 50, torch.tensor([9]))
+    assert 88 < float(nats.detach()) < 1e6
+    nats.backward()
+    assert hidden.grad is not None
+    assert bool(hidden.grad.isfinite().all())
+
+
+def test_nothing_looks_ahead_unless_asked() -> None:
+    model, ids = made(), numbers()
+    changed = ids.clone()
+    changed[:, -1] = 5
+    for bidirectional in (False, True):
+        one, other = (model.hidden(each, bidirectional=bidirectional)[:, :-1] for each in (ids, changed))
+        assert torch.equal(one, other) is not bidirectional
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_padding_changes_nothing(bidirectional: bool) -> None:
+    model, ids = made(), numbers(2, 12)
+    alone = model.hidden(ids, bidirectional=bidirectional)
+    right = torch.cat([ids, torch.zeros(2, 3, dtype=torch.long)], 1)
+    seen = model.hidden(right, right != 0, bidirectional)[:, :12]
+    torch.testing.assert_close(seen, alone, rtol=1e-4, atol=1e-5)
+    if not bidirectional:
+        left = torch.cat([torch.zeros(2, 3, dtype=torch.long), ids], 1)
+        torch.testing.assert_close(model.hidden(left, left != 0)[:, 3:], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_other_programs_open_it(tmp_path: Path) -> None:
+    en = Lang("en")
+    tokenizer = Tokenizer.train({en: ["the cat sat on the mat"] * 5}, 270)
+    model = made(vocabulary=len(tokenizer))
+    model.save(tmp_path)
+    tokenizer.save(tmp_path)
+    ids = torch.tensor([[tokenizer.tag(en), *tokenizer.encode(["the cat"])[0].tolist()]])
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path)
+    torch.testing.assert_close(theirs(ids).logits, model.logits(model.hidden(ids)), rtol=1e-4, atol=1e-5)
+    again = JointLM.load(tmp_path)
+    assert torch.equal(again.hidden(ids), model.hidden(ids))
+    told = pipeline("text-generation", model=str(tmp_path))("<en>the cat", max_new_tokens=3)
+    assert "the cat" in told[0]["generated_text"]
+
+
+def test_a_model_from_elsewhere_grows(tmp_path: Path) -> None:
+    made().save(tmp_path)
+    model = JointLM.load(tmp_path)
+    model.resize(310)
+    assert model.embeddings.shape == (310, 32)
+    assert model.head is model.embeddings
+    with pytest.raises(BadInput, match="nosuch"):
+        JointLM.load(tmp_path / "nosuch")
+
+
+def test_bad_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="width 30"):
+        Architecture(30, 1, 4, 8, 8)
+    with pytest.raises(ValueError, match="exceed the context"):
+        made().hidden(numbers(1, 65))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 1000, 4097])
+def test_a_permutation_holds_every_number_once(size: int) -> None:
+    orders = [Permutation(size, seed)[0:size].tolist() for seed in (1, 2)]
+    assert all(sorted(order) == list(range(size)) for order in orders)
+    if size >= 10:
+        assert orders[0] != orders[1]
+        assert Permutation(size, 1)[3:8].tolist() == orders[0][3:8]
