@@ -1,0 +1,81 @@
+"""Finding a translator on disk: in a run of ``train.py``, or in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from umt.generation import Generation
+from umt.lexical_translator import LexicalTranslator
+from umt.neural_translator import NeuralTranslator
+from umt.searching import Beam, Greedy
+from umt.store import MANIFEST
+from umt.types import BadInput, Lang
+
+
+class Way(NamedTuple):
+    """From one language to another; None: the other language that the translator knows."""
+
+    source: Lang | None
+    target: Lang
+
+    def between(self, languages: list[Lang], where: Path) -> tuple[Lang, Lang]:
+        """Both ends, where a translator knows ``languages``; raises BadInput when it does not know them."""
+        others = [lang for lang in languages if lang != self.target]
+        source = self.source or (others[0] if len(others) == 1 else None)
+        if self.target not in languages or source not in others:
+            asked = f"from {self.source} to {self.target}" if self.source else f"to {self.target}"
+            raise BadInput(f"{where} does not translate {asked}: it knows {' and '.join(languages)}")
+        return source, self.target
+
+
+def newest_run(store: Path) -> Path:
+    """The directory of the latest run; raises BadInput when there is none."""
+    made = {each.parent: _json(each)["made"] for each in store.glob(f"run-*/{MANIFEST}")}
+    if not made:
+        raise BadInput(f"there is no run under {store}: python train.py makes one, or give --run or --model")
+    return max(made, key=lambda directory: made[directory])
+
+
+def open_translator(
+    directory: Path, way: Way, beam: int, lexical: bool = False
+) -> NeuralTranslator | LexicalTranslator:
+    """The translator of a run, or of a saved folder; a run's neural one unless ``lexical`` or it has none.
+
+    Raises BadInput when ``directory`` holds neither, or does not translate that way.
+    """
+    if (directory / MANIFEST).exists():
+        manifest = _json(directory / MANIFEST)
+        if manifest["stage"] == "run":
+            directory = _part(directory, manifest["report"]["parts"], lexical)
+    if (directory / "config.json").exists():
+        about = directory / "translator.json"
+        if not about.exists():
+            raise BadInput(f"{directory} is a language model, not a translator: translator.json is missing")
+        source, target = way.between([Lang(lang) for lang in _json(about)["languages"]], directory)
+        search = Beam(beam) if beam > 1 else Greedy()
+        return NeuralTranslator.load(directory, source, target, Generation(search))
+    pairs = [each.parent.name.split("-") for each in sorted(directory.glob("*-*/translator.json"))]
+    if not pairs:
+        raise BadInput(
+            f"{directory} holds no translator: give the directory of a run or of a saved translator"
+        )
+    source, target = way.between(sorted({Lang(lang) for pair in pairs for lang in pair}), directory)
+    return LexicalTranslator.load(directory / f"{source}-{target}")
+
+
+def _part(run: Path, parts: list[str], lexical: bool) -> Path:
+    """Where the translator of a run lies: its parts are its neighbours."""
+    stages = ["bootstrap"] if lexical else ["translate", "bootstrap"]
+    found = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
+    if not found:
+        raise BadInput(f"the run {run} has no translator: {', '.join(parts)} is all it has")
+    return run.parent / found[0]
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise BadInput(f"{path} is damaged: it is not JSON") from None

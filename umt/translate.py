@@ -1,0 +1,142 @@
+"""Text in, translation out: ``python -m umt.translate --to zh < in.txt > out.txt``.
+
+    python -m umt.translate --to zh "one sentence"
+    python -m umt.translate --to zh --run runs/run-1b4dcebd3e1d --input in.txt --output out.txt
+    python -m umt.translate --to en --model DIR --alternatives 5 < in.txt
+
+A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
+number of the line in, log p of the translation in nats, the translation.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from rich.console import Console as Terminal
+
+from umt.baselines import Translator
+from umt.console import Console, plain_errors
+from umt.corpus.reading import lines
+from umt.neural_translator import NeuralTranslator
+from umt.saved import Way, newest_run, open_translator
+from umt.types import BadInput, Lang
+
+_BATCH = 1000
+"""Lines translated at once: enough to fill batches of like length, few enough to see them come."""
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, as everywhere."""
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(2)
+
+
+def options(arguments: Sequence[str] | None = None) -> Namespace:
+    """What the command line says."""
+    about, _, rest = (__doc__ or "").partition("\n\n")
+    parser = _Parser(
+        prog="python -m umt.translate",
+        description=about,
+        epilog=rest,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
+    parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--run", type=Path, metavar="DIR", help="of train.py; the newest under runs/ if not given"
+    )
+    where.add_argument("--model", type=Path, metavar="DIR", help="a saved translator")
+    parser.add_argument("--lexical", action="store_true", help="the run's word-by-word translator")
+    parser.add_argument("--beam", type=int, default=4, metavar="N", help="hypotheses side by side; 1: greedy")
+    parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")
+    given = parser.parse_args(arguments)
+    if given.sentence and given.input:
+        parser.error("give sentences or --input, not both")
+    for name, least in (("beam", 1), ("alternatives", 0)):
+        if getattr(given, name) < least:
+            parser.error(f"--{name} must be at least {least}, got {getattr(given, name)}")
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Translate what the command line names."""
+    given = options(arguments)
+    console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
+    with plain_errors(console), _output(given.output) as out:
+        directory = given.model or given.run or newest_run(Path("runs"))
+        way, beam = Way(given.source, given.to), max(given.beam, given.alternatives)
+        translator = open_translator(directory, way, beam, given.lexical)
+        if given.alternatives and not isinstance(translator, NeuralTranslator):
+            raise BadInput("the word-by-word translator has no alternatives: leave --alternatives out")
+        typed = not given.sentence and given.input is None and sys.stdin.isatty()
+        source = iter(given.sentence or _incoming(given.input))
+        done, start = 0, time.perf_counter()
+        while batch := list(islice(source, 1 if typed else _BATCH)):
+            for line in _told(translator, batch, done, given.alternatives):
+                out.write(line + "\n")
+            out.flush()
+            done += len(batch)
+            if console.terminal.is_terminal and not typed:
+                console.terminal.print(_speed(done, start), end="\r")
+        if not given.sentence:
+            console.terminal.print(f"{_speed(done, start)}, by {directory}")
+
+
+def _told(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
+    if not alternatives or not isinstance(translator, NeuralTranslator):
+        yield from translator.translate(batch)
+        return
+    for number, found in enumerate(translator.alternatives(batch), before + 1):
+        for text, score in found[:alternatives]:
+            yield f"{number}\t{score:.3f}\t{text}"
+
+
+def _incoming(path: Path | None) -> Iterator[str]:
+    if path is not None:
+        yield from (line.rstrip("\n") for line in lines(path))
+        return
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise BadInput(f"line {number} of standard input is not UTF-8 ({error.reason})") from None
+
+
+def _speed(done: int, start: float) -> str:
+    seconds = time.perf_counter() - start
+    return f"{done:,} lines in {seconds:.1f} s, {done / max(seconds, 1e-9):,.0f} a second"
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that appears under its name when all is written."""
+    if path is None:
+        try:
+            yield sys.stdout
+        except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
