@@ -53,6 +53,7 @@ FLOORS = {
     "umt.report_lexicon": 4,
     "umt.report_space": 4,
     "umt.report_sections": 4,
+    "umt.sweep": 4,
     "train": 5,
     "evaluate": 6,
 }

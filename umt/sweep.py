@@ -1,0 +1,178 @@
+"""Many seeds at a glance: mean, spread and verdicts of the runs of a sweep.
+
+    python train.py -m seed=1,2,3,4,5 [overrides]       trains
+    python evaluate.py -m seed=1,2,3,4,5 [overrides]    scores
+    python -m umt.sweep runs                            sums up every run under the store, or the runs named
+
+Runs whose configurations differ in nothing but the seed belong together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from umt.console import Console, plain_errors
+from umt.report import DICTIONARY
+from umt.store import MANIFEST
+from umt.types import BadInput
+
+SHOWN = ("bleu", "p@1", "p@1 covered")
+COLLAPSED = 0.1
+"""A run whose lexicon has a smaller P@1 of covered words in either direction found nothing."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run directory: what it was made from, what it says of itself, what was measured."""
+
+    path: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run wrote last."""
+        told: dict[str, Any] = _json(self.path / MANIFEST)
+        return told
+
+    @property
+    def corpus(self) -> str:
+        """The folder or the kind of its text."""
+        corpus = self.manifest["config"]["corpus"]
+        kind = corpus["_target_"].rpartition(".")[2].lower()
+        return Path(corpus.get("root") or corpus.get("source") or kind).name
+
+    @cached_property
+    def verdict(self) -> str:
+        """What the alignment said of itself."""
+        for part in self.manifest["inputs"]:
+            told = _json(self.path.parent / part / MANIFEST)
+            if told["stage"] == "align":
+                return str(told["report"]["verdict"]["label"])
+        return "none"
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str, str, str], float]:
+        """(set, direction, system, name) -> value; empty before ``evaluate.py`` saw the run."""
+        path = self.path / "scores.json"
+        rows = _json(path) if path.exists() else []
+        return {(row["set"], row["direction"], row["system"], row["name"]): row["value"] for row in rows}
+
+    @property
+    def collapsed(self) -> bool | None:
+        """Whether the lexicon is worth nothing; None where no dictionary says."""
+        found = [
+            value
+            for (name, _, system, score), value in self.scores.items()
+            if (name, system, score) == (DICTIONARY, "lexical", "p@1 covered")
+        ]
+        return max(found) < COLLAPSED if found else None
+
+    def group(self) -> str:
+        """Equal for runs that differ in the seed alone."""
+        return json.dumps({**self.manifest["config"], "seed": None}, sort_keys=True)
+
+
+def find(places: Iterable[Path]) -> list[Finished]:
+    """Every finished run among or under ``places``, by seed; raises `BadInput` where there is none."""
+    known = list(places)
+    found = {
+        directory.resolve()
+        for place in known
+        for directory in ([place] if place.name.startswith("run-") else place.glob("run-*"))
+        if (directory / MANIFEST).exists()
+    }
+    if not found:
+        raise BadInput(f"no finished run under {', '.join(map(str, known))}: give a store or run directories")
+    runs = [Finished(path) for path in sorted(found)]
+    return sorted(runs, key=lambda run: int(run.manifest["config"]["seed"]))
+
+
+def differences(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What sets each configuration apart from the others: "key=value key=value"."""
+    flat = [dict(_flat(each)) for each in configurations]
+    keys = sorted({key for each in flat for key in each} - {"seed"})
+    apart = [key for key in keys if len({json.dumps(each.get(key), sort_keys=True) for each in flat}) > 1]
+    return [" ".join(f"{key}={each[key]}" for key in apart if key in each) for each in flat]
+
+
+def show(runs: Sequence[Finished], terminal: Terminal) -> None:
+    """Print one table for each configuration."""
+    groups: dict[str, list[Finished]] = {}
+    for run in runs:
+        groups.setdefault(run.group(), []).append(run)
+    for members in groups.values():
+        rivals = [each[0] for each in groups.values() if each[0].corpus == members[0].corpus]
+        apart = differences([each.manifest["config"] for each in rivals])[rivals.index(members[0])]
+        terminal.print(f"\n[bold]{members[0].corpus}[/] {apart}\n{summary(members)}")
+        if any(run.scores for run in members):
+            terminal.print(table(members))
+
+
+def summary(runs: Sequence[Finished]) -> str:
+    """Seeds, verdicts, collapsed runs, and how many of those were called aligned."""
+    seeds = ", ".join(str(run.manifest["config"]["seed"]) for run in runs)
+    verdicts = ", ".join(f"{count} {label}" for label, count in Counter(run.verdict for run in runs).items())
+    measured = [run for run in runs if run.collapsed is not None]
+    lost = [run for run in measured if run.collapsed]
+    wrong = sum(run.verdict == "aligned" for run in lost)
+    told = f"{len(runs)} runs (seeds {seeds}); {verdicts}"
+    if measured:
+        told += f"; {len(lost)} of {len(measured)} collapsed, {wrong} of these called aligned"
+    unscored = sum(not run.scores for run in runs)
+    return told + (f"; {unscored} not scored: python evaluate.py with their overrides" if unscored else "")
+
+
+def table(runs: Sequence[Finished]) -> Table:
+    """Mean, standard deviation, smallest and largest of each score over the runs that have it."""
+    found = Table(title_justify="left")
+    for heading in ("set", "direction", "system", "score"):
+        found.add_column(heading, no_wrap=True)
+    for heading in ("runs", "mean", "deviation", "lowest", "highest"):
+        found.add_column(heading, justify="right", no_wrap=True)
+    keys = dict.fromkeys(key for run in runs for key in run.scores if key[3] in SHOWN)
+    for key in keys:
+        name, _, system, score = key
+        if system in ("copy", "random") or name.startswith(f"{DICTIONARY} "):
+            continue
+        values = [run.scores[key] for run in runs if key in run.scores]
+        digits = 1 if score in ("bleu", "chrf") else 3
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        cells = (statistics.fmean(values), spread, min(values), max(values))
+        found.add_row(*key, str(len(values)), *(f"{each:.{digits}f}" for each in cells))
+    return found
+
+
+def _flat(tree: Mapping[str, Any], root: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{root}{key}.")
+        else:
+            yield f"{root}{key}", value
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m umt.sweep", description="Sum up the runs of a sweep.")
+    parser.add_argument("places", nargs="+", type=Path, help="a store, or run directories")
+    given = parser.parse_args()
+    console = Console()
+    with plain_errors(console):
+        show(find(given.places), console.terminal)
+
+
+if __name__ == "__main__":
+    main()
