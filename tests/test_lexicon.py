@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from umt.lexicon import Dictionary, Lexicon, induce, precision, wilson
+from umt.lexicon import Dictionary, Lexicon, Ranks, frequency_bands, induce, precision, wilson
 from umt.types import BadInput
 from umt.wordspace import Embeddings
 
@@ -46,6 +46,28 @@ def test_precision_counts_the_unknown_as_wrong_and_leaves_it_out() -> None:
     assert scores["mrr"].value == pytest.approx((1 + 1 / 2) / 4)
     assert all(score.low <= score.value <= score.high for score in scores.values())
     assert "words:4" in scores["p@1"].signature
+
+
+def test_ranks_of_a_part_of_the_words() -> None:
+    pairs = {"dog": {"狗"}, "cat": {"猫"}, "moon": {"月"}, "sun": {"阳光", "狗"}}
+    truth = Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
+    ranks = Ranks.read(lexicon(), truth)
+    assert ranks.places == {"dog": 1, "cat": 2, "moon": None, "sun": 2}
+    scores = {score.name: score.value for score in ranks.only({"cat", "moon"}).scores((1, 2))}
+    assert scores["coverage"] == scores["p@2"] == 0.5
+    assert scores["p@1"] == scores["p@1 covered"] == 0
+    assert scores["mrr"] == 0.25
+    assert scores["mrr covered"] == 0.5
+    nothing = {score.name: score for score in ranks.only(()).scores()}
+    assert (nothing["p@1"].low, nothing["p@1"].high) == (0, 1)
+
+
+def test_bands_of_frequency_hold_every_word_once() -> None:
+    words = [f"w{number}" for number in range(1200)]
+    bands = frequency_bands(words, (500, 1000, 5000))
+    assert list(bands) == ["rank 1-500", "rank 501-1000", "rank 1001-1200"]
+    assert sum(len(band) for band in bands.values()) == len(frozenset().union(*bands.values())) == 1200
+    assert "w499" in bands["rank 1-500"]
 
 
 def test_wilson_interval() -> None:
