@@ -25,6 +25,7 @@ from umt.baselines import Copy, Translator, random_translator
 from umt.console import Console, plain_errors, plain_options
 from umt.evaluation import Metric
 from umt.lexical import LexicalTranslator
+from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
 from umt.report_lexicon import lexicon_rows
 from umt.report_page import write_page
@@ -40,7 +41,12 @@ def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Transla
         for system, artefact in run.translators.items()
     }
     scrambled = random_translator(learned["lexical"])
-    return {"copy": Copy(), "random": scrambled, **learned}
+    systems: dict[str, Translator] = {"copy": Copy(), "random": scrambled, **learned}
+    if run.translator is not None:
+        taught = run.translator.manifest["config"]["known"]  # a control must not pass for unsupervised
+        name = f"taught by {taught} pairs" if taught else "translator"
+        systems[name] = NeuralTranslator.load(run.translator.path, source, target)
+    return systems
 
 
 @runtime_checkable

@@ -25,6 +25,10 @@ SMALL = [
     "aligner.words=400",
     "bootstrap.rounds=1",
     "bootstrap.sentences=1000",
+    "translator.optimisation.steps=10",
+    "translator.written=300",
+    "translator.checks=1",
+    "translator.looked=10",
     "tokenizer.vocabulary=700",
     "lm.optimisation.steps=3",
 ]
@@ -78,7 +82,7 @@ def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
     assert all(set(row) == keys for row in scores)
-    assert {row["system"] for row in scores} == {"copy", "random", "lexical", "supervised"}
+    assert {row["system"] for row in scores} == {"copy", "random", "lexical", "supervised", "translator"}
     assert {row["direction"] for row in scores} == {"en-zh", "zh-en"}
     assert {"bleu", "chrf", "p@1", "p@5"} <= {row["name"] for row in scores}
     chinese = [row for row in scores if row["name"] == "bleu" and row["direction"] == "en-zh"]
