@@ -23,7 +23,7 @@ from umt import report_sections, report_space, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.console import Console, plain_errors, plain_options
-from umt.evaluation import Metric
+from umt.evaluation import Metric, PairedBootstrap
 from umt.lexical import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
@@ -34,18 +34,21 @@ from umt.store import Store
 from umt.types import Lang
 
 
-def translators(run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
+def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
     """Every system that translates from ``source`` to ``target``, the baselines first."""
     learned = {
         system: LexicalTranslator.load(artefact.path / f"{source}-{target}")
         for system, artefact in run.translators.items()
     }
-    scrambled = random_translator(learned["lexical"])
-    systems: dict[str, Translator] = {"copy": Copy(), "random": scrambled, **learned}
+    systems: dict[str, Translator] = {"copy": Copy()}
+    if "lexical" in learned:
+        systems["random"] = random_translator(learned["lexical"])
+    systems |= learned
     if run.translator is not None:
         taught = run.translator.manifest["config"]["known"]  # a control must not pass for unsupervised
         name = f"taught by {taught} pairs" if taught else "translator"
-        systems[name] = NeuralTranslator.load(run.translator.path, source, target)
+        generation = instantiate(config.evaluation.generation)
+        systems[name] = NeuralTranslator.load(run.translator.path, source, target, generation)
     return systems
 
 
@@ -60,21 +63,30 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
     """Each metric of each system on each test set in each direction."""
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
     (run.directory / "translations").mkdir(exist_ok=True)
-    tests = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
+    compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
+    known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):
-        for system, translator in translators(run, here, there).items():
+        tests = [pairs for pairs in known if pairs.direction in (None, (here, there))]
+        said: dict[tuple[str, str], list[str]] = {}  # (set, system) -> translations
+        for system, translator in translators(config, run, here, there).items():
             for number, pairs in enumerate(tests):
                 console.progress(f"{system} {here}-{there}", number, len(tests))
+                sources = [renderings[0] for renderings in pairs.sides[here]]
                 start = time.perf_counter()
-                translations = translator.translate([renderings[0] for renderings in pairs.sides[here]])
+                said[pairs.name, system] = translations = translator.translate(sources)
                 seconds = time.perf_counter() - start
                 file = translations_file(run, pairs.name, f"{here}-{there}", system)
                 file.write_text("\n".join(translations) + "\n", encoding="utf-8")
                 for metric in metrics:
-                    score = metric.score(translations, pairs.sides[there], there)
+                    score = metric.score(translations, pairs.sides[there], there, sources)
                     yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
             console.progress(f"{system} {here}-{there}", len(tests), len(tests))
+        for pairs in tests if compare else ():
+            ours, theirs = (said.get((pairs.name, system)) for system in compare.systems)
+            if ours and theirs:
+                for score in compare.compare(ours, theirs, pairs.sides[there], there):
+                    yield Row(compare.systems[0], pairs.name, f"{here}-{there}", score, 0.0)
 
 
 def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:

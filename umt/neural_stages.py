@@ -79,23 +79,32 @@ def translate(
     text: Artefact,
     tokens: Artefact,
     model: Artefact,
-    lexical: Artefact,
-    *pairs: KnownPairs,
+    *given: Artefact | KnownPairs,
 ) -> Report:
-    """A joint language model to a translator both ways; only a supervised control is given ``pairs``."""
+    """A joint language model to a translator both ways.
+
+    given: a bootstrap, where there is one; true pairs, for a supervised control only.
+    """
     strategy: Translation = instantiate(config)
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
     texts = (Shards(tokens.path, source), Shards(tokens.path, target))
     bootstrap = {
-        (here, there): LexicalTranslator.load(lexical.path / f"{here}-{there}")
+        (here, there): LexicalTranslator.load(each.path / f"{here}-{there}")
+        for each in given
+        if isinstance(each, Artefact)
         for here, there in ((source, target), (target, source))
     }
     written = []
-    if strategy.synthetic is not None:
+    if strategy.synthetic is not None and bootstrap:
         prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
         written = synthetic(prepared, bootstrap, tokenizer, strategy.written, place, bench.progress)
-    told = [bitext for each in pairs for bitext in known_bitexts(each, tokenizer, bench.scratch)]
+    told = [
+        bitext
+        for each in given
+        if not isinstance(each, Artefact)
+        for bitext in known_bitexts(each, tokenizer, bench.scratch)
+    ]
     start = JointLM.load(model.path).to("cuda" if torch.cuda.is_available() else "cpu")
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
@@ -109,7 +118,7 @@ def translate(
         {lang: usage.written(lang) for lang in (source, target)},
         longest=max(1, (strategy.longest - 3) // 2),
     ).save(bench.directory)
-    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed)
+    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed) if bootstrap else {}
     lost = [
         f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
     ]

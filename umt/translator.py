@@ -191,7 +191,7 @@ class Translation:
             made["supervised"] = Supervised(setting, known, self.supervised, self.ruined)
         if self.synthetic is not None:
             if not synthetic:
-                raise BadInput("translator.synthetic needs a bootstrap that writes pairs: bootstrap=lexical")
+                raise BadInput("translator.synthetic needs a bootstrap=lexical that writes pairs, or be null")
             made["synthetic"] = Synthetic(setting, synthetic, self.synthetic, self.ruined)
         if self.denoising is not None:
             doubled = [Bitext(text, text) for text in texts]
