@@ -4,6 +4,7 @@ python train.py                                             the embedded default
 python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
 python train.py aligner=procrustes                          another strategy, by one word
 python train.py -m seed=1,2,3                               a sweep
+torchrun --nproc-per-node 2 train.py                        the language model on several devices
 python evaluate.py [the same overrides]                     the scores
 """
 
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
+from rich.console import Console as Terminal
 
 from umt import neural_stages, stages
 from umt.console import Console, plain_errors, plain_options
 from umt.corpus import HeldOut, Source
+from umt.corpus.known import KnownPairs
 from umt.store import Artefact, Store
+from umt.team import assemble
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,10 @@ def build(config: DictConfig, store: Store) -> Run:
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     words = store.build(stages.words, config.words, text, seed=config.seed)
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
-    lexical = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
+    bridges, translators = {"lexical": bridge}, {}
+    if config.bootstrap:
+        first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
+        translators["lexical"] = first
 
     model = translator = None
     if config.lm:
@@ -51,24 +58,15 @@ def build(config: DictConfig, store: Store) -> Run:
         model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
         if config.translator:
             known = stages.known(config, corpus)
-            translator = store.build(
-                neural_stages.translate,
-                config.translator,
-                text,
-                tokens,
-                model,
-                lexical,
-                *known,
-                seed=config.seed,
-            )
+            given: list[Artefact | KnownPairs] = [text, tokens, model, *translators.values(), *known]
+            translator = store.build(neural_stages.translate, config.translator, *given, seed=config.seed)
 
-    bridges, translators = {"lexical": bridge}, {"lexical": lexical}
     if dictionary := stages.supervision(config, corpus):
         control = store.build(stages.control, config.control, words, dictionary, seed=config.seed)
         bridges["supervised"] = control
-        translators["supervised"] = store.build(
-            stages.bootstrap, config.bootstrap, text, control, seed=config.seed
-        )
+        if config.bootstrap:
+            best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)
+            translators["supervised"] = best
     neural = [each for each in (model, translator) if each]
     parts = (text, words, *neural, *bridges.values(), *translators.values())
     everything = store.build(stages.run, stages.recipe(config), *parts)
@@ -78,10 +76,13 @@ def build(config: DictConfig, store: Store) -> Run:
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
-    console = Console()
+    team = assemble()
+    console = Console(Terminal(quiet=True)) if team.rank else Console()
     with plain_errors(console):
-        run = build(config, Store(Path(config.store), console, stages.to_rebuild(config)))
-        print(f"run: {run.directory}")
+        again = stages.to_rebuild(config)
+        run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
+        if team.rank == 0:
+            print(f"run: {run.directory}")
 
 
 if __name__ == "__main__":

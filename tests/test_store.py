@@ -102,3 +102,19 @@ def test_a_read_only_store_builds_nothing(tmp_path: Path) -> None:
         Store(tmp_path, Diary(), read_only=True).build(first, numbered(3))
     made = Store(tmp_path, Diary()).build(first, numbered(3))
     assert Store(tmp_path, Diary(), rebuild=("first",), read_only=True).build(first, numbered(3)) == made
+
+
+def interrupted(config: None, bench: Bench) -> Mapping[str, Any]:
+    seen = (bench.scratch / "checkpoint").exists()
+    (bench.scratch / "checkpoint").touch()
+    if not seen:
+        raise OSError(28, "killed")
+    return {"resumed": seen}
+
+
+def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None)
+    assert store.build(interrupted, None).report == {"resumed": True}
+    assert [each.name.startswith("interrupted-") for each in tmp_path.iterdir()] == [True]

@@ -22,6 +22,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import umt
+from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
 
 MANIFEST = "manifest.json"
@@ -95,12 +96,16 @@ class Store:
 
     rebuild: names of stages to run again even if their artefact exists.
     read_only: find, never build; a missing artefact is `BadInput`.
+    team: processes that run one program; the first builds, the others wait and find what it built.
+    together: names of stages that all of them run, of which the first keeps its outcome.
     """
 
     root: Path
     observer: Observer
     rebuild: tuple[str, ...] = ()
     read_only: bool = False
+    team: Team = SOLO
+    together: tuple[str, ...] = ()
 
     def build(
         self, stage: Stage, config: DictConfig | None, *inputs: Artefact | Digestible, seed: int = 0
@@ -116,8 +121,11 @@ class Store:
         fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.manifest["made"] for each in inputs if isinstance(each, Artefact)}
-        if (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild):
-            artefact = Artefact(final, json.loads((final / MANIFEST).read_text(encoding="utf-8")))
+        self.team.wait()
+        found = (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild)
+        self.team.wait()  # until all have looked, since the first may begin now
+        if found:
+            artefact = _opened(final)
             if artefact.manifest["inputs"] == made:  # else an input was rebuilt since
                 self.observer.reused(name, artefact)
                 return artefact
@@ -128,7 +136,13 @@ class Store:
             )
         self.observer.started(name)
         recipe = {"stage": name, "fingerprint": fingerprint, "config": plain, "seed": seed, "inputs": made}
-        artefact = self._run(stage, config, inputs, final, recipe)
+        unfinished = self.root / f".unfinished-{final.name}-{digest_of(made)[:8]}"
+        if self.team.rank == 0 or name in self.together:
+            artefact = self._run(stage, config, inputs, final, recipe, unfinished)
+        self.team.wait()
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if self.team.rank:
+            artefact = _opened(final)
         self.observer.finished(name, artefact)
         return artefact
 
@@ -139,12 +153,13 @@ class Store:
         inputs: Iterable[Artefact | Digestible],
         final: Path,
         recipe: Mapping[str, Any],
+        unfinished: Path,
     ) -> Artefact:
         self.root.mkdir(parents=True, exist_ok=True)
-        _sweep(self.root)
+        if self.team.rank == 0:
+            _sweep(self.root)
         building = self.root / f".building-{final.name}-{os.getpid()}"
         building.mkdir()
-        unfinished = self.root / f".unfinished-{final.name}-{digest_of(recipe['inputs'])[:8]}"
         start = time.perf_counter()
         try:
             bench = Bench(building, int(recipe["fingerprint"][:15], 16), self.observer.progress, unfinished)
@@ -157,14 +172,19 @@ class Store:
                 "umt": umt.__version__,
                 "torch": torch.__version__,
             }
+            if self.team.rank:
+                return Artefact(final, manifest)
             write_json(building / MANIFEST, manifest)
             if final.exists():
                 shutil.rmtree(final)
             building.rename(final)
-            shutil.rmtree(unfinished, ignore_errors=True)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return Artefact(final, manifest)
+
+
+def _opened(directory: Path) -> Artefact:
+    return Artefact(directory, json.loads((directory / MANIFEST).read_text(encoding="utf-8")))
 
 
 def write_json(path: Path, content: object) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as processes
@@ -52,7 +53,9 @@ def assemble() -> Team:
     if size == 1:
         return SOLO
     if not processes.is_initialized():
-        processes.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        processes.init_process_group(
+            "nccl" if torch.cuda.is_available() else "gloo", timeout=timedelta(days=1)
+        )
     return Team(processes.get_rank(), size)
 
 
