@@ -7,9 +7,11 @@ from pathlib import Path
 
 import benchmarks.criterion
 from benchmarks.criterion.corpora import Builder
-from benchmarks.criterion.running import study
+from benchmarks.criterion.running import read, study
+from benchmarks.criterion.tables import show
 from umt.console import Console, plain_errors
 from umt.store import Store
+from umt.types import BadInput
 
 
 def main() -> None:
@@ -29,7 +31,11 @@ def main() -> None:
     console = Console()
     with plain_errors(console):
         records = given.store / "criterion.jsonl"
-        if given.action == "run":
+        if given.action == "show":
+            if not records.exists():
+                raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")
+            print(show(read(records), Path("docs")))
+        else:
             study(
                 Builder(given.data.resolve(), Store(given.store, console)), records, given.only, given.minutes
             )
