@@ -82,11 +82,12 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
                     score = metric.score(translations, pairs.sides[there], there, sources)
                     yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
             console.progress(f"{system} {here}-{there}", len(tests), len(tests))
-        for pairs in tests if compare else ():
-            ours, theirs = (said.get((pairs.name, system)) for system in compare.systems)
-            if ours and theirs:
-                for score in compare.compare(ours, theirs, pairs.sides[there], there):
-                    yield Row(compare.systems[0], pairs.name, f"{here}-{there}", score, 0.0)
+        if compare is not None:
+            for pairs in tests:
+                ours, theirs = (said.get((pairs.name, system)) for system in compare.systems)
+                if ours and theirs:
+                    for score in compare.compare(ours, theirs, pairs.sides[there], there):
+                        yield Row(compare.systems[0], pairs.name, f"{here}-{there}", score, 0.0)
 
 
 def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:

@@ -34,6 +34,7 @@ FLOORS = {
     "umt.loop": 3,
     "umt.baselines": 3,
     "umt.evaluation": 3,
+    "umt.comet": 3,
     "umt.bitexts": 2,
     "umt.guards": 3,
     "umt.selection": 3,

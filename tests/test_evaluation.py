@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
-from umt.evaluation import Bleu, ChrF
-from umt.types import Lang
+from umt.comet import Comet
+from umt.evaluation import Bleu, ChrF, PairedBootstrap
+from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
 
@@ -48,3 +51,25 @@ def test_a_single_good_sentence_among_many_bad_ones_has_an_interval() -> None:
     assert 0 <= score.low < score.value < 100
     score = ChrF(resamples=50).score(["x y z"] * 30 + [good], [["a b c d"]] * 30 + [[good]], EN)
     assert 0 <= score.low < score.value < 100
+
+
+def test_the_better_system_is_told_from_luck() -> None:
+    good, bad = "the small dog runs in the green park today", "a green cat slept under this table today"
+    compare = PairedBootstrap(("one", "other"), resamples=200)
+    clear = compare.compare([good] * 30, [bad] * 30, [[good]] * 30, EN)
+    assert [score.name for score in clear] == ["p bleu", "p chrf"]
+    assert all(score.value < 0.05 for score in clear)
+    assert "one against other" in clear[0].signature
+    luck = compare.compare([good, bad] * 15, [bad, good] * 15, [[good]] * 30, EN)
+    assert all(score.value > 0.05 for score in luck)
+
+
+def test_a_system_is_not_compared_with_itself() -> None:
+    with pytest.raises(ValueError, match="two different"):
+        PairedBootstrap(("lexical", "lexical"))
+
+
+@pytest.mark.skipif(find_spec("comet") is not None, reason="COMET is installed")
+def test_comet_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(BadInput, match="pip install unbabel-comet"):
+        Comet()

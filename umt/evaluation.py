@@ -11,6 +11,7 @@ from typing import Protocol
 from sacrebleu.metrics.base import Metric as SacreMetric
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
 from sacrebleu.metrics.chrf import CHRF, CHRFScore
+from sacrebleu.significance import PairedTest, Result
 
 from umt.types import Lang, Score
 
@@ -19,10 +20,17 @@ TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 
 
 class Metric(Protocol):
-    """Compares translations with references."""
+    """Compares translations with references, and some with their sources.
+
+    ``hypotheses[i]`` translates ``sources[i]`` into ``target``; ``references[i]`` are all of its references.
+    """
 
     def score(
-        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang
+        self,
+        hypotheses: Sequence[str],
+        references: Sequence[Sequence[str]],
+        target: Lang,
+        sources: Sequence[str] = (),
     ) -> Score: ...
 
 
@@ -52,10 +60,15 @@ class Bleu:
 
     resamples: int = 1000
 
-    def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
+    def score(
+        self,
+        hypotheses: Sequence[str],
+        references: Sequence[Sequence[str]],
+        target: Lang,
+        sources: Sequence[str] = (),
+    ) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        metric = _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
-        return _bootstrapped("bleu", metric, hypotheses, references, self.resamples)
+        return _bootstrapped("bleu", _bleu(target), hypotheses, references, self.resamples)
 
 
 @dataclass(frozen=True)
@@ -64,9 +77,65 @@ class ChrF:
 
     resamples: int = 1000
 
-    def score(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], target: Lang) -> Score:
+    def score(
+        self,
+        hypotheses: Sequence[str],
+        references: Sequence[Sequence[str]],
+        target: Lang,
+        sources: Sequence[str] = (),
+    ) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
         return _bootstrapped("chrf", _PlainChrF(), hypotheses, references, self.resamples)
+
+
+@dataclass(frozen=True)
+class PairedBootstrap:
+    """Is one system better than another on the same sentences, or was it luck (Koehn 2004)?
+
+    systems: the one, and the other that it is compared with. resamples: of the sentences.
+    """
+
+    systems: tuple[str, str] = ("translator", "lexical")
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "systems", tuple(str(system) for system in self.systems))
+        if len(set(self.systems)) != 2:
+            raise ValueError(f"systems must be two different ones, got {list(self.systems)}")
+        if self.resamples < 100:
+            raise ValueError(f"resamples must be at least 100, got {self.resamples}")
+
+    def compare(
+        self, ours: Sequence[str], theirs: Sequence[str], references: Sequence[Sequence[str]], target: Lang
+    ) -> tuple[Score, ...]:
+        """p of the difference in BLEU and in chrF, two-sided; the translations are those of ``systems``."""
+        test = PairedTest(
+            [("theirs", theirs), ("ours", ours)],
+            {"bleu": _bleu(target), "chrf": _PlainChrF()},
+            _streams(ours, references),
+            test_type="bs",
+            n_samples=self.resamples,
+        )
+        signatures, results = test()
+        found = []
+        for name, metric in (("p bleu", "BLEU"), ("p chrf", "chrF2")):
+            told = results[metric][1]
+            assert isinstance(told, Result)
+            assert told.p_value is not None
+            signature = f"{self.systems[0]} against {self.systems[1]}|{signatures[metric]}"
+            found.append(Score(name, told.p_value, told.p_value, told.p_value, signature))
+        return tuple(found)
+
+
+def _bleu(target: Lang) -> _PlainBleu:
+    return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
+
+
+def _streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:
+    """One a reference, None where an item has fewer (which sacreBLEU takes, and does not say)."""
+    if len(hypotheses) != len(references):
+        raise ValueError(f"{len(hypotheses)} translations for {len(references)} references")
+    return [list(stream) for stream in zip_longest(*references)]
 
 
 def _bootstrapped(
@@ -76,10 +145,7 @@ def _bootstrapped(
     references: Sequence[Sequence[str]],
     resamples: int,
 ) -> Score:
-    if len(hypotheses) != len(references):
-        raise ValueError(f"{len(hypotheses)} translations for {len(references)} references")
-    streams = [list(stream) for stream in zip_longest(*references)]  # one a reference, None where fewer
-    result = metric.corpus_score(hypotheses, streams, n_bootstrap=resamples)
+    result = metric.corpus_score(hypotheses, _streams(hypotheses, references), n_bootstrap=resamples)
     signature = str(metric.get_signature())
     if resamples < 2:
         return Score(name, result.score, result.score, result.score, signature)

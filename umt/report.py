@@ -55,7 +55,7 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
     terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
 
 
-SHOWN = ("bleu", "chrf", "coverage", "p@1", "p@1 covered", "p@5", "mrr")
+SHOWN = ("bleu", "p bleu", "chrf", "p chrf", "comet", "coverage", "p@1", "p@1 covered", "p@5", "mrr")
 """The scores that fit on a screen; the others stand in the file."""
 
 BARE = {"coverage", "mrr"}

@@ -39,10 +39,12 @@ class ParallelSet:
 
     ``sides[lang][i]`` holds the renderings of item i in that language: ``[0]`` is the sentence to
     translate, all of them are references.
+    direction: (source, target), the only direction that is fair, where one side was translated for the set.
     """
 
     name: str
     sides: Mapping[Lang, tuple[tuple[str, ...], ...]]
+    direction: tuple[Lang, Lang] | None = None
 
     def __post_init__(self) -> None:
         if len(self.sides) != 2:

@@ -1,0 +1,59 @@
+"""COMET, a learned metric that reads source, translation and reference; optional, for it wants a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from umt.types import BadInput, Lang, Score
+
+
+@dataclass(frozen=True)
+class Comet:
+    """A COMET model (Rei et al. 2020), read from the hub; about 0 to 1.
+
+    model: its name. batch: sentences at once. resamples: bootstrap resamples behind the 95% interval.
+    Raises BadInput when COMET is not installed, before anything is translated.
+    """
+
+    model: str = "Unbabel/wmt22-comet-da"
+    batch: int = 16
+    resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.resamples < 1:
+            raise ValueError(f"batch {self.batch} and resamples {self.resamples} must be at least 1")
+        if find_spec("comet") is None:
+            raise BadInput(
+                "evaluation.metrics asks for COMET, which is not installed: pip install unbabel-comet, "
+                "or leave it out"
+            )
+
+    def score(
+        self,
+        hypotheses: Sequence[str],
+        references: Sequence[Sequence[str]],
+        target: Lang,
+        sources: Sequence[str] = (),
+    ) -> Score:
+        """The mean over sentences, each against its first reference."""
+        import comet  # takes seconds, and may not be there
+        import torch
+
+        rows = [
+            {"src": source, "mt": hypothesis, "ref": each[0]}
+            for source, hypothesis, each in zip(sources, hypotheses, references, strict=True)
+        ]
+        try:
+            model = comet.load_from_checkpoint(comet.download_model(self.model))
+        except Exception as error:  # whatever the hub, the disk or pickle say
+            raise BadInput(f"the COMET model {self.model} cannot be had: {error}") from error
+        told = model.predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
+        scores = np.asarray(told.scores)
+        draws = np.random.default_rng(12345).integers(0, len(scores), (self.resamples, len(scores)))
+        low, high = np.quantile(scores[draws].mean(1), (0.025, 0.975))
+        signature = f"model:{self.model}|bs:{self.resamples}|seed:12345"
+        return Score("comet", float(scores.mean()), float(low), float(high), signature)
