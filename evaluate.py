@@ -19,7 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import report_sections, report_space, stages
+from umt import report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.console import Console, plain_errors, plain_options
@@ -132,6 +132,7 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Pat
         report_space.shared_space(alignment),
         report_space.similarities(alignment, truth, torch.Generator().manual_seed(0)),
         report_space.history(alignment),
+        *report_training.training(run.directory),
         report_sections.text_used(run.text.report),
         report_sections.audit(run.text.report),
         report_sections.provenance(run.directory),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,6 +26,7 @@ from umt.report_page import Markup, Section, element, table, write_page
 from umt.report_sections import Sample, audit, headline, lexicon, samples, text_used, translation
 from umt.report_space import history, mutual_pairs, shared_space, similarities
 from umt.report_svg import standalone, ticks
+from umt.report_training import training
 from umt.types import Score
 
 SIDE = {"lines": 10, "kept": 8, "words": 80, "dropped": {"duplicate": {"count": 2, "example": "a < b"}}}
@@ -158,6 +160,23 @@ def test_pictures_are_well_formed_on_their_own() -> None:
     for each in pictures:
         root = ElementTree.fromstring(standalone(each))
         assert root.tag.endswith("svg")
+
+
+def test_what_a_stage_noted_becomes_curves(tmp_path: Path) -> None:
+    for name in ("run-1", "pretrain-1", "words-1"):
+        (tmp_path / name).mkdir()
+    told = {"inputs": {"pretrain-1": "2026", "words-1": "2026"}}
+    (tmp_path / "run-1" / "manifest.json").write_text(json.dumps(told))
+    noted = [
+        {"step": step, "causal/nats": 5 / step, "denoising/nats": 6 / step, "norm": 1.0} for step in (1, 2, 3)
+    ]
+    log = "".join(json.dumps(each) + "\n" for each in noted)
+    (tmp_path / "pretrain-1" / "metrics.jsonl").write_text(log)
+    [section] = training(tmp_path / "run-1")
+    assert section.title == "Training: pretrain"
+    assert section.body.count("<svg") == 2
+    assert section.body.count('class="curve') == 3
+    assert "denoising" in section.body
 
 
 def test_ticks_are_round_and_few() -> None:

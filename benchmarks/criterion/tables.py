@@ -77,10 +77,10 @@ def show(records: Sequence[Record], directory: Path) -> str:
     parts = [
         "# A criterion without a dictionary",
         "Written by `python -m benchmarks.criterion show`. "
-        f"{len(judged)} runs on {len(set(groups))} corpora, {nulls} more on destroyed targets, {len(failed)} "
-        f"that gave up by themselves; {seconds / 60:.0f} minutes on one core. P@1: the share of the 1,000 most "
-        "frequent words of both sides, as far as a dictionary knows them, whose match is right; a word that a "
-        "run leaves unmatched counts as wrong.",
+        f"{len(judged)} runs on {len(set(groups))} corpora, {nulls} more on destroyed targets, "
+        f"{len(failed)} that gave up by themselves; {seconds / 60:.0f} minutes on one core. P@1: the share of "
+        "the 1,000 most frequent words of both sides, as far as a dictionary knows them, whose match is right; "
+        "a word that a run leaves unmatched counts as wrong.",
         "![support against P@1](criterion.svg)",
         "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
         _table(
