@@ -24,6 +24,8 @@ NAMES = {
     "frequency": "rank correlation of the frequencies of mutual matches",
     "mutual": "share of mutual matches",
 }
+MEASURE = """P@1: the share of the 1,000 most frequent words of both sides, as far as a dictionary knows them,
+whose match is right; a word that a run leaves unmatched counts as wrong."""
 LABELS = ("aligned", "doubtful", "failed")
 BANDS = {"P@1 < 0.1": (0.0, 0.1), "0.1 to 0.3": (0.1, 0.3), "P@1 >= 0.3": (0.3, 1.01)}
 
@@ -76,11 +78,9 @@ def show(records: Sequence[Record], directory: Path) -> str:
     groups = [each.record["corpus"] for each in judged]
     parts = [
         "# A criterion without a dictionary",
-        "Written by `python -m benchmarks.criterion show`. "
-        f"{len(judged)} runs on {len(set(groups))} corpora, {nulls} more on destroyed targets, "
-        f"{len(failed)} that gave up by themselves; {seconds / 60:.0f} minutes on one core. P@1: the share of "
-        "the 1,000 most frequent words of both sides, as far as a dictionary knows them, whose match is right; "
-        "a word that a run leaves unmatched counts as wrong.",
+        f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora, "
+        f"{nulls} more on destroyed targets, {len(failed)} that gave up by themselves; {seconds / 60:.0f} "
+        f"minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
         "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
         _table(
