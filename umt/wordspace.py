@@ -142,6 +142,45 @@ class Svd:
         return WordSpace(lang, tokens.words[:size], frequencies, kept, left * values**self.power)
 
 
+@dataclass(frozen=True)
+class Count:
+    """Counts alone; the vectors are the square roots of what stands beside the ``dim`` most frequent words.
+
+    size, windows, window, kept, minimum_count: as in `Svd`. No decomposition: cheap, and blind to all but
+    frequent company. For strategies that read the counts, and as the baseline of those that do not.
+    """
+
+    size: int = 25_000
+    dim: int = 300
+    windows: tuple[int, ...] = (5, 10)
+    window: int = 10
+    kept: int = 5_000
+    minimum_count: int = 5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", tuple(self.windows))
+        for name in ("size", "dim", "window", "kept", "minimum_count"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.windows or min(self.windows) < 1:
+            raise ValueError(f"windows must be positive, got {self.windows}")
+
+    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+        """The word space of one language; raises `BadInput` when fewer than ``dim`` words are frequent."""
+        size = tokens.vocabulary(self.size, self.minimum_count)
+        if size < self.dim:
+            raise BadInput(
+                f"{lang}: {size} words occur {self.minimum_count} times, too few for words.dim={self.dim}: "
+                "give more text, or lower words.dim or words.minimum_count"
+            )
+        contexts = min(max(self.kept, self.dim), size)
+        counts = count_pairs(tokens.ids, size, contexts, {*self.windows, self.window})
+        dense = np.sqrt(counts[self.window][:, : self.dim].toarray()).astype(np.float32)
+        frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
+        kept = {window: counts[window][:, : self.kept] for window in self.windows}
+        return WordSpace(lang, tokens.words[:size], frequencies, kept, torch.from_numpy(dense))
+
+
 def positive_information(counts: Counts, smoothing: float = 0.75, shift: float = 1.0) -> Counts:
     """Positive pointwise mutual information of (words, contexts) ``counts``, as float32, zeros left out.
 

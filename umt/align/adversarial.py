@@ -39,8 +39,8 @@ class Adversarial:
     A map turns source words so that a network cannot tell them from target words. Where the words are few
     the network knows each by heart, and a game from a random map ends anywhere. Three things change that:
     noise on what the discriminator sees, large at first, so that it judges the shape of the clouds before
-    their points; the steep spectrum of `shaped`; and, beside the vector, what no map can change (`unmapped`): the
-    frequency of the word and the shape of its neighbourhood, so that it is judged among its like.
+    their points; the steep spectrum of `shaped`; and, beside the vector, what no map can change (`unmapped`):
+    the frequency of the word and the shape of its neighbourhood, so that it is judged among its like.
 
     words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
     spectrum: see `shaped`. unmapped: neighbourhood features beside the log frequency; -1: neither.
