@@ -78,8 +78,8 @@ def show(records: Sequence[Record], directory: Path) -> str:
     groups = [each.record["corpus"] for each in judged]
     parts = [
         "# A criterion without a dictionary",
-        f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora, "
-        f"{nulls} more on destroyed targets, {len(failed)} that gave up by themselves; {seconds / 60:.0f} "
+        f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora"
+        f", {nulls} more on destroyed targets, {len(failed)} that gave up by themselves; {seconds / 60:.0f} "
         f"minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
         "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
