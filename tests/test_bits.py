@@ -1,0 +1,275 @@
+"""Code lengths: that they are codes, that they approach the truth, and that they see shared structure
+only."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from umt import mixing
+from umt.archive import Archiver, Header, main, to_bytes, to_ids
+from umt.bits import Bits, saving
+from umt.codelength import CodeLength, measure, refuse_masked
+from umt.compressors import compressed, counted
+from umt.joint_lm import Architecture, JointLM
+from umt.prefix_code import PrefixCode
+from umt.prequential import Prequential
+from umt.store import MANIFEST
+from umt.symbols import Symbols, adaptive_bits, vocabularies
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+TINY = Architecture(width=32, layers=1, heads=2, hidden=48, context=64)
+LINES = {
+    EN: ["a cat sat on the mat", "the dog sees a cat", "no dog sat"] * 30,
+    ZH: ["猫坐在垫子上", "狗看见猫", "没有狗坐"] * 30,
+}
+
+
+def quiet(what: str, done: int, total: int | None) -> None:
+    """Nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of random weights with its tokenizer."""
+    directory = tmp_path_factory.mktemp("model")
+    tokenizer = Tokenizer.train(LINES, 300)
+    tokenizer.save(directory)
+    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(1)).save(directory)
+    return directory
+
+
+def test_a_prefix_code_is_one() -> None:
+    counts = np.array([50, 30, 10, 5, 3, 2])
+    tree = PrefixCode.huffman(counts)
+    assert sum(2.0**-length for length in tree.lengths) == 1
+    assert (counts * tree.lengths).sum() == 50 + 2 * 30 + 3 * 10 + 4 * 5 + 5 * 3 + 5 * 2
+    for symbol, length in enumerate(tree.lengths):
+        inside = tree.bounds[symbol, :length]
+        place = int(np.flatnonzero(tree.order == symbol)[0])
+        assert tuple(inside[0][[0, 2]]) == (0, 6)
+        for (low, middle, high), bit in zip(inside, tree.bits[symbol], strict=False):
+            assert (middle <= place < high) if bit else (low <= place < middle)
+
+
+def test_counts_approach_the_entropy_of_their_source() -> None:
+    chances = np.array([0.5, 0.25, 0.15, 0.1])
+    symbols = np.random.default_rng(0).choice(4, 10_000, p=chances)
+    tree = PrefixCode.huffman(np.bincount(symbols))
+    bits = mixing.code(symbols, tree, np.ones(4, np.bool_))
+    entropy = -(np.bincount(symbols) * np.log2(np.bincount(symbols) / len(symbols))).sum()
+    assert entropy * 0.999 < bits.sum() < entropy * 1.03
+
+
+def test_counts_trust_an_expert_that_knows() -> None:
+    symbols = np.random.default_rng(0).choice(4, 5_000)
+    tree = PrefixCode.canonical(np.full(4, 2))
+    told = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
+    bits = mixing.code(symbols, tree, np.ones(4, np.bool_), told.astype(np.float32))
+    assert bits.sum() < 0.1 * 2 * len(symbols)
+    with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
+        mixing.code(symbols, tree, np.ones(4, np.bool_), np.zeros(3, np.float32))
+
+
+def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
+    noise = bytes(np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8))
+    found = compressed(noise, noise)
+    assert all(2_900 < each["first"] < 3_500 for each in found.values()), found
+    assert found["xz -9e"]["ncd"] < 0.1
+    assert counted(b"") == 0
+
+
+def test_symbols_are_the_text_and_the_table_is_paid() -> None:
+    found = vocabularies(LINES, 290, disjoint=True)
+    en, zh = (found[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
+    assert not set(en.numbers) & set(zh.numbers)
+    pieces = found[ZH].tokenizer.pieces
+    numbers = zh.numbers[zh.leaves] - found[ZH].first
+    assert b"".join(pieces[number] or b"\n" for number in numbers).decode().split("\n")[:-1] == LINES[ZH]
+    assert en.sizes.sum() == len("\n".join(LINES[EN])) + 1
+    assert 100 < en.table < 5_000
+    assert adaptive_bits([0] * 100, 2) < 6 < 90 < adaptive_bits(np.arange(100) % 2, 2)
+    mixed = zh.shuffled(np.random.default_rng(0))
+    assert sorted(mixed.leaves) == sorted(zh.leaves)
+    assert (mixed.leaves != zh.leaves).any()
+
+
+def _stream(values: np.ndarray, first: int, size: int = 20) -> Symbols:
+    """Sentences of ``size`` symbols of an alphabet of 4, the network's numbers from ``first``."""
+    count = len(values) // size
+    tree = PrefixCode.canonical(np.full(4, 2))
+    each = np.full(count, size)
+    numbers = np.arange(first, first + 4)
+    return Symbols(
+        EN, values, np.cumsum(each), each, each, numbers, first + 4, tree, np.ones(4, np.bool_), 0.0
+    )
+
+
+def test_a_prequential_code_approaches_the_entropy_and_resumes(tmp_path: Path) -> None:
+    chances = np.array([0.7, 0.1, 0.1, 0.1])
+    text = _stream(np.random.default_rng(0).choice(4, 6_000, p=chances), 0)
+    setting = Prequential(TINY, increments=2, epochs=1, length=25, rows=2)
+    (told,) = setting.code([text], [], 5, 1, tmp_path, quiet)
+    bits = told.nats.sum() / math.log(2) / 6_000
+    entropy = -(chances * np.log2(chances)).sum()
+    assert entropy * 0.97 < bits < entropy * 1.12
+    signs = np.where(text.tree.bits[text.leaves].ravel() == 1, 1, -1)
+    assert np.logaddexp(0, -signs * told.odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
+    (tmp_path / "1.npz").unlink()
+    (again,) = setting.code([text], [], 5, 1, tmp_path, quiet)
+    assert (again.nats == told.nats).all()
+
+
+def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def cycles() -> np.ndarray:
+        """Sentences that go around in steps of one to three: the same rule in both languages."""
+        starts, steps = generator.integers(0, 4, 120), generator.integers(1, 4, 120)
+        return np.concatenate(
+            [(start + step * np.arange(20)) % 4 for start, step in zip(starts, steps, strict=True)]
+        )
+
+    x, y = _stream(cycles(), 0), _stream(cycles(), 5)
+    broken = y.shuffled(generator)
+    setting = Prequential(TINY, increments=1, replay=2, length=40, rows=2, peak=1e-2, rest=5e-3)
+
+    def gain(other: Symbols, name: str) -> dict[str, float]:
+        runs = [
+            setting.code(each, [], 10, 1, tmp_path / f"{name}{n}", quiet)
+            for n, each in enumerate([[x], [other], [x, other]])
+        ]
+        parts = [
+            [text.per_sentence(each.nats.astype(float))[None] for each in run]
+            for run, text in zip(runs, (x, other, x), strict=True)
+        ]
+        return saving([parts[0][0], parts[1][0]], parts[2], 200)
+
+    real, null = gain(y, "real"), gain(broken, "null")
+    assert real["low"] > 0
+    assert real["bits"] > 2 * abs(null["bits"])
+
+
+def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
+    setting = Bits(
+        Prequential(TINY, increments=1, length=32),
+        vocabulary=270,
+        seeds=1,
+        controls=("destroyed",),
+        conditional=False,
+    )
+    told = setting.measure(LINES, [], 1, tmp_path, quiet)
+    assert json.loads(json.dumps(told)) == told
+    both = told["pairs"]["both"]
+    table = sum(side["table_bits"] for side in told["sides"].values())
+    separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
+    assert both["gain"]["code"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])
+    assert both["K(X,Y)"]["code"]["bits"] > table > 0
+    with pytest.raises(BadInput, match="there is no zh text"):
+        setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)
+
+
+def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
+    model, tokenizer = JointLM.load(saved), Tokenizer.load(saved)
+    found = measure(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
+    assert found["together"].bits.sum() == pytest.approx(found[EN].bits.sum() + found[ZH].bits.sum())
+    assert found[EN].bits[0] == pytest.approx(found[EN].bits[3], rel=1e-5)
+    score = found[EN].per("byte", "bits/byte")
+    assert score.low < score.value < score.high
+    assert found[ZH].per("character", "c").value > 2 * found[ZH].per("byte", "b").value
+    ones = np.ones(4, np.int64)
+    assert CodeLength(2.0 * ones, ones, ones, ones).per("token", "t").value == 2
+
+
+def test_a_masked_model_has_no_code_length(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps({"config": {"causal": 0.0, "masked": 1.0}}))
+    with pytest.raises(BadInput, match="pseudo-likelihood and no code length"):
+        refuse_masked(tmp_path)
+    with pytest.raises(BadInput, match="pseudo-likelihood"):
+        Archiver.open(tmp_path, None, quiet)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"the cat sat\n",
+        "猫坐在 a mat".encode(),
+        b"\xff\xfe\x00</s><mask>\r\n\n",
+        bytes(range(256)) * 3,
+    ],
+    ids=["empty", "newline", "line", "mixed", "specials", "binary"],
+)
+def test_any_bytes_come_back(saved: Path, data: bytes) -> None:
+    archiver = Archiver.open(saved, None, quiet)
+    archive, _ = archiver.compress(data, quiet)
+    assert archiver.decompress(archive, Path("x"), quiet) == data
+    tokenizer = archiver.tokenizer
+    assert to_bytes(to_ids(data, tokenizer, ZH), tokenizer) == data
+
+
+def test_the_archive_is_as_long_as_the_code(saved: Path) -> None:
+    data = "\n".join([*LINES[EN], *LINES[ZH]] * 2).encode()
+    archiver = Archiver.open(saved, None, quiet)
+    archive, bits = archiver.compress(data, quiet)
+    body = len(archive) - Header.FORM.size
+    assert 8 * body == pytest.approx(bits, rel=0.01)
+    assert archiver.compress(data, quiet)[0] == archive
+    assert archiver.decompress(archive, Path("x"), quiet) == data
+
+
+def test_what_is_given_shortens_what_it_resembles(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus, file = tmp_path / "corpus.txt", tmp_path / "file"
+    corpus.write_text("\n".join(LINES[EN] * 10))
+    file.write_text("\n".join(LINES[EN][:20]))
+    alone, after, back = tmp_path / "alone", tmp_path / "after", tmp_path / "back"
+    main(["compress", str(file), str(saved), str(alone)])
+    main(["compress", str(file), str(saved), str(after), "--given", str(corpus)])
+    assert after.stat().st_size < 0.8 * alone.stat().st_size
+    main(["decompress", str(after), str(saved), str(back), "--given", str(corpus)])
+    assert back.read_bytes() == file.read_bytes()
+    assert "the model asks for" in capsys.readouterr().out
+    _fails(["decompress", str(after), str(saved), str(back)], "compressed with --given", capsys)
+
+
+def test_errors_say_what_is_wrong(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive, _ = Archiver.open(saved, None, quiet).compress(b"the cat sat on the mat", quiet)
+    good, out = tmp_path / "good", str(tmp_path / "out")
+    good.write_bytes(archive)
+    for name, damaged in {
+        "flipped": bytearray(archive),
+        "short": archive[:-1],
+        "header": archive[:9],
+    }.items():
+        if isinstance(damaged, bytearray):
+            damaged[-2] ^= 4
+        (tmp_path / name).write_bytes(damaged)
+        _fails(["decompress", str(tmp_path / name), str(saved), out], f"{name} is damaged", capsys)
+    (tmp_path / "text").write_bytes(b"hello")
+    _fails(["decompress", str(tmp_path / "text"), str(saved), out], "no archive|not an archive", capsys)
+    other = tmp_path / "other"
+    tokenizer = Tokenizer.load(saved)
+    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(2)).save(other)
+    tokenizer.save(other)
+    _fails(["decompress", str(good), str(other), out], "another model", capsys)
+    _fails(["compress", str(tmp_path / "none"), str(saved), out], "none cannot be read", capsys)
+    assert not Path(out).exists()
+
+
+def _fails(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    message = capsys.readouterr().err
+    assert any(each in message for each in told.split("|")), message
+    assert message.count("\n") == 1

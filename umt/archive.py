@@ -1,0 +1,280 @@
+"""Files into real bytes and back with a language model: a code length that can be weighed.
+
+python -m umt.archive compress FILE MODEL OUT                 MODEL: a causal model with its tokenizer
+python -m umt.archive compress FILE MODEL OUT --given CORPUS  learn from CORPUS first: K(FILE | CORPUS)
+python -m umt.archive decompress FILE MODEL OUT [--given CORPUS]
+
+Any bytes come back as they were, on the machine and with the versions that compressed them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import os
+import struct
+import tempfile
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from umt.codelength import measure, refuse_masked
+from umt.console import Console, plain_errors
+from umt.corpus.reading import lines as text_lines
+from umt.joint_lm import JointLM
+from umt.lockstep import Lockstep
+from umt.loop import fit
+from umt.objectives import Causal
+from umt.optimisation import Optimisation
+from umt.shards import Shards, write_shards
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang, Progress
+
+Longs = NDArray[np.int64]
+
+_EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
+_SAMPLE = 200  # lines that decide which language a file is in
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a decoder must know: model and given are digests; lang is a place in the tokenizer's languages."""
+
+    model: bytes
+    given: bytes
+    content: bytes
+    size: int
+    count: int
+    lang: int
+    threads: int
+
+    MAGIC: ClassVar[bytes] = b"umt1"
+    FORM: ClassVar[struct.Struct] = struct.Struct("<4s8s8s8sQIBBI")
+
+    def written(self, body: bytes) -> bytes:
+        """Header and body, with a checksum over both."""
+        fields = (
+            self.MAGIC,
+            self.model,
+            self.given,
+            self.content,
+            self.size,
+            self.count,
+            self.lang,
+            self.threads,
+        )
+        check = zlib.crc32(body, zlib.crc32(repr(fields).encode()))
+        return self.FORM.pack(*fields, check) + body
+
+    @classmethod
+    def read(cls, archive: bytes, name: Path) -> tuple[Header, bytes]:
+        """Header and body; raises BadInput when ``archive`` is none, or is not as it was written."""
+        if not archive.startswith(cls.MAGIC):
+            raise BadInput(f"{name} is not an archive of this program")
+        if len(archive) < cls.FORM.size:
+            raise BadInput(f"{name} is damaged: it ends within its header")
+        *fields, check = cls.FORM.unpack(archive[: cls.FORM.size])
+        body = archive[cls.FORM.size :]
+        if zlib.crc32(body, zlib.crc32(repr(tuple(fields)).encode())) != check:
+            raise BadInput(f"{name} is damaged: its checksum does not fit")
+        return cls(*fields[1:]), body
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """A model and its tokenizer, perhaps after learning from a given corpus.
+
+    identity: digest of the model's files. given: digest of that corpus; zeros without.
+    """
+
+    model: JointLM
+    tokenizer: Tokenizer
+    identity: bytes
+    given: bytes
+
+    @classmethod
+    def open(cls, directory: Path, given: Path | None, progress: Progress) -> Archiver:
+        """Raises BadInput when ``directory`` holds no causal model with a tokenizer."""
+        if not directory.is_dir():
+            raise BadInput(f"{directory} is no folder of a model")
+        refuse_masked(directory)
+        model, tokenizer = JointLM.load(directory), Tokenizer.load(directory)
+        model.eval()
+        named = sorted(each for each in directory.rglob("*") if each.suffix in (".json", ".safetensors"))
+        files = [
+            each for each in named if each.name.startswith(("model", "tokenizer", "languages", "config"))
+        ]
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        if given is None:
+            return cls(model, tokenizer, digest.digest()[:8], bytes(8))
+        corpus = list(text_lines(given))
+        learn(model, tokenizer, corpus, progress)
+        return cls(model, tokenizer, digest.digest()[:8], _digest("\n".join(corpus).encode()))
+
+    def compress(self, data: bytes, progress: Progress) -> tuple[bytes, float]:
+        """The archive, and the bits that the model asks for."""
+        lang = language(data, self.model, self.tokenizer)
+        ids = to_ids(data, self.tokenizer, lang)
+        words, bits = self._coder().encode(ids, progress) if len(ids) else (np.zeros(0, np.uint32), 0.0)
+        header = Header(
+            self.identity,
+            self.given,
+            _digest(data),
+            len(data),
+            len(ids),
+            self.tokenizer.languages.index(lang),
+            min(torch.get_num_threads(), 255),
+        )
+        return header.written(words.astype("<u4").tobytes()), bits
+
+    def decompress(self, archive: bytes, name: Path, progress: Progress) -> bytes:
+        """The bytes that were compressed; raises BadInput when they cannot be had back."""
+        header, body = Header.read(archive, name)
+        if header.model != self.identity:
+            raise BadInput(f"{name} was compressed with another model than the one given")
+        if header.given != self.given:
+            needs = "with another corpus than --given" if any(header.given) else "without --given"
+            raise BadInput(f"{name} was compressed {needs if any(self.given) else 'with --given CORPUS'}")
+        words = np.frombuffer(body, "<u4").astype(np.uint32)
+        before = torch.get_num_threads()
+        torch.set_num_threads(header.threads)
+        try:
+            ids = (
+                self._coder().decode(words, header.count, progress) if header.count else np.zeros(0, np.int64)
+            )
+        finally:
+            torch.set_num_threads(before)
+        data = to_bytes(ids, self.tokenizer)
+        if len(data) != header.size or _digest(data) != header.content:
+            raise BadInput(
+                f"{name} does not decode on this machine: it was made with other versions or hardware"
+            )
+        return data
+
+    def _coder(self) -> Lockstep:
+        return Lockstep(self.model, self.tokenizer.end)
+
+
+def learn(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress: Progress) -> None:
+    """Train ``model`` on ``corpus``: the same steps wherever an archive is made or read with it."""
+    if not corpus:
+        raise BadInput("--given holds no line to learn from")
+    lang = language("\n".join(corpus).encode(), model, tokenizer)
+    with tempfile.TemporaryDirectory() as folder:
+        _, subwords = write_shards(corpus, lang, tokenizer, Path(folder))
+        subwords += 2 * len(corpus)
+        length = min(_ROW, model.context, max(2, subwords // 4))
+        batch = max(length, min(_BATCH, subwords // 64))
+        objective = Causal({lang: Shards(Path(folder), lang)}, tokenizer, length, batch, seed=0)
+        optimisation = Optimisation(max(8, _EPOCHS * subwords // batch), peak=1e-3, weight_decay=0.0)
+        fit(model, {"causal": objective}, optimisation, Path(folder), 0, progress)
+
+
+def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
+    """The language in which the first lines are shortest to code."""
+    sample = []
+    for line in data[:100_000].split(b"\n")[:_SAMPLE]:
+        try:
+            sample.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            continue
+    if not sample:
+        return tokenizer.languages[0]
+    lengths = {lang: measure(model, tokenizer, {lang: sample})[lang] for lang in tokenizer.languages}
+    return min(lengths, key=lambda lang: float(lengths[lang].bits.sum()))
+
+
+def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> Longs:
+    """Subwords of any bytes: a tag before each line, the end for a newline, single bytes for what is no
+    UTF-8."""
+    if not data:
+        return np.zeros(0, np.int64)
+    lines = data.split(b"\n")
+    texts = [line.decode("utf-8", errors="replace") for line in lines]
+    pieces = tokenizer.pieces
+    part = 0 if len(tokenizer.parts) == 1 else tokenizer.languages.index(lang)
+    first = sum(each.get_vocab_size() for each in tokenizer.parts[:part])
+    single = {piece: first + number for number, piece in enumerate(pieces[first:]) if len(piece) == 1}
+    tag, end = np.array([tokenizer.tag(lang)]), np.array([tokenizer.end])
+    found = []
+    for line, ids in zip(lines, tokenizer.encode(texts, lang), strict=True):
+        if b"".join([pieces[number] for number in ids]) != line:
+            ids = np.array([single[line[at : at + 1]] for at in range(len(line))])
+        found += [tag, ids.astype(np.int64), end]
+    return np.concatenate(found[:-1])
+
+
+def to_bytes(ids: Longs, tokenizer: Tokenizer) -> bytes:
+    """The bytes that `to_ids` was given."""
+    pieces = list(tokenizer.pieces)
+    pieces[tokenizer.end] = b"\n"
+    return b"".join([pieces[number] for number in ids])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m umt.archive", description="Files into bytes and back with a causal language model."
+    )
+    parser.add_argument("action", choices=("compress", "decompress"))
+    parser.add_argument("file", type=Path)
+    parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer")
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--given", type=Path, help="text that the model learns from first; both sides need it"
+    )
+    given = parser.parse_args(arguments)
+    console = Console()
+    with plain_errors(console):
+        data = _read(given.file)
+        if given.action == "decompress":
+            Header.read(data, given.file)  # complain before anything takes long
+        console.started(given.action)
+        archiver = Archiver.open(given.model, given.given, console.progress)
+        start = time.perf_counter()
+        if given.action == "compress":
+            archive, bits = archiver.compress(data, console.progress)
+            _write(given.out, archive)
+            size = len(data)
+            told = (
+                f"{size:,} bytes to {len(archive):,}: {8 * len(archive) / max(size, 1):.4f} bits a byte; "
+                f"the model asks for {math.ceil(bits / 8):,} bytes"
+            )
+        else:
+            content = archiver.decompress(data, given.file, console.progress)
+            _write(given.out, content)
+            size, told = len(content), f"{len(data):,} bytes to {len(content):,}"
+        console.stopped()
+        seconds = time.perf_counter() - start
+        print(f"{told}; {seconds:.1f} s, {size / 1000 / max(seconds, 1e-9):,.1f} kB/s")
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:8]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    main()

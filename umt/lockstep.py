@@ -1,0 +1,129 @@
+"""Coding many streams of subwords side by side: one step of the network gives the next distribution of each.
+
+Encoder and decoder take the same steps on the same shapes, so that they see the same numbers to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import constriction
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from umt.incremental import Llama
+from umt.joint_lm import JointLM
+from umt.types import BadInput, Progress
+
+Longs = NDArray[np.int64]
+Words = NDArray[np.uint32]
+
+_SHORTEST = 256
+"""Subwords that make a further stream worth its cold start."""
+
+STREAMS = 128
+
+
+@dataclass(frozen=True)
+class Lockstep:
+    """An arithmetic coder (range coding, by ``constriction``) driven by a causal language model.
+
+    start: the number that stands before everything.
+    """
+
+    model: JointLM
+    start: int
+
+    def encode(self, ids: Longs, progress: Progress) -> tuple[Words, float]:
+        """Compressed words, and the bits that the model asks for."""
+        table = _spread(ids)
+        coder = constriction.stream.queue.RangeEncoder()
+        steps, bits = _Steps(self.model, table.shape[1], self.start), 0.0
+        for time, row in enumerate(table):
+            live = row >= 0
+            chances = steps.next()[live]
+            coder.encode(row[live].astype(np.int32), _FAMILY, chances)
+            bits -= float(np.log2(chances[np.arange(len(chances)), row[live]].astype(np.float64)).sum())
+            steps.read(np.maximum(row, 0))
+            if time % 50 == 0:
+                progress("coding", time, len(table))
+        return coder.get_compressed(), bits
+
+    def decode(self, words: Words, count: int, progress: Progress) -> Longs:
+        """The ``count`` ids that `encode` was given; raises BadInput when the words are no code of theirs."""
+        table = _spread(np.zeros(count, np.int64))
+        coder = constriction.stream.queue.RangeDecoder(words)
+        steps = _Steps(self.model, table.shape[1], self.start)
+        for time, row in enumerate(table):
+            live = row >= 0
+            try:
+                row[live] = coder.decode(_FAMILY, steps.next()[live])
+            except AssertionError:
+                raise BadInput("the archive does not decode with this model on this machine") from None
+            steps.read(np.maximum(row, 0))
+            if time % 50 == 0:
+                progress("decoding", time, len(table))
+        ids: Longs = table.T[table.T >= 0]
+        return ids
+
+
+_FAMILY = constriction.stream.model.Categorical(perfect=False, lazy=True)
+
+
+def _spread(ids: Longs) -> Longs:
+    """(steps, streams) of ids, each stream a stretch of them; -1 where a stream has ended."""
+    streams = max(1, min(STREAMS, len(ids) // _SHORTEST))
+    steps = -(-len(ids) // streams)
+    table = np.full(steps * streams, -1, np.int64)
+    table[: len(ids)] = ids
+    return np.ascontiguousarray(table.reshape(streams, steps).T)
+
+
+class _Steps:
+    """The network one position at a time, for all streams; it forgets what fills its context, and begins
+    anew."""
+
+    @torch.no_grad()
+    def __init__(self, model: JointLM, streams: int, start: int) -> None:
+        vocabulary = len(model.head)
+        self.llama = llama = Llama.of(model.network, torch.arange(vocabulary))
+        self.kept = llama.heads // llama.groups
+        self.context = min(model.context, len(llama.turns))
+        shape = (len(llama.layers), 2, streams, self.kept, self.context, llama.dim)
+        self.past = torch.zeros(shape)
+        self.tokens = torch.full((streams,), start)
+        self.position = 0
+
+    def read(self, tokens: Longs) -> None:
+        """What came next in each stream."""
+        self.tokens = torch.from_numpy(tokens)
+
+    @torch.no_grad()
+    def next(self) -> NDArray[np.float32]:
+        """(streams, vocabulary) probabilities of what comes next."""
+        llama, streams = self.llama, len(self.tokens)
+        if self.position == self.context:
+            self.position = 0
+        turns = llama.turns[self.position].expand(streams, -1)
+        hidden = llama.embeddings[self.tokens]
+        for number, layer in enumerate(llama.layers):
+            joint = llama.turn(llama.normal(hidden) @ layer.joint.T, turns)
+            queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
+            self.past[number, :, :, :, self.position] = both.view(streams, 2, self.kept, -1).transpose(0, 1)
+            keys, values = self.past[number, :, :, :, : self.position + 1]
+            hidden = hidden.addmm(self._attend(queries, keys, values), layer.output.T)
+            llama.feed(hidden, layer)
+        self.position += 1
+        logits = llama.normal(hidden) @ llama.head.T
+        if not torch.isfinite(logits).all():
+            raise BadInput("the model gives impossible probabilities: its weights are damaged")
+        chances: NDArray[np.float32] = torch.softmax(logits, 1).numpy()
+        return chances
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(streams, heads * dim) queries into (streams, kept, past, dim) keys and values."""
+        grouped = queries.reshape(len(queries), self.kept, self.llama.groups, self.llama.dim)
+        weights = (grouped @ keys.transpose(2, 3)).softmax(-1)
+        return (weights @ values).reshape(len(queries), -1)
