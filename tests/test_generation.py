@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from umt.generation import Direction, Generation, Output, Search
+from umt.incremental import Llama
 from umt.joint_lm import Architecture, JointLM
 from umt.searching import Beam, Greedy, Sampling
-from umt.tokenizer import Ids
+from umt.tokenizer import Ids, Tokenizer
+from umt.types import BadInput, Lang
 
 VOCABULARY, END = 90, 1
 EN, ZH = 3, 4
@@ -33,7 +36,7 @@ def model() -> JointLM:
 @pytest.fixture(scope="module")
 def sources() -> list[Ids]:
     draw = np.random.default_rng(0)
-    lengths = [5, 1, 9, 14, 3, 3, 0, 7, 14, 2, 11, 6, 8, 4, 20, 1, 12]
+    lengths = [5, 1, 9, 3, 3, 0, 7, 12, 2, 6]
     return [draw.integers(5, VOCABULARY, length).astype(np.uint16) for length in lengths]
 
 
@@ -108,7 +111,8 @@ SEARCHES = [
 
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
 def test_the_cache_changes_nothing(model: JointLM, sources: list[Ids], search: Search) -> None:
-    crowd, pairs = Generation(search, workers=1), Generation(search, cached=60, workers=2)
+    crowd = Generation(search, ratio=1.2, extra=5, workers=1)
+    pairs = Generation(search, ratio=1.2, extra=5, cached=40, workers=2)
     caps = crowd.caps(sources, model.context)
     draws = torch.rand(len(sources), int(caps.max()), generator=torch.Generator().manual_seed(5)).double()
     together = crowd.generate(model, sources, WAY, torch.Generator().manual_seed(5))
@@ -128,7 +132,67 @@ def test_the_cache_changes_no_beam(model: JointLM, sources: list[Ids], search: B
     generation = Generation(search, ratio=1.0, extra=4, cached=400, workers=2)
     found = generation.generate(model, sources, WAY)
     caps = generation.caps(sources, model.context).tolist()
-    for source, cap, outputs in [*zip(sources, caps, found, strict=True)][::3]:
+    for source, cap, outputs in [*zip(sources, caps, found, strict=True)][::2]:
         if len(source):
             for each, expected in zip(outputs, beam(model, source, cap, search), strict=True):
                 same(each, expected)
+
+
+def test_grouped_heads_and_ragged_prompts() -> None:
+    config = LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=40, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, tie_word_embeddings=False,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = JointLM(LlamaForCausalLM(config).double())
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.3)  # the gains of the norms too
+    sources = [np.arange(6, 6 + length).astype(np.uint16) for length in (9, 4, 1)]
+    greedy = Generation(ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    for source, [output] in zip(sources, greedy, strict=True):
+        same(output, one_by_one(model, source, len(source) + 3, Greedy(), torch.empty(0)))
+    found = Generation(Beam(3), ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    for source, outputs in zip(sources, found, strict=True):
+        for each, expected in zip(outputs, beam(model, source, len(source) + 3, Beam(3)), strict=True):
+            same(each, expected)
+
+
+def test_only_text_of_the_target_is_written() -> None:
+    tokenizer = Tokenizer.train({Lang("en"): ["a cat sat"] * 9, Lang("zh"): ["猫坐"] * 9}, 300)
+    every = Direction.between(tokenizer, Lang("en"), Lang("zh"))
+    assert set(every.allowed.tolist()) == set(range(len(tokenizer))) - tokenizer.special | {tokenizer.end}
+    few = Direction.between(tokenizer, Lang("zh"), Lang("en"), [tokenizer.pad, tokenizer.mask, 40, 41])
+    assert few.allowed.tolist() == [tokenizer.end, 40, 41]
+    model = JointLM.create(Architecture(16, 1, 2, 16, 64), len(tokenizer), torch.Generator().manual_seed(0))
+    sources = [np.arange(10, 30).astype(np.uint16)]
+    for search in (Greedy(), Sampling(temperature=5.0), Beam(2)):
+        [outputs] = Generation(search).generate(model, sources, few, torch.Generator().manual_seed(0))
+        assert all(set(output.ids.tolist()) <= {40, 41} for output in outputs)
+
+
+def test_draws_follow_the_model(model: JointLM) -> None:
+    source = np.array([20, 30], dtype=np.uint16)
+    many = Generation(Sampling(), ratio=0, extra=1).generate(
+        model, [source] * 4000, WAY, torch.Generator().manual_seed(0)
+    )
+    places = {token: place for place, token in enumerate(ALLOWED.tolist())}
+    first = [places[output.ids[0] if len(output.ids) else END] for [output] in many]
+    shares = torch.bincount(torch.tensor(first), minlength=len(ALLOWED)) / 4000
+    expected = whole(model, source, [[]])[0].exp()
+    assert float((shares - expected).abs().sum()) < 0.15
+    assert float(expected.max()) > 0.05, "the test needs a distribution that is not flat"
+
+
+def test_what_cannot_be_written_is_refused(model: JointLM) -> None:
+    long = [np.full(62, 9, dtype=np.uint16)]
+    with pytest.raises(ValueError, match="62 subwords leaves no room in a context of 64"):
+        Generation().generate(model, long, WAY)
+    with pytest.raises(ValueError, match="generator"):
+        Generation(Sampling()).generate(model, [long[0][:3]], WAY)
+    with pytest.raises(ValueError, match="at least two"):
+        Direction(EN, ZH, END, torch.tensor([7, 8]))
+    with pytest.raises(ValueError, match="temperature"):
+        Sampling(temperature=0.0)
+    with pytest.raises(BadInput, match="Llama only"):
+        Llama.of(torch.nn.Linear(2, 2), ALLOWED)

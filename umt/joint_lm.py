@@ -162,7 +162,10 @@ class JointLM(nn.Module):
             network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
         except (OSError, ValueError) as error:
             said = str(error).splitlines()[0]
-            raise BadInput(f"no causal language model could be opened at {name}: {said}") from None
+            raise BadInput(
+                f"no causal language model could be opened at {name}: {said} "
+                "(give a folder, or a name of the hub where that can be reached)"
+            ) from None
         return cls(network)
 
     def matrix_parameters(self) -> int:

@@ -25,6 +25,8 @@ def serves(network: nn.Module, ids: Tensor) -> TypeGuard[LlamaModel]:
     """Whether `hidden_states` can stand in for the forward pass of ``network`` on ``ids``."""
     if not isinstance(network, LlamaModel) or ids.device.type != "cpu" or ids.shape[1] > _LONGEST:
         return False
+    if network._compiled_call_impl is not None:
+        return False  # somebody asked for a compiled one
     config: LlamaConfig = network.config
     first = cast(Any, network.layers[0])
     return (

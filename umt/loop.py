@@ -52,7 +52,8 @@ class Watch(Protocol):
 class Pace:
     """What costs time and decides nothing that is learned.
 
-    every: updates between records. checkpoint: seconds between checkpoints. compiled: use ``torch.compile``.
+    every: updates between records. checkpoint: seconds between checkpoints.
+    compiled: use ``torch.compile``; what it computes differs by rounding.
     """
 
     every: int = 10
@@ -116,6 +117,8 @@ class _Run:
         self.directory, self.seed, self.watch, self.pace, self.team = directory, seed, watch, pace, team
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimisers: list[Optimizer] = optimisation.optimisers(model)
+        if pace.compiled:
+            model.network.base_model.compile()
         self.checkpoints = Checkpoints(directory / "checkpoints")
         self.step = 0
         self.stopped = ""

@@ -12,7 +12,7 @@ from torch import Generator
 
 from umt.align import Alignment
 from umt.joint_lm import Architecture, JointLM
-from umt.loop import fit
+from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
 from umt.shards import Shards
@@ -35,6 +35,7 @@ class Pretraining:
     hides.
     length: predictions a row; tokens: predictions a step of one objective. mixing: share of each language in
     the rows, equal when None. embeddings: ``random``, or ``bridge`` for the aligned word vectors.
+    compiled: use ``torch.compile``, which takes a minute to start and pays on a GPU.
     """
 
     architecture: Architecture | None
@@ -47,6 +48,7 @@ class Pretraining:
     tokens: int = 2048
     mixing: Mapping[str, float] | None = None
     embeddings: Literal["random", "bridge"] = "random"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.architecture is None and self.name is None:
@@ -78,7 +80,16 @@ class Pretraining:
             objectives["causal"] = Causal(*given, seed, mixing, team, weight=self.causal)
         if self.masked:
             objectives["masked"] = Masked(*given, seed + 1, mixing, team, weight=self.masked, rate=self.rate)
-        records = fit(model, objectives, self.optimisation, directory, seed, progress, team=team)
+        records = fit(
+            model,
+            objectives,
+            self.optimisation,
+            directory,
+            seed,
+            progress,
+            pace=Pace(compiled=self.compiled),
+            team=team,
+        )
         return model, records
 
     def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:

@@ -207,7 +207,10 @@ class Borrowed:
             subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
         except (OSError, ValueError, AttributeError) as error:
             said = str(error).splitlines()[0]
-            raise BadInput(f"no tokenizer could be opened at {self.name}: {said}") from None
+            raise BadInput(
+                f"no tokenizer could be opened at {self.name}: {said} "
+                "(give a folder, or a name of the hub where that can be reached)"
+            ) from None
         subwords.add_special_tokens([PAD, END, MASK, *(f"<{lang}>" for lang in texts)])
         subwords.no_padding()
         subwords.no_truncation()

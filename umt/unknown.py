@@ -38,18 +38,18 @@ class Unknown:
 
         A word in a script without capitals (Chinese) is cut into the fewest known words, the more frequent
         the better, since the segmenter cuts names and rare phrases otherwise than the corpus did. A word in
-        small letters becomes the known word that shares all but its last three letters at most. Names,
-        numbers and what fits neither stay.
+        small letters, or the first of the sentence, becomes the known word that shares all but its last
+        three letters at most. Names, numbers and what fits neither stay.
         """
         read: list[str] = []
-        for word in words:
+        for place, word in enumerate(words):
             lowered = word.lower()
             if lowered in self.rank or not word.isalpha():
                 read.append(word)
             elif word.upper() == lowered:
                 read.extend(self._cut(word))
             else:
-                read.append(self._other_form(word) if word == lowered else word)
+                read.append(self._other_form(word, lowered) if word == lowered or place == 0 else word)
         return read
 
     def _cut(self, word: str) -> list[str]:
@@ -70,8 +70,8 @@ class Unknown:
             end = start
         return pieces[::-1]
 
-    def _other_form(self, word: str) -> str:
+    def _other_form(self, word: str, lowered: str) -> str:
         for length in range(len(word), max(_SHORTEST, len(word) - _ENDING) - 1, -1):
-            if word[:length] in self._by_stem:
-                return self._by_stem[word[:length]]
+            if lowered[:length] in self._by_stem:
+                return self._by_stem[lowered[:length]]
         return word

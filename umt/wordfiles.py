@@ -136,7 +136,9 @@ def _text(path: Path, file: BufferedReader, words: int, dim: int) -> Iterator[tu
         yield parts[0].decode("utf-8", "replace"), b" ".join(parts[1:])
 
 
-def _binary(path: Path, file: BufferedReader, words: int, dim: int) -> Iterator[tuple[str, bytes | memoryview]]:
+def _binary(
+    path: Path, file: BufferedReader, words: int, dim: int
+) -> Iterator[tuple[str, bytes | memoryview]]:
     for number in range(words):
         word = bytearray()
         while (letter := file.read(1)) not in (b" ", b""):

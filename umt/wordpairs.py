@@ -140,37 +140,6 @@ class Balance:
         return WordPairs(i[kept], j[kept], (mass * again[i])[kept], dropped)
 
 
-def length_ratio(
-    source: Vocabulary,
-    target: Vocabulary,
-    lexicon: Lexicon,
-    reverse: Lexicon,
-    per_line: float,
-    often: int = 100,
-) -> float:
-    """How many target words say what one source word says, without any pair of sentences.
-
-    Two estimates, and their geometric mean since each is off where the other holds: ``per_line``, words per
-    line there by words per line here, wrong where lines are not comparable; and over the frequent words that
-    are each other's best translation, the median share of the word here by its translation's share there (the
-    same content takes as many of both, so a language that needs more words gives each a smaller share).
-    """
-    best, back = lexicon.candidates[:, 0].tolist(), reverse.candidates[:, 0].tolist()
-    there = {word: number for number, word in enumerate(lexicon.target)}
-    here = [there.get(word, -1) for word in reverse.source]
-    returns = {here[row]: reverse.target[column] for row, column in enumerate(back)}
-    shares = []
-    for row, column in enumerate(best):
-        word = lexicon.source[row]
-        x, y = source.index.get(word, -1), target.index.get(lexicon.target[column], -1)
-        if returns.get(column) != word or x < 0 or y < 0 or is_punctuation(word):
-            continue
-        if min(source.counts[x], target.counts[y]) >= often:
-            shares.append(source.shares[x] / target.shares[y])
-    by_content = float(np.median(shares)) if shares else per_line
-    return float(np.sqrt(np.clip(by_content, 0.25, 4.0) * np.clip(per_line, 0.25, 4.0)))
-
-
 def _candidates(
     source: Vocabulary, target: Vocabulary, lexicon: Lexicon, sharpness: float
 ) -> tuple[Longs, Longs, Doubles]:

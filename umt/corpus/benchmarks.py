@@ -122,4 +122,7 @@ class HubPairs:
             split=self.split,
             column=column,
         )
-        return [line.strip() for line in hub.sentences(lang)]
+        try:
+            return [line.strip() for line in hub.sentences(lang)]
+        except BadInput as error:
+            raise BadInput(f"held-out set {self.name} cannot be read: {error}") from error

@@ -1,0 +1,147 @@
+"""Where the joint model starts: from scratch, from aligned word vectors, from a model of somebody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from umt.align import Alignment, Verdict
+from umt.joint_lm import Architecture, JointLM
+from umt.lexicon import Lexicon
+from umt.loop import Pace, fit
+from umt.objectives import Causal
+from umt.optimisation import Optimisation
+from umt.pretraining import Pretraining
+from umt.shards import Shards, write_shards
+from umt.token_vectors import token_vectors
+from umt.tokenizer import Borrowed, Tokenizer
+from umt.types import BadInput, Lang
+from umt.wordspace import Embeddings
+
+EN, ZH = Lang("en"), Lang("zh")
+ENGLISH, CHINESE = ("cat", "dog", "mat", "house"), ("猫", "狗", "垫子", "房子")
+LINES = {
+    EN: [f"the {a} saw the {b}" for a in ENGLISH for b in ENGLISH] * 10,
+    ZH: [f"{a}\n看见\n{b}" for a in CHINESE for b in CHINESE] * 10,
+}
+TINY = Architecture(width=16, layers=1, heads=2, hidden=24, context=64)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train(LINES, 400)
+
+
+@pytest.fixture(scope="module")
+def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[Lang, Shards]:
+    place = tmp_path_factory.mktemp("shards")
+    for lang, lines in LINES.items():
+        write_shards([line.replace("\n", "") for line in lines], lang, tokenizer, place)
+    return {lang: Shards(place, lang) for lang in LINES}
+
+
+@pytest.fixture(scope="module")
+def alignment() -> Alignment:
+    """Every word beside its translation."""
+    vectors = torch.randn(4, 30, generator=Generator().manual_seed(1))
+    noise = 0.1 * torch.randn(4, 30, generator=Generator().manual_seed(2))
+    pairs = Lexicon(ENGLISH, CHINESE, torch.arange(4)[:, None], torch.ones(4, 1))
+    back = Lexicon(CHINESE, ENGLISH, torch.arange(4)[:, None], torch.ones(4, 1))
+    sides = (Embeddings(ENGLISH, vectors), Embeddings(CHINESE, vectors + noise))
+    return Alignment(*sides, pairs, back, (), Verdict("aligned", 1.0, 0.0, "made so"))
+
+
+def cosine(one: Tensor, other: Tensor) -> float:
+    return float(torch.nn.functional.cosine_similarity(one, other, dim=-1))
+
+
+@pytest.mark.parametrize("width", [16, 48])
+def test_translations_start_side_by_side(tokenizer: Tokenizer, alignment: Alignment, width: int) -> None:
+    vectors = token_vectors(alignment, tokenizer, width, Generator().manual_seed(1))
+    assert vectors.shape == (len(tokenizer), width)
+    torch.testing.assert_close(vectors.pow(2).mean(1), torch.ones(len(tokenizer)), rtol=1e-4, atol=1e-4)
+    rows = {}
+    for word in (*(f" {word}" for word in ENGLISH), *CHINESE):
+        [ids] = tokenizer.encode([word])
+        assert len(ids) == 1, f"{word} is no subword"
+        rows[word.strip()] = vectors[int(ids[0])]
+    for number, word in enumerate(ENGLISH):
+        told = [cosine(rows[word], rows[other]) for other in CHINESE]
+        assert told.index(max(told)) == number
+        assert max(told) > 0.9
+
+
+def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, alignment: Alignment) -> None:
+    optimisation = Optimisation(1)
+    model = Pretraining(TINY, optimisation, embeddings="bridge", length=32).start(
+        tokenizer, alignment, Generator().manual_seed(1)
+    )
+    cat, dog, neko = (int(tokenizer.encode([word])[0][0]) for word in (" cat", " dog", "猫"))
+    rows = model.embeddings.detach().cpu()
+    assert cosine(rows[cat], rows[neko]) > 0.9 > cosine(rows[dog], rows[neko])
+
+
+def theirs(folder: Path) -> str:
+    """A small causal model of another architecture, with a vocabulary of its own."""
+    vocabulary = Tokenizer.train({EN: LINES[EN]}, 300)
+    vocabulary.save(folder)
+    config = GPT2Config(vocab_size=len(vocabulary), n_positions=64, n_embd=16, n_layer=1, n_head=2)
+    torch.manual_seed(1)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: Path) -> None:
+    name = theirs(tmp_path / "theirs")
+    tokenizer = Borrowed(name).learn({EN: [], ZH: []})
+    for lang, lines in LINES.items():
+        write_shards(lines, lang, tokenizer, tmp_path)
+    shards = {lang: Shards(tmp_path, lang) for lang in LINES}
+    pretraining = Pretraining(
+        None, Optimisation(30, peak=1e-2), name, masked=0.5, length=32, tokens=256, mixing={"en": 1, "zh": 3}
+    )
+    model, records = pretraining.train(
+        tokenizer, shards, alignment, tmp_path / "run", Generator().manual_seed(1), lambda *_: None
+    )
+    assert len(model.embeddings) == len(tokenizer)
+    assert model.network.config.model_type == "gpt2"
+    assert records[-1]["causal/bits_per_byte"] < 0.7 * records[0]["causal/bits_per_byte"]
+    model.save(tmp_path / "saved")
+    again = JointLM.load(tmp_path / "saved")
+    assert torch.equal(again.embeddings.cpu(), model.embeddings.detach().cpu())
+
+
+def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignment, tmp_path: Path) -> None:
+    start = (tokenizer, alignment, Generator())
+    with pytest.raises(BadInput, match="nosuch.*folder"):
+        Pretraining(None, Optimisation(1), str(tmp_path / "nosuch")).start(*start)
+    with pytest.raises(BadInput, match="context of 64"):
+        Pretraining(TINY, Optimisation(1), length=65).start(*start)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [({}, "architecture"), ({"name": "x", "causal": 0.0}, "both 0"), ({"name": "x", "embeddings": "y"}, "bridge")]
+)  # fmt: skip
+def test_bad_options_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Pretraining(None, Optimisation(1), **given)
+
+
+@pytest.mark.slow
+def test_compiled_training_is_the_same_up_to_rounding(
+    tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+) -> None:
+    told = []
+    for compiled in (False, True):
+        model = JointLM.create(TINY, len(tokenizer), Generator().manual_seed(1))
+        causal = Causal(shards, tokenizer, 32, 256, seed=1)
+        pace = Pace(every=1, compiled=compiled)
+        place = tmp_path / str(compiled)
+        told.append(fit(model, {"causal": causal}, Optimisation(4), place, 1, lambda *_: None, pace=pace))
+    losses = [[record["causal/nats"] for record in records] for records in told]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

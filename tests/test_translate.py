@@ -1,0 +1,171 @@
+"""The neural translator on raw text, and the command that reads it from a run or a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from umt import translate
+from umt.generation import Generation
+from umt.joint_lm import Architecture, JointLM
+from umt.neural_translator import NeuralTranslator
+from umt.searching import Beam, Greedy
+from umt.tokenizer import Tokenizer
+from umt.types import BadInput, Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+ENGLISH = "The old man reads a long book. She sees the sea, and the sea sees her."
+CHINESE = "老人读一本很长的书。她看见海，海也看见她。"
+
+
+@pytest.fixture(scope="module")
+def translator() -> NeuralTranslator:
+    tokenizer = Tokenizer.train({EN: [ENGLISH] * 5, ZH: [CHINESE] * 5}, 400)
+    model = JointLM.create(Architecture(32, 2, 2, 48, 64), len(tokenizer), torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        model.embeddings.mul_(60)
+    written = {EN: sorted({int(i) for i in tokenizer.encode([ENGLISH])[0]})}
+    return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), extra=4))
+
+
+@pytest.fixture(scope="module")
+def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one run that has a neural part."""
+    root = tmp_path_factory.mktemp("runs")
+    for name, report in (("run-1", {"parts": ["words-1", "translate-1"]}), ("translate-1", {})):
+        (root / name).mkdir()
+        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        (root / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    translator.save(root / "translate-1")
+    return root
+
+
+def test_order_and_empty_lines_stay(translator: NeuralTranslator) -> None:
+    sentences = ["She sees the sea.", "", "  ", "The old man reads.", "She sees the sea."]
+    found = translator.translate(sentences)
+    assert [bool(each) for each in found] == [True, False, False, True, True]
+    assert found[0] == found[4] != found[3]
+    assert translator.translate([]) == []
+
+
+def test_long_lines_are_translated_in_pieces(translator: NeuralTranslator) -> None:
+    one, other = ENGLISH.split(". ")
+    pieces = translator._pieces(ENGLISH)
+    assert len(pieces) > 1
+    assert all(0 < len(piece) <= 12 for piece in pieces)
+    text = [translator.tokenizer.decode(piece.tolist()) for piece in pieces]
+    assert "".join(text).replace(" ", "") == ENGLISH.replace(" ", "")
+    assert any(each.endswith(("book.", "sea,")) for each in text), "cut where it reads well"
+    endless = translator._pieces("x" * 500)
+    assert sum(map(len, endless)) >= 250
+    assert max(map(len, endless)) <= 12
+    assert translator.translate([ENGLISH])[0].startswith(translator.translate([text[0]])[0])
+
+
+def test_saved_and_loaded_both_ways(translator: NeuralTranslator, tmp_path: Path) -> None:
+    translator.save(tmp_path)
+    again = NeuralTranslator.load(tmp_path, EN, ZH, translator.generation)
+    assert again.translate([ENGLISH]) == translator.translate([ENGLISH])
+    back = NeuralTranslator.load(tmp_path, ZH, EN)
+    assert all(ord(letter) < 128 for letter in back.translate(["老人读书。"])[0]), "only what English writes"
+    with pytest.raises(BadInput, match="does not know fr: it knows en and zh"):
+        NeuralTranslator.load(tmp_path, EN, Lang("fr"))
+    (tmp_path / "translator.json").unlink()
+    with pytest.raises(BadInput, match=r"translator.json is missing"):
+        NeuralTranslator.load(tmp_path, EN, ZH)
+
+
+def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path) -> None:
+    wide = NeuralTranslator.load(store / "translate-1", EN, ZH, Generation(Beam(6)))
+    [found] = wide.alternatives(["She sees the sea."])
+    texts = [each.text for each in found]
+    assert len(texts) == len(set(texts)) > 1
+    assert all(each.score < 0 for each in found)
+
+
+def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    line = [sys.executable, "-m", "umt.translate", "--run", str(store / "run-1"), *arguments]
+    return subprocess.run(line, input=given, capture_output=True, check=False)
+
+
+def test_lines_in_lines_out(store: Path) -> None:
+    done = run(store, "--to", "zh", given=b"She sees the sea.\n\nThe old man")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().split("\n")
+    assert [bool(line) for line in lines] == [True, False, True, False]
+    assert b"3 lines in" in done.stderr
+
+
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    translate.main(arguments)
+    return capsys.readouterr().out
+
+
+def test_one_sentence_a_file_and_alternatives(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setattr(translate, "newest_run", lambda _: store / "run-1")
+    said = called(monkeypatch, capsys, "--to", "zh", "She sees the sea.")
+    (tmp_path / "in.txt").write_text("She sees the sea.\n\n", encoding="utf-8")
+    out = tmp_path / "out.txt"
+    called(monkeypatch, capsys, "--to", "zh", "--input", str(tmp_path / "in.txt"), "--output", str(out))
+    assert out.read_text(encoding="utf-8") == said + "\n"
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "in.txt", out]
+    model = str(store / "translate-1")
+    rows = called(monkeypatch, capsys, "--to", "en", "--model", model, "--alternatives", "3", "海", "书")
+    numbers, scores, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
+    assert set(numbers) == {"1", "2"}
+    assert all(float(score) < 0 for score in scores)
+
+
+WRONG = {
+    ("--to", "fr", "x"): "does not translate to fr: it knows en and zh",
+    ("--to", "zh", "--input", "nosuch.txt"): "nosuch.txt cannot be opened",
+    ("--to", "zh", "--lexical", "x"): "has no translator",
+    ("--to", "zh", "--beam", "0", "x"): "--beam must be at least 1",
+    ("--to", "zh", "--model", "nosuch", "x"): "nosuch holds no translator",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_one_sentence_says_what_is_wrong(
+    arguments: tuple[str, ...], store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_ = () if "--model" in arguments else ("--run", str(store / "run-1"))
+    with pytest.raises(SystemExit) as stopped:
+        translate.main([*arguments, *run_])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert WRONG[arguments] in told
+    assert told.startswith("error: ")
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_a_broken_pipe_is_no_error(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "She sees the sea."])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_failure_leaves_no_file(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b"good\ncaf\xe9\n"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(SystemExit):
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "--output", str(tmp_path / "out.txt")])
+    assert "line 2 of standard input is not UTF-8" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
