@@ -55,7 +55,7 @@ def test_only_a_supervised_translator_is_given_pairs(tmp_path: Path) -> None:
 
 
 def test_no_stage_of_training_opens_or_names_a_test_set() -> None:
-    """Only `evaluate` and the code that scores open pairs; what feeds training does not even name their type."""
+    """Only `evaluate` and the code that scores open pairs; what feeds training does not name their type."""
     assert not issubclass(PairsFile, ParallelSet)
     for name in ("stages", "translator", "bitexts", "translation_objectives", "checkups", "corpus/known"):
         tree = ast.parse((ROOT / "umt" / f"{name}.py").read_text(encoding="utf-8"))

@@ -118,15 +118,20 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
 
 def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignment, tmp_path: Path) -> None:
     start = (tokenizer, alignment, Generator())
-    with pytest.raises(BadInput, match="nosuch.*folder"):
+    with pytest.raises(BadInput, match=r"nosuch.*folder"):
         Pretraining(None, Optimisation(1), str(tmp_path / "nosuch")).start(*start)
     with pytest.raises(BadInput, match="context of 64"):
         Pretraining(TINY, Optimisation(1), length=65).start(*start)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [({}, "architecture"), ({"name": "x", "causal": 0.0}, "both 0"), ({"name": "x", "embeddings": "y"}, "bridge")]
-)  # fmt: skip
+    ("given", "said"),
+    [
+        ({}, "architecture"),
+        ({"name": "x", "causal": 0.0}, "both 0"),
+        ({"name": "x", "embeddings": "y"}, "bridge"),
+    ],
+)
 def test_bad_options_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Pretraining(None, Optimisation(1), **given)

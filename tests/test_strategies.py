@@ -66,13 +66,13 @@ def test_gromov_finds_a_hidden_permutation() -> None:
     space, _ = mixture(120)
     x = shaped(space, 120, 1.0)
     order = torch.randperm(120, generator=seeded(5))
-    a = clipped(x @ x.T, 99)
+    a = clipped(x @ x.T, 100)  # nothing cut, and in the end hardly soft: else twins stay mixed
     b = a[order][:, order]
     start = standardised(profiles(x, x[order]))
     start += 0.7 * torch.randn(120, 120, generator=seeded(6))  # a poor start
     there = torch.argsort(order)
-    scores, history = plan(a, b, start, torch.zeros(120, 120), SHARPNESS)
-    assert met(start[:, there].argmax(1)[:, None]) < 0.8
+    scores, history = plan(a, b, start, torch.zeros(120, 120), torch.logspace(0.3, 1.6, 20).tolist())
+    assert met(start[:, there].argmax(1)[:, None]) < 0.2
     assert met(scores[:, there].argmax(1)[:, None]) > 0.95
     assert history[-1]["similarity"] > history[0]["similarity"]
 
