@@ -19,18 +19,22 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import report_sections, report_space, report_training, stages
+from umt import report_bits, report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
+from umt.codelength import measure
 from umt.console import Console, plain_errors, plain_options
 from umt.evaluation import Metric, PairedBootstrap
+from umt.joint_lm import JointLM
 from umt.lexical import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
+from umt.report_bits import bits_rows, code_length_rows, show_bits
 from umt.report_lexicon import lexicon_rows
 from umt.report_page import write_page
 from umt.report_sections import Sample
 from umt.store import Store
+from umt.tokenizer import Tokenizer
 from umt.types import Lang
 
 
@@ -99,6 +103,19 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
         yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text))
 
 
+def code_lengths(run: train.Run) -> Iterator[Row]:
+    """Bits of every held-out set, each side and both, under the joint model where it is a code."""
+    if run.model is None or not run.model.manifest["config"]["causal"]:
+        return
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, tokenizer = JointLM.load(run.model.path).to(device).eval(), Tokenizer.load(run.model.path)
+    for held_out in run.held_out:
+        start = time.perf_counter()
+        sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
+        found = measure(model, tokenizer, sides)
+        yield from code_length_rows(held_out.name, found, time.perf_counter() - start)
+
+
 def translations_file(run: train.Run, name: str, direction: str, system: str) -> Path:
     """Where the translations of one held-out set by one system lie, a line a sentence."""
     return run.directory / "translations" / f"{name}.{direction}.{system}.txt"
@@ -107,7 +124,7 @@ def translations_file(run: train.Run, name: str, direction: str, system: str) ->
 def samples(rows: Iterable[Row], run: train.Run, each: int = 5) -> Iterator[Sample]:
     """Evenly spaced items of every set that was scored, as the systems translated them."""
     systems: dict[tuple[str, str], list[str]] = {}
-    for name, direction, system in by_system(row for row in rows if not row.of_words):
+    for name, direction, system in by_system(row for row in rows if not row.of_words and not row.of_bits):
         systems.setdefault((name, direction), []).append(system)
     sets = {held_out.name: held_out for held_out in run.held_out}
     for (name, direction), known in systems.items():
@@ -129,6 +146,8 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Pat
         report_sections.translation(rows),
         report_sections.samples(list(samples(rows, run))),
         *([report_sections.lexicon(rows)] if truth else []),
+        *([report_sections.code_lengths(rows)] if run.model else []),
+        *([report_bits.bits(run.told)] if run.told else []),
         report_space.shared_space(alignment),
         report_space.similarities(alignment, truth, torch.Generator().manual_seed(0)),
         report_space.history(alignment),
@@ -151,12 +170,15 @@ def main(config: DictConfig) -> None:
     with plain_errors(console):
         run = train.build(config, Store(Path(config.store), console, read_only=True))
         console.started("evaluate")
-        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]
+        rows += bits_rows(run.told) if run.told else []
         console.stopped()
         scores = run.directory / "scores.json"
         save_scores(rows, scores)
         show_run(run.text.report, run.bridges["lexical"].report, console.terminal)
         show_scores(rows, console.terminal)
+        if run.told:
+            show_bits(run.told, console.terminal)
         print(f"report: {write_report(config, run, rows)}")
         print(f"scores: {scores}")
 

@@ -10,14 +10,17 @@ python evaluate.py [the same overrides]                     the scores
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
 from umt import neural_stages, stages
+from umt.bits import BITS
 from umt.console import Console, plain_errors, plain_options
 from umt.corpus import HeldOut, Source
 from umt.corpus.known import KnownPairs
@@ -35,8 +38,14 @@ class Run:
     text: Artefact
     model: Artefact | None
     translator: Artefact | None
+    bits: Artefact | None
     bridges: dict[str, Artefact]
     translators: dict[str, Artefact]
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """What was measured in bits, if anything was."""
+        return json.loads((self.bits.path / BITS).read_text("utf-8")) if self.bits else None
 
 
 def build(config: DictConfig, store: Store) -> Run:
@@ -45,6 +54,11 @@ def build(config: DictConfig, store: Store) -> Run:
     held_out = stages.held_out(config, corpus)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
+    bits = None
+    if config.bits:
+        apart = [store.build(stages.prepare, config.preparation, each) for each in stages.elsewhere(config)]
+        bits = store.build(neural_stages.bits, config.bits, text, *apart, seed=config.seed)
+
     words = store.build(stages.words, config.words, text, seed=config.seed)
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
     bridges, translators = {"lexical": bridge}, {}
@@ -67,10 +81,10 @@ def build(config: DictConfig, store: Store) -> Run:
         if config.bootstrap:
             best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)
             translators["supervised"] = best
-    neural = [each for each in (model, translator) if each]
-    parts = (text, words, *neural, *bridges.values(), *translators.values())
+    optional = [each for each in (bits, model, translator) if each]
+    parts = (text, words, *optional, *bridges.values(), *translators.values())
     everything = store.build(stages.run, stages.recipe(config), *parts)
-    return Run(everything.path, corpus, held_out, text, model, translator, bridges, translators)
+    return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="config")

@@ -24,6 +24,9 @@ from umt.types import BadInput, Lang, Progress
 
 Doubles = NDArray[np.float64]
 
+BITS = "bits.json"
+"""The file of an artefact that holds what was measured."""
+
 CONTROLS = ("destroyed", "more", "elsewhere")
 WAYS = ("code", "network")
 """``code``: network and counts mixed, the shortest that we have; ``network``: what it says on its own."""

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from umt.align import Alignment
 from umt.bitexts import known as known_bitexts
 from umt.bitexts import synthetic
+from umt.bits import BITS, Bits
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.filters import Usage
@@ -21,7 +22,7 @@ from umt.lexical import LexicalTranslator
 from umt.loop import LOG
 from umt.neural_translator import NeuralTranslator
 from umt.shards import Shards, write_shards
-from umt.store import Artefact, Bench
+from umt.store import Artefact, Bench, write_json
 from umt.team import assemble
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
@@ -130,3 +131,17 @@ def translate(
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
         "warnings": [each for each in (learned.complaint, *lost) if each],
     }
+
+
+def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact) -> Report:
+    """What the two languages tell about each other, in bits that a decoder would need."""
+    strategy: Bits = instantiate(config)
+    languages = languages_of(text)
+    texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
+    apart = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
+    told = strategy.measure(texts, apart, bench.seed, bench.scratch, bench.progress)
+    write_json(bench.directory / BITS, told)
+    both = told["pairs"]["both"]["K(X,Y)"]["code"]
+    gain = told["pairs"]["both"].get("gain", {}).get("code")
+    more = f"; joint gain {gain['share']:.2%} of K(X)+K(Y)" if gain else ""
+    return {"languages": languages, "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}"}

@@ -32,6 +32,11 @@ class Row:
         """Whether the score is of a lexicon, not of translations."""
         return self.set.split(" ")[0] == DICTIONARY
 
+    @property
+    def of_bits(self) -> bool:
+        """Whether the score is a code length."""
+        return self.score.name.startswith("bits")
+
     def flat(self) -> dict[str, Any]:
         """The row as one JSON object."""
         return {
@@ -55,7 +60,8 @@ def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Termi
     terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
 
 
-SHOWN = ("bleu", "p bleu", "chrf", "p chrf", "comet", "coverage", "p@1", "p@1 covered", "p@5", "mrr")
+UNITS = ("bits/byte", "bits/character", "bits/token")
+SHOWN = ("bleu", "p bleu", "chrf", "p chrf", "comet", "coverage", "p@1", "p@1 covered", "p@5", "mrr", *UNITS)
 """The scores that fit on a screen; the others stand in the file."""
 
 BARE = {"coverage", "mrr"}
@@ -80,9 +86,10 @@ def written(score: Score) -> tuple[str, str]:
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:
     """Print the translation scores and the lexicon scores, a table each, and the signatures."""
-    translation = [row for row in rows if not row.of_words]
+    translation = [row for row in rows if not row.of_words and not row.of_bits]
     lexicon = [row for row in rows if row.set == DICTIONARY]
-    for title, part in (("Translation", translation), ("Lexicon", lexicon)):
+    lengths = [row for row in rows if row.of_bits and row.score.name in UNITS]
+    for title, part in (("Translation", translation), ("Lexicon", lexicon), ("Code length", lengths)):
         if part:
             terminal.print(_table(title, part))
     for signature in dict.fromkeys(f"{row.score.name}: {row.score.signature}" for row in translation):

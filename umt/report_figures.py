@@ -64,9 +64,10 @@ def intervals(
     """A line a row; there each series has a dot (value) with a whisker (low, high), or nothing."""
     pitch = 12 + 9 * len(series)
     height = TOP + BOTTOM + pitch * len(rows)
-    top = max(each[2] for values in series.values() for each in values if each)
+    drawn = [each for values in series.values() for each in values if each]
+    low, top = min(0.0, *(each[1] for each in drawn)), max(0.0, *(each[2] for each in drawn))
     left = round(24 + max(breadth(row, 12) for row in rows))
-    frame = Frame((0, top), (0, 1), x_name, "", 760, height, left)
+    frame = Frame((low, top), (0, 1), x_name, "", 760, height, left)
     parts = frame.axes(across=False, upright=True)
     for number, row in enumerate(rows):
         middle = TOP + pitch * (number + 0.5)

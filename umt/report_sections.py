@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from umt.report import DICTIONARY, Row, by_system, written
+from umt.report import DICTIONARY, UNITS, Row, by_system, written
 from umt.report_figures import intervals
 from umt.report_lexicon import READINGS
 from umt.report_page import Markup, Section, beside, element, figure, joined, table, tiles
@@ -40,7 +40,7 @@ class Sample:
 def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, Any]) -> Section:
     """The figures to see first, with the verdict and the audit that bound them."""
     systems = {row.system for row in rows}
-    system = next(each for each in OURS if each in systems)
+    system = next((each for each in OURS if each in systems), "none")
     shown: list[tuple[object, str]] = []
     for (name, direction, each), found in by_system(rows).items():
         if each == system and "bleu" in found:
@@ -59,7 +59,7 @@ def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, 
 
 def translation(rows: Iterable[Row]) -> Section:
     """Every score of every system on every held-out set."""
-    chosen = [row for row in rows if not row.of_words]
+    chosen = [row for row in rows if not row.of_words and not row.of_bits]
     names = list(dict.fromkeys(row.score.name for row in chosen))
     lines = []
     last = ("", "")
@@ -79,6 +79,16 @@ def translation(rows: Iterable[Row]) -> Section:
         "words exchanged; supervised: our translator on a map fitted on a true dictionary."
     )
     return Section("Translation", lead, joined([body, recipe]))
+
+
+def code_lengths(rows: Iterable[Row]) -> Section:
+    """Bits of the held-out text under the joint language model."""
+    found = by_system(row for row in rows if row.of_bits and row.score.name in UNITS)
+    lines = [
+        [name, side, *(_cell(each[unit].score) for unit in UNITS)] for (name, side, _), each in found.items()
+    ]
+    lead = "Each sentence on its own, given its language, its end paid; 95% intervals resample sentences."
+    return Section("Code length of the joint model", lead, table(["set", "text", *UNITS], lines, words=2))
 
 
 def samples(chosen: Sequence[Sample]) -> Section:

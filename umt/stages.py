@@ -23,7 +23,7 @@ from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
 from umt.corpus.world.source import World
 from umt.lexicon import Dictionary
-from umt.neural_stages import languages_of, pretrain, tokenise, translate
+from umt.neural_stages import bits, languages_of, pretrain, tokenise, translate
 from umt.store import Artefact, Bench, digest_of
 from umt.types import BadInput
 from umt.wordspace import WordSpace
@@ -54,6 +54,11 @@ class Supervision:
 def corpus(config: DictConfig) -> Source:
     """The text to learn from."""
     return cast(Source, instantiate(config.corpus))
+
+
+def elsewhere(config: DictConfig) -> tuple[Source, ...]:
+    """Text about something else, where the configuration names any: a control of `umt.bits`."""
+    return (instantiate(config.elsewhere),) if config.get("elsewhere") else ()
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
@@ -156,7 +161,7 @@ def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, run)
+STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, bits, run)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:

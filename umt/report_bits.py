@@ -1,0 +1,111 @@
+"""What was measured in bits: the joint model on held-out text, and what each language saves the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from umt.bits import WAYS
+from umt.codelength import CodeLength, scores
+from umt.report import Row
+from umt.report_figures import intervals
+from umt.report_page import Section, figure, joined, table
+from umt.types import Score
+
+PAIRS = {
+    "both": "the two languages",
+    "destroyed": "control: the target's subwords shuffled",
+    "more": "control: more of the source instead",
+    "elsewhere": "control: a target about something else",
+}
+QUANTITIES = ("K(X)", "K(Y)", "K(X,Y)", "K(Y|X)", "K(X|Y)")
+
+
+def code_length_rows(name: str, lengths: Mapping[str, CodeLength], seconds: float) -> Iterator[Row]:
+    """Bits of one held-out set under the joint model, a row for each language and unit."""
+    for side, found in scores(lengths).items():
+        for score in found:
+            yield Row("joint model", name, side, score, seconds)
+
+
+def bits_rows(told: Mapping[str, Any]) -> Iterator[Row]:
+    """Code lengths and gains of `umt.bits.Bits.measure`; the target is the last of ``languages``."""
+    direction = "-".join(told["languages"])
+    for pair, found in told["pairs"].items():
+        for quantity in QUANTITIES:
+            for way in WAYS if quantity in found else ():
+                each = found[quantity][way]
+                span = [bits / each["bits"] * each["per_byte"] for bits in each["by_seed"]]
+                signature = f"prequential|{way}|seeds:{len(span)}|interval: least and most of the seeds"
+                score = Score(f"bits/byte {quantity}", each["per_byte"], min(span), max(span), signature)
+                yield Row(way, pair, direction, score, 0.0)
+        for way, gain in found.get("gain", {}).items():
+            signature = f"prequential|{way}|bootstrap over seeds and stretches of text"
+            score = Score("bits gain", gain["bits"], gain["low"], gain["high"], signature)
+            yield Row(way, pair, direction, score, 0.0)
+
+
+def show_bits(told: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print the code lengths, the gains and the compressors beside them."""
+    for title, headings, lines in _tables(told):
+        shown = Table(title=title, title_justify="left")
+        for number, heading in enumerate(headings):
+            shown.add_column(heading, justify="right" if number else "left", no_wrap=True)
+        for line in lines:
+            shown.add_row(*line)
+        terminal.print(shown)
+
+
+def bits(told: Mapping[str, Any]) -> Section:
+    """The same for the page, with a picture of the gains."""
+    measured = {pair: found["gain"] for pair, found in told["pairs"].items() if "gain" in found}
+    parts: list[object] = []
+    if measured:
+        gains = {
+            way: [tuple(each[way][key] / 8 for key in ("bits", "low", "high")) for each in measured.values()]
+            for way in WAYS
+        }
+        picture = intervals([PAIRS[pair] for pair in measured], gains, "bytes saved by coding together")
+        parts.append(figure(picture, "K(X)+K(Y)-K(X,Y), with 95% intervals"))
+    parts += [table(headings, lines, title) for title, headings, lines in _tables(told)]
+    first, second = told["languages"]
+    lead = (
+        f"X is {first}, Y is {second}. Prequential code lengths: a network pays for text before it learns "
+        "from it, and the subword table is paid too. code: network and counts mixed; network: alone."
+    )
+    return Section("Bits", lead, joined(parts))
+
+
+def _tables(told: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    lines = []
+    for pair, found in told["pairs"].items():
+        for quantity in (each for each in QUANTITIES if each in found):
+            code, network = (found[quantity][way] for way in WAYS)
+            units = [f"{code[unit]:.3f}" for unit in ("per_byte", "per_character", "per_token")]
+            bits = f"{code['bits'] / 8:,.0f}"
+            lines.append([f"{quantity}, {pair}", bits, *units, f"{network['per_byte']:.3f}"])
+    headings = ["code length", "bytes", "bits/byte", "bits/character", "bits/token", "network bits/byte"]
+    yield "Prequential code lengths, every byte paid", headings, lines
+    lines = [
+        [f"{PAIRS[pair]}, {way}"]
+        + [f"{gain[key] / 8:,.0f}" for key in ("bits", "low", "high")]
+        + [f"{gain['share']:.2%}"]
+        for pair, found in told["pairs"].items()
+        for way, gain in found.get("gain", {}).items()
+    ]
+    if lines:
+        headings = ["gain K(X)+K(Y)-K(X,Y)", "bytes", "low", "high", "share"]
+        yield "What coding together saves, 95% intervals", headings, lines
+    first, second = told["languages"]
+    sizes = {side: told["sides"][side]["bytes"] for side in (first, second)}
+    lines = [
+        [name]
+        + [f"{each[key]:,.0f}" for key in ("first", "second", "both")]
+        + [f"{8 * each['both'] / sum(sizes.values()):.3f}", f"{each['ncd']:.4f}"]
+        for name, each in told["surface"].items()
+    ]
+    headings = ["compressor", first, second, "end to end", "bits/byte", "NCD"]
+    yield "The surface alone, bytes", headings, lines
