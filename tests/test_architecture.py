@@ -58,6 +58,7 @@ FLOORS = {
     "umt.report_page": 4,
     "umt.report_svg": 4,
     "umt.report_figures": 4,
+    "umt.report_bits": 4,
     "umt.report_lexicon": 4,
     "umt.report_space": 4,
     "umt.report_training": 4,
