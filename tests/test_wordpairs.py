@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from umt.lexicon import Lexicon
-from umt.vocabulary import read
-from umt.wordpairs import Balance, mark
+from umt.ngram import SPECIALS
+from umt.vocabulary import Vocabulary, read
+from umt.wordpairs import Balance, content_ratio, mark
 
 
 def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int, float]]]) -> Lexicon:
@@ -51,3 +52,20 @@ def test_sharper_lexicons_lean_on_their_first_candidates() -> None:
 
 def test_marks_of_two_scripts_correspond() -> None:
     assert [mark(m) for m in "。，、？「”"] == [".", ",", ",", "?", '"', '"']
+
+
+def test_the_content_ratio_sees_a_language_that_says_everything_in_two_words() -> None:
+    source = Vocabulary((*SPECIALS, "a", "b", "c"), (*[0] * len(SPECIALS), 600, 300, 100))
+    target = Vocabulary(
+        (*SPECIALS, "x", "y", "z", "of"), (*[0] * len(SPECIALS), 600, 300, 100, 1000)
+    )  # as many words again that have no counterpart
+    names = list(source.words[len(SPECIALS) :]), list(target.words[len(SPECIALS) :])
+    there = make_lexicon(*names, [[(0, 0.9), (1, 0.1)], [(1, 0.9), (0, 0.1)], [(2, 0.9), (0, 0.1)]])
+    back = make_lexicon(
+        names[1],
+        names[0],
+        [[(0, 0.9), (1, 0.1)], [(1, 0.9), (0, 0.1)], [(2, 0.9), (0, 0.1)], [(2, 0.5), (1, 0.1)]],
+    )
+    assert content_ratio(source, target, there, back, often=1) == pytest.approx(2.0)
+    assert content_ratio(target, source, back, there, often=1) == pytest.approx(0.5)
+    assert content_ratio(source, target, there, back, often=10_000) == 1.0

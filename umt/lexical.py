@@ -28,7 +28,7 @@ from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
-from umt.wordpairs import Balance, is_punctuation
+from umt.wordpairs import Balance, content_ratio, is_punctuation
 
 __all__ = ["Lexical", "LexicalTranslator"]
 
@@ -86,13 +86,15 @@ class Lexical:
     model: weight of the language model beside the options' weights (`Scoring`).
     jump, distortion: longest reordering jump, and its price per word.
     beam: hypotheses per stack at test; back-translation takes half as many.
+    length: share of the length that the corpora suggest: what is uncertain is better left out.
     balance, scoring: how word pairs are fitted and phrases scored.
 
     The reward of a word, which decides about length, is found by `fit` without references: translations are
-    to have as many words a line as the target text. The other weights are one setting for every corpus,
-    chosen by BLEU where we made the truth ourselves, with the lexicons that the aligner learned there: the
-    generated world, and two ciphers of real English (half of the Bible's and of the talks' sentences against
-    the other half, stripped of most articles and endings, reordered and enciphered).
+    to be as long as `content_ratio` and the words per line of both texts say, each wrong where the other
+    holds: lines may not be comparable, and what one language leaves unsaid has no content. The other weights
+    are one setting for every corpus, chosen by BLEU where we made the truth ourselves, with the lexicons
+    that the aligner learned there: the generated world, and ciphers of real English (`benchmarks.instruments`
+    and, before, two that also lacked most articles and endings; docs/results.md).
     """
 
     vocabulary: int = 32_000
@@ -107,6 +109,7 @@ class Lexical:
     distortion: float = 0.6
     beam: int = 10
     threads: int = 2
+    length: float = 1.0
     balance: Balance = field(default_factory=Balance)
     scoring: Scoring = field(default_factory=Scoring)
 
@@ -118,6 +121,8 @@ class Lexical:
         for name in ("beam", "threads", "sentences", "lines"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0.2 <= self.length <= 2:
+            raise ValueError(f"length must lie in 0.2..2, got {self.length}")
         for name in ("rounds", "trust", "model", "distortion"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -142,11 +147,12 @@ class Lexical:
         with ThreadPoolExecutor(min(2, self.threads)) as pool:
             x, y = pool.map(lambda lang: self._side(text, lang), (source, target))
         progress("word by word", 2, steps)
-        # lines are sentences or verses on both sides; how often words occur says less (docs/results.md)
-        ratio = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
+        content = content_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)
+        per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
+        ratio = (content * per_line) ** 0.5  # the one is off where the other holds
         ways = [
-            self._word_by_word(x, y, lexicon, reverse, ratio, generator),
-            self._word_by_word(y, x, reverse, lexicon, 1 / ratio, generator),
+            self._word_by_word(x, y, lexicon, reverse, content, ratio, generator),
+            self._word_by_word(y, x, reverse, lexicon, 1 / content, 1 / ratio, generator),
         ]
         # Word by word nothing can be inserted: the direction that needs fewer words is the one to start from.
         known = 0 if ratio <= 1 else 1
@@ -176,9 +182,16 @@ class Lexical:
         )
 
     def _word_by_word(
-        self, x: _Side, y: _Side, lexicon: Lexicon, reverse: Lexicon, ratio: float, generator: torch.Generator
+        self,
+        x: _Side,
+        y: _Side,
+        lexicon: Lexicon,
+        reverse: Lexicon,
+        content: float,
+        ratio: float,
+        generator: torch.Generator,
     ) -> _Way:
-        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio)
+        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, content)
         prior = pairs.pseudo_counts(self.trust)
         options = self.scoring.options_of(prior, y.model.tables, x.barriers)
         search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)
@@ -202,11 +215,12 @@ class Lexical:
     def _to_length(self, way: _Way, generator: torch.Generator) -> _Way:
         """The reward of a word at which a sample of translations is as long as it should be (bisection)."""
         ids, offsets = way.source.sample(_LENGTH_SAMPLE, generator)
+        wanted = self.length * way.ratio * len(ids)
         low, high = -4.0, 8.0
         for _ in range(8):
             search = way.search._replace(word=(low + high) / 2, beam=4)
             words = decode_all(ids, offsets, way.options, way.target.model.tables, search, self.threads)[0]
-            low, high = (search.word, high) if len(words) < way.ratio * len(ids) else (low, search.word)
+            low, high = (search.word, high) if len(words) < wanted else (low, search.word)
         return way._replace(search=way.search._replace(word=(low + high) / 2))
 
     def _translator(self, way: _Way) -> LexicalTranslator:

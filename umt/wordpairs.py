@@ -7,11 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from umt.lexicon import Lexicon
 from umt.ngram import SPECIALS, Doubles, Longs
 from umt.phrases import Pairs
 from umt.vocabulary import Vocabulary
+
+Bools = NDArray[np.bool_]
 
 _MARKS = str.maketrans(
     {
@@ -138,6 +143,44 @@ class Balance:
         # Words without any candidate are copied, not dropped.
         dropped = np.where(np.bincount(i, mass, minlength=len(fx)) > 1e-12, dropped * again, 0)
         return WordPairs(i[kept], j[kept], (mass * again[i])[kept], dropped)
+
+
+def content_ratio(
+    source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, often: int = 30
+) -> float:
+    """How many target words say what one source word says, read off how often words occur.
+
+    The same content takes as many words of both, so a language that needs more words to say it gives each a
+    smaller share. Words that are joined by best translations, either way, form a group: a word here may be
+    two there. The median over groups of the share here by the share there; 1 where nothing is joined.
+    """
+    x, common_x = _common(source, lexicon.source, often)
+    y, common_y = _common(target, lexicon.target, often)
+    place = {word: number for number, word in enumerate(lexicon.source)}
+    there = {word: number for number, word in enumerate(lexicon.target)}
+    back = [
+        (place.get(reverse.target[best], -1), there.get(word, -1))
+        for word, best in zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True)
+    ]
+    edges = np.array([*enumerate(lexicon.candidates[:, 0].tolist()), *back])
+    edges = edges[(edges >= 0).all(1)]
+    edges = edges[common_x[edges[:, 0]] & common_y[edges[:, 1]]]
+    if not len(edges):
+        return 1.0
+    size = len(x) + len(y)
+    joined = coo_matrix((np.ones(len(edges)), (edges[:, 0], len(x) + edges[:, 1])), (size, size))
+    _, group = connected_components(joined, directed=False)
+    here = np.bincount(group[: len(x)], np.where(common_x, source.shares[x], 0), size)
+    other = np.bincount(group[len(x) :], np.where(common_y, target.shares[y], 0), size)
+    both = (here > 0) & (other > 0)
+    return float(np.clip(np.median(here[both] / other[both]), 0.25, 4.0))
+
+
+def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple[Longs, Bools]:
+    """The place of each word in the vocabulary, and whether it is a word that occurs ``often``."""
+    places = np.array([vocabulary.index.get(word, -1) for word in words])
+    marks = np.array([is_punctuation(word) for word in words])
+    return places, (places >= 0) & (np.array(vocabulary.counts)[places] >= often) & ~marks
 
 
 def _candidates(

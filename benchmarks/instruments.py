@@ -1,0 +1,83 @@
+"""Settings of the lexical translator compared where the truth is ours: the only place to choose them.
+
+    python -m benchmarks.instruments ../shared/data/bible/en.txt.xz ../shared/data/talks/en.txt.xz \\
+        --try bootstrap.length=1 --try "bootstrap.length=0.9 bootstrap.rounds=3"
+
+BLEU on the dev pairs of the generated world, both ways, and of a cipher of each text given: half of its lines
+against the other half enciphered, with merged, split and moved words. No real pair is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from rich.console import Console as Terminal
+from rich.table import Table
+
+import train
+from umt.console import Console
+from umt.corpus import ParallelSet
+from umt.corpus.reading import lines
+from umt.evaluation import Bleu
+from umt.lexical import LexicalTranslator
+from umt.store import Store
+
+ROOT = Path(__file__).parent.parent
+NEURAL = ("lm=none", "translator=none", "aligner=cooccurrence")
+DRIFT = ("corpus.merge=0.05", "corpus.split=0.12", "corpus.reorder=3")
+LARGEST = 20_000_000
+"""Bytes of a text that are read: enough to align."""
+
+
+def corpora(texts: Sequence[Path], store: Path) -> Iterator[tuple[str, list[str]]]:
+    """The name of each instrument, and the overrides that choose it."""
+    yield "world", ["aligner=restarts"]
+    for text in texts:
+        kept = store / f"{text.parent.name}-{text.name.split('.')[0]}.txt"
+        if not kept.exists():
+            store.mkdir(parents=True, exist_ok=True)
+            size = 0
+            with kept.open("w", encoding="utf-8") as file:
+                for line in lines(text):
+                    size += len(line.encode()) + 1
+                    if size > LARGEST:
+                        break
+                    file.write(f"{line}\n")
+        yield text.parent.name, ["corpus=cipher", "languages=[en,xx]", f"corpus.path={kept}", *DRIFT]
+
+
+def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
+    """Dev BLEU of the lexical translator both ways."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=[*NEURAL, f"store={store}", *overrides])
+    run = train.build(config, Store(store, Console(Terminal(quiet=True)), ()))
+    dev: ParallelSet = next(each.pairs() for each in run.held_out if each.name.startswith("dev"))
+    source, target = run.corpus.languages
+    for here, there in ((source, target), (target, source)):
+        translator = LexicalTranslator.load(run.translators["lexical"].path / f"{here}-{there}")
+        said = translator.translate([each[0] for each in dev.sides[here]])
+        yield Bleu(resamples=2).score(said, dev.sides[there], there).value
+
+
+def main() -> None:
+    """A line a setting."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("texts", nargs="*", type=Path, help="texts to encipher")
+    parser.add_argument("--try", dest="tries", action="append", default=[], help="overrides of one setting")
+    parser.add_argument("--store", type=Path, default=Path("runs"))
+    given = parser.parse_args()
+    instruments = list(corpora(given.texts, given.store))
+    table = Table("setting", *(name for name, _ in instruments), "mean")
+    for tried in given.tries or [""]:
+        found = [list(scores([*chosen, *tried.split()], given.store)) for _, chosen in instruments]
+        mean = sum(map(sum, found)) / sum(map(len, found))
+        table.add_row(tried, *(" ".join(f"{value:.1f}" for value in each) for each in found), f"{mean:.2f}")
+        print(tried, found, f"{mean:.2f}", flush=True)
+    Terminal().print(table)
+
+
+if __name__ == "__main__":
+    main()
