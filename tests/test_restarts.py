@@ -104,12 +104,15 @@ def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
     truth = {word[2:]: row for row, word in enumerate(target.words)}
     pairs = torch.tensor([[row, truth[word[2:]]] for row, word in enumerate(source.words[:100])])
     wide = Widening(sizes=(0,), candidates=5).widen(source, target, pairs, seeded())
-    lexicon, reverse = Enrichment(window=10, columns=100).lexicons(source, target, wide)
-    assert accuracy(wide.lexicon) < 0.9 < accuracy(lexicon)
-    assert accuracy(wide.reverse) < 0.9 < accuracy(reverse)
-    assert lexicon.candidates.shape == wide.lexicon.candidates.shape
-    with pytest.raises(BadInput, match=r"enrichment\.window=3 .* 5, 10"):
-        Enrichment(window=3).lexicons(source, target, wide)
+    once = Enrichment(windows=(10,), columns=100, weight=1.0, rounds=1).enrich(source, target, wide)
+    assert accuracy(wide.lexicon) < 0.9 < accuracy(once.lexicon)
+    assert accuracy(wide.reverse) < 0.9 < accuracy(once.reverse)
+    assert once.lexicon.candidates.shape == wide.lexicon.candidates.shape
+    again = Enrichment(columns=100).enrich(source, target, wide)
+    assert accuracy(again.lexicon) >= accuracy(once.lexicon)
+    assert len(again.pairs) > len(wide.pairs)
+    with pytest.raises(BadInput, match=r"enrichment\.windows=\[3\]: 3 was not counted .* 5, 10"):
+        Enrichment(windows=(3,)).enrich(source, target, wide)
 
 
 def test_a_destroyed_target_is_recognised() -> None:

@@ -1,21 +1,25 @@
-"""Reading the lexicon off the shared vectors and the counts together.
+"""Reading the lexicon off the shared vectors and the counts together, again and again.
 
 A decomposition to a few hundred dimensions loses what tells rare words apart. Once the frequent words are
 matched, their counts are features that both languages share as they stand: the column of a word and the
-column of its translation are one column.
+column of its translation are one column. What is then each other's best translation is a better pair than
+before: new columns, new maps, a new lexicon.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from umt.align.procrustes import normalise
-from umt.align.widening import SharedSpace
-from umt.lexicon import Lexicon, induce
+from umt.align.procrustes import fitted, normalise
+from umt.align.widening import SharedSpace, Widening
+from umt.lexicon import induce
+from umt.retrieval import csls, mutual
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -24,40 +28,74 @@ from umt.wordspace import Embeddings, WordSpace
 class Enrichment:
     """Cosines over the shared vectors and over the counts beside matched words, averaged.
 
-    window: whose counts; columns: how many matched pairs, the most frequent; weight: the say of the counts
-    against 1 for the vectors.
+    windows: whose counts; columns: how many matched pairs of each, the most frequent; weight: the say of the
+    counts of one window against 1 for the vectors.
+    rounds: how often pairs are read off; all but the last look at the ``frequent`` words only.
     """
 
-    window: int = 5
+    windows: tuple[int, ...] = (5, 10)
     columns: int = 1000
-    weight: float = 1.0
+    weight: float = 2.0
+    rounds: int = 3
+    frequent: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.window < 1 or self.columns < 1:
-            raise ValueError(f"window and columns must be positive, got {self.window} and {self.columns}")
+        object.__setattr__(self, "windows", tuple(self.windows))
+        if not self.windows or min(*self.windows, self.columns) < 1:
+            raise ValueError(f"windows and columns must be positive, got {self.windows} and {self.columns}")
         if self.weight <= 0:
             raise ValueError(f"weight must be positive, got {self.weight}")
+        if self.rounds < 1 or self.frequent < 2:
+            raise ValueError(f"rounds >= 1 and frequent >= 2, got {self.rounds} and {self.frequent}")
 
-    def lexicons(self, source: WordSpace, target: WordSpace, shared: SharedSpace) -> tuple[Lexicon, Lexicon]:
-        """Source to target and target to source, with as many candidates as those of ``shared``.
+    def enrich(self, source: WordSpace, target: WordSpace, shared: SharedSpace) -> SharedSpace:
+        """``shared`` with better pairs, maps and lexicons, of as many candidates.
 
-        Raises `BadInput` when the window was not counted.
+        Raises `BadInput` when a window was not counted.
         """
         for space in (source, target):
-            if self.window not in space.counts:
-                raise BadInput(
-                    f"aligner.enrichment.window={self.window} was not counted for {space.lang}: "
-                    f"choose one of {', '.join(map(str, sorted(space.counts)))}, or add it to words.windows"
-                )
-        contexts = torch.tensor([space.counts[self.window].shape[1] for space in (source, target)])
-        pairs = shared.pairs[(shared.pairs < contexts).all(1)]
-        pairs = pairs[pairs.amax(1).argsort(stable=True)[: self.columns]]
-        left = self._joined(shared.source, source, pairs[:, 0])
-        right = self._joined(shared.target, target, pairs[:, 1])
-        return induce(left, right, shared.lexicon.candidates.shape[1])
+            for window in self.windows:
+                if window not in space.counts:
+                    known = ", ".join(map(str, sorted(space.counts)))
+                    raise BadInput(
+                        f"aligner.enrichment.windows={list(self.windows)}: {window} was not counted for "
+                        f"{space.lang}: choose among {known}, or add it to words.windows"
+                    )
+        x, y = normalise(source.vectors), normalise(target.vectors)
+        left, right, pairs = shared.source.vectors, shared.target.vectors, shared.pairs
+        history: list[Mapping[str, float]] = []
+        for _ in range(self.rounds - 1):
+            columns = self._columns(source, target, pairs)
+            some_x = self._joined(left[: self.frequent], source, columns[:, 0])
+            some_y = self._joined(right[: self.frequent], target, columns[:, 1])
+            forward, backward = csls(some_x, some_y)
+            found = mutual(forward, backward)
+            if len(found) < 2:
+                break
+            pairs = found
+            left, right = fitted(x, y, pairs, Widening.reweight, Widening.ridge)
+            score = float(forward.scores[pairs[:, 0], 0].mean())
+            history.append({"words": len(some_x), "pairs": len(pairs), "csls": score})
+        columns = self._columns(source, target, pairs)
+        lexicon, reverse = induce(
+            Embeddings(source.words, self._joined(left, source, columns[:, 0])),
+            Embeddings(target.words, self._joined(right, target, columns[:, 1])),
+            shared.lexicon.candidates.shape[1],
+        )
+        one, two = Embeddings(source.words, left), Embeddings(target.words, right)
+        return SharedSpace(one, two, lexicon, reverse, pairs, (*shared.history, *history))
 
-    def _joined(self, side: Embeddings, space: WordSpace, columns: Tensor) -> Embeddings:
-        counts = space.counts[self.window].sqrt()[:, columns.numpy()].toarray()  # (words, columns)
-        features = normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32)))
-        joined = torch.cat([side.vectors, self.weight**0.5 * features], 1)
-        return Embeddings(side.words, joined / (1 + self.weight) ** 0.5)
+    def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor) -> Tensor:
+        """(columns, 2) the most frequent of the pairs whose words were both counted beside others."""
+        counted = [[space.counts[window].shape[1] for window in self.windows] for space in (source, target)]
+        pairs = pairs[(pairs < torch.tensor(counted).amin(1)).all(1)]
+        return pairs[pairs.amax(1).argsort(stable=True)[: self.columns]]
+
+    def _joined(self, vectors: Tensor, space: WordSpace, columns: Tensor) -> Tensor:
+        """(words, dim + windows * columns) unit rows of the first words of one side."""
+        parts = [vectors]
+        for window in self.windows:
+            counts = space.counts[window][: len(vectors)].sqrt()[:, columns.numpy()].toarray()
+            features = normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32)))
+            parts.append(self.weight**0.5 * features)
+        return normalize(torch.cat(parts, 1), dim=1)

@@ -100,9 +100,9 @@ class Restarts:
         verdict = self.criterion.judge(best, null)
         pairs = self.pairs(runs, scores)
         wide = self.widening.widen(source, target, pairs, generator)
-        lexicons = wide.lexicon, wide.reverse
         if self.enrichment is not None:
-            lexicons = self.enrichment.lexicons(source, target, wide)
+            wide = self.enrichment.enrich(source, target, wide)
+        lexicons = wide.lexicon, wide.reverse
         return Alignment(wide.source, wide.target, *lexicons, (*history, *wide.history), verdict)
 
     def pairs(self, runs: Sequence[Matches], scores: Tensor) -> Tensor:
