@@ -34,7 +34,7 @@ class Enrichment:
     """
 
     windows: tuple[int, ...] = (5, 10)
-    columns: int = 1000
+    columns: int = 2000
     weight: float = 2.0
     rounds: int = 3
     frequent: int = 10_000
