@@ -53,12 +53,14 @@ class Supervision:
 
 def corpus(config: DictConfig) -> Source:
     """The text to learn from."""
+    if not config.corpus:
+        raise BadInput("corpus=none holds no text to learn from: choose another corpus")
     return cast(Source, instantiate(config.corpus))
 
 
 def elsewhere(config: DictConfig) -> tuple[Source, ...]:
     """Text about something else, where the configuration names any: a control of `umt.bits`."""
-    return (instantiate(config.elsewhere),) if config.get("elsewhere") else ()
+    return (instantiate(config.elsewhere),) if config.elsewhere else ()
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
