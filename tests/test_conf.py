@@ -73,6 +73,13 @@ def test_every_experiment_composes(name: str) -> None:
     assert first[1].startswith("# python train.py"), "says the command and what it shows"
 
 
+@pytest.mark.parametrize("part", ["self_learning aligner.init", "restarts aligner.aligner"])
+def test_the_aligner_inside_another_is_one_word(part: str) -> None:
+    outer, inner = part.split()
+    node = composed(f"aligner={outer}", f"aligner@{inner}=gromov").aligner[inner.split(".")[1]]
+    assert node._target_ == "umt.align.gromov.Gromov"
+
+
 @pytest.mark.parametrize(
     ("override", "named"),
     [

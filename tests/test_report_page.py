@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,14 @@ def test_scores_by_reading_frequency_and_part_of_speech(rows: list[Row]) -> None
             assert 0.7 < scores[part, "zh-en", "lexical", name].value <= 1
     assert scores["dictionary", "en-zh", "random", "p@1"].value < 0.1
     assert "by:nn" in scores["dictionary", "en-zh", "lexical", "p@1 nn"].signature
+
+
+def test_a_system_may_know_no_word_of_a_subset(rows: list[Row]) -> None:
+    some = [row for row in rows if (row.system, row.set) != ("lexical", "dictionary noun")]
+    others = [replace(row, system="supervised") for row in rows if row.system == "lexical"]
+    for each in (some, [*some, *others]):
+        assert "verb" in lexicon(each).body
+    assert "noun" in lexicon([*some, *others]).body
 
 
 def test_mutual_pairs_choose_each_other(alignment: Alignment) -> None:

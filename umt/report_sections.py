@@ -141,7 +141,8 @@ def _subsets(rows: Sequence[Row]) -> Markup:
     """A picture of P@1 in each subset of the dictionary."""
     scores = {(row.set, row.system): row.score for row in rows if row.score.name == "p@1 covered"}
     systems = [each for each in dict.fromkeys(system for _, system in scores) if each != "random"]
-    sets = [name for name in dict.fromkeys(name for name, _ in scores) if name != DICTIONARY]
+    one = {name: score for (name, system), score in scores.items() if system != "random"}
+    sets = [name for name in one if name != DICTIONARY]
     found = {
         system: [
             (each.value, each.low, each.high) if (each := scores.get((name, system))) else None
@@ -153,7 +154,7 @@ def _subsets(rows: Sequence[Row]) -> Markup:
         return Markup()
     labels = []
     for name in sets:
-        trials = scores[name, systems[0]].signature.split("|")[0].removeprefix("words:")
+        trials = one[name].signature.split("|")[0].removeprefix("words:")
         labels.append(f"{name.removeprefix(DICTIONARY).strip()} ({trials})")
     caption = "By rank of frequency in the training text and by part of speech, and how many covered words."
     return figure(intervals(labels, found, "P@1 covered"), caption)
