@@ -13,8 +13,11 @@ from two_languages import accuracy, two_languages
 
 from umt.align.cooccurrence import Cooccurrence
 from umt.align.enrichment import Enrichment
+from umt.align.gromov import Gromov
 from umt.align.restarts import Restarts
+from umt.align.several import Several
 from umt.align.verdict import Criterion, Matches, agreement, consensus, destroyed, support
+from umt.align.wasserstein import Wasserstein
 from umt.align.widening import Widening
 from umt.types import BadInput
 
@@ -135,6 +138,26 @@ def test_every_combination_is_a_variant() -> None:
     assert made == [(5, 98), (5, 99), (5, 100), (10, 98), (10, 99), (10, 100)]
     alone = dataclasses.replace(RESTARTS, settings={})
     assert alone.variants() == [RESTARTS.aligner] * 2, "a run alone could not be compared"
+
+
+def test_several_strategies_support_one_another() -> None:
+    strategies = {
+        "counts": RESTARTS.aligner,
+        "gromov": Gromov(words=150),
+        "wasserstein": Wasserstein(words=150, steps=20),
+    }
+    mixed = dataclasses.replace(
+        RESTARTS, aligner=Several(strategies, "counts"), settings={"chosen": tuple(strategies)}, attempts=1
+    )
+    source, target = two_languages(200)
+    alignment = mixed.align(source, target, seeded())
+    assert alignment.verdict.label == "aligned"
+    assert alignment.history[0]["runs"] == 3
+    assert accuracy(alignment.lexicon) > 0.8
+    astray = mixed.align(source, destroyed(target, 200, seeded(9)), seeded())
+    assert astray.verdict.label == "failed"
+    with pytest.raises(ValueError, match="counts, gromov, wasserstein, got 'muse'"):
+        dataclasses.replace(mixed, settings={"chosen": ["counts", "muse"]})
 
 
 def test_bad_settings_are_named() -> None:
