@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from umt.align.procrustes import Procrustes
-from umt.align.self_learning import SelfLearning, agreed
+from umt.align.self_learning import SelfLearning, agreed, scattered
 from umt.align.widening import Widening, widen
 from umt.types import Lang
 from umt.wordspace import WordSpace
@@ -60,6 +60,31 @@ def test_self_learning_beats_its_start() -> None:
     assert accuracy(after.lexicon.candidates) > 0.9
     assert accuracy(after.reverse.candidates) > 0.9
     assert after.history[-1]["words"] == WORDS
+
+
+def test_a_share_of_the_similarities_is_enough_to_get_away_from_a_poor_start() -> None:
+    source, target = spaces()
+    start = Procrustes(Given(40, wrong=28), ridge=0.1)
+    before = start.align(source, target, torch.Generator().manual_seed(1))
+    strategy = SelfLearning(
+        start, Widening(sizes=(300, 0)), words=300, keep=0.2, patience=10, dropped="similarities"
+    )
+    after = strategy.align(source, target, torch.Generator().manual_seed(1))
+    assert accuracy(before.lexicon.candidates) < 0.3
+    assert accuracy(after.lexicon.candidates) > 0.9
+    with pytest.raises(ValueError, match="pairs, similarities, got 'words'"):
+        SelfLearning(start, dropped="words")  # type: ignore[arg-type]
+
+
+def test_each_row_of_both_sides_brings_its_best() -> None:
+    y = torch.eye(6)
+    x = y.roll(1, 0)  # row n of x is row n - 1 of y
+    pairs, score = scattered(x, y, 1.0, torch.Generator().manual_seed(0), neighbourhood=2)
+    assert pairs.shape == (12, 2)
+    assert ((pairs[:, 0] - 1) % 6 == pairs[:, 1]).all()
+    assert score == pytest.approx(1)
+    some, _ = scattered(x, y, 0.5, torch.Generator().manual_seed(0), neighbourhood=2)
+    assert 0 < int(((some[:, 0] - 1) % 6 == some[:, 1]).sum()) < 12
 
 
 def test_the_same_seed_gives_the_same_result() -> None:

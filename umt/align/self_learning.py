@@ -5,24 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor
 
 from umt.align import Aligner, Alignment
-from umt.align.procrustes import fitted, normalise
+from umt.align.procrustes import fitted, normalise, procrustes
 from umt.align.widening import Widening
-from umt.retrieval import csls, mutual
+from umt.retrieval import csls, mutual, nearest
 from umt.wordspace import WordSpace
+
+_ENTRIES = 1 << 22
+"""Similarities in memory at a time."""
+
+Dropped = Literal["pairs", "similarities"]
 
 
 @dataclass(frozen=True)
 class SelfLearning:
     """Stochastic self-learning over the frequent words, then widening to all (Artetxe et al., 2018).
 
-    Each round fits the maps on a random share of the pairs and takes the mutual nearest neighbours as
-    the next pairs; the share starts at ``keep`` and doubles after every ``patience`` rounds that bring no
-    higher mean similarity; when it is 1 and nothing improves, the widening follows.
+    Each round fits maps on the pairs and reads the next pairs off them, and leaves something out at random.
+    ``dropped`` says what: ``pairs`` fits re-weighted maps on a share of the pairs, which choose each other:
+    quick, from a start that is mostly right. ``similarities`` is the procedure as published: an orthogonal
+    map on all pairs, and each word of both sides brings its best among a random share of the other side's:
+    it gets away from a poor start, in hundreds of rounds.
+
+    The share starts at ``keep`` and doubles after every ``patience`` rounds that bring no higher mean
+    similarity; when it is 1 and nothing improves, the widening follows.
 
     init: whose lexicons give the first pairs; its verdict is handed on. words: the most frequent words
     of both sides that take part. rounds: the most rounds. ridge: see `symmetric_maps`.
@@ -35,6 +46,7 @@ class SelfLearning:
     keep: float = 0.5
     patience: int = 5
     ridge: float = 0.1
+    dropped: Dropped = "pairs"
 
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1:
@@ -44,6 +56,8 @@ class SelfLearning:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.rounds < 0 or self.ridge < 0:
             raise ValueError(f"rounds and ridge must not be negative, got {self.rounds} and {self.ridge}")
+        if self.dropped not in get_args(Dropped):
+            raise ValueError(f"dropped must be one of {', '.join(get_args(Dropped))}, got {self.dropped!r}")
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises what ``init`` raises, and ValueError when its lexicons share fewer than two pairs."""
@@ -62,16 +76,9 @@ class SelfLearning:
         for _ in range(self.rounds):
             inside = pairs[(pairs[:, 0] < len(x)) & (pairs[:, 1] < len(y))]
             pairs = inside if len(inside) > 1 else pairs
-            chosen = pairs
-            if keep < 1:
-                count = max(2, int(keep * len(pairs)))
-                chosen = pairs[torch.randperm(len(pairs), generator=generator)[:count]]
-            left, right = fitted(x, y, chosen, 0.5, self.ridge)
-            forward, backward = csls(left, right)
-            found = mutual(forward, backward)
+            found, score = self._round(x, y, pairs, keep, generator)
             if len(found) < 2:
                 break
-            score = (forward.scores.mean().item() + backward.scores.mean().item()) / 2
             pairs = found
             history.append({"words": float(len(x)), "pairs": float(len(pairs)), "csls": score, "keep": keep})
             if score > best + 1e-4:
@@ -82,7 +89,49 @@ class SelfLearning:
                 if keep >= 1:
                     break
                 keep, stale = min(1.0, 2 * keep), 0
+        if self.dropped == "similarities":  # all of them now, and only what both sides say
+            turned = x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]])
+            both = mutual(*csls(turned, y))
+            pairs = both if len(both) > 1 else pairs
         return pairs, history
+
+    def _round(
+        self, x: Tensor, y: Tensor, pairs: Tensor, keep: float, generator: Generator
+    ) -> tuple[Tensor, float]:
+        """The pairs that maps fitted on ``pairs`` show, and the mean similarity of the best."""
+        if self.dropped == "similarities":
+            return scattered(x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]]), y, keep, generator)
+        if keep < 1:
+            count = max(2, int(keep * len(pairs)))
+            pairs = pairs[torch.randperm(len(pairs), generator=generator)[:count]]
+        forward, backward = csls(*fitted(x, y, pairs, 0.5, self.ridge))
+        score = (forward.scores.mean().item() + backward.scores.mean().item()) / 2
+        return mutual(forward, backward), score
+
+
+def scattered(
+    x: Tensor, y: Tensor, keep: float, generator: Generator, neighbourhood: int = 10
+) -> tuple[Tensor, float]:
+    """Each row of both sides with its best by CSLS among a random share ``keep`` of the other side's.
+
+    x: (N, dim), y: (M, dim) unit rows in one space. Returns (N + M, 2) pairs and the mean cosine of nearest
+    neighbours, all of them considered.
+    """
+    sides, near = (x, y), nearest(x, y, neighbourhood)
+    chosen = []
+    for way in (0, 1):
+        here, there, hubs = sides[way], sides[1 - way], near[1 - way].scores.mean(1) / 2
+        height = max(1, _ENTRIES // len(there))
+        best = []
+        for rows in torch.split(here, height):
+            scores = rows @ there.T - hubs  # (rows, M)
+            if keep < 1:
+                scores.masked_fill_(torch.rand(scores.shape, generator=generator) >= keep, -torch.inf)
+            best.append(scores.argmax(1))
+        both = torch.arange(len(here)), torch.cat(best)
+        chosen.append(torch.stack(both[:: 1 - 2 * way], 1))
+    score = float(near[0].scores[:, 0].mean() + near[1].scores[:, 0].mean()) / 2
+    return torch.cat(chosen), score
 
 
 def agreed(alignment: Alignment, source: WordSpace, target: WordSpace) -> Tensor:
