@@ -1,0 +1,213 @@
+"""Back-translation's generation beside ``transformers.generate``, and its share of the training step.
+
+    python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
+
+A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
+of length: as `umt.generation` does, and as ``transformers`` does with its key/value cache, in left-padded
+batches of like length, of the size that serves it best. Both take turns, and each keeps its best round, since
+a busy machine only ever slows down; seconds of the processor, which waiting for others costs none of, stand
+beside those of the clock. Then steps of back-translation alone are timed, as
+``translator=backtranslation`` is configured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import umt  # noqa: F401  (before torch: threads that sleep while they wait)
+
+# isort: split
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.training import ceiling
+from umt.filters import Usage
+from umt.generation import Direction, Generation, Output
+from umt.joint_lm import JointLM
+from umt.loop import Pace, fit
+from umt.neural_stages import languages_of
+from umt.optimisation import Optimisation
+from umt.selection import sample
+from umt.shards import Shards
+from umt.store import MANIFEST, Artefact
+from umt.tokenizer import Ids, Tokenizer
+from umt.translation_objectives import BackTranslation, Setting
+from umt.translator import Translation
+
+ROOT = Path(__file__).parent.parent
+SIZES = (32, 128, 512)
+"""Sentences a batch that ``transformers.generate`` may choose among."""
+WARM = 4
+"""Steps before the clock counts."""
+
+
+def theirs(
+    model: JointLM, sources: Sequence[Ids], way: Direction, caps: Sequence[int], pad: int, size: int
+) -> list[list[int]]:
+    """What ``transformers.generate`` writes: sorted by length, ``size`` sentences a batch."""
+    order = np.argsort([-len(each) for each in sources], kind="stable")
+    written: list[list[int]] = [[] for _ in sources]
+    for first in range(0, len(order), size):
+        places = order[first : first + size].tolist()
+        longest = max(len(sources[place]) for place in places) + 2
+        prompts = torch.full((len(places), longest), pad)
+        for row, place in zip(prompts, places, strict=True):
+            ids = [way.source, *sources[place].tolist(), way.target]
+            row[longest - len(ids) :] = torch.tensor(ids)
+        prompts = prompts.to(model.device)
+        with torch.inference_mode():
+            told = model.network.generate(  # type: ignore[operator]
+                prompts,
+                attention_mask=(prompts != pad).long(),
+                max_new_tokens=max(caps[place] for place in places),
+                do_sample=False,
+                eos_token_id=way.end,
+                pad_token_id=pad,
+            )
+        for place, row in zip(places, told[:, longest:].tolist(), strict=True):
+            row = row[: caps[place]]
+            written[place] = row[: row.index(way.end) + 1] if way.end in row else row
+    return written
+
+
+@dataclass(frozen=True)
+class Clocked(Generation):
+    """Remembers the seconds of every call."""
+
+    spent: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, generation: Generation) -> Clocked:
+        """The same generation with a clock."""
+        return cls(**{each.name: getattr(generation, each.name) for each in fields(Generation)})
+
+    def generate(self, *given: Any, **named: Any) -> list[list[Output]]:
+        start = time.perf_counter()
+        outputs = super().generate(*given, **named)
+        self.spent.append(time.perf_counter() - start)
+        return outputs
+
+
+@dataclass
+class Clock:
+    """A `umt.loop.Watch`: when each step was over, and how much generation had taken by then."""
+
+    generation: Clocked
+    laps: list[tuple[float, float]] = field(default_factory=list)
+
+    def __call__(self, model: JointLM, step: int, record: object) -> None:
+        self.laps.append((time.perf_counter(), sum(self.generation.spent)))
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: object) -> None: ...
+
+
+def steps_of(
+    strategy: Translation, model: JointLM, tokenizer: Tokenizer, texts: tuple[Shards, Shards], steps: int
+) -> tuple[float, float]:
+    """Seconds a step of back-translation, and what part of them went into generation."""
+    usage = Usage.count(tokenizer, texts)
+    setting = Setting(tokenizer, steps, strategy.tokens, strategy.longest, 1)
+    generation = Clocked.of(strategy.generation)
+    objective = BackTranslation(setting, texts, generation, strategy.filters, usage, ahead=strategy.ahead)
+    still = Optimisation(steps, peak=1e-9, rest=1e-9, method=strategy.optimisation.method)
+    clock = Clock(generation)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            model, {"back_translation": objective}, still, Path(folder), 1, lambda *_: None, [clock],
+            Pace(steps, 1e9),
+        )  # fmt: skip
+    (begun, before), (ended, after) = clock.laps[WARM - 1], clock.laps[-1]
+    print(f"{objective.kept} of {objective.drawn} renderings were fit to learn from")
+    return (ended - begun) / (steps - WARM), (after - before) / (ended - begun)
+
+
+def opened(directory: Path) -> tuple[Artefact, tuple[Shards, Shards]]:
+    """A translator and the text that it learned from."""
+    translator = Artefact(directory, json.loads((directory / MANIFEST).read_text("utf-8")))
+    [tokens] = [name for name in translator.manifest["inputs"] if name.startswith("tokenise-")]
+    source, target = languages_of(translator)
+    return translator, (Shards(directory.parent / tokens, source), Shards(directory.parent / tokens, target))
+
+
+def main() -> None:
+    """Print one table of speeds and one line on the step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("translator", type=Path, help="a folder translate-... of a store")
+    parser.add_argument("--sentences", type=int, default=600)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=24)
+    asked = parser.parse_args()
+    strategy: Translation = instantiate(OmegaConf.load(ROOT / "conf/translator/backtranslation.yaml"))
+    artefact, texts = opened(asked.translator)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = JointLM.load(artefact.path).to(device).eval()
+    tokenizer = Tokenizer.load(artefact.path)
+    weights, head = model.matrix_parameters(), model.head.numel()
+    clocks: dict[str, list[float]] = {}  # name -> seconds of the clock, of the processor
+    peak, agreed, tokens, read, count = 0.0, 0, 0, 0, 0
+    for here, there in (texts, texts[::-1]):
+        sources = sample(here, asked.sentences, strategy.longest // 3, 1)
+        way = Direction(
+            tokenizer.tag(here.lang), tokenizer.tag(there.lang), tokenizer.end, torch.arange(len(tokenizer))
+        )  # everything may be written: transformers has no cheap way to forbid
+        caps = strategy.generation.caps(sources, model.context).tolist()
+
+        def ours(sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
+            told = strategy.generation.generate(model, sources, way)
+            return [each[0].ids.tolist() + [way.end] * each[0].ended for each in told]
+
+        ways: dict[str, Callable[[], list[list[int]]]] = {"ours": ours}
+        for size in SIZES:
+            ways[f"transformers, {size} a batch"] = partial(
+                theirs, model, sources, way, caps, tokenizer.pad, size
+            )
+        spent = {name: [np.inf, np.inf] for name in ways}
+        written: dict[str, list[list[int]]] = {}
+        for _ in range(asked.rounds):
+            peak = max(peak, ceiling())
+            for name, write in ways.items():
+                start = time.perf_counter(), time.process_time()
+                written[name] = write()
+                taken = time.perf_counter() - start[0], time.process_time() - start[1]
+                spent[name] = [min(pair) for pair in zip(spent[name], taken, strict=True)]
+        for name, both in spent.items():
+            total = clocks.setdefault(name, [0.0, 0.0])
+            clocks[name] = [one + other for one, other in zip(total, both, strict=True)]
+        agreed += sum(len({*map(tuple, each)}) == 1 for each in zip(*written.values(), strict=True))
+        tokens += sum(map(len, written["ours"]))
+        read += sum(len(each) + 1 for each in sources)
+        count += len(sources)
+    operations = 2 * weights * tokens + 2 * (weights - head) * read
+    table = Table(title=f"{weights:,} weights, {count} sentences, {read / count:.1f} subwords in, "
+                  f"{tokens / count:.1f} out, {torch.get_num_threads()} threads, {device}")  # fmt: skip
+    for title in ("greedy", "tokens/s", "GFLOP/s", "of the ceiling", "ours: times", "by processor"):
+        table.add_column(title, justify="left" if title == "greedy" else "right")
+    for name, (seconds, processor) in clocks.items():
+        rate, (least, lightest) = operations / seconds, clocks["ours"]
+        table.add_row(name, f"{tokens / seconds:,.0f}", f"{rate / 1e9:,.1f}", f"{rate / peak:.0%}",
+                      f"{seconds / least:.2f}", f"{processor / lightest:.2f}")  # fmt: skip
+    Console(width=110).print(table)
+    print(f"{agreed} of {count} outputs are the same, token by token; ceiling {peak / 1e9:,.1f} GFLOP/s")
+    found = [steps_of(strategy, model, tokenizer, texts, asked.steps) for _ in range(asked.rounds)]
+    seconds, share = min(found)
+    print(f"a step of back-translation takes {seconds:.3f} s, {share:.0%} of it generation "
+          f"(rounds: {', '.join(f'{each:.0%}' for _, each in found)})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
