@@ -19,7 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import report_bits, report_sections, report_space, report_training, stages
+from umt import neural_stages, report_bits, report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.codelength import measure
@@ -40,13 +40,13 @@ from umt.types import Lang
 
 def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
     """Every system that translates from ``source`` to ``target``, the baselines first."""
-    learned = {
-        system: LexicalTranslator.load(artefact.path / f"{source}-{target}")
+    learned: dict[str, Translator] = {
+        system: neural_stages.first_translator(artefact, source, target)
         for system, artefact in run.translators.items()
     }
     systems: dict[str, Translator] = {"copy": Copy()}
-    if "lexical" in learned:
-        systems["random"] = random_translator(learned["lexical"])
+    if isinstance(lexical := learned.get("lexical"), LexicalTranslator):
+        systems["random"] = random_translator(lexical)
     systems |= learned
     if run.translator is not None:
         taught = run.translator.manifest["config"]["known"]  # a control must not pass for unsupervised

@@ -50,6 +50,7 @@ class Run:
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
+    prompted = stages.prompted(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)
 
@@ -62,7 +63,8 @@ def build(config: DictConfig, store: Store) -> Run:
     words = store.build(stages.words, config.words, text, seed=config.seed)
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
     bridges, translators = {"lexical": bridge}, {}
-    if config.bootstrap:
+    word_by_word = bool(config.bootstrap) and not prompted
+    if word_by_word:
         first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
         translators["lexical"] = first
 
@@ -70,6 +72,10 @@ def build(config: DictConfig, store: Store) -> Run:
     if config.lm:
         tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
         model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
+        if prompted:
+            translators["prompts"] = store.build(
+                neural_stages.prompt, config.bootstrap, tokens, bridge, model, seed=config.seed
+            )
         if config.translator:
             known = stages.known(config, corpus)
             given: list[Artefact | KnownPairs] = [text, tokens, model, *translators.values(), *known]
@@ -78,7 +84,7 @@ def build(config: DictConfig, store: Store) -> Run:
     if dictionary := stages.supervision(config, corpus):
         control = store.build(stages.control, config.control, words, dictionary, seed=config.seed)
         bridges["supervised"] = control
-        if config.bootstrap:
+        if word_by_word:
             best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)
             translators["supervised"] = best
     optional = [each for each in (bits, model, translator) if each]

@@ -82,8 +82,11 @@ def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
     assert all(set(row) == keys for row in scores)
-    assert {row["system"] for row in scores} == {"copy", "random", "lexical", "supervised", "translator"}
-    assert {row["direction"] for row in scores} == {"en-zh", "zh-en"}
+    systems = {"copy", "random", "lexical", "supervised", "translator", "joint model"}
+    assert {row["system"] for row in scores} == systems
+    of_bits = {row["direction"] for row in scores if row["system"] == "joint model"}
+    assert of_bits == {"en", "zh", "together"}
+    assert {row["direction"] for row in scores} - of_bits == {"en-zh", "zh-en"}
     assert {"bleu", "chrf", "p@1", "p@5"} <= {row["name"] for row in scores}
     chinese = [row for row in scores if row["name"] == "bleu" and row["direction"] == "en-zh"]
     assert all("tok:zh" in row["signature"] for row in chinese)
@@ -99,6 +102,21 @@ def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) ->
         return float(row["value"])
 
     assert bleu("supervised") > 3 * max(bleu("copy"), bleu("random"), 1)
+
+
+def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) -> None:
+    few = ["bootstrap=fewshot", "bootstrap.mined=1000", "bootstrap.sentences=40"]
+    few += ["bootstrap.candidates=1", "bootstrap.shots=1"]
+    told = command("train.py", store, *few)
+    assert " mined" in told
+    last = command("evaluate.py", store, *few).splitlines()[-1]
+    rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    found = {row["system"] for row in rows if row["name"] == "bleu"}
+    assert found == {"copy", "prompts", "translator"}
+
+
+def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "lm other than none" in refused(capsys, tmp_path, "bootstrap=fewshot", "lm=none")
 
 
 def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str) -> str:

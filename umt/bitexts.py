@@ -18,6 +18,7 @@ from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
 
 _LINES = 4_000
+_HANDED = "pairs"
 
 
 class Bitext(NamedTuple):
@@ -67,6 +68,26 @@ def synthetic(
         place = _once(directory / f"{real}-{other}", write)
         bitexts.append(Bitext(Shards(place, other), Shards(place, real)))
     return bitexts
+
+
+def hand_on(
+    directory: Path, given: tuple[Lang, list[str]], asked: tuple[Lang, list[str]], tokenizer: Tokenizer
+) -> None:
+    """Write pairs that `handed_on` opens; what is asked for is real."""
+    place = directory / f"{_HANDED}.{asked[0]}"
+    place.mkdir()
+    for lang, sentences in (given, asked):
+        write_shards(sentences, lang, tokenizer, place)
+
+
+def handed_on(directory: Path, languages: tuple[Lang, Lang]) -> list[Bitext]:
+    """The pairs that a bootstrap in ``directory`` has written itself; none of one that only translates."""
+    first, second = languages
+    return [
+        Bitext(Shards(place, other), Shards(place, real))
+        for real, other in ((first, second), (second, first))
+        if (place := directory / f"{_HANDED}.{real}").exists()
+    ]
 
 
 def known(pairs: KnownPairs, tokenizer: Tokenizer, directory: Path) -> list[Bitext]:

@@ -6,24 +6,29 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.align import Alignment
+from umt.bitexts import hand_on, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
-from umt.bitexts import synthetic
 from umt.bits import BITS, Bits
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
+from umt.fewshot import FewShot
 from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.lexical import LexicalTranslator
 from umt.loop import LOG
+from umt.mining import Space
 from umt.neural_translator import NeuralTranslator
+from umt.prompted import Prompted
 from umt.shards import Shards, write_shards
 from umt.store import Artefact, Bench, write_json
 from umt.team import assemble
+from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
 from umt.types import Lang
@@ -35,6 +40,14 @@ def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
     """(source, target) of an artefact that remembers them."""
     source, target = artefact.report["languages"]
     return Lang(source), Lang(target)
+
+
+def first_translator(bootstrap: Artefact, source: Lang, target: Lang) -> LexicalTranslator | Prompted:
+    """What a bootstrap translates with."""
+    if bootstrap.manifest["stage"] == prompt.__name__:
+        generation = instantiate(bootstrap.manifest["config"]["generation"])
+        return Prompted.load(bootstrap.path, source, target, generation)
+    return LexicalTranslator.load(bootstrap.path / f"{source}-{target}")
 
 
 def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
@@ -74,6 +87,31 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
 
 
+def prompt(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact, model: Artefact) -> Report:
+    """A joint language model to pairs, by prompts with examples that the aligned space suggests."""
+    strategy: FewShot = instantiate(config)
+    tokenizer, alignment = Tokenizer.load(tokens.path), Alignment.load(bridge.path)
+    source, target = languages_of(tokens)
+    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
+    space = Space.of(
+        token_vectors(alignment, tokenizer, alignment.source.vectors.shape[1], bench.generator()),
+        torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
+    )
+    start = JointLM.load(model.path).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    found = strategy.write(start, tokenizer, space, texts, bench.seed, bench.progress)
+    found.prompted.save(bench.directory)
+    for real, other in ((source, target), (target, source)):
+        pairs = found.pairs[real]
+        given, asked = ([*map(tokenizer.decode, side)] for side in (pairs.source, pairs.target))
+        hand_on(bench.directory, (other, given), (real, asked), tokenizer)
+    sizes = ", ".join(f"{len(each):,} for {lang}" for lang, each in found.pairs.items())
+    return {
+        "languages": [source, target],
+        "rounds": found.told,
+        "summary": f"pairs: {sizes}; {found.told[0]['examples']:,} of them mined",
+    }
+
+
 def translate(
     config: DictConfig,
     bench: Bench,
@@ -91,7 +129,7 @@ def translate(
     source, target = languages_of(text)
     texts = (Shards(tokens.path, source), Shards(tokens.path, target))
     bootstrap = {
-        (here, there): LexicalTranslator.load(each.path / f"{here}-{there}")
+        (here, there): first_translator(each, here, there)
         for each in given
         if isinstance(each, Artefact)
         for here, there in ((source, target), (target, source))
@@ -99,7 +137,10 @@ def translate(
     written = []
     if strategy.synthetic is not None and bootstrap:
         prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
-        written = synthetic(prepared, bootstrap, tokenizer, strategy.written, place, bench.progress)
+        pairs = (handed_on(each.path, (source, target)) for each in given if isinstance(each, Artefact))
+        written = [bitext for each in pairs for bitext in each] or synthetic(
+            prepared, bootstrap, tokenizer, strategy.written, place, bench.progress
+        )
     told = [
         bitext
         for each in given

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from umt.align import Alignment
@@ -22,8 +22,9 @@ from umt.corpus.files import Files
 from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
 from umt.corpus.world.source import World
+from umt.fewshot import FewShot
 from umt.lexicon import Dictionary
-from umt.neural_stages import bits, languages_of, pretrain, tokenise, translate
+from umt.neural_stages import bits, languages_of, pretrain, prompt, tokenise, translate
 from umt.store import Artefact, Bench, digest_of
 from umt.types import BadInput
 from umt.wordspace import WordSpace
@@ -102,6 +103,18 @@ def known(config: DictConfig, source: Source) -> tuple[KnownPairs, ...]:
     raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
 
 
+def prompted(config: DictConfig) -> bool:
+    """Whether the first pairs come of prompts to the joint language model, which must be there before.
+
+    Raises BadInput when there is to be none.
+    """
+    if not config.bootstrap or get_class(config.bootstrap._target_) is not FewShot:
+        return False
+    if not config.lm:
+        raise BadInput("bootstrap=fewshot prompts the joint language model: choose an lm other than none")
+    return True
+
+
 def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
     """Raw text to clean, segmented text without the held-out sentences."""
     return prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
@@ -163,7 +176,7 @@ def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, bits, run)
+STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, prompt, translate, bits, run)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
