@@ -24,7 +24,7 @@ from umt.types import BadInput
 RESTARTS = Restarts(
     Cooccurrence(words=150, drop=2, keep=0.8),
     Widening(sizes=(0,), candidates=5),
-    Enrichment(columns=100),
+    Enrichment(columns=(100, 100)),
     settings={"window": (5, 10)},
     attempts=2,
     compared=150,
@@ -107,11 +107,11 @@ def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
     truth = {word[2:]: row for row, word in enumerate(target.words)}
     pairs = torch.tensor([[row, truth[word[2:]]] for row, word in enumerate(source.words[:100])])
     wide = Widening(sizes=(0,), candidates=5).widen(source, target, pairs, seeded())
-    once = Enrichment(windows=(10,), columns=100, weights=(1.0,), rounds=1).enrich(source, target, wide)
+    once = Enrichment(windows=(10,), columns=(100,), weights=(1.0,)).enrich(source, target, wide)
     assert accuracy(wide.lexicon) < 0.9 < accuracy(once.lexicon)
     assert accuracy(wide.reverse) < 0.9 < accuracy(once.reverse)
     assert once.lexicon.candidates.shape == wide.lexicon.candidates.shape
-    again = Enrichment(columns=100).enrich(source, target, wide)
+    again = Enrichment(columns=(100, 100)).enrich(source, target, wide)
     assert accuracy(again.lexicon) >= accuracy(once.lexicon)
     assert len(again.pairs) > len(wide.pairs)
     seen = {each["weight"]: each["predictability"] for each in again.history if "weight" in each}
