@@ -76,6 +76,21 @@ def test_a_share_of_the_similarities_is_enough_to_get_away_from_a_poor_start() -
         SelfLearning(start, dropped="words")  # type: ignore[arg-type]
 
 
+def test_a_start_may_pair_words_that_take_no_part() -> None:
+    source, target = spaces()
+
+    @dataclass(frozen=True)
+    class Rare:
+        def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+            return torch.arange(WORDS - 150, WORDS).repeat(2, 1).T
+
+    start = Procrustes(Rare(), ridge=0.1)
+    found = SelfLearning(start, Widening(sizes=(0,)), words=300).align(
+        source, target, torch.Generator().manual_seed(1)
+    )
+    assert accuracy(found.lexicon.candidates) > 0.9
+
+
 def test_each_row_of_both_sides_brings_its_best() -> None:
     y = torch.eye(6)
     x = y.roll(1, 0)  # row n of x is row n - 1 of y

@@ -8,6 +8,7 @@ from pathlib import Path
 import benchmarks.criterion
 from benchmarks.criterion.corpora import Builder
 from benchmarks.criterion.running import read, study
+from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
 from umt.console import Console, plain_errors
 from umt.store import Store
@@ -20,25 +21,34 @@ def main() -> None:
         prog="python -m benchmarks.criterion", description=benchmarks.criterion.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("action", choices=["run", "show", "seeds"])
+    parser.add_argument("what", nargs="*", help="of seeds: a corpus and an option of the group aligner")
+    parser.add_argument("--count", type=int, default=10, help="of seeds: how many")
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="where the real corpora lie"
     )
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
-    parser.add_argument("--only", nargs="*", default=[], help="corpora whose name contains one of these")
+    parser.add_argument("--only", nargs="*", default=[], help="corpora of these names, in this order")
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
     with plain_errors(console):
         records = given.store / "criterion.jsonl"
-        if given.action == "show":
+        builder = Builder(given.data.resolve(), Store(given.store, console))
+        if given.action == "seeds":
+            if len(given.what) != 2:
+                raise BadInput(
+                    "name a corpus and an option: python -m benchmarks.criterion seeds talks gromov"
+                )
+            records, (corpus, option) = given.store / "seeds.jsonl", given.what
+            from_seeds(builder, records, corpus, option, given.count)
+            print(told_of(read(records), corpus, option))
+        elif given.action == "show":
             if not records.exists():
                 raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")
             print(show(read(records), Path("docs")))
         else:
-            study(
-                Builder(given.data.resolve(), Store(given.store, console)), records, given.only, given.minutes
-            )
+            study(builder, records, given.only, given.minutes)
 
 
 if __name__ == "__main__":

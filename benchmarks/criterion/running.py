@@ -77,7 +77,7 @@ STRATEGIES = [
     Strategy("profile", "profile", ("words=1000",), seeds=1),
     Strategy("gromov", "gromov", ("words=1000", "widening.sizes=[0]")),
     Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",)),
-    Strategy("adversarial", "adversarial"),
+    Strategy("adversarial", "adversarial", ("seeds=2",), seeds=1),
 ]
 """What is run on every corpus; what has no YAML is left out."""
 
@@ -89,9 +89,9 @@ def study(builder: Builder, records: Path, only: Sequence[str], minutes: float) 
     """
     done = {each["key"] for each in read(records)}
     until = time.monotonic() + 60 * minutes
-    for name, corpus in corpora(builder.data).items():
-        if only and not any(word in name for word in only):
-            continue
+    known = corpora(builder.data)
+    for name in chosen(list(known), only):
+        corpus = known[name]
         source, target, digest = builder.spaces(corpus)
         null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
         truth = builder.truth(corpus)
@@ -118,6 +118,14 @@ def study(builder: Builder, records: Path, only: Sequence[str], minutes: float) 
                 f"{name:24} {strategy.name:36} {'null' if is_null else seed!s:>4} {summary(found)}",
                 flush=True,
             )
+
+
+def chosen(known: Sequence[str], only: Sequence[str]) -> list[str]:
+    """Of the ``known`` names those that ``only`` gives, in its order: a whole name, or part of several."""
+    if not only:
+        return list(known)
+    named = [[word] if word in known else [name for name in known if word in name] for word in only]
+    return list(dict.fromkeys(name for each in named for name in each))
 
 
 def run(

@@ -64,9 +64,14 @@ def judge(records: Sequence[Record]) -> list[Judged]:
 def _support(records: Sequence[Record]) -> list[float]:
     if len(records) < 2:
         return [0.0] * len(records)
-    runs = [Matches(torch.tensor(each["forward"]), torch.tensor(each["backward"])) for each in records]
+    runs = [matches_of(each) for each in records]
     settings = [each["setting"] for each in records]
     return [float(each) for each in support(runs, [settings.index(each) for each in settings])]
+
+
+def matches_of(record: Record) -> Matches:
+    """What a run that ended said of the frequent words."""
+    return Matches(torch.tensor(record["forward"]), torch.tensor(record["backward"]))
 
 
 def show(records: Sequence[Record], directory: Path) -> str:
@@ -83,18 +88,18 @@ def show(records: Sequence[Record], directory: Path) -> str:
         f"minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
         "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
-        _table(
+        table(
             ["criterion", "all runs", "within a corpus on which some run worked, mean"], _correlations(judged)
         ),
         "## The verdict",
-        _table(["verdict", *BANDS], _confusion(judged)),
+        table(["verdict", *BANDS], _confusion(judged)),
         _sentence(judged),
         "## By corpus",
-        _table(
+        table(
             ["corpus", "runs", "best P@1", "P@1 of the best by support", *LABELS], _groups(judged, "corpus")
         ),
         "## By strategy",
-        _table(
+        table(
             ["strategy", "runs", "best P@1", "P@1 of the best by support", *LABELS],
             _groups(judged, "strategy"),
         ),
@@ -154,6 +159,7 @@ def _groups(judged: Sequence[Judged], key: str) -> Iterable[list[str]]:
         yield [name, str(len(members)), f"{best:.3f}", f"{chosen.p1:.3f}", *verdicts]
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

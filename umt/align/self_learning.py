@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import normalize
 
 from umt.align import Aligner, Alignment
-from umt.align.procrustes import fitted, normalise, procrustes
+from umt.align.procrustes import normalise, procrustes, symmetric_maps
 from umt.align.widening import Widening
 from umt.retrieval import csls, mutual, nearest
 from umt.wordspace import WordSpace
@@ -70,13 +71,14 @@ class SelfLearning:
     def _learn(
         self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator
     ) -> tuple[Tensor, list[Mapping[str, float]]]:
-        x, y = (normalise(space.vectors)[: self.words] for space in (source, target))
+        whole = normalise(source.vectors), normalise(target.vectors)  # the start may pair rare words too
+        x, y = (side[: self.words] for side in whole)
+        first = whole[0][pairs[:, 0]], whole[1][pairs[:, 1]]
         history: list[Mapping[str, float]] = []
         best, keep, stale = -math.inf, self.keep, 0
         for _ in range(self.rounds):
-            inside = pairs[(pairs[:, 0] < len(x)) & (pairs[:, 1] < len(y))]
-            pairs = inside if len(inside) > 1 else pairs
-            found, score = self._round(x, y, pairs, keep, generator)
+            paired = (x[pairs[:, 0]], y[pairs[:, 1]]) if history else first
+            found, score = self._round(x, y, paired, keep, generator)
             if len(found) < 2:
                 break
             pairs = found
@@ -89,22 +91,25 @@ class SelfLearning:
                 if keep >= 1:
                     break
                 keep, stale = min(1.0, 2 * keep), 0
-        if self.dropped == "similarities":  # all of them now, and only what both sides say
+        if history and self.dropped == "similarities":  # all of them now, and only what both sides say
             turned = x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]])
             both = mutual(*csls(turned, y))
             pairs = both if len(both) > 1 else pairs
         return pairs, history
 
     def _round(
-        self, x: Tensor, y: Tensor, pairs: Tensor, keep: float, generator: Generator
+        self, x: Tensor, y: Tensor, paired: tuple[Tensor, Tensor], keep: float, generator: Generator
     ) -> tuple[Tensor, float]:
-        """The pairs that maps fitted on ``pairs`` show, and the mean similarity of the best."""
+        """The pairs of rows of x and y that maps fitted on the rows ``paired`` show, and how alike the best
+        are on average."""
         if self.dropped == "similarities":
-            return scattered(x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]]), y, keep, generator)
+            return scattered(x @ procrustes(*paired), y, keep, generator)
+        some: Tensor | slice = slice(None)
         if keep < 1:
-            count = max(2, int(keep * len(pairs)))
-            pairs = pairs[torch.randperm(len(pairs), generator=generator)[:count]]
-        forward, backward = csls(*fitted(x, y, pairs, 0.5, self.ridge))
+            count = max(2, int(keep * len(paired[0])))
+            some = torch.randperm(len(paired[0]), generator=generator)[:count]
+        left, right = symmetric_maps(paired[0][some], paired[1][some], 0.5, self.ridge)
+        forward, backward = csls(normalize(x @ left, dim=1), normalize(y @ right, dim=1))
         score = (forward.scores.mean().item() + backward.scores.mean().item()) / 2
         return mutual(forward, backward), score
 

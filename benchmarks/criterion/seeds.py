@@ -1,0 +1,98 @@
+"""Does a strategy work from every seed, and is it known without a dictionary when it did not?
+
+    python -m benchmarks.criterion seeds talks adversarial [--count 10]     appends to runs/seeds.jsonl
+
+Every seed is one run with the settings of its YAML. It is judged twice: by runs of other strategies, as
+``aligner=mixed`` does, and by the other seeds, as ``aligner=restarts`` over the strategy alone does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from torch import Generator
+
+from benchmarks.criterion.corpora import Builder, corpora
+from benchmarks.criterion.running import COMPARED, Strategy, read, run
+from benchmarks.criterion.tables import matches_of, table
+from umt.align.verdict import Criterion, destroyed, support
+from umt.store import digest_of
+
+JUDGES = (
+    Strategy("cooccurrence", "cooccurrence", ("keep=0.8", "widening=null"), seeds=1),
+    Strategy("cooccurrence, window 5", "cooccurrence", ("keep=0.8", "widening=null", "window=5"), seeds=1),
+    Strategy("gromov", "gromov", ("widening.sizes=[0]",), seeds=1),
+    Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",), seeds=1),
+)
+"""Who judges: one run of each, and one on a destroyed target."""
+
+
+def from_seeds(builder: Builder, records: Path, name: str, option: str, count: int) -> None:
+    """Add the runs that ``records`` does not hold yet: ``count`` seeds, two nulls, and the judges'."""
+    corpus = corpora(builder.data)[name]
+    source, target, digest = builder.spaces(corpus)
+    null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
+    truth = builder.truth(corpus)
+    tried = Strategy(option, option, ("widening.sizes=[0]",), seeds=count)
+    jobs = [(each, seed) for each in JUDGES for seed in (0, 1)]
+    jobs += [(tried, seed) for seed in range(-1, count + 1)]
+    done = {each["key"] for each in read(records)}
+    for strategy, seed in jobs:
+        config = strategy.settings()
+        told = {"corpus": name, "tried": option, "strategy": strategy.name, "seed": seed, "null": seed < 1}
+        key = digest_of([digest, OmegaConf.to_container(config, resolve=True), told])[:16]
+        if key in done:
+            continue
+        found = run(config, source, target if seed > 0 else null, truth, abs(seed))
+        with records.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, **told, **found}) + "\n")
+        print(f"{strategy.name} {seed}: {found.get('p@1', found.get('error'))}", flush=True)
+
+
+def told_of(records: Sequence[dict[str, Any]], name: str, option: str) -> str:
+    """The table of one strategy on one corpus."""
+    here = [each for each in records if each["corpus"] == name and each["tried"] == option]
+    judges = [each for each in here if each["strategy"] != option]
+    lines = [
+        f"- {each['strategy']}: P@1 {each.get('p@1', 0):.3f}, {each['seconds']:.0f} s"
+        for each in judges
+        if not each["null"]
+    ]
+    headings = ["seed", "P@1", "seconds", "support by others", "verdict", "support by other seeds", "verdict"]
+    return "\n".join([*lines, "", table(headings, _rows(here, judges, option))])
+
+
+def _rows(
+    here: Sequence[dict[str, Any]], judges: Sequence[dict[str, Any]], option: str
+) -> Iterator[list[str]]:
+    tried = [each for each in here if each["strategy"] == option]
+    runs = [each for each in tried if not each["null"] and "error" not in each]
+    nulls = [each for each in tried if each["null"] and "error" not in each]
+    chance = max(_by(each, [one for one in judges if one["null"]]) for each in nulls)
+    siblings, alone = _among(runs), max(_among(nulls))
+    for each, among in zip(runs, siblings, strict=True):
+        by = _by(each, [one for one in judges if not one["null"]])
+        verdicts = Criterion().judge(by, chance).label, Criterion().judge(among, alone).label
+        numbers = f"{each['p@1']:.3f}", f"{each['seconds']:.0f}"
+        yield [str(each["seed"]), *numbers, f"{by:.3f}", verdicts[0], f"{among:.3f}", verdicts[1]]
+    for each in tried:
+        if not each["null"] and "error" in each:
+            yield [str(each["seed"]), each["error"], f"{each['seconds']:.0f}", "", "failed", "", "failed"]
+
+
+def _by(record: dict[str, Any], judges: Sequence[dict[str, Any]]) -> float:
+    """The support of one run by the judges alone."""
+    those = [each for each in judges if "error" not in each]
+    runs = [matches_of(each) for each in (record, *those)]
+    return float(support(runs, list(range(len(runs))))[0])
+
+
+def _among(records: Sequence[dict[str, Any]]) -> list[float]:
+    """The support of each run by the others."""
+    found: torch.Tensor = support([matches_of(each) for each in records], [0] * len(records))
+    return [float(each) for each in found]
