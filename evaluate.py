@@ -52,7 +52,9 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
         taught = run.translator.manifest["config"]["known"]  # a control must not pass for unsupervised
         name = f"taught by {taught} pairs" if taught else "translator"
         generation = instantiate(config.evaluation.generation)
-        systems[name] = NeuralTranslator.load(run.translator.path, source, target, generation)
+        systems[name] = NeuralTranslator.load(
+            run.translator.path, source, target, generation, config.evaluation.both_ways
+        )
     return systems
 
 

@@ -26,6 +26,7 @@ FLOORS = {
     "umt.incremental": 2,
     "umt.searching": 2,
     "umt.generation": 2,
+    "umt.judge": 2,
     "umt.neural_translator": 2,
     "umt.mining": 1,
     "umt.prompted": 2,

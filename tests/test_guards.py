@@ -13,8 +13,9 @@ from umt.checkups import Checkups, Sample
 from umt.filters import Filters, Signs, Usage
 from umt.generation import Generation
 from umt.guards import Guard, Health
+from umt.judge import Judge
 from umt.loop import Stop
-from umt.selection import Judge, round_trip, sample
+from umt.selection import round_trip, sample
 
 
 def health(kind: str, directory: Path) -> Health:

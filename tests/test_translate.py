@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from umt import translate
-from umt.generation import Generation
+from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM
+from umt.judge import Judge
 from umt.neural_translator import NeuralTranslator
 from umt.searching import Beam, Greedy
 from umt.tokenizer import Tokenizer
@@ -89,6 +90,23 @@ def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path)
     texts = [each.text for each in found]
     assert len(texts) == len(set(texts)) > 1
     assert all(each.score < 0 for each in found)
+
+
+def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
+    place, search = store / "translate-1", Generation(Beam(6))
+    sentence = "She sees the sea."
+    one = NeuralTranslator.load(place, EN, ZH, search, both_ways=False)
+    [alone] = one.alternatives([sentence])
+    [both] = NeuralTranslator.load(place, EN, ZH, search).alternatives([sentence])
+    assert {each.text for each in alone} == {each.text for each in both}
+    assert [each.score for each in both] == sorted((each.score for each in both), reverse=True)
+    [outputs] = search.generate(
+        one.model, one._pieces(sentence), Direction.between(one.tokenizer, EN, ZH, one.written.get(ZH))
+    )
+    asked = one._pieces(sentence) * len(outputs)
+    back = Judge(one.model, one.tokenizer).given([each.ids for each in outputs], asked, ZH, EN)
+    sums = [-each.nats - float(cost) for each, cost in zip(outputs, back, strict=True)]
+    assert both[0].score == pytest.approx(max(sums), abs=1e-4)
 
 
 def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

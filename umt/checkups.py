@@ -18,8 +18,9 @@ from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard, Health
 from umt.joint_lm import JointLM
+from umt.judge import Judge
 from umt.loop import Stop
-from umt.selection import Criterion, Judge, round_trip
+from umt.selection import Criterion, round_trip
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang, Progress
 

@@ -13,8 +13,9 @@ import regex
 
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import split_sentences
-from umt.generation import Direction, Generation
+from umt.generation import Direction, Generation, Output
 from umt.joint_lm import JointLM
+from umt.judge import Judge
 from umt.searching import Beam
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
@@ -25,7 +26,9 @@ _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 
 class Alternative(NamedTuple):
-    """A translation and its log probability, in nats, given the sentence."""
+    """A translation and its score: log p(translation | sentence) in nats, with log p(sentence | translation)
+    added where both ways count.
+    """
 
     text: str
     score: float
@@ -37,6 +40,9 @@ class NeuralTranslator:
 
     written: the subwords that each language is written with; every subword for one that is missing.
     longest: subwords of a sentence as long as those it learned from; a longer one is translated in pieces.
+    both_ways: among the hypotheses of the search, the one is best from which the sentence follows, too: by
+        p(y | x) p(x | y), of the one model (a noisy channel without a prior; Li et al. 2016, "Mutual
+        information and diverse decoding"). What one direction invents or leaves out costs the other.
     """
 
     source: Lang
@@ -46,6 +52,7 @@ class NeuralTranslator:
     written: Mapping[Lang, Sequence[int]] = field(default_factory=dict)
     longest: int = 100
     generation: Generation = field(default_factory=lambda: Generation(Beam()))
+    both_ways: bool = True
 
     def __post_init__(self) -> None:
         for lang in (self.source, self.target):
@@ -68,7 +75,7 @@ class NeuralTranslator:
         written = self.written.get(self.target)
         way = Direction.between(self.tokenizer, self.source, self.target, written)
         flat = [piece for each in pieces for piece in each]
-        outputs = iter(self.generation.generate(self.model, flat, way))
+        outputs = iter(self._ranked(flat, self.generation.generate(self.model, flat, way)))
         found = []
         for each in pieces:
             lists = [
@@ -83,6 +90,16 @@ class NeuralTranslator:
                 joined = ("" if self.target in _UNSPACED else " ").join(said[0].text for said in lists)
                 found.append([Alternative(joined, sum(said[0].score for said in lists))])
         return found
+
+    def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
+        """The hypotheses of each piece, the best first; their nats are of both ways where both count."""
+        if not self.both_ways or all(len(each) < 2 for each in outputs):
+            return outputs
+        sentences = [piece for piece, each in zip(pieces, outputs, strict=True) for _ in each]
+        said = [one.ids.astype(self.tokenizer.dtype) for each in outputs for one in each]
+        back = iter(Judge(self.model, self.tokenizer).given(said, sentences, self.target, self.source))
+        both = [[one._replace(nats=one.nats + float(next(back))) for one in each] for each in outputs]
+        return [sorted(each, key=lambda one: one.nats) for each in both]
 
     def _pieces(self, sentence: str) -> list[Ids]:
         """Subwords of the sentence, or of its parts where it is too long; none of an empty one."""
@@ -122,7 +139,12 @@ class NeuralTranslator:
 
     @classmethod
     def load(
-        cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
+        cls,
+        directory: Path,
+        source: Lang,
+        target: Lang,
+        generation: Generation | None = None,
+        both_ways: bool = True,
     ) -> NeuralTranslator:
         """Read what `save` wrote, for one direction.
 
@@ -140,6 +162,7 @@ class NeuralTranslator:
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             int(about["longest"]),
             generation or Generation(Beam()),
+            both_ways,
         )
 
 

@@ -58,7 +58,7 @@ def options(arguments: Sequence[str] | None = None) -> Namespace:
     )
     where.add_argument("--model", type=Path, metavar="DIR", help="a saved translator")
     parser.add_argument("--lexical", action="store_true", help="the run's word-by-word translator")
-    parser.add_argument("--beam", type=int, default=4, metavar="N", help="hypotheses side by side; 1: greedy")
+    parser.add_argument("--beam", type=int, default=8, metavar="N", help="hypotheses side by side; 1: greedy")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
     parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
     parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")

@@ -20,11 +20,12 @@ from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard
 from umt.joint_lm import JointLM
+from umt.judge import Judge
 from umt.loop import fit
 from umt.noise import Noise
 from umt.objectives import Objective
 from umt.optimisation import Optimisation
-from umt.selection import Criterion, Judge, check, sample
+from umt.selection import Criterion, check, sample
 from umt.shards import Shards
 from umt.tokenizer import Tokenizer
 from umt.translation_objectives import (

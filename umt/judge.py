@@ -1,0 +1,74 @@
+"""What strings cost under a joint model: alone, or given their translation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from umt.joint_lm import JointLM
+from umt.tokenizer import Ids, Tokenizer
+from umt.types import Lang
+
+_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A joint model that says what strings cost."""
+
+    model: JointLM
+    tokenizer: Tokenizer
+
+    def alone(self, sentences: Sequence[Ids], lang: Lang) -> npt.NDArray[np.float64]:
+        """-log p(x) of each, in nats, its end included."""
+        tag, end = self.tokenizer.tag(lang), self.tokenizer.end
+        return self._nats([np.concatenate(([tag], x, [end])) for x in sentences], [1] * len(sentences))
+
+    def given(
+        self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang
+    ) -> npt.NDArray[np.float64]:
+        """-log p(target | source) of each, in nats, the end included."""
+        here, there, end = self.tokenizer.tag(source), self.tokenizer.tag(target), self.tokenizer.end
+        rows = [np.concatenate(([here], x, [there], y, [end])) for x, y in zip(sources, targets, strict=True)]
+        return self._nats(rows, [len(x) + 2 for x in sources])
+
+    @torch.no_grad()
+    def _nats(self, rows: Sequence[npt.NDArray[Any]], starts: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Nats of ``row[start:]`` given ``row[:start]``."""
+        self.model.eval()
+        nats = np.zeros(len(rows))
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        for first in range(0, len(rows), _ROWS):
+            places = order[first : first + _ROWS]
+            longest = max(len(rows[place]) for place in places)
+            ids = np.full((len(places), longest), self.tokenizer.pad, dtype=np.int64)
+            told = np.zeros((len(places), longest - 1), dtype=bool)
+            for row, place in enumerate(places):
+                ids[row, : len(rows[place])] = rows[place]
+                told[row, starts[place] - 1 : len(rows[place]) - 1] = True
+            batch, mask = torch.from_numpy(ids).to(self.model.device), torch.from_numpy(told)
+            hidden = self.model.hidden(batch[:, :-1])[mask.to(batch.device)]
+            costs = self.model.nats(hidden, batch[:, 1:][mask.to(batch.device)]).double().cpu().numpy()
+            nats[places] = np.bincount(told.nonzero()[0], costs, len(places))
+        return nats
+
+    def criteria(
+        self, sentences: Sequence[Ids], renderings: Sequence[Ids], here: Lang, there: Lang
+    ) -> dict[str, float]:
+        """``code`` and ``agreement``, see `umt.selection`, of renderings in ``there`` of sentences in
+        ``here``.
+        """
+        size = sum(int(self.tokenizer.byte_lengths[x].sum()) + 1 for x in sentences) * math.log(2)
+        message, decoded = self.alone(renderings, there), self.given(renderings, sentences, there, here)
+        joint = self.alone(sentences, here) + self.given(sentences, renderings, here, there)
+        gap = np.abs(joint - message - decoded)
+        return {
+            "code": -float((message + decoded).sum()) / size,
+            "agreement": -float(gap.sum()) / size,
+        }
