@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -137,25 +136,13 @@ class Prequential:
         return coded
 
     def _batches(self, texts: Sequence[Symbols], first: int) -> list[list[_Row]]:
-        """Batches in the order in which they are coded: rows of every text, where texts are as long.
-
-        Side by side a text takes part in as many updates as alone: in the gain there is no saving that more
-        updates would bring to either text by itself.
-        """
+        """Batches of one text each, in the order in which they are coded."""
         placed = []
         for number, text in enumerate(texts):
             rows = list(self._rows(text, first + number))
             parts = [rows[at : at + self.rows] for at in range(0, len(rows), self.rows)]
             placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
-        batches: list[list[_Row]] = []
-        here: set[int] = set()
-        for _, number, part in sorted(placed, key=lambda each: each[:2]):
-            if not batches or number in here:
-                batches.append([])
-                here.clear()
-            batches[-1] += part
-            here.add(number)
-        return batches
+        return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
 
     def _rows(self, text: Symbols, number: int) -> Iterator[_Row]:
         """A row begins with the sentence that the one before it broke off, or with its last half row."""
@@ -242,11 +229,10 @@ class _Network:
         return hidden, model.head[numbers], torch.cat(targets)
 
     def learn(self, rows: list[_Row], rate: float) -> None:
-        """One update: the texts of a batch count alike."""
-        for part in _by_text(rows):
-            hidden, head, targets = self._hidden(self.model, part)
-            loss = torch.nn.functional.cross_entropy(hidden @ head.T, targets)
-            loss.backward()  # type: ignore[no-untyped-call]
+        """One update."""
+        hidden, head, targets = self._hidden(self.model, rows)
+        loss = torch.nn.functional.cross_entropy(hidden @ head.T, targets)
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -259,13 +245,9 @@ class _Network:
             for mean, now in zip(self.mean.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(now, weight)
 
+    @torch.no_grad()
     def pay(self, rows: list[_Row]) -> tuple[Floats, Floats]:
         """Nats of the paid symbols, and the log odds of their decisions."""
-        told = [self._pay(part) for part in _by_text(rows)]
-        return np.concatenate([nats for nats, _ in told]), np.concatenate([odds for _, odds in told])
-
-    @torch.no_grad()
-    def _pay(self, rows: list[_Row]) -> tuple[Floats, Floats]:
         hidden, head, targets = self._hidden(self.mean, rows)
         logp = torch.log_softmax(hidden @ head.T, 1)
         nats = -logp.gather(1, targets[:, None])[:, 0]
@@ -280,10 +262,6 @@ class _Network:
         odds = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
         inside = np.arange(tree.bounds.shape[1]) < tree.lengths[places][:, None]
         return nats.numpy(), odds.float().clamp_(-12, 12).numpy()[inside]
-
-
-def _by_text(rows: list[_Row]) -> list[list[_Row]]:
-    return [list(part) for _, part in groupby(rows, key=lambda row: row.text)]
 
 
 def _spread(
