@@ -9,7 +9,7 @@ import torch
 from umt.lexicon import Lexicon
 from umt.ngram import SPECIALS
 from umt.vocabulary import Vocabulary, read
-from umt.wordpairs import Balance, content_ratio, mark
+from umt.wordpairs import Balance, content_ratio, mark, reconciled
 
 
 def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int, float]]]) -> Lexicon:
@@ -69,3 +69,11 @@ def test_the_content_ratio_sees_a_language_that_says_everything_in_two_words() -
     assert content_ratio(source, target, there, back, often=1) == pytest.approx(2.0)
     assert content_ratio(target, source, back, there, often=1) == pytest.approx(0.5)
     assert content_ratio(source, target, there, back, often=10_000) == 1.0
+
+
+def test_estimates_that_disagree_are_worth_less() -> None:
+    assert reconciled(0.8, 0.8) == pytest.approx(0.8, rel=0.03)
+    assert reconciled(0.7, 1.05) > (0.7 * 1.05) ** 0.5
+    assert reconciled(0.8, 1.25) == pytest.approx(1)
+    assert reconciled(1.3, 0.9) == pytest.approx(1 / reconciled(1 / 1.3, 1 / 0.9))
+    assert reconciled(0.5, 1.6) == pytest.approx(1, abs=0.03)

@@ -28,7 +28,7 @@ from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
-from umt.wordpairs import Balance, content_ratio, is_punctuation
+from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
 
 __all__ = ["Lexical", "LexicalTranslator"]
 
@@ -90,8 +90,8 @@ class Lexical:
     balance, scoring: how word pairs are fitted and phrases scored.
 
     The reward of a word, which decides about length, is found by `fit` without references: translations are
-    to be as long as `content_ratio` and the words per line of both texts say, each wrong where the other
-    holds: lines may not be comparable, and what one language leaves unsaid has no content. The other weights
+    to be as long as `content_ratio` and the words per line of both texts say, `reconciled`: lines may not be
+    comparable, and one text may say the same in more words. The other weights
     are one setting for every corpus, chosen by BLEU where we made the truth ourselves, with the lexicons
     that the aligner learned there: the generated world, and ciphers of real English (`benchmarks.instruments`
     and, before, two that also lacked most articles and endings; docs/results.md).
@@ -149,7 +149,7 @@ class Lexical:
         progress("word by word", 2, steps)
         content = content_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)
         per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
-        ratio = (content * per_line) ** 0.5  # the one is off where the other holds
+        ratio = reconciled(content, per_line)
         ways = [
             self._word_by_word(x, y, lexicon, reverse, content, ratio, generator),
             self._word_by_word(y, x, reverse, lexicon, 1 / content, 1 / ratio, generator),

@@ -140,10 +140,11 @@ def _code(
             calibrated[:, zeros, ones] = (ones + 0.4) / (zeros + ones + 0.8)
     trust = np.array([0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1])
     depths = nodes.shape[1]
-    # Three regressions, each with weights of its own for every situation it tells apart; their mean speaks.
+    # Three regressions, each with weights of its own for every situation it tells apart; a fourth weighs all.
     by_match = np.full((6 * _LENGTHS, _INPUTS), 0.15)
     by_node = np.full((len(lengths), _INPUTS), 0.15)
     by_depth = np.full((depths * 8, _INPUTS), 0.15)
+    of_three = np.full((6 * depths, 3), 1 / 3)
     agreed = np.full(_LENGTHS, 0.6)  # how often a match of this length predicts well
     of_node, of_pair = _curves(len(lengths)), _curves(_CURVES)
     last = np.full(_MATCHES, -1, np.int64)
@@ -183,6 +184,7 @@ def _code(
         last[key] = time
         guess = symbols[match] if matched else -1
         spent = 0.0
+        rate = 0.002 + 0.018 / (1 + time / 4000)
         for depth in range(lengths[symbol]):
             node, bit = nodes[symbol, depth], bits[symbol, depth]
             known = 0
@@ -219,7 +221,8 @@ def _code(
                 a += first[each] * inputs[each]
                 b += second[each] * inputs[each]
                 c += third[each] * inputs[each]
-            logit = (a + b + c) / 3
+            fourth = of_three[known * depths + depth]
+            logit = fourth[0] * a + fourth[1] * b + fourth[2] * c
             position = (min(max(logit, -7.999), 7.999) + 8) * 2
             low = int(position)
             share = position - low
@@ -232,9 +235,12 @@ def _code(
             for step, part in ((low, 1 - share), (low + 1, share)):
                 curve[step] += (bit - curve[step]) * 0.02 * part
                 other[step] += (bit - other[step]) * 0.03 * part
+            wrong = 0.002 * (bit - _squash(logit))
+            for each, said in enumerate((a, b, c)):
+                fourth[each] += wrong * min(max(said, -8.0), 8.0)
             a, b, c = bit - _squash(a), bit - _squash(b), bit - _squash(c)
             for each in range(_INPUTS):
-                step_size = 0.005 * inputs[each]
+                step_size = rate * inputs[each]
                 first[each] += a * step_size
                 second[each] += b * step_size
                 third[each] += c * step_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
@@ -174,6 +175,18 @@ def content_ratio(
     other = np.bincount(group[len(x) :], np.where(common_y, target.shares[y], 0), size)
     both = (here > 0) & (other > 0)
     return float(np.clip(np.median(here[both] / other[both]), 0.25, 4.0))
+
+
+def reconciled(first: float, second: float, prior: float = 0.15, least: float = 0.05) -> float:
+    """One ratio of lengths from two estimates: their geometric mean, drawn towards 1 as far as they disagree.
+
+    As many words on both sides is the plain guess before any text is seen, right within ``prior`` (standard
+    deviation of the logarithm); the estimates are as good as they agree, within ``least`` at best. The
+    posterior mean of a normal prior and a normal observation.
+    """
+    one, other = math.log(first), math.log(second)
+    doubt = ((one - other) / 2) ** 2 + least**2
+    return math.exp((one + other) / 2 * prior**2 / (prior**2 + doubt))
 
 
 def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple[Longs, Bools]:

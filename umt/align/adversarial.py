@@ -37,10 +37,11 @@ class Adversarial:
     """Maps against discriminators, the best refined by Procrustes and CSLS (Conneau et al., 2018, MUSE).
 
     A map turns source words so that a network cannot tell them from target words. Where the words are few
-    the network knows each by heart, and a game from a random map ends anywhere. Three things change that:
+    the network knows each by heart, and a game from a random map ends anywhere. Four things change that:
     noise on what the discriminator sees, large at first, so that it judges the shape of the clouds before
-    their points; the steep spectrum of `shaped`; and, beside the vector, what no map can change (`unmapped`):
-    the frequency of the word and the shape of its neighbourhood, so that it is judged among its like.
+    their points; few dimensions; beside the vector, what no map can change (`unmapped`): the frequency of
+    the word and the shape of its neighbourhood, so that it is judged among its like; and several games, most
+    of which are lost on text: how well the refined maps match tells which.
 
     words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
     spectrum: see `shaped`. unmapped: neighbourhood features beside the log frequency; -1: neither.
@@ -52,19 +53,20 @@ class Adversarial:
     sampling: words are drawn as their frequency to this power. optimiser, rate, map_rate: learning.
     epoch: steps after which the rates are multiplied by ``decay`` and, if the criterion fell, halved.
     orthogonality: pull towards orthogonal maps after each step.
-    refine: matchings after the game, in a space of ``refine_spectrum``; frequency: see `Gromov`.
+    refine: matchings after the game, in a space of ``refine_spectrum``, the first as soft as ``soft``, in
+        deviations of the scores; frequency: see `Gromov`.
     candidates, widening: as in `Cooccurrence`.
     """
 
     words: int = 1500
-    dim: int = 30
-    spectrum: float = 6.0
+    dim: int = 10
+    spectrum: float = 2.0
     unmapped: int = 8
-    seeds: int = 4
+    seeds: int = 5
     start: Start = "random"
     cycle: float = 0.0
     steps: int = 800
-    batch: int = 128
+    batch: int = 256
     critic: int = 2
     hidden: int = 128
     smoothing: float = 0.1
@@ -78,8 +80,9 @@ class Adversarial:
     epoch: int = 100
     decay: float = 0.8
     orthogonality: float = 0.01
-    refine: int = 20
-    refine_spectrum: float = 4.0
+    refine: int = 40
+    refine_spectrum: float = 3.0
+    soft: float = 1.0
     frequency: float = 0.1
     candidates: int = 10
     widening: Widening | None = None
@@ -94,7 +97,7 @@ class Adversarial:
         for name in ("smoothing", "dropout"):
             if not 0 <= getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must lie in [0, 0.5), got {getattr(self, name)}")
-        for name in ("rate", "map_rate", "decay"):
+        for name in ("rate", "map_rate", "decay", "soft"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("cycle", "noise_last", "orthogonality", "frequency"):
@@ -116,7 +119,7 @@ class Adversarial:
         beside = unmapped(game, [space.frequencies[:size] for space in (source, target)], self.unmapped)
         maps, history = self.play(game, beside, weights, fit, generator)
         x, z = (shaped(space, size, self.refine_spectrum) for space in (source, target))
-        sharpness = np.geomspace(3, 12, self.refine).tolist()
+        sharpness = np.geomspace(self.soft, 12, self.refine).tolist()
         found = [fitted_map(x, z, scaled(game[0] @ each @ game[1].T), fit, sharpness) for each in maps]
         turn, rounds = max(found, key=lambda one: one[1][-1]["similarity"])  # no dictionary chooses
         scores = standardised(scaled(x @ turn @ z.T)) + fit
