@@ -72,12 +72,12 @@ class Builder:
     data: Path
     store: Store
 
-    def spaces(self, corpus: Corpus) -> tuple[WordSpace, WordSpace, str]:
-        """English, Chinese, cut to the vocabulary of the study; and a digest of both."""
+    def spaces(self, corpus: Corpus, size: int = VOCABULARY) -> tuple[WordSpace, WordSpace, str]:
+        """English, Chinese, cut to the ``size`` most frequent words; and a digest of both."""
         english, chinese = self._words(corpus.english), self._words(corpus.chinese)
         return (
-            narrowed(WordSpace.load(english.path, Lang("en"))),
-            narrowed(WordSpace.load(chinese.path, Lang("zh"))),
+            narrowed(WordSpace.load(english.path, Lang("en")), size),
+            narrowed(WordSpace.load(chinese.path, Lang("zh")), size),
             digest_of([english.digest(), chinese.digest()]),
         )
 
@@ -114,9 +114,9 @@ def part(config: DictConfig, bench: Bench, text: Artefact) -> Mapping[str, Any]:
     return {"languages": languages, "summary": f"the first {config.lines:,} lines"}
 
 
-def narrowed(space: WordSpace) -> WordSpace:
+def narrowed(space: WordSpace, size: int) -> WordSpace:
     """Its most frequent words alone."""
-    size = min(VOCABULARY, len(space.words))
+    size = min(size, len(space.words))
     counts = {window: each[:size, :size].tocsr() for window, each in space.counts.items()}
     vectors = space.vectors[:size].clone()
     return WordSpace(space.lang, space.words[:size], space.frequencies[:size], counts, vectors)

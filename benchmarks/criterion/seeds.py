@@ -23,11 +23,13 @@ from benchmarks.criterion.tables import matches_of, table
 from umt.align.verdict import Criterion, destroyed, support
 from umt.store import digest_of
 
+WHOLE = 25_000
+"""Words of a side: all that the word spaces hold, since nothing is widened here."""
 JUDGES = (
     Strategy("cooccurrence", "cooccurrence", ("keep=0.8", "widening=null"), seeds=1),
     Strategy("cooccurrence, window 5", "cooccurrence", ("keep=0.8", "widening=null", "window=5"), seeds=1),
-    Strategy("gromov", "gromov", ("widening.sizes=[0]",), seeds=1),
-    Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",), seeds=1),
+    Strategy("gromov", "gromov", ("widening=null",), seeds=1),
+    Strategy("wasserstein", "wasserstein", ("widening=null",), seeds=1),
 )
 """Who judges: one run of each, and one on a destroyed target."""
 
@@ -35,10 +37,10 @@ JUDGES = (
 def from_seeds(builder: Builder, records: Path, name: str, option: str, count: int) -> None:
     """Add the runs that ``records`` does not hold yet: ``count`` seeds, two nulls, and the judges'."""
     corpus = corpora(builder.data)[name]
-    source, target, digest = builder.spaces(corpus)
+    source, target, digest = builder.spaces(corpus, WHOLE)
     null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
     truth = builder.truth(corpus)
-    tried = Strategy(option, option, ("widening.sizes=[0]",), seeds=count)
+    tried = Strategy(option, option, ("widening=null",), seeds=count)
     jobs = [(each, seed) for each in JUDGES for seed in (0, 1)]
     jobs += [(tried, seed) for seed in range(-1, count + 1)]
     done = {each["key"] for each in read(records)}

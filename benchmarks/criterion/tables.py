@@ -45,7 +45,10 @@ class Judged:
 
 
 def judge(records: Sequence[Record]) -> list[Judged]:
-    """Every run that ended, judged by the others on its corpus and by what they reach on the null."""
+    """Every run that ended, judged by the others on its corpus and by what they reach on the null.
+
+    A corpus with runs of one setting alone, as when the study was stopped, is left out: nobody can judge.
+    """
     corpora = defaultdict(list)
     for record in records:
         if "error" not in record:
@@ -54,6 +57,8 @@ def judge(records: Sequence[Record]) -> list[Judged]:
     for members in corpora.values():
         runs = [each for each in members if not each["null"]]
         nulls = [each for each in members if each["null"]]
+        if len({each["setting"] for each in runs}) < 2:
+            continue
         null = max(_support(nulls), default=0.0)
         for record, score in zip(runs, _support(runs), strict=True):
             criteria = {"support": score, **{name: float(record[name]) for name in list(NAMES)[1:]}}
@@ -81,11 +86,12 @@ def show(records: Sequence[Record], directory: Path) -> str:
     nulls = sum(each["null"] for each in records)
     seconds = sum(each["seconds"] for each in records)
     groups = [each.record["corpus"] for each in judged]
+    alone = sum("error" not in each and not each["null"] for each in records) - len(judged)
     parts = [
         "# A criterion without a dictionary",
         f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora"
-        f", {nulls} more on destroyed targets, {len(failed)} that gave up by themselves; {seconds / 60:.0f} "
-        f"minutes on one core. {MEASURE}",
+        f", {nulls} more on destroyed targets, {len(failed)} that gave up by themselves, {alone} left out: "
+        f"they have no fellow to be compared with; {seconds / 60:.0f} minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
         "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
         table(
