@@ -1,4 +1,7 @@
-"""Published test sets by name, without a network: what would be downloaded lies there already."""
+"""Published test sets by name, without a network: what would be downloaded lies there already.
+
+And the tables of our own studies.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 from sacrebleu.dataset import DATASETS
 
+from benchmarks.selection import tables
 from umt.corpus.benchmarks import HubPairs, SacreBleuSet
 from umt.corpus.hub import Hub
 from umt.types import BadInput, Lang
@@ -61,3 +65,26 @@ def test_a_configuration_of_the_hub_for_each_language(monkeypatch: pytest.Monkey
         held_out.pairs()
     with pytest.raises(ValueError, match="one for zh"):
         HubPairs("flores", PAIR, "somebody/flores", "main", "CC0", {"en": "eng_Latn"})
+
+
+def checkups(*told: tuple[float, float, float]) -> list[dict[str, float]]:
+    """(round_trip, BLEU of both directions, collapsed) of each check-up of a run."""
+    return [
+        {"step": step, "round_trip": trip, "bleu en-zh": bleu + 1, "bleu zh-en": bleu - 1, "collapsed": bad}
+        for step, (trip, bleu, bad) in enumerate(told, 1)
+    ]
+
+
+def test_what_choosing_a_translator_costs() -> None:
+    rising = checkups((1, 1, 0), (2, 2, 0), (3, 3, 0), (4, 4, 0))
+    deceiving = checkups((9, 1, 1), (8, 2, 0), (7, 3, 0), (6, 4, 0))
+    measure = tables.OURS["round_trip"]
+    ranking = tables.Ranking.of(measure, [rising, deceiving])
+    assert ranking.within == pytest.approx(0)  # the mean of 1 and -1
+    assert ranking.everywhere == pytest.approx(0)
+    assert (ranking.lost, ranking.most, ranking.overall) == pytest.approx((1.5, 3, 3))
+    assert tables.Ranking.of(measure, [rising]).within == pytest.approx(1)
+    assert [told["step"] for told in tables.sound(deceiving)] == [2, 3, 4]
+    assert tables.sound(deceiving[:1]) == deceiving[:1]
+    short = tables.Ranking.of(measure, [rising, deceiving[:3]])
+    assert short.within == pytest.approx(1)  # three check-ups are too few

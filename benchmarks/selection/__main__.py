@@ -1,0 +1,39 @@
+"""The command: see `benchmarks.selection`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import benchmarks.selection
+from benchmarks.selection.running import read, study
+from benchmarks.selection.tables import show
+from umt.console import Console, plain_errors
+from umt.store import Store
+from umt.types import BadInput
+
+
+def main() -> None:
+    """Run what is missing, or show what there is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.selection", description=benchmarks.selection.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("action", choices=["run", "show"])
+    parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
+    parser.add_argument("--only", nargs="*", default=[], help="runs whose name contains one of these")
+    parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
+    given = parser.parse_args()
+    console = Console()
+    with plain_errors(console):
+        records = given.store / "selection.jsonl"
+        if given.action == "run":
+            study(Store(given.store, console), records, given.only, given.minutes)
+        elif records.exists():
+            print(show(read(records), Path("docs")))
+        else:
+            raise BadInput(f"{records} holds no run yet: python -m benchmarks.selection run")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""One training run after the other, a JSON line each; what is written is not run again."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from benchmarks.criterion.corpora import configuration
+from benchmarks.selection.settings import FIRST, SETTINGS, SMALL, THEN, Setting
+from benchmarks.selection.truth import Observed, Truth
+from umt import neural_stages, stages
+from umt.align import Alignment
+from umt.bitexts import Bitext, synthetic
+from umt.corpus.prepared import PreparedText
+from umt.generation import Generation
+from umt.guards import Guard, Health
+from umt.joint_lm import JointLM
+from umt.shards import Shards
+from umt.store import Artefact, Bench, Store, digest_of
+from umt.tokenizer import Tokenizer
+from umt.translator import Translation
+
+OPEN = Guard(foreign=1.0, copied=1.0, repeated=1.0, length=1e9, diversity=0.0, finished=0.0)
+"""Nothing stops a run: how the criteria judge a collapse is a part of the question."""
+
+
+class Parts(NamedTuple):
+    """What runs start from; ``pairs`` are those that a run may learn from, ``begun`` knows other ones."""
+
+    text: Artefact
+    tokens: Artefact
+    model: Artefact
+    pairs: Artefact
+    begun: Artefact
+
+
+def spoil(config: DictConfig, bench: Bench, bridge: Artefact) -> Mapping[str, Any]:
+    """A share of the target words take each other's names, the same in both lexicons and in the vectors.
+
+    A word is called by the name of one that is about as frequent: a code that is wrong and hard to tell from
+    a right one.
+    """
+    alignment = Alignment.load(bridge.path)
+    words = alignment.lexicon.target
+    chosen = np.flatnonzero(np.random.default_rng(bench.seed).random(len(words)) < config.share)
+    names = dict(zip((words[n] for n in chosen), (words[n] for n in np.roll(chosen, 1)), strict=True))
+
+    def renamed(known: Sequence[str]) -> tuple[str, ...]:
+        return tuple(names.get(word, word) for word in known)
+
+    target, lexicon, reverse = alignment.target, alignment.lexicon, alignment.reverse
+    replace(
+        alignment,
+        target=replace(target, words=renamed(target.words)),
+        lexicon=replace(lexicon, target=renamed(words)),
+        reverse=replace(reverse, source=renamed(reverse.source)),
+    ).save(bench.directory)
+    return {"languages": bridge.report["languages"], "summary": f"{len(chosen):,} words renamed"}
+
+
+def render(
+    config: DictConfig, bench: Bench, text: Artefact, tokens: Artefact, bootstrap: Artefact
+) -> Mapping[str, Any]:
+    """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
+    first, second = neural_stages.languages_of(text)
+    translators = {
+        way: neural_stages.first_translator(bootstrap, *way) for way in ((first, second), (second, first))
+    }
+    tokenizer = Tokenizer.load(tokens.path)
+    synthetic(
+        PreparedText(text.path), translators, tokenizer, config.written, bench.directory, bench.progress
+    )
+    return {"languages": [first, second], "summary": f"{config.written:,} sentences of each language"}
+
+
+def begin(
+    config: DictConfig, bench: Bench, tokens: Artefact, model: Artefact, pairs: Artefact
+) -> Mapping[str, Any]:
+    """A language model to a beginner in translation."""
+    strategy: Translation = replace(instantiate(config), guard=OPEN)
+    tokenizer, languages = Tokenizer.load(tokens.path), neural_stages.languages_of(tokens)
+    learned = strategy.learn(
+        JointLM.load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
+        bench.progress,
+    )  # fmt: skip
+    learned.model.save(bench.directory)
+    return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
+
+
+def opened(tokens: Artefact) -> tuple[Shards, Shards]:
+    """The text of both languages."""
+    source, target = neural_stages.languages_of(tokens)
+    return Shards(tokens.path, source), Shards(tokens.path, target)
+
+
+def bitexts(pairs: Artefact) -> list[Bitext]:
+    """What `render` wrote."""
+    source, target = neural_stages.languages_of(pairs)
+    return [
+        Bitext(Shards(pairs.path / f"{real}-{other}", other), Shards(pairs.path / f"{real}-{other}", real))
+        for real, other in ((source, target), (target, source))
+    ]
+
+
+def build(setting: Setting, store: Store) -> tuple[DictConfig, Parts]:
+    """The configuration of a run and what it starts from, found in the store or made now."""
+    first, config = configuration(*SMALL, *FIRST), configuration(*SMALL, *THEN, *setting.overrides)
+    corpus = stages.corpus(config)
+    text = store.build(stages.prepare, config.preparation, corpus, *stages.held_out(config, corpus))
+    words = store.build(stages.words, config.words, text, seed=1)
+    bridge = store.build(stages.align, config.aligner, words, seed=1)
+    if setting.wrong:
+        bridge = store.build(spoil, DictConfig({"share": setting.wrong}), bridge, seed=1)
+    tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
+    model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=1)
+    pairs = []
+    for each in (first, config):
+        bootstrap = store.build(stages.bootstrap, each.bootstrap, text, bridge, seed=1)
+        asked = DictConfig({"written": each.translator.written})
+        pairs.append(store.build(render, asked, text, tokens, bootstrap))
+    begun = store.build(begin, first.translator, tokens, model, pairs[0], seed=1)
+    return config, Parts(text, tokens, model, pairs[1], begun)
+
+
+def study(store: Store, records: Path, only: Sequence[str], minutes: float) -> None:
+    """Add every run that ``records`` does not hold yet, until the time is up."""
+    done = {each["key"] for each in read(records)}
+    until = time.monotonic() + 60 * minutes
+    for seed in range(1, max(each.seeds for each in SETTINGS) + 1):
+        for setting in SETTINGS:
+            key = digest_of([SMALL, FIRST, THEN, setting.overrides, setting.wrong, setting.fresh, seed])[:16]
+            asked = not only or any(word in setting.name for word in only)
+            if key in done or seed > setting.seeds or not asked:
+                continue
+            if time.monotonic() > until:
+                return
+            try:
+                found = run(setting, seed, store)
+            except FloatingPointError as error:  # it knows that it failed
+                found = {"error": str(error)}
+            line = {"key": key, "setting": setting.name, "seed": seed, **found}
+            with records.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(f"{setting.name:44} {seed} {summary(line)}", flush=True)
+
+
+def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
+    """The check-ups of one training run, each with what was true at the time."""
+    config, parts = build(setting, store)
+    start = time.perf_counter(), time.process_time()
+    strategy: Translation = replace(instantiate(config.translator), guard=OPEN)
+    tokenizer, texts = Tokenizer.load(parts.tokens.path), opened(parts.tokens)
+    model, frozen = (
+        JointLM.load((parts.model if setting.fresh else parts.begun).path),
+        JointLM.load(parts.model.path),
+    )
+    steps = strategy.optimisation.steps
+    [dev] = [each for each in stages.held_out(config, stages.corpus(config)) if each.name == "dev"]
+    truth = Truth(
+        dev.pairs(), texts, tokenizer, frozen.eval(), Generation(workers=1), steps // strategy.checks
+    )
+    written = bitexts(parts.pairs) if strategy.synthetic else []
+    with tempfile.TemporaryDirectory() as scratch:
+        learned = Observed.of(strategy, truth).learn(
+            model, tokenizer, texts, written, [], Path(scratch), seed, lambda *_: None
+        )
+    truth.found[steps] = truth.measure(model.eval())
+    checkups = [
+        {**told, **truth.found[int(told["step"])], "collapsed": float(complains(told))}
+        for told in learned.history
+    ]
+    seconds, processor = time.perf_counter() - start[0], time.process_time() - start[1]
+    return {"seconds": round(seconds, 1), "processor": round(processor, 1), "checkups": checkups}
+
+
+def complains(told: Mapping[str, float]) -> bool:
+    """Whether the usual guard would call this check-up a collapse."""
+    ways = {name.partition("/")[0] for name in told if "/" in name}
+    names = [each.name for each in fields(Health)]
+    health = {way: Health(**{name: told[f"{way}/{name}"] for name in names}) for way in ways}
+    return Guard().complaint(health) is not None
+
+
+def read(records: Path) -> list[dict[str, Any]]:
+    """The runs so far."""
+    if not records.exists():
+        return []
+    return [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+
+
+def summary(line: Mapping[str, Any]) -> str:
+    """For the log: how it ended."""
+    if "error" in line:
+        return str(line["error"])
+    last = line["checkups"][-1]
+    names = [name for name in last if name.startswith("bleu")] + ["round_trip", "code", "agreement"]
+    told = "  ".join(f"{name} {last[name]:.2f}" for name in names)
+    return f"{line['seconds']:5.0f} s ({line['processor']:.0f})  {told}"

@@ -1,0 +1,103 @@
+"""What a translator is worth at a check-up, by pairs that it never sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from umt.corpus import ParallelSet
+from umt.evaluation import Bleu
+from umt.filters import Usage
+from umt.generation import Direction, Generation
+from umt.joint_lm import JointLM
+from umt.judge import Judge
+from umt.objectives import Objective
+from umt.selection import sample
+from umt.shards import Shards
+from umt.tokenizer import Ids, Tokenizer
+from umt.translator import Translation
+
+SENTENCES = 100
+"""Dev pairs that BLEU is measured on; what else is measured takes half as many sentences of each language."""
+
+
+@dataclass
+class Truth:
+    """An `Objective` that asks for nothing: it sees the model where a check-up has just seen it.
+
+    pairs: of which the first rendering is translated; start: the model before it learned to translate;
+    found: step -> what was measured.
+    """
+
+    pairs: ParallelSet
+    texts: tuple[Shards, Shards]
+    tokenizer: Tokenizer
+    start: JointLM
+    generation: Generation
+    every: int
+    found: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> None:
+        """Measures before the update that comes after a check-up."""
+        if step and step % self.every == 0:
+            self.found[step] = self.measure(model.eval())
+            model.train()
+
+    def measure(self, model: JointLM) -> dict[str, float]:
+        """BLEU both ways; and in bits per byte of real sentences x, mean of both directions, what x costs,
+        and its translation y, each alone and given the other; ``first``: y alone, by the model at the start.
+        """
+        told: dict[str, float] = {}
+        bits: dict[str, list[float]] = {}
+        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer)
+        for text, other in (self.texts, self.texts[::-1]):
+            here, there = text.lang, other.lang
+            way = Direction.between(self.tokenizer, here, there, usage.written(there))
+            given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
+            written = [self.tokenizer.decode(ids).strip() for ids in self._write(model, given, way)]
+            references = self.pairs.sides[there][:SENTENCES]
+            told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
+            x = sample(text, SENTENCES // 2, 40, 7)
+            y = self._write(model, x, way)
+            size = sum(int(self.tokenizer.byte_lengths[ids].sum()) + 1 for ids in x) * math.log(2)
+            for name, nats in {
+                "x": judge.alone(x, here),
+                "y": judge.alone(y, there),
+                "y given x": judge.given(x, y, here, there),
+                "x given y": judge.given(y, x, there, here),
+                "first": Judge(self.start, self.tokenizer).alone(y, there),
+            }.items():
+                bits.setdefault(name, []).append(float(nats.sum()) / size)
+        return told | {name: float(np.mean(both)) for name, both in bits.items()}
+
+    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction) -> list[Ids]:
+        with torch.no_grad():
+            outputs = self.generation.generate(model, given, way)
+        return [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: a run is not resumed."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Observed(Translation):
+    """Translation beside which the truth is measured."""
+
+    truth: Truth | None = None
+
+    @classmethod
+    def of(cls, strategy: Translation, truth: Truth) -> Observed:
+        """The same strategy, observed."""
+        return cls(**{each.name: getattr(strategy, each.name) for each in fields(Translation)}, truth=truth)
+
+    def _objectives(self, *given: Any) -> dict[str, Objective]:
+        made = super()._objectives(*given)
+        return made if self.truth is None else made | {"truth": self.truth}
