@@ -151,8 +151,8 @@ class Lexical:
         per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
         ratio = reconciled(content, per_line)
         ways = [
-            self._word_by_word(x, y, lexicon, reverse, content, ratio, generator),
-            self._word_by_word(y, x, reverse, lexicon, 1 / content, 1 / ratio, generator),
+            self._word_by_word(x, y, lexicon, reverse, ratio, generator),
+            self._word_by_word(y, x, reverse, lexicon, 1 / ratio, generator),
         ]
         # Word by word nothing can be inserted: the direction that needs fewer words is the one to start from.
         known = 0 if ratio <= 1 else 1
@@ -187,11 +187,10 @@ class Lexical:
         y: _Side,
         lexicon: Lexicon,
         reverse: Lexicon,
-        content: float,
         ratio: float,
         generator: torch.Generator,
     ) -> _Way:
-        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, content)
+        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio)
         prior = pairs.pseudo_counts(self.trust)
         options = self.scoring.options_of(prior, y.model.tables, x.barriers)
         search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)
