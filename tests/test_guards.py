@@ -15,6 +15,7 @@ from umt.generation import Generation
 from umt.guards import Guard, Health
 from umt.judge import Judge
 from umt.loop import Stop
+from umt.searching import Sampling
 from umt.selection import round_trip, sample
 
 
@@ -113,6 +114,9 @@ def test_a_collapse_rolls_back_to_the_best_model(tmp_path: Path) -> None:
         lambda what, done, total: said.append(what),
     )  # fmt: skip
     model = network(tokenizer)
+    drawn = Generation(Sampling(), workers=1)
+    seen = looked.examine(model, tokenizer, drawn)
+    assert seen == looked.examine(model, tokenizer, drawn), "draws at a check-up are always the same"
     checkups(model, 5, {})
     assert checkups.history == []
     checkups(model, 10, {})

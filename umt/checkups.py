@@ -76,7 +76,7 @@ class Sample:
     ) -> tuple[list[Ids], list[bool]]:
         direction = Direction.between(tokenizer, here, there, self.usage.written(there))
         with torch.no_grad():
-            outputs = generation.generate(model, sentences, direction)
+            outputs = generation.generate(model, sentences, direction, torch.Generator().manual_seed(0))
         return [each[0].ids.astype(tokenizer.dtype) for each in outputs], [each[0].ended for each in outputs]
 
 

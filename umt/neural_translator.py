@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import regex
+from torch import Generator
 
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import split_sentences
@@ -75,7 +76,8 @@ class NeuralTranslator:
         written = self.written.get(self.target)
         way = Direction.between(self.tokenizer, self.source, self.target, written)
         flat = [piece for each in pieces for piece in each]
-        outputs = iter(self._ranked(flat, self.generation.generate(self.model, flat, way)))
+        hypotheses = self.generation.generate(self.model, flat, way, Generator().manual_seed(0))
+        outputs = iter(self._ranked(flat, hypotheses))
         found = []
         for each in pieces:
             lists = [

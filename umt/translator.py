@@ -168,7 +168,8 @@ class Translation:
             there = next(each.lang for each in texts if each.lang != here)
             sentences = sample(text, self.looked, self.longest // 3, seed % 2**31)
             direction = Direction.between(tokenizer, here, there, usage.written(there))
-            outputs = self.generation.generate(model, sentences, direction)
+            draws = torch.Generator().manual_seed(seed % 2**31)
+            outputs = self.generation.generate(model, sentences, direction, draws)
             ours = [each[0].ids.astype(tokenizer.dtype) for each in outputs]
             raw = bootstrap[here, there].translate([tokenizer.decode(ids) for ids in sentences])
             theirs = tokenizer.encode(raw, there)
