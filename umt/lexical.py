@@ -91,10 +91,10 @@ class Lexical:
 
     The reward of a word, which decides about length, is found by `fit` without references: translations are
     to be as long as `content_ratio` and the words per line of both texts say, `reconciled`: lines may not be
-    comparable, and one text may say the same in more words. The other weights
-    are one setting for every corpus, chosen by BLEU where we made the truth ourselves, with the lexicons
-    that the aligner learned there: the generated world, and ciphers of real English (`benchmarks.instruments`
-    and, before, two that also lacked most articles and endings; docs/results.md).
+    comparable, and one text may say the same in more words. The other weights are one setting for every
+    corpus, chosen by BLEU where we made the truth ourselves, with the lexicons that the aligner learned
+    there: the generated world, and ciphers of real English (`benchmarks.instruments` and, before, two that
+    also lacked most articles and endings; docs/results.md).
     """
 
     vocabulary: int = 32_000

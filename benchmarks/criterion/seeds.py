@@ -75,8 +75,8 @@ def _rows(
     tried = [each for each in here if each["strategy"] == option]
     runs = [each for each in tried if not each["null"] and "error" not in each]
     nulls = [each for each in tried if each["null"] and "error" not in each]
-    chance = max(_by(each, [one for one in judges if one["null"]]) for each in nulls)
-    siblings, alone = _among(runs), max(_among(nulls))
+    chance = max((_by(each, [one for one in judges if one["null"]]) for each in nulls), default=0.0)
+    siblings, alone = _among(runs), max(_among(nulls), default=0.0)
     for each, among in zip(runs, siblings, strict=True):
         by = _by(each, [one for one in judges if not one["null"]])
         verdicts = Criterion().judge(by, chance).label, Criterion().judge(among, alone).label
@@ -95,6 +95,8 @@ def _by(record: dict[str, Any], judges: Sequence[dict[str, Any]]) -> float:
 
 
 def _among(records: Sequence[dict[str, Any]]) -> list[float]:
-    """The support of each run by the others."""
+    """The support of each run by the others; 0 for a single one."""
+    if len(records) < 2:
+        return [0.0] * len(records)
     found: torch.Tensor = support([matches_of(each) for each in records], [0] * len(records))
     return [float(each) for each in found]
