@@ -72,10 +72,10 @@ def test_counts_trust_an_expert_that_knows() -> None:
     symbols = np.random.default_rng(0).choice(4, 5_000)
     tree = PrefixCode.canonical(np.full(4, 2))
     told = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
-    bits = mixing.code(symbols, tree, np.ones(4, np.bool_), told.astype(np.float32))
+    bits = mixing.code(symbols, tree, np.ones(4, np.bool_), [told.astype(np.float32)])
     assert bits.sum() < 0.1 * 2 * len(symbols)
     with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
-        mixing.code(symbols, tree, np.ones(4, np.bool_), np.zeros(3, np.float32))
+        mixing.code(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
 
 
 def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
@@ -220,8 +220,8 @@ def test_the_archive_is_as_long_as_the_code(saved: Path) -> None:
     data = "\n".join([*LINES[EN], *LINES[ZH]] * 2).encode()
     archiver = Archiver.open(saved, None, quiet)
     archive, bits = archiver.compress(data, quiet)
-    body = len(archive) - Header.FORM.size
-    assert 8 * body == pytest.approx(bits, rel=0.01)
+    assert len(archive) - len(Header.read(archive, Path("x"))[1]) <= 18
+    assert 8 * len(archive) == pytest.approx(bits, rel=0.01)
     assert archiver.compress(data, quiet)[0] == archive
     assert archiver.decompress(archive, Path("x"), quiet) == data
 

@@ -41,38 +41,34 @@ from umt.types import BadInput, Lang, Progress
 Longs = NDArray[np.int64]
 
 _EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
+_DIGEST = 4  # bytes of the digests of a model and of a corpus
 _SAMPLE = 200  # lines that decide which language a file is in
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know: model and given are digests; lang is a place in the tokenizer's languages."""
+    """What a decoder must know, in 17 bytes or so: four more after learning from a corpus.
+
+    model, given, content: digests of the model, of the corpus that it learned from first (empty: of none) and
+    of the file.  count: subwords.  lang: a place in the tokenizer's languages.  threads: of the processor.
+    """
 
     model: bytes
     given: bytes
     content: bytes
-    size: int
     count: int
     lang: int
     threads: int
 
-    MAGIC: ClassVar[bytes] = b"umt1"
-    FORM: ClassVar[struct.Struct] = struct.Struct("<4s8s8s8sQIBBI")
+    MAGIC: ClassVar[bytes] = b"\xb5t"
+    FORM: ClassVar[struct.Struct] = struct.Struct("<2s4s3sBB")
 
     def written(self, body: bytes) -> bytes:
-        """Header and body, with a checksum over both."""
-        fields = (
-            self.MAGIC,
-            self.model,
-            self.given,
-            self.content,
-            self.size,
-            self.count,
-            self.lang,
-            self.threads,
-        )
-        check = zlib.crc32(body, zlib.crc32(repr(fields).encode()))
-        return self.FORM.pack(*fields, check) + body
+        """Header and body, a checksum over both in front of the body."""
+        after_given = 2 * self.lang + bool(self.given)
+        head = self.FORM.pack(self.MAGIC, self.model, self.content, after_given, self.threads)
+        head += self.given + _varint(self.count)
+        return head + zlib.crc32(head + body).to_bytes(4, "little") + body
 
     @classmethod
     def read(cls, archive: bytes, name: Path) -> tuple[Header, bytes]:
@@ -81,18 +77,38 @@ class Header:
             raise BadInput(f"{name} is not an archive of this program")
         if len(archive) < cls.FORM.size:
             raise BadInput(f"{name} is damaged: it ends within its header")
-        *fields, check = cls.FORM.unpack(archive[: cls.FORM.size])
-        body = archive[cls.FORM.size :]
-        if zlib.crc32(body, zlib.crc32(repr(tuple(fields)).encode())) != check:
+        _, model, content, after_given, threads = cls.FORM.unpack(archive[: cls.FORM.size])
+        start = cls.FORM.size + (_DIGEST if after_given % 2 else 0)
+        given = archive[cls.FORM.size : start]
+        count, end = _from_varint(archive, start)
+        body = archive[end + 4 :]
+        if zlib.crc32(archive[:end] + body) != int.from_bytes(archive[end : end + 4], "little"):
             raise BadInput(f"{name} is damaged: its checksum does not fit")
-        return cls(*fields[1:]), body
+        return cls(model, given, content, count, after_given // 2, threads), body
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _from_varint(data: bytes, start: int) -> tuple[int, int]:
+    """The number that starts there, and where it ends."""
+    number, shift = 0, 0
+    for place in range(start, len(data)):
+        number |= (data[place] & 0x7F) << shift
+        shift += 7
+        if data[place] < 0x80:
+            return number, place + 1
+    return number, len(data)
 
 
 @dataclass(frozen=True)
 class Archiver:
     """A model and its tokenizer, perhaps after learning from a given corpus.
 
-    identity: digest of the model's files. given: digest of that corpus; zeros without.
+    identity: digest of the model's files. given: digest of that corpus; empty without.
     """
 
     model: JointLM
@@ -116,10 +132,11 @@ class Archiver:
         for file in files:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
         if given is None:
-            return cls(model, tokenizer, digest.digest()[:8], bytes(8))
+            return cls(model, tokenizer, digest.digest()[:_DIGEST], b"")
         corpus = list(text_lines(given))
         learn(model, tokenizer, corpus, progress)
-        return cls(model, tokenizer, digest.digest()[:8], _digest("\n".join(corpus).encode()))
+        given_digest = hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
+        return cls(model, tokenizer, digest.digest()[:_DIGEST], given_digest)
 
     def compress(self, data: bytes, progress: Progress) -> tuple[bytes, float]:
         """The archive, and the bits that the model asks for."""
@@ -130,12 +147,11 @@ class Archiver:
             self.identity,
             self.given,
             _digest(data),
-            len(data),
             len(ids),
             self.tokenizer.languages.index(lang),
             min(torch.get_num_threads(), 255),
         )
-        return header.written(words.astype("<u4").tobytes()), bits
+        return header.written(words.astype(">u4").tobytes().rstrip(b"\0")), bits
 
     def decompress(self, archive: bytes, name: Path, progress: Progress) -> bytes:
         """The bytes that were compressed; raises BadInput when they cannot be had back."""
@@ -143,9 +159,9 @@ class Archiver:
         if header.model != self.identity:
             raise BadInput(f"{name} was compressed with another model than the one given")
         if header.given != self.given:
-            needs = "with another corpus than --given" if any(header.given) else "without --given"
-            raise BadInput(f"{name} was compressed {needs if any(self.given) else 'with --given CORPUS'}")
-        words = np.frombuffer(body, "<u4").astype(np.uint32)
+            needs = "with another corpus than --given" if header.given else "without --given"
+            raise BadInput(f"{name} was compressed {needs if self.given else 'with --given CORPUS'}")
+        words = np.frombuffer(body + bytes(8 - len(body) % 4), ">u4").astype(np.uint32)
         before = torch.get_num_threads()
         torch.set_num_threads(header.threads)
         try:
@@ -155,7 +171,7 @@ class Archiver:
         finally:
             torch.set_num_threads(before)
         data = to_bytes(ids, self.tokenizer)
-        if len(data) != header.size or _digest(data) != header.content:
+        if _digest(data) != header.content:
             raise BadInput(
                 f"{name} does not decode on this machine: it was made with other versions or hardware"
             )
@@ -260,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()[:8]
+    return hashlib.sha256(data).digest()[:3]
 
 
 def _read(path: Path) -> bytes:

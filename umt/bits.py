@@ -157,7 +157,7 @@ class _Runs:
             )
             self.done[name, number] = {
                 "code": [
-                    text.per_sentence(mixing.code(text.leaves, text.tree, text.starts, each.odds))
+                    text.per_sentence(mixing.code(text.leaves, text.tree, text.starts, [each.odds]))
                     for text, each in zip(texts, told, strict=True)
                 ],
                 "network": [

@@ -9,6 +9,7 @@ that repeats the steps gets the symbols back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 CONTEXTS = 11
-_INPUTS = 2 * CONTEXTS + 3  # two a context, the longest match, a constant, the network
+_OWN = 2 * CONTEXTS + 2  # inputs without experts: two a context, the longest match, a constant
 _COUNTS = 48  # recent zeros and ones are counted up to here
 _LENGTHS = 16  # match lengths told apart
 _STEPS = 33  # support points of a correction curve over logits in [-8, 8]
@@ -32,18 +33,19 @@ _SMALLEST = 1e-5
 
 
 def code(
-    symbols: Longs, tree: PrefixCode, starts: NDArray[np.bool_], expert: Floats | None = None
+    symbols: Longs, tree: PrefixCode, starts: NDArray[np.bool_], experts: Sequence[Floats] = ()
 ) -> Doubles:
     """Bits that each symbol takes: (symbols,), all of them decodable in order.
 
     starts: (alphabet,) whether a word begins with this symbol.
-    expert: (decisions,) another model's log odds that the decision is 1, for every decision of every symbol
-        in turn (`PrefixCode.lengths` of them each), made without seeing the symbol.
+    experts: each (decisions,), another model's log odds that the decision is 1, for every decision of every
+        symbol in turn (`PrefixCode.lengths` of them each), made without seeing the symbol.
     Raises ValueError when there are more or fewer of them than decisions.
     """
     decisions = int(tree.lengths[symbols].sum())
-    if expert is not None and len(expert) != decisions:
-        raise ValueError(f"{decisions} decisions need as many expert log odds, got {len(expert)}")
+    for expert in experts:
+        if len(expert) != decisions:
+            raise ValueError(f"{decisions} decisions need as many expert log odds, got {len(expert)}")
     bits = np.zeros(len(symbols))
     slots = 1 << min(22, max(12, (4 * decisions).bit_length()))
     _code(
@@ -52,7 +54,7 @@ def code(
         tree.nodes,
         tree.bits,
         starts,
-        np.zeros(0, np.float32) if expert is None else expert,
+        np.array(experts, np.float32).reshape(len(experts), decisions).T.copy(),
         np.zeros((CONTEXTS, slots), np.int64),
         bits,
     )
@@ -130,7 +132,7 @@ def _curves(number: Any) -> Any:
 
 @compiled
 def _code(
-    symbols: Any, lengths: Any, nodes: Any, bits: Any, starts: Any, expert: Any, slots: Any, out: Any
+    symbols: Any, lengths: Any, nodes: Any, bits: Any, starts: Any, experts: Any, slots: Any, out: Any
 ) -> None:
     logits = np.log((np.arange(4096) + 0.5) / (4095.5 - np.arange(4096)))
     rates = 1.0 / (np.arange(256) + 1.4)
@@ -139,19 +141,19 @@ def _code(
         for ones in range(_COUNTS):
             calibrated[:, zeros, ones] = (ones + 0.4) / (zeros + ones + 0.8)
     trust = np.array([0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1])
-    depths = nodes.shape[1]
+    depths, said_by_others = nodes.shape[1], experts.shape[1]
+    width = _OWN + said_by_others
     # Three regressions, each with weights of its own for every situation it tells apart; a fourth weighs all.
-    by_match = np.full((6 * _LENGTHS, _INPUTS), 0.15)
-    by_node = np.full((len(lengths), _INPUTS), 0.15)
-    by_depth = np.full((depths * 8, _INPUTS), 0.15)
+    by_match = np.full((6 * _LENGTHS, width), 0.15)
+    by_node = np.full((len(lengths), width), 0.15)
+    by_depth = np.full((depths * 8, width), 0.15)
     of_three = np.full((6 * depths, 3), 1 / 3)
     agreed = np.full(_LENGTHS, 0.6)  # how often a match of this length predicts well
     of_node, of_pair = _curves(len(lengths)), _curves(_CURVES)
     last = np.full(_MATCHES, -1, np.int64)
-    inputs, places, contexts = np.zeros(_INPUTS), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
+    inputs, places, contexts = np.zeros(width), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
     word, before, earlier, match, matched, decision = 0, 0, 0, -1, 0, 0
-    if len(expert):
-        by_match[:, _INPUTS - 1] = by_node[:, _INPUTS - 1] = by_depth[:, _INPUTS - 1] = 0.4
+    by_match[:, _OWN:] = by_node[:, _OWN:] = by_depth[:, _OWN:] = 0.4 / max(said_by_others, 1)
     for time in range(len(symbols)):
         symbol = symbols[time]
         context = 0
@@ -202,10 +204,10 @@ def _code(
             follows = guess >= 0 and depth < lengths[guess] and nodes[guess, depth] == node
             length = min(matched, _LENGTHS - 1) if follows else 0
             sure = logits[int(agreed[length] * 4096)]
-            inputs[_INPUTS - 3] = (sure if bits[guess, depth] else -sure) if follows else 0.0
-            inputs[_INPUTS - 2] = 0.3
-            if len(expert):
-                inputs[_INPUTS - 1] = expert[decision]
+            inputs[_OWN - 2] = (sure if bits[guess, depth] else -sure) if follows else 0.0
+            inputs[_OWN - 1] = 0.3
+            for each in range(said_by_others):
+                inputs[_OWN + each] = experts[decision, each]
             decision += 1
             first = by_match[known * _LENGTHS + length]
             second = by_node[node]
@@ -217,7 +219,7 @@ def _code(
             )
             third = by_depth[depth * 8 + kind]
             a, b, c = 0.0, 0.0, 0.0
-            for each in range(_INPUTS):
+            for each in range(width):
                 a += first[each] * inputs[each]
                 b += second[each] * inputs[each]
                 c += third[each] * inputs[each]
@@ -239,7 +241,7 @@ def _code(
             for each, said in enumerate((a, b, c)):
                 fourth[each] += wrong * min(max(said, -8.0), 8.0)
             a, b, c = bit - _squash(a), bit - _squash(b), bit - _squash(c)
-            for each in range(_INPUTS):
+            for each in range(width):
                 step_size = rate * inputs[each]
                 first[each] += a * step_size
                 second[each] += b * step_size
