@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from umt import retrieval
-from umt.retrieval import Neighbours, csls, mutual, nearest
+from umt.retrieval import Neighbours, csls, csls_among, mutual, nearest
 
 
 def vectors(rows: int, seed: int, dim: int = 16) -> Tensor:
@@ -41,6 +41,8 @@ def test_equals_the_naive_search(
         agrees(found, scores, k)
     scaled = naive(source, target, 10)
     for found, scores in zip(csls(source, target, k), (scaled, scaled.T), strict=True):
+        agrees(found, scores, k)
+    for found, scores in zip(csls_among(source @ target.T, k), (scaled, scaled.T), strict=True):
         agrees(found, scores, k)
 
 

@@ -67,6 +67,20 @@ def csls(
     return _sweep(left, right, min(k, len(target)), min(k, len(source)))
 
 
+def csls_among(similarity: Tensor, k: int = 1, neighbourhood: int = 10) -> tuple[Neighbours, Neighbours]:
+    """`csls` where all (sources, targets) similarities are at hand, as when several are weighed up."""
+    _check(similarity, similarity, k)
+    if neighbourhood < 1:
+        raise ValueError(f"neighbourhood must be positive, got {neighbourhood}")
+    shape, numbers = similarity.shape, torch.arange(len(similarity), device=similarity.device)
+    near = [_empty(n, min(neighbourhood, m), similarity) for n, m in (shape, shape[::-1])]
+    _collect(numbers, similarity, near[0], near[1])
+    means = [each.scores.mean(1) for each in near]
+    best = [_empty(n, min(k, m), similarity) for n, m in (shape, shape[::-1])]
+    _collect(numbers, (2 * similarity - means[0][:, None]).sub_(means[1]), best[0], best[1])
+    return best[0], best[1]
+
+
 def mutual(forward: Neighbours, backward: Neighbours) -> Tensor:
     """(pairs, 2) indices of the source and target rows that are each other's best."""
     best = forward.indices[:, 0]
@@ -85,17 +99,21 @@ def _check(source: Tensor, target: Tensor, k: int) -> None:
 def _sweep(source: Tensor, target: Tensor, k_row: int, k_column: int) -> tuple[Neighbours, Neighbours]:
     rows = _empty(len(source), k_row, source)
     columns = _empty(len(target), k_column, source)
-    on_cpu = source.device.type == "cpu"
     for numbers, scores in _blocks(source, target):
-        if on_cpu:
-            _enter(_scan_rows, scores, numbers, rows)
-            _enter(_scan_columns, scores, numbers, columns)
-        else:
-            best = scores.topk(k_row)
-            rows.indices[numbers] = best.indices
-            rows.scores[numbers] = best.values
-            _fold(columns, scores.T, numbers)
+        _collect(numbers, scores, rows, columns)
     return rows, columns
+
+
+def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours, columns: Neighbours) -> None:
+    """Enter a block, whole rows of these ``numbers``, into the lists of its rows and of all columns."""
+    if scores.device.type == "cpu":
+        _enter(_scan_rows, scores, numbers, rows)
+        _enter(_scan_columns, scores, numbers, columns)
+    else:
+        best = scores.topk(rows.scores.shape[1])
+        rows.indices[numbers] = best.indices
+        rows.scores[numbers] = best.values
+        _fold(columns, scores.T, numbers)
 
 
 def _csls_in_one_pass(

@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 from umt.align.procrustes import fitted, normalise
 from umt.align.widening import SharedSpace, Widening
 from umt.lexicon import induce, predictability
-from umt.retrieval import csls, mutual
+from umt.retrieval import csls, csls_among, mutual
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -93,15 +93,15 @@ class Enrichment:
         """The best of the weights, and what was seen of each."""
         if len(self.weights) == 1:
             return self.weights[0], []
-        few = slice(self.frequent)
         columns = self._columns(source, target, shared.pairs, self.columns[-1])
+        few = [min(self.frequent, len(space.words)) for space in (source, target)]
+        vectors = shared.source.vectors[: few[0]] @ shared.target.vectors[: few[1]].T
+        left = torch.cat(self._features(source, columns[:, 0], few[0]), 1)
+        counts = left @ torch.cat(self._features(target, columns[:, 1], few[1]), 1).T
         seen: list[Mapping[str, float]] = []
-        for weight in self.weights:
-            both = csls(
-                self._joined(shared.source.vectors[few], source, columns[:, 0], weight),
-                self._joined(shared.target.vectors[few], target, columns[:, 1], weight),
-            )
-            seen.append({"weight": weight, "predictability": predictability(*both)})
+        for weight in self.weights:  # the cosines of what `_joined` gives, without the product of each
+            cosines = torch.add(vectors, counts, alpha=weight).div_(1 + weight * len(self.windows))
+            seen.append({"weight": weight, "predictability": predictability(*csls_among(cosines))})
         return max(seen, key=lambda each: each["predictability"])["weight"], seen
 
     def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor, count: int) -> Tensor:
@@ -112,9 +112,13 @@ class Enrichment:
 
     def _joined(self, vectors: Tensor, space: WordSpace, columns: Tensor, weight: float) -> Tensor:
         """(words, dim + windows * columns) unit rows of the first words of one side."""
-        parts = [vectors]
+        features = self._features(space, columns, len(vectors))
+        return normalize(torch.cat([vectors, *(weight**0.5 * each for each in features)], 1), dim=1)
+
+    def _features(self, space: WordSpace, columns: Tensor, rows: int) -> list[Tensor]:
+        """(rows, columns) unit rows of each window, of the first ``rows`` words."""
+        found = []
         for window in self.windows:
-            counts = space.counts[window][: len(vectors)].sqrt()[:, columns.numpy()].toarray()
-            features = normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32)))
-            parts.append(weight**0.5 * features)
-        return normalize(torch.cat(parts, 1), dim=1)
+            counts = space.counts[window][:rows].sqrt()[:, columns.numpy()].toarray()
+            found.append(normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32))))
+        return found
