@@ -13,6 +13,7 @@ from two_languages import accuracy, two_languages
 
 from umt.align import Aligner
 from umt.align.adversarial import Adversarial, mean_cosine, unmapped
+from umt.align.cooccurrence import Cooccurrence
 from umt.align.gromov import Gromov, clipped, fitted_map, plan
 from umt.align.matching import profiles, shaped, standardised
 from umt.align.profile import Profile
@@ -138,6 +139,19 @@ def test_a_game_without_discriminator_steps_of_use_is_told_from_a_good_one() -> 
     shuffled = dataclasses.replace(target, vectors=torch.randn(target.vectors.shape, generator=seeded()))
     ends = [QUICK.align(source, each, seeded()).history[-1]["similarity"] for each in (target, shuffled)]
     assert ends[0] > ends[1] + 0.1
+
+
+def test_counts_go_on_from_a_rough_map_and_from_nothing_less() -> None:
+    source, target = two_languages(200)
+    counts = Cooccurrence(words=200, drop=2, keep=1.0, soft=12.0, steps=10)
+    game = dataclasses.replace(QUICK, words=200, steps=100, refine=5)
+    rough = game.align(source, target, seeded(1))
+    grown = dataclasses.replace(game, counts=counts).align(source, target, seeded(1))
+    assert 0.1 < accuracy(rough.lexicon) < 0.8, "else there is nothing to see here"
+    assert accuracy(grown.lexicon) > 0.95
+    chance = [torch.randn(200, 200, generator=seeded(seed)) for seed in range(3)]
+    for _, history in counts.match(source, target, chance, seeded()):
+        assert history[-1]["similarity"] < grown.history[-1]["similarity"] - 0.2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ Rangarajan, 1996, "A graduated assignment algorithm for graph matching").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -81,14 +82,29 @@ class Cooccurrence:
 
         Raises `BadInput` when the window was not counted or a vocabulary is tiny.
         """
-        size = min(self.words, *(self._contexts(space) for space in (source, target)))
+        [(scores, history)] = self.match(source, target, [None], generator)
+        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
+
+    def match(
+        self, source: WordSpace, target: WordSpace, starts: Sequence[Tensor | None], generator: Generator
+    ) -> list[tuple[Tensor, History]]:
+        """(size, size) scores between the most frequent words, and the history, from each of the starts.
+
+        starts: (N, N) scores to set out from, of which the first ``size`` rows and columns are read; None:
+        the sorted similarity profiles. Raises as `align`.
+        """
+        known = [len(start) for start in starts if start is not None]
+        size = min(self.words, *known, *(self._contexts(space) for space in (source, target)))
         rows = [self._counts(space, size, generator) for space in (source, target)]
         x, z = (conditioned(each, self.clip) for each in rows)
-        forward, backward = best(soften(x, z, profiles(x, z), self.soft, self.hard, self.steps))
-        x, z = (conditioned(each, self.clip, self.drop) for each in rows)
-        similarity, history = harden(x, z, forward, backward, self.patience, self.rounds)
-        scores = scaled(similarity)  # (size, size)
-        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
+        a, b = (conditioned(each, self.clip, self.drop) for each in rows)
+        found = []
+        for start in starts:
+            first = profiles(x, z) if start is None else start[:size, :size]
+            forward, backward = best(soften(x, z, first, self.soft, self.hard, self.steps))
+            similarity, history = harden(a, b, forward, backward, self.patience, self.rounds)
+            found.append((scaled(similarity), history))
+        return found
 
     def _contexts(self, space: WordSpace) -> int:
         """How many words there are to match."""
