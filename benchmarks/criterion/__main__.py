@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import benchmarks.criterion
+from benchmarks.criterion import whole
 from benchmarks.criterion.corpora import Builder
 from benchmarks.criterion.running import read, study
 from benchmarks.criterion.seeds import from_seeds, told_of
@@ -21,9 +22,9 @@ def main() -> None:
         prog="python -m benchmarks.criterion", description=benchmarks.criterion.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("action", choices=["run", "show", "seeds"])
-    parser.add_argument("what", nargs="*", help="of seeds: a corpus and an option of the group aligner")
-    parser.add_argument("--count", type=int, default=10, help="of seeds: how many")
+    parser.add_argument("action", choices=["run", "show", "seeds", "whole"])
+    parser.add_argument("what", nargs="*", help="a corpus, an option of the group aligner, overrides")
+    parser.add_argument("--count", type=int, default=10, help="how many seeds")
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), help="where the real corpora lie"
     )
@@ -43,6 +44,14 @@ def main() -> None:
             records, (corpus, option) = given.store / "seeds.jsonl", given.what
             from_seeds(builder, records, corpus, option, given.count)
             print(told_of(read(records), corpus, option))
+        elif given.action == "whole":
+            if len(given.what) < 2:
+                raise BadInput(
+                    "name a corpus and an option: python -m benchmarks.criterion whole bible restarts"
+                )
+            records, (corpus, option, *overrides) = given.store / "whole.jsonl", given.what
+            whole.from_seeds(builder, records, corpus, option, overrides, given.count)
+            print(whole.told_of(read(records), corpus, " ".join([option, *overrides])))
         elif given.action == "show":
             if not records.exists():
                 raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")

@@ -81,13 +81,14 @@ class Builder:
             digest_of([english.digest(), chinese.digest()]),
         )
 
-    def truth(self, corpus: Corpus) -> Dictionary:
-        """What a generated corpus knows, or the dictionary of real words; to measure with."""
+    def truth(self, corpus: Corpus, part: str = "all") -> Dictionary:
+        """What a generated corpus knows, or the dictionary of real words: ``train``, ``test`` or ``all``."""
         source = stages.corpus(configuration(*corpus.english.overrides))
         if isinstance(source, stages.KnowsTruth):
-            return source.dictionary("all")
-        parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in ("train", "test")]
-        return Dictionary({**parts[0].pairs, **parts[1].pairs})
+            return source.dictionary(part)
+        names = ("train", "test") if part == "all" else (part,)
+        parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
+        return Dictionary({word: known for each in parts for word, known in each.pairs.items()})
 
     def _words(self, text: Text) -> Artefact:
         config = configuration(*text.overrides)

@@ -3,25 +3,31 @@
     python -m benchmarks.criterion seeds talks adversarial [--count 10]     appends to runs/seeds.jsonl
 
 Every seed is one run with the settings of its YAML. It is judged twice: by runs of other strategies, as
-``aligner=mixed`` does, and by the other seeds, as ``aligner=restarts`` over the strategy alone does.
+``aligner=mixed`` does, and by the other seeds, as ``aligner=restarts`` over the strategy alone does. Then its
+pairs are widened to all words as its YAML says, and the lexicon is measured on the test dictionary.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Generator
 
-from benchmarks.criterion.corpora import Builder, corpora
+from benchmarks.criterion.corpora import Builder, configuration, corpora
 from benchmarks.criterion.running import COMPARED, Strategy, read, run
 from benchmarks.criterion.tables import matches_of, table
-from umt.align.verdict import Criterion, destroyed, support
+from umt.align.verdict import Criterion, consensus, destroyed, support
+from umt.align.widening import Widening
+from umt.lexicon import Dictionary, precision
 from umt.store import digest_of
+from umt.wordspace import WordSpace
 
 WHOLE = 25_000
 """Words of a side: all that the word spaces hold, since nothing is widened here."""
@@ -39,7 +45,7 @@ def from_seeds(builder: Builder, records: Path, name: str, option: str, count: i
     corpus = corpora(builder.data)[name]
     source, target, digest = builder.spaces(corpus, WHOLE)
     null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
-    truth = builder.truth(corpus)
+    truth, test = builder.truth(corpus), builder.truth(corpus, "test")
     tried = Strategy(option, option, ("widening=null",), seeds=count)
     jobs = [(each, seed) for each in JUDGES for seed in (0, 1)]
     jobs += [(tried, seed) for seed in range(-1, count + 1)]
@@ -51,21 +57,44 @@ def from_seeds(builder: Builder, records: Path, name: str, option: str, count: i
         if key in done:
             continue
         found = run(config, source, target if seed > 0 else null, truth, abs(seed))
+        if strategy is tried and seed > 0 and "error" not in found:
+            found["lexicon"] = widened(option, source, target, found, test)
         with records.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, **told, **found}) + "\n")
         print(f"{strategy.name} {seed}: {found.get('p@1', found.get('error'))}", flush=True)
 
 
+def widened(
+    option: str, source: WordSpace, target: WordSpace, found: dict[str, Any], test: Dictionary
+) -> float:
+    """P@1, all tested words, of the lexicon that the pairs of one run grow into."""
+    pairs = consensus([matches_of(found)], torch.ones(1))
+    widening: Widening = instantiate(configuration(f"aligner={option}").aligner.widening)
+    lexicon = widening.widen(source, target, pairs, Generator()).lexicon
+    return next(score.value for score in precision(lexicon, test, (1,)) if score.name == "p@1")
+
+
 def told_of(records: Sequence[dict[str, Any]], name: str, option: str) -> str:
     """The table of one strategy on one corpus."""
-    here = [each for each in records if each["corpus"] == name and each["tried"] == option]
+    asked = [each for each in records if each["corpus"] == name and each["tried"] == option]
+    # a setting that has changed since was run again
+    here = list({(each["strategy"], each["seed"]): each for each in asked}.values())
     judges = [each for each in here if each["strategy"] != option]
     lines = [
         f"- {each['strategy']}: P@1 {each.get('p@1', 0):.3f}, {each['seconds']:.0f} s"
         for each in judges
         if not each["null"]
     ]
-    headings = ["seed", "P@1", "seconds", "support by others", "verdict", "support by other seeds", "verdict"]
+    headings = [
+        "seed",
+        "P@1",
+        "of the lexicon",
+        "seconds",
+        "support by others",
+        "verdict",
+        "support by other seeds",
+        "verdict",
+    ]
     return "\n".join([*lines, "", table(headings, _rows(here, judges, option))])
 
 
@@ -80,11 +109,11 @@ def _rows(
     for each, among in zip(runs, siblings, strict=True):
         by = _by(each, [one for one in judges if not one["null"]])
         verdicts = Criterion().judge(by, chance).label, Criterion().judge(among, alone).label
-        numbers = f"{each['p@1']:.3f}", f"{each['seconds']:.0f}"
+        numbers = f"{each['p@1']:.3f}", f"{each.get('lexicon', math.nan):.3f}", f"{each['seconds']:.0f}"
         yield [str(each["seed"]), *numbers, f"{by:.3f}", verdicts[0], f"{among:.3f}", verdicts[1]]
     for each in tried:
         if not each["null"] and "error" in each:
-            yield [str(each["seed"]), each["error"], f"{each['seconds']:.0f}", "", "failed", "", "failed"]
+            yield [str(each["seed"]), each["error"], "", f"{each['seconds']:.0f}", "", "failed", "", "failed"]
 
 
 def _by(record: dict[str, Any], judges: Sequence[dict[str, Any]]) -> float:
