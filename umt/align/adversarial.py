@@ -64,11 +64,11 @@ class Adversarial:
     candidates, widening: as in `Cooccurrence`.
     """
 
-    words: int = 1500
+    words: int = 1000
     dim: int = 10
     spectrum: float = 2.0
     unmapped: int = 8
-    seeds: int = 5
+    seeds: int = 8
     start: Start = "random"
     cycle: float = 0.0
     steps: int = 800
@@ -86,7 +86,7 @@ class Adversarial:
     epoch: int = 100
     decay: float = 0.8
     orthogonality: float = 0.01
-    refine: int = 40
+    refine: int = 20
     refine_spectrum: float = 3.0
     soft: float = 1.0
     frequency: float = 0.1
