@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from umt.abreast import total_nats
 from umt.joint_lm import JointLM
 from umt.shards import Shards
 from umt.shuffling import Permutation
@@ -174,10 +175,9 @@ class Causal(Packed):
         """Every position of every row."""
         rows = self.mine(self.draw())
         bytes_ = int(self.byte_lengths[rows[:, 1:]].sum())
-        rows = rows.to(model.device)
-        hidden = model.hidden(rows[:, :-1])
-        nats = model.nats(hidden.flatten(0, 1), rows[:, 1:].flatten())
-        return Loss(nats.sum(), nats.numel(), bytes_, self.weight)
+        seen, wanted = rows[:, :-1], rows[:, 1:]
+        nats = total_nats(model, seen, wanted, torch.ones_like(wanted, dtype=torch.bool))
+        return Loss(nats, wanted.numel(), bytes_, self.weight)
 
 
 @dataclass
@@ -209,6 +209,5 @@ class Masked(Packed):
         seen[swapped] = others
         rows, chosen, seen = self.mine(rows), self.mine(chosen), self.mine(seen)
         bytes_ = int(self.byte_lengths[rows[chosen]].sum())
-        hidden = model.hidden(seen.to(model.device), bidirectional=True)
-        nats = model.nats(hidden[chosen.to(model.device)], rows[chosen].to(model.device))
-        return Loss(nats.sum(), nats.numel(), bytes_, self.weight)
+        nats = total_nats(model, seen, rows, chosen, bidirectional=True)
+        return Loss(nats, int(chosen.sum()), bytes_, self.weight)

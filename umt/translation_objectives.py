@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from umt.abreast import total_nats
 from umt.batches import Batches
 from umt.bitexts import Bitext
 from umt.filters import Filters, Signs, Usage
@@ -89,16 +90,14 @@ class Setting:
 
     def loss(self, model: JointLM, batch: Rows, generator: Generator) -> Loss:
         """The nats of what is asked for."""
-        seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:][batch.asked]
+        seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:]
         if self.forgotten:
             hit = torch.rand(seen.shape, generator=generator) < self.forgotten
             hit[:, 1:] &= batch.asked[:, :-1]
             hit[:, 0] = False
             seen[hit] = self.tokenizer.mask
-        size = int(self.tokenizer.byte_lengths[wanted.numpy()].sum())
-        hidden = model.hidden(seen.to(model.device))[batch.asked.to(model.device)]
-        nats = model.nats(hidden, wanted.to(model.device))
-        return Loss(nats.sum(), len(wanted), size)
+        sizes = self.tokenizer.byte_lengths[wanted[batch.asked].numpy()]
+        return Loss(total_nats(model, seen, wanted, batch.asked), len(sizes), int(sizes.sum()))
 
     def takes_part(self, course: Course, step: int, generator: Generator) -> bool:
         """An objective of share s takes part in that share of the steps, so that it costs what it is

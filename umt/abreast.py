@@ -1,0 +1,83 @@
+"""A batch on several cores: every thread takes rows of it forward and backward.
+
+The matrices of a small network are too small to be shared: two threads on every product were 1.2 times as
+fast as one, two threads with half of the rows each 1.7 times (docs/results.md, 2026-11-24).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from umt.joint_lm import JointLM
+from umt.llama import serves
+
+
+def total_nats(
+    model: JointLM, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool = False
+) -> Tensor:
+    """-log p of the subwords ``wanted`` where ``asked``, summed: a scalar in nats, with its gradient.
+
+    seen, wanted, asked: (rows, length) subwords that the model looks at, that it should predict there, and
+    whether it has to. On a processor the rows are dealt out to the threads and the gradient is computed at
+    once; numbers depend on the number of threads by rounding only.
+    """
+    threads = min(torch.get_num_threads(), len(seen))
+    inner = model.network.base_model
+    if threads < 2 or not torch.is_grad_enabled() or not serves(inner, seen):
+        seen, wanted, asked = (part.to(model.device) for part in (seen, wanted, asked))
+        return _nats(model, seen, wanted, asked, bidirectional)
+    parts = [(seen[n::threads], wanted[n::threads], asked[n::threads]) for n in range(threads)]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    return cast(Tensor, _Abreast.apply(model, parts, bidirectional, *weights))  # type: ignore[no-untyped-call]
+
+
+def _nats(model: JointLM, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool) -> Tensor:
+    hidden = model.hidden(seen, bidirectional=bidirectional)[asked]
+    return model.nats(hidden, wanted[asked]).sum()
+
+
+class _Abreast(Function):
+    """Forward and backward of every part in a thread of its own; gradients add up in a fixed order."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        model: JointLM,
+        parts: list[tuple[Tensor, Tensor, Tensor]],
+        bidirectional: bool,
+        *weights: Tensor,
+    ) -> Tensor:
+        def through(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+            with torch.enable_grad():
+                nats = _nats(model, *part, bidirectional)
+                return nats.detach(), torch.autograd.grad(nats, weights, allow_unused=True)
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            told = list(_pool(len(parts)).map(through, parts))
+        finally:
+            torch.set_num_threads(threads)
+        context.gradients = []
+        for gradients in zip(*(each for _, each in told), strict=True):
+            known = [each for each in gradients if each is not None]
+            for other in known[1:]:
+                known[0] += other
+            context.gradients.append(known[0] if known else None)
+        return torch.stack([nats for nats, _ in told]).sum()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        scale = gradients[0]
+        return None, None, None, *(None if each is None else each * scale for each in context.gradients)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
