@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from umt import mixing
+from umt.align.cooccurrence import Cooccurrence
 from umt.archive import Archiver, Header, main, to_bytes, to_ids
 from umt.bits import Bits, saving
 from umt.codelength import CodeLength, measure, refuse_masked
+from umt.company import Company
 from umt.compressors import compressed, counted
 from umt.joint_lm import Architecture, JointLM
 from umt.prefix_code import PrefixCode
@@ -23,6 +25,7 @@ from umt.store import MANIFEST
 from umt.symbols import Symbols, adaptive_bits, vocabularies
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
+from umt.wordspace import Count
 
 EN, ZH = Lang("en"), Lang("zh")
 TINY = Architecture(width=32, layers=1, heads=2, hidden=48, context=64)
@@ -116,14 +119,14 @@ def test_a_prequential_code_approaches_the_entropy_and_resumes(tmp_path: Path) -
     chances = np.array([0.7, 0.1, 0.1, 0.1])
     text = _stream(np.random.default_rng(0).choice(4, 6_000, p=chances), 0)
     setting = Prequential(TINY, increments=2, epochs=1, length=25, rows=2)
-    (told,) = setting.code([text], [], 5, 1, tmp_path, quiet)
+    (told,) = setting.code([text], 5, 1, tmp_path, quiet)
     bits = told.nats.sum() / math.log(2) / 6_000
     entropy = -(chances * np.log2(chances)).sum()
     assert entropy * 0.97 < bits < entropy * 1.12
     signs = np.where(text.tree.bits[text.leaves].ravel() == 1, 1, -1)
     assert np.logaddexp(0, -signs * told.odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
     (tmp_path / "1.npz").unlink()
-    (again,) = setting.code([text], [], 5, 1, tmp_path, quiet)
+    (again,) = setting.code([text], 5, 1, tmp_path, quiet)
     assert (again.nats == told.nats).all()
 
 
@@ -143,7 +146,7 @@ def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: 
 
     def gain(other: Symbols, name: str) -> dict[str, float]:
         runs = [
-            setting.code(each, [], 10, 1, tmp_path / f"{name}{n}", quiet)
+            setting.code(each, 10, 1, tmp_path / f"{name}{n}", quiet)
             for n, each in enumerate([[x], [other], [x, other]])
         ]
         parts = [
@@ -157,9 +160,50 @@ def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: 
     assert real["bits"] > 2 * abs(null["bits"])
 
 
+def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroyed_text() -> None:
+    generator = np.random.default_rng(0)
+    words, last = 127, 127
+    frequent = 1 / np.arange(2, words + 2) ** 0.7
+    frequent /= frequent.sum()
+    company = generator.gamma(0.05 * words * frequent, size=(words, words)) + 1e-9
+    company /= company.sum(1, keepdims=True)
+
+    def side(lang: Lang, hidden: np.ndarray, first: int) -> Symbols:
+        """Sentences of a word and those that it draws, each language under names of its own."""
+        rows = []
+        for size in generator.geometric(1 / 6, 4_000):
+            head = generator.choice(words, p=frequent)
+            drawn = generator.choice(words, size, p=company[head])
+            rows.append(np.concatenate([hidden[[head, *drawn]], [last]]))
+        sizes = np.array([len(row) for row in rows])
+        numbers, tree = np.arange(first, first + words + 1), PrefixCode.canonical(np.full(words + 1, 7))
+        starts = np.ones(words + 1, np.bool_)
+        leaves = np.concatenate(rows)
+        return Symbols(lang, leaves, np.cumsum(sizes), sizes, sizes, numbers, first + 128, tree, starts, 0.0)
+
+    x, y = side(EN, np.arange(words), 0), side(ZH, generator.permutation(words), 129)
+    aligner = Cooccurrence(words=words, drop=2, keep=1.0)
+    expert = Company(Count(dim=20, kept=words, minimum_count=1), aligner, doublings=3)
+
+    def gain(other: Symbols) -> float:
+        def bits(text: Symbols, odds: np.ndarray) -> float:
+            return float(mixing.code(text.leaves, text.tree, text.starts, [odds]).sum())
+
+        apart = bits(x, expert.alone(x, quiet)) + bits(other, expert.alone(other, quiet))
+        together = zip((x, other), expert.together(x, other, 1, quiet), strict=True)
+        return apart - sum(bits(text, odds) for text, odds in together)
+
+    real, null = gain(y), gain(y.shuffled(generator))
+    assert real > 200
+    assert abs(null) < 0.1 * real
+    told = mixing.code(y.leaves, y.tree, y.starts, [expert.given(y, x, 1, quiet)]).sum()
+    assert told < mixing.code(y.leaves, y.tree, y.starts, [expert.alone(y, quiet)]).sum() - 100
+
+
 def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     setting = Bits(
         Prequential(TINY, increments=1, length=32),
+        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2), doublings=2),
         vocabulary=270,
         seeds=1,
         controls=("destroyed",),
@@ -170,7 +214,7 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     both = told["pairs"]["both"]
     table = sum(side["table_bits"] for side in told["sides"].values())
     separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
-    assert both["gain"]["code"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])
+    assert both["gain"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])
     assert both["K(X,Y)"]["code"]["bits"] > table > 0
     with pytest.raises(BadInput, match="there is no zh text"):
         setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)

@@ -1,8 +1,10 @@
 """K(X), K(Y), K(X,Y), K(Y|X), K(X|Y) of two languages, what each saves the other, and the controls.
 
-A code is a network that pays before it learns (`umt.prequential`), mixed with counts that each language keeps
-for itself (`umt.mixing`): whatever one language gains from the other goes through the network.  With a
-vocabulary for each language the table of subwords costs the same in every combination.
+A code is a network that pays before it learns (`umt.prequential`) and the company that words keep
+(`umt.company`), mixed with counts (`umt.mixing`). Alone and together, each text has the same network, with as
+many updates, and the same counts; together, the company is also carried over from the other language. So a
+gain is what that language told, and nothing else differs. With a vocabulary for each language the table of
+subwords costs the same in every combination.
 """
 
 from __future__ import annotations
@@ -17,34 +19,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umt import mixing
+from umt.company import Company
 from umt.compressors import compressed
-from umt.prequential import Prequential
+from umt.corpus.cleaning import is_spaced
+from umt.prequential import Coded, Prequential
+from umt.segmentation import segmenter
 from umt.symbols import Symbols, Vocabulary, vocabularies
 from umt.types import BadInput, Lang, Progress
 
 Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 BITS = "bits.json"
 """The file of an artefact that holds what was measured."""
 
 CONTROLS = ("destroyed", "more", "elsewhere")
 WAYS = ("code", "network")
-"""``code``: network and counts mixed, the shortest that we have; ``network``: what it says on its own."""
+"""``code``: all experts mixed, the shortest that we have; ``network``: what it says on its own."""
 
 
 @dataclass(frozen=True)
 class Bits:
     """How much two languages tell about each other.
 
-    code: how the network pays and learns.  vocabulary: subwords a language (in all, unless ``disjoint``).
+    code: how the network pays and learns.  company: what is carried over from one language to the other.
+    vocabulary: subwords a language (in all, unless ``disjoint``), learnt from single ``words`` where asked
+    for, so that none is longer than a word in writing without spaces.
     limit: bytes of each language, the same for both; None: as many as the smaller side has.
     seeds: how often the network starts afresh.  conditional: also K(Y|X) and K(X|Y).
     controls: among ``destroyed`` (the target's subwords thrown over its text), ``more`` (as much of the
     source again in the target's place) and ``elsewhere`` (a target about something else).
+    alone: False measures K(X,Y) only, under one network for both languages, mixed with counts.
     """
 
     code: Prequential
+    company: Company
     vocabulary: int = 1024
+    words: bool = False
     disjoint: bool = True
     limit: int | None = None
     seeds: int = 3
@@ -82,7 +93,7 @@ class Bits:
                 raise BadInput(f"there is no {lang} text to code")
         size = min(self.limit or 1 << 40, *(_size(lines) for lines in cut.values()))
         sides = {lang: _within(lines, size) for lang, lines in cut.items()}
-        known = vocabularies(sides, self.vocabulary, self.disjoint)
+        known = self._vocabularies(sides)
         x, y = (known[lang].encode(sides[lang], lang) for lang in sides)
         run = _Runs(self.code, max(each.end for each in known.values()), seed, directory, progress)
         told: dict[str, Any] = {
@@ -91,7 +102,7 @@ class Bits:
             "surface": compressed(
                 *("".join(f"{line}\n" for line in side).encode() for side in sides.values())
             ),
-            "counts": {side.lang: float(run.counts(side).sum() + side.table) for side in (x, y)},
+            "counts": {side.lang: _counted(side) for side in (x, y)},
             "pairs": {"both": self._pair(run, x, y, "both", self.conditional)},
         }
         if "destroyed" in self.controls:
@@ -100,75 +111,88 @@ class Bits:
         if "more" in self.controls and (more := _within(cut[first][len(sides[first]) :], size)):
             told["pairs"]["more"] = self._pair(run, x, known[first].encode(more, first), "more")
         if "elsewhere" in self.controls and (lines := _within(elsewhere, size)):
-            apart = vocabularies({second: lines}, self.vocabulary, True)[second].tokenizer
-            there = Vocabulary(apart, known[second].first) if self.disjoint else known[second]
+            there = known[second]
+            if self.disjoint:
+                there = Vocabulary(self._vocabularies({second: lines})[second].tokenizer, there.first)
             told["pairs"]["elsewhere"] = self._pair(run, x, there.encode(lines, second), "elsewhere")
         return told
+
+    def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, Vocabulary]:
+        if self.words:
+            sides = {lang: _single(lines, lang) for lang, lines in sides.items()}
+        return vocabularies(sides, self.vocabulary, self.disjoint)
 
     def _pair(
         self, run: _Runs, x: Symbols, y: Symbols, name: str, conditional: bool = False
     ) -> dict[str, Any]:
         """Code lengths of two texts, alone and together, and what together saves."""
         seeds = range(self.seeds)
-        joint = [run.code((x, y), (), f"{name}-joint", number) for number in seeds]
-        told: dict[str, Any] = {"K(X,Y)": _lengths(joint, (x, y))}
         if not self.alone:
-            return told
-        alone_x = [run.code((x,), (), "x", number) for number in seeds]
-        alone_y = [run.code((y,), (), f"{name}-y", number) for number in seeds]
-        told |= {"K(X)": _lengths(alone_x, (x,)), "K(Y)": _lengths(alone_y, (y,))}
-        told["gain"] = {
-            way: saving(
-                [np.stack([run_[way][0] for run_ in alone]) for alone in (alone_x, alone_y)],
-                [np.stack([run_[way][side] for run_ in joint]) for side in range(2)],
+            joint = [run.networks((x, y), f"{name}-joint", number) for number in seeds]
+            sides = [_coded(text, [told[place] for told in joint]) for place, text in enumerate((x, y))]
+            return {"K(X,Y)": _lengths(sides, (x, y))}
+        networks = [
+            [run.networks((text,), label, number)[0] for number in seeds]
+            for text, label in ((x, "x"), (y, f"{name}-y"))
+        ]
+        said: Progress = lambda what, done, total: run.progress(f"{name}, {what}", done, total)  # noqa: E731
+        own = [self.company.alone(text, said) for text in (x, y)]
+        carried = self.company.together(x, y, run.seed, said)
+        alone_x, alone_y = map(_coded, (x, y), networks, own)
+        joint_x, joint_y = map(_coded, (x, y), networks, carried)
+        told: dict[str, Any] = {
+            "K(X)": _lengths([alone_x], (x,)),
+            "K(Y)": _lengths([alone_y], (y,)),
+            "K(X,Y)": _lengths([joint_x, joint_y], (x, y)),
+            "gain": saving(
+                [np.stack(side["code"]) for side in (alone_x, alone_y)],
+                [np.stack(side["code"]) for side in (joint_x, joint_y)],
                 self.resamples,
-            )
-            for way in WAYS
+            ),
         }
         if conditional:
-            given_x = [run.code((y,), (x,), f"{name}-y-given-x", number) for number in seeds]
-            given_y = [run.code((x,), (y,), f"{name}-x-given-y", number) for number in seeds]
-            told |= {"K(Y|X)": _lengths(given_x, (y,)), "K(X|Y)": _lengths(given_y, (x,))}
+            given_x = _coded(y, networks[1], self.company.given(y, x, run.seed, said))
+            given_y = _coded(x, networks[0], self.company.given(x, y, run.seed, said))
+            told |= {"K(Y|X)": _lengths([given_x], (y,)), "K(X|Y)": _lengths([given_y], (x,))}
         return told
 
 
 class _Runs:
-    """Runs of the network, each done once, and what counts add to them."""
+    """Runs of the network, each done once."""
 
     def __init__(
         self, code: Prequential, vocabulary: int, seed: int, directory: Path, progress: Progress
     ) -> None:
         self.setting, self.vocabulary, self.seed = code, vocabulary, seed
         self.directory, self.progress = directory, progress
-        self.done: dict[tuple[str, int], dict[str, list[Doubles]]] = {}
+        self.done: dict[tuple[str, int], list[Coded]] = {}
 
-    def code(
-        self, texts: Sequence[Symbols], given: Sequence[Symbols], name: str, number: int
-    ) -> dict[str, list[Doubles]]:
-        """Bits of each sentence of each text, in each of the `WAYS`."""
+    def networks(self, texts: Sequence[Symbols], name: str, number: int) -> list[Coded]:
+        """What one network says about each text."""
         if (name, number) not in self.done:
-            told = self.setting.code(
+            self.done[name, number] = self.setting.code(
                 texts,
-                given,
                 self.vocabulary,
                 self.seed + number,
                 self.directory / f"{name}-{self.seed + number}",
                 lambda what, done, total: self.progress(f"{name}, seed {number + 1}, {what}", done, total),
             )
-            self.done[name, number] = {
-                "code": [
-                    text.per_sentence(mixing.code(text.leaves, text.tree, text.starts, [each.odds]))
-                    for text, each in zip(texts, told, strict=True)
-                ],
-                "network": [
-                    text.per_sentence(each.nats / math.log(2)) for text, each in zip(texts, told, strict=True)
-                ],
-            }
         return self.done[name, number]
 
-    def counts(self, text: Symbols) -> Doubles:
-        """Bits of each sentence from counts alone."""
-        return text.per_sentence(mixing.code(text.leaves, text.tree, text.starts))
+
+_Bits = dict[str, list[Doubles]]
+"""Bits of each sentence: way -> one array a seed."""
+
+
+def _coded(text: Symbols, networks: Sequence[Coded], *experts: Floats) -> _Bits:
+    """What ``text`` takes, for each run of the network, with the same other experts."""
+    return {
+        "code": [
+            text.per_sentence(mixing.code(text.leaves, text.tree, text.starts, [each.odds, *experts]))
+            for each in networks
+        ],
+        "network": [text.per_sentence(each.nats / math.log(2)) for each in networks],
+    }
 
 
 def saving(
@@ -196,13 +220,14 @@ def saving(
     return {"bits": bits, "low": float(low), "high": float(high), "share": bits / total}
 
 
-def _lengths(runs: Sequence[Mapping[str, Sequence[Doubles]]], texts: Sequence[Symbols]) -> dict[str, Any]:
+def _lengths(sides: Sequence[_Bits], texts: Sequence[Symbols]) -> dict[str, Any]:
     """Mean over seeds of the bits, tables paid, and what that is per byte and character."""
     table = sum(text.table for text in texts)
     size = sum(int(text.sizes.sum()) for text in texts)
     found: dict[str, Any] = {}
     for way in WAYS:
-        by_seed = [sum(float(each.sum()) for each in run[way]) + table for run in runs]
+        runs = zip(*(side[way] for side in sides), strict=True)
+        by_seed = [sum(float(each.sum()) for each in run) + table for run in runs]
         bits = float(np.mean(by_seed))
         found[way] = {
             "bits": bits,
@@ -212,6 +237,18 @@ def _lengths(runs: Sequence[Mapping[str, Sequence[Doubles]]], texts: Sequence[Sy
             "per_token": bits / sum(len(text.leaves) for text in texts),
         }
     return found
+
+
+def _counted(text: Symbols) -> float:
+    """Bits from counts alone, the table paid."""
+    return float(mixing.code(text.leaves, text.tree, text.starts).sum() + text.table)
+
+
+def _single(lines: Sequence[str], lang: Lang) -> list[str]:
+    """The lines as they are; in writing without spaces, a word a line."""
+    if is_spaced(lang):
+        return list(lines)
+    return [word for words in segmenter(lang).batch(lines) for word in words]
 
 
 def _described(text: Symbols) -> dict[str, float]:

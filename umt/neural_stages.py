@@ -183,6 +183,6 @@ def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact)
     told = strategy.measure(texts, apart, bench.seed, bench.scratch, bench.progress)
     write_json(bench.directory / BITS, told)
     both = told["pairs"]["both"]["K(X,Y)"]["code"]
-    gain = told["pairs"]["both"].get("gain", {}).get("code")
+    gain = told["pairs"]["both"].get("gain")
     more = f"; joint gain {gain['share']:.2%} of K(X)+K(Y)" if gain else ""
     return {"languages": languages, "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}"}

@@ -6,9 +6,12 @@ import heapq
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Longs = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,15 @@ class PrefixCode:
                 ends = np.array([prefix << left, (2 * prefix + 1) << (left - 1), (prefix + 1) << left])
                 bounds[symbol, depth] = np.searchsorted(starts, ends)
         return cls(lengths.astype(np.int64), nodes, bits, bounds, order)
+
+    def odds(self, chances: Tensor, symbols: Longs) -> Floats:
+        """Log odds that each decision of ``symbols`` (n,) is 1, end to end, where the next symbol has
+        ``chances`` (n, alphabet); the symbols are the leaves from left to right."""
+        below = torch.zeros(len(chances), chances.shape[1] + 1, dtype=torch.float64)
+        torch.cumsum(chances, 1, dtype=torch.float64, out=below[:, 1:])
+        bounds = torch.from_numpy(self.bounds[symbols])  # (n, longest, 3)
+        first, middle, end = (below.gather(1, bounds[..., side]) for side in range(3))
+        found = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
+        inside = np.arange(self.bounds.shape[1]) < self.lengths[symbols][:, None]
+        told: Floats = found.float().clamp_(-12, 12).numpy()[inside]
+        return told

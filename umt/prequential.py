@@ -85,21 +85,18 @@ class Prequential:
     def code(
         self,
         texts: Sequence[Symbols],
-        given: Sequence[Symbols],
         vocabulary: int,
         seed: int,
         directory: Path,
         progress: Progress,
     ) -> list[Coded]:
-        """Code ``texts`` side by side, each as far along as the others; ``given`` is known and free.
+        """Code ``texts`` side by side, each as far along as the others.
 
         vocabulary: network numbers.  directory: finished increments are kept there, and found by a second
         call with the same seed and texts.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        free = self._batches(given, 0)
-        batches = self._batches(texts, len(given))
-        everything = [*given, *texts]
+        batches = self._batches(texts)
         ends = [
             math.ceil(len(batches) * self.factor ** (number + 1 - self.increments))
             for number in range(self.increments)
@@ -120,8 +117,8 @@ class Prequential:
             kept = directory / f"{number}.npz"
             if end > start:
                 if not kept.exists():
-                    past, new = [*free, *batches[:start]], batches[start:end]
-                    network = _Network(self, everything, vocabulary, seed)
+                    past, new = batches[:start], batches[start:end]
+                    network = _Network(self, texts, vocabulary, seed)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
                     partial = kept.with_suffix(".partial.npz")
@@ -131,15 +128,15 @@ class Prequential:
                         odds=np.concatenate([each[1] for each in pieces]),
                     )
                     partial.replace(kept)
-                _spread(np.load(kept), batches[start:end], coded, begins, len(given))
+                _spread(np.load(kept), batches[start:end], coded, begins)
             start = max(start, end)
         return coded
 
-    def _batches(self, texts: Sequence[Symbols], first: int) -> list[list[_Row]]:
+    def _batches(self, texts: Sequence[Symbols]) -> list[list[_Row]]:
         """Batches of one text each, in the order in which they are coded."""
         placed = []
         for number, text in enumerate(texts):
-            rows = list(self._rows(text, first + number))
+            rows = list(self._rows(text, number))
             parts = [rows[at : at + self.rows] for at in range(0, len(rows), self.rows)]
             placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
         return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
@@ -254,14 +251,7 @@ class _Network:
         if not torch.isfinite(nats).all():
             raise FloatingPointError("the network gave an impossible code length: lower the learning rate")
         tree = self.texts[rows[0].text].tree
-        below = torch.zeros(len(logp), logp.shape[1] + 1, dtype=torch.float64)
-        torch.cumsum(logp.exp_(), 1, dtype=torch.float64, out=below[:, 1:])
-        places = targets.numpy()
-        bounds = torch.from_numpy(tree.bounds[places])  # (n, longest, 3)
-        first, middle, end = (below.gather(1, bounds[..., side]) for side in range(3))
-        odds = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
-        inside = np.arange(tree.bounds.shape[1]) < tree.lengths[places][:, None]
-        return nats.numpy(), odds.float().clamp_(-12, 12).numpy()[inside]
+        return nats.numpy(), tree.odds(logp.exp_(), targets.numpy())
 
 
 def _spread(
@@ -269,14 +259,12 @@ def _spread(
     batches: list[list[_Row]],
     coded: list[Coded],
     begins: list[NDArray[np.int64]],
-    first: int,
 ) -> None:
     """Put what the network said about ``batches``, end to end, where it belongs."""
     symbol = decision = 0
     nats, odds = told["nats"], told["odds"]
     for row in (row for batch in batches for row in batch):
-        text = row.text - first
-        count = row.end - row.paid
+        text, count = row.text, row.end - row.paid
         coded[text].nats[row.paid : row.end] = nats[symbol : symbol + count]
         start, end = begins[text][row.paid], begins[text][row.end]
         coded[text].odds[start:end] = odds[decision : decision + end - start]
