@@ -46,6 +46,19 @@ def test_equals_the_naive_search(
         agrees(found, scores, k)
 
 
+def test_each_row_may_choose_from_a_share() -> None:
+    source, target = vectors(200, 1), vectors(300, 2)
+    similarity = source @ target.T
+    found = csls_among(similarity, 1, 10, 0.3, torch.Generator().manual_seed(0))
+    scaled = naive(source, target, 10)
+    for one, scores in zip(found, (scaled, scaled.T), strict=True):
+        chosen = scores.gather(1, one.indices)
+        assert torch.allclose(one.scores.double(), chosen, atol=1e-5)
+        places = (scores > chosen).sum(1).double()  # geometric: the best is kept three times in ten
+        assert (places == 0).double().mean() == pytest.approx(0.3, abs=0.1)
+        assert places.mean() == pytest.approx(7 / 3, abs=0.6)
+
+
 def test_other_devices_take_the_same_numbers() -> None:
     source, target = vectors(300, 1), vectors(400, 2)
     columns = retrieval._empty(400, 6, source)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from umt.compiled import compiled
 
@@ -67,17 +67,37 @@ def csls(
     return _sweep(left, right, min(k, len(target)), min(k, len(source)))
 
 
-def csls_among(similarity: Tensor, k: int = 1, neighbourhood: int = 10) -> tuple[Neighbours, Neighbours]:
-    """`csls` where all (sources, targets) similarities are at hand, as when several are weighed up."""
+def csls_among(
+    similarity: Tensor,
+    k: int = 1,
+    neighbourhood: int = 10,
+    keep: float = 1.0,
+    generator: Generator | None = None,
+) -> tuple[Neighbours, Neighbours]:
+    """`csls` where all (sources, targets) similarities are at hand, as when several are weighed up.
+
+    keep: the share of the other side that each row may choose from, drawn for each; a row left without a
+    choice has -1. The neighbourhoods are those of all.
+    """
     _check(similarity, similarity, k)
-    if neighbourhood < 1:
-        raise ValueError(f"neighbourhood must be positive, got {neighbourhood}")
-    shape, numbers = similarity.shape, torch.arange(len(similarity), device=similarity.device)
-    near = [_empty(n, min(neighbourhood, m), similarity) for n, m in (shape, shape[::-1])]
-    _collect(numbers, similarity, near[0], near[1])
-    means = [each.scores.mean(1) for each in near]
-    best = [_empty(n, min(k, m), similarity) for n, m in (shape, shape[::-1])]
-    _collect(numbers, (2 * similarity - means[0][:, None]).sub_(means[1]), best[0], best[1])
+    if neighbourhood < 1 or not 0 < keep <= 1:
+        raise ValueError(f"neighbourhood must be positive, keep in (0, 1], got {neighbourhood} and {keep}")
+    ways = similarity.shape, similarity.shape[::-1]
+    near = [_empty(n, min(neighbourhood, m), similarity) for n, m in ways]
+    best = [_empty(n, min(k, m), similarity) for n, m in ways]
+    height = max(1, _ENTRIES.get(similarity.device.type, 1 << 26) // similarity.shape[1])
+    blocks = torch.split(torch.arange(len(similarity), device=similarity.device), height)
+    for numbers in blocks:
+        _collect(numbers, similarity[numbers], near[0], near[1])
+    r_x, r_y = (each.scores.mean(1) for each in near)
+    for numbers in blocks:
+        scores = 2 * similarity[numbers] - r_x[numbers, None] - r_y
+        if keep == 1:
+            _collect(numbers, scores, best[0], best[1])
+            continue
+        for rows, columns in ((best[0], None), (None, best[1])):
+            left_out = torch.rand(scores.shape, generator=generator, device=scores.device) >= keep
+            _collect(numbers, scores.masked_fill(left_out, -torch.inf), rows, columns)
     return best[0], best[1]
 
 
@@ -104,15 +124,17 @@ def _sweep(source: Tensor, target: Tensor, k_row: int, k_column: int) -> tuple[N
     return rows, columns
 
 
-def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours, columns: Neighbours) -> None:
+def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours | None, columns: Neighbours | None) -> None:
     """Enter a block, whole rows of these ``numbers``, into the lists of its rows and of all columns."""
-    if scores.device.type == "cpu":
+    on_cpu = scores.device.type == "cpu"
+    if rows and on_cpu:
         _enter(_scan_rows, scores, numbers, rows)
-        _enter(_scan_columns, scores, numbers, columns)
-    else:
+    elif rows:
         best = scores.topk(rows.scores.shape[1])
-        rows.indices[numbers] = best.indices
-        rows.scores[numbers] = best.values
+        rows.indices[numbers], rows.scores[numbers] = best.indices, best.values
+    if columns and on_cpu:
+        _enter(_scan_columns, scores, numbers, columns)
+    elif columns:
         _fold(columns, scores.T, numbers)
 
 
