@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ from umt.wordspace import WordSpace
 
 Start = Literal["random", "profile", "identity"]
 Optimiser = Literal["adam", "sgd"]
+_Found: TypeAlias = tuple[Tensor, Sequence[Mapping[str, float]]]
+"""Scores between the words of both sides, and the history of how they came about."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Adversarial:
     of which are lost on text: how well the refined maps match tells which.
 
     What the game finds is rough, and on text Procrustes does not get on from there. Counts do: ``counts``
-    matches the words again, from the refined maps. It must begin hard, as hard as it ends, for counts that
-    begin soft find the words from hardly any start, and the game would be for show (docs/results.md has the
-    control: maps that were not trained lead nowhere).
+    matches the words again from each of the refined maps, then ``again`` times from the best that came of it.
+    It must begin hard, as hard as it ends: counts that begin soft find the words from hardly any start, and
+    the game would be for show (docs/results.md has the control: maps that were not trained lead nowhere).
 
     words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
     spectrum: see `shaped`. unmapped: neighbourhood features beside the log frequency; -1: neither.
@@ -60,7 +62,7 @@ class Adversarial:
     epoch: steps after which the rates are multiplied by ``decay`` and, if the criterion fell, halved.
     orthogonality: pull towards orthogonal maps after each step.
     refine: matchings after the game, in a space of ``refine_spectrum``, the first as soft as ``soft``, in
-        deviations of the scores; frequency: see `Gromov`. counts: see above; None: the maps as they are.
+        deviations of the scores; frequency: see `Gromov`. counts, again: see above; None: the maps as they are.
     candidates, widening: as in `Cooccurrence`.
     """
 
@@ -91,6 +93,7 @@ class Adversarial:
     soft: float = 1.0
     frequency: float = 0.1
     counts: Cooccurrence | None = None
+    again: int = 2
     candidates: int = 10
     widening: Widening | None = None
 
@@ -107,7 +110,7 @@ class Adversarial:
         for name in ("rate", "map_rate", "decay", "soft"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("cycle", "noise_last", "orthogonality", "frequency"):
+        for name in ("cycle", "noise_last", "orthogonality", "frequency", "again"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.noise_first < self.noise_last:
@@ -128,12 +131,12 @@ class Adversarial:
         x, z = (shaped(space, size, self.refine_spectrum) for space in (source, target))
         sharpness = np.geomspace(self.soft, 12, self.refine).tolist()
         turns = [fitted_map(x, z, scaled(game[0] @ each @ game[1].T), fit, sharpness) for each in maps]
-        found: list[tuple[Tensor, Sequence[Mapping[str, float]]]] = [
-            (standardised(scaled(x @ turn @ z.T)) + fit, rounds) for turn, rounds in turns
-        ]
+        found: list[_Found] = [(standardised(scaled(x @ turn @ z.T)) + fit, rounds) for turn, rounds in turns]
         if self.counts is not None:
             found = [*self.counts.match(source, target, [scores for scores, _ in found], generator)]
-        scores, last = max(found, key=lambda one: one[1][-1]["similarity"])  # no dictionary chooses
+            for _ in range(self.again):
+                found += self.counts.match(source, target, [_best(found)[0]], generator)
+        scores, last = _best(found)
         told = (*history, *last)
         return alignment_of(scores, source, target, told, self.candidates, self.widening, generator)
 
@@ -257,6 +260,11 @@ class Adversarial:
         loss = binary_cross_entropy_with_logits(seen.squeeze(2), labels, reduction="none")
         total: Tensor = loss.mean(1).sum()
         return total
+
+
+def _best(found: Sequence[_Found]) -> _Found:
+    """The matching whose words are most alike in the end: no dictionary chooses."""
+    return max(found, key=lambda one: one[1][-1]["similarity"])
 
 
 def critic(players: int, inputs: int, hidden: int, generator: Generator) -> list[Tensor]:
