@@ -62,7 +62,7 @@ class Adversarial:
     epoch: steps after which the rates are multiplied by ``decay`` and, if the criterion fell, halved.
     orthogonality: pull towards orthogonal maps after each step.
     refine: matchings after the game, in a space of ``refine_spectrum``, the first as soft as ``soft``, in
-        deviations of the scores; frequency: see `Gromov`. counts, again: see above; None: the maps as they are.
+        deviations of the scores; frequency: see `Gromov`. counts, again: see above; None: maps as they are.
     candidates, widening: as in `Cooccurrence`.
     """
 
