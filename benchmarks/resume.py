@@ -46,11 +46,11 @@ WORDS = {EN: "abcd", ZH: "wxyz"}
 
 
 def train(
-    directory: Path, steps: int = 40, method: str = "adamw", seconds: float = 0.0
+    directory: Path, steps: int = 40, method: str = "adamw", seconds: float = 0.0, exact: bool = False
 ) -> tuple[JointLM, list[dict[str, float]]]:
     """A small model of both objectives; ``directory`` may be that of a killed run.
 
-    seconds: between checkpoints.
+    seconds: between checkpoints. exact: see `Pace`.
     """
     team = assemble()
     data = directory / "data"
@@ -70,7 +70,7 @@ def train(
         "masked": Masked(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
     }
     optimisation = Optimisation(steps, peak=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
-    pace = Pace(every=1, checkpoint=seconds)
+    pace = Pace(every=1, checkpoint=seconds, exact=exact)
     records = fit(model, objectives, optimisation, directory, 3, lambda *_: None, pace=pace, team=team)
     if team.rank == 0:
         model.save(directory / "trained")
@@ -106,9 +106,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--method", default="adamw")
     parser.add_argument("--child", type=Path)
+    parser.add_argument("--exact", action="store_true")
     asked = parser.parse_args()
     if asked.child is not None:
-        train(asked.child, asked.steps, asked.method)
+        train(asked.child, asked.steps, asked.method, exact=asked.exact)
         return
     chance = random.Random(time.time_ns())
     with tempfile.TemporaryDirectory() as folder:

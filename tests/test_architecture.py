@@ -32,6 +32,7 @@ FLOORS = {
     "umt.prompted": 2,
     "umt.fewshot": 3,
     "umt.abreast": 2,
+    "umt.precision": 2,
     "umt.objectives": 3,
     "umt.pretraining": 3,
     "umt.token_vectors": 1,

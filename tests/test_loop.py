@@ -116,13 +116,21 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert timeless[0] == timeless[1]
 
 
+def test_short_products_lose_little(tmp_path: Path) -> None:
+    (_, short), (_, exact) = (train(tmp_path / str(exact), 12, exact=exact) for exact in (False, True))
+    assert [each["causal/nats"] for each in short] == pytest.approx(
+        [each["causal/nats"] for each in exact], rel=5e-3
+    )
+
+
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    alone, _ = train(tmp_path / "alone", 6)
+    alone, _ = train(tmp_path / "alone", 6, exact=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     line = [sys.executable, "-m", "benchmarks.resume", "--child", str(tmp_path / "both"), "--steps", "6"]
+    line.append("--exact")
     team = [
         subprocess.Popen(line, cwd=ROOT, env={**os.environ, **together, "RANK": str(rank)})
         for rank in range(2)

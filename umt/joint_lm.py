@@ -56,11 +56,13 @@ class JointLM(nn.Module):
     """``p(next subword | subwords so far)``, and hidden states for any other use.
 
     network: any causal language model of ``transformers`` with a linear head.
+    products: the precision of products by weights on a processor; training may ask for bf16 (`loop.fit`).
     """
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()
         self.network = network
+        self.products = torch.float32
 
     @classmethod
     def create(
@@ -127,7 +129,7 @@ class JointLM(nn.Module):
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         inner = self.network.base_model
         if mask is None and serves(inner, ids):
-            return hidden_states(inner, ids, bidirectional)
+            return hidden_states(inner, ids, bidirectional, self.products)
         given: dict[str, Any] = {}
         if bidirectional:
             seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
@@ -148,6 +150,8 @@ class JointLM(nn.Module):
         The softmax over the vocabulary is taken in blocks that stay in the cache, and no logit outlives its
         block unless the backward pass needs it.
         """
+        if hidden.device.type == "cpu":
+            hidden = hidden.to(self.products)
         told = _Nats.apply(hidden, self.head.to(hidden.dtype), targets)  # type: ignore[no-untyped-call]
         return cast(Tensor, told)
 
@@ -187,8 +191,9 @@ class _Nats(Function):
         for rows in _blocks(hidden, head):
             logits = hidden[rows] @ head.T
             if keep:
-                context.kept.append(torch.softmax(logits, 1))
-                chosen = context.kept[-1].gather(1, targets[rows, None])[:, 0].float()
+                likely = torch.softmax(logits, 1, dtype=torch.float32)
+                chosen = likely.gather(1, targets[rows, None])[:, 0]
+                context.kept.append(likely.to(head.dtype))
                 nats[rows] = -chosen.log()
                 lost = chosen < 1e-30  # too small to take the logarithm of
                 if lost.any():
@@ -206,6 +211,7 @@ class _Nats(Function):
         into_head = torch.zeros_like(head, dtype=torch.float32)
         for number, rows in enumerate(_blocks(hidden, head)):
             wrong = context.kept[number] if context.kept else torch.softmax(hidden[rows] @ head.T, 1)
+            wrong = wrong.to(head.dtype)
             wrong[torch.arange(len(wrong), device=wrong.device), targets[rows]] -= 1
             torch.mm(wrong, head, out=into_hidden[rows])
             if head.dtype == torch.float32:

@@ -4,7 +4,7 @@ On a CPU a third of a training step of a small network goes into reading and wri
 operations, a rotation of eight, attention in blocks too small. Here each half of a layer is one function with
 a backward pass of its own: norms fold into the matrices that follow, the rotation is one product of complex
 numbers, and softmax and products run over all heads at once.  The numbers are those of ``transformers`` up to
-rounding (tested).
+rounding (tested), or up to that of bf16 where the products by the weights are asked for in it, as on a GPU.
 """
 
 from __future__ import annotations
@@ -39,8 +39,13 @@ def serves(network: nn.Module, ids: Tensor) -> TypeGuard[LlamaModel]:
     )
 
 
-def hidden_states(network: LlamaModel, ids: Tensor, bidirectional: bool) -> Tensor:
-    """The last hidden states of ``ids`` (batch, length), all of which are text: (batch, length, width)."""
+def hidden_states(
+    network: LlamaModel, ids: Tensor, bidirectional: bool, products: torch.dtype = torch.float32
+) -> Tensor:
+    """The last hidden states of ``ids`` (batch, length), all of which are text: (batch, length, width).
+
+    products: the precision of what is multiplied by weights; everything else is fp32.
+    """
     batch, length = ids.shape
     config: LlamaConfig = network.config
     heads, width, epsilon = config.num_attention_heads, config.hidden_size, config.rms_norm_eps
@@ -59,11 +64,24 @@ def hidden_states(network: LlamaModel, ids: Tensor, bidirectional: bool) -> Tens
         )
         into = torch.cat([query * attention.scaling, key, attention.v_proj.weight])
         into = into * layer.input_layernorm.weight
-        x = _attended(x, into, attention.o_proj.weight, rotation, future, epsilon)
+        out, down = attention.o_proj.weight.to(products), mlp.down_proj.weight.to(products)
+        x = _attended(x, into.to(products), out, rotation, future, epsilon)
         both = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]) * after.weight
-        x = _fed(x, both, mlp.down_proj.weight, epsilon)
+        x = _fed(x, both.to(products), down, epsilon)
     x = _only_normed(x, epsilon) * network.norm.weight
     return x.view(batch, length, width)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """``x @ weight`` in the precision of ``weight``, as fp32."""
+    return (x.to(weight.dtype) @ weight).float()
+
+
+def _onto(sum_: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """``sum_ + x @ weight``."""
+    if weight.dtype == sum_.dtype:
+        return torch.addmm(sum_, x, weight)
+    return sum_ + x.to(weight.dtype) @ weight
 
 
 def _normed(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -102,7 +120,7 @@ class _Attention(Function):
         width, length, half = x.shape[1], len(rotation), rotation.shape[-1]
         shape = (len(x) // length, length, width // (2 * half), 2 * half)  # batch, length, heads, head
         normed, factor = _normed(x, epsilon)
-        made = (normed @ into.T).view(*shape[:2], 3, *shape[2:])
+        made = _product(normed, into.T).view(*shape[:2], 3, *shape[2:])
         kept = torch.empty(3, shape[0], shape[2], length, 2 * half)  # queries, keys, values, head by head
         turned = torch.view_as_complex(made[:, :, :2].view(*shape[:2], 2, shape[2], half, 2))
         by_head = torch.view_as_complex(kept[:2].view(2, shape[0], shape[2], length, half, 2))
@@ -112,7 +130,7 @@ class _Attention(Function):
         seen = torch.softmax(torch.baddbmm(future, query, key.mT), -1)  # (batch * heads, length, length)
         mixed = torch.bmm(seen, value).view(shape[0], -1, length, 2 * half).transpose(1, 2).reshape(x.shape)
         context.save_for_backward(normed, factor, kept, seen, mixed, into, out, rotation)
-        return torch.addmm(x, mixed, out.T)
+        return _onto(x, mixed, out.T)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -120,7 +138,7 @@ class _Attention(Function):
         gradient = gradients[0]
         _, batch, heads, length, size = kept.shape
         query, key, value = kept.view(3, -1, length, size)
-        into_mixed = (gradient @ out).view(batch, length, heads, size).transpose(1, 2)
+        into_mixed = _product(gradient, out).view(batch, length, heads, size).transpose(1, 2)
         into_mixed = into_mixed.reshape(-1, length, size)
         into_seen = torch.bmm(into_mixed, value.mT)
         into_scores = torch._softmax_backward_data(into_seen, seen, -1, seen.dtype)
@@ -134,8 +152,9 @@ class _Attention(Function):
         into_value = torch.bmm(seen.mT, into_mixed).view(batch, heads, length, size)
         into_made[:, :, 2].copy_(into_value.transpose(1, 2))
         into_made = into_made.view(len(normed), -1)
-        into_x = _before_norm(into_made @ into, normed, factor).add_(gradient)
-        return into_x, into_made.T @ normed, gradient.T @ mixed, None, None, None
+        short, upwards = into_made.to(into.dtype), gradient.to(into.dtype)
+        into_x = _before_norm(_product(short, into), normed, factor).add_(gradient)
+        return into_x, short.T @ normed.to(short), upwards.T @ mixed.to(short), None, None, None
 
 
 class _FeedForward(Function):
@@ -144,25 +163,27 @@ class _FeedForward(Function):
     @staticmethod
     def forward(context: Any, x: Tensor, both: Tensor, down: Tensor, epsilon: float) -> Tensor:
         normed, factor = _normed(x, epsilon)
-        gate, up = (normed @ both.T).chunk(2, 1)
+        gate, up = _product(normed, both.T).chunk(2, 1)
         sigmoid = torch.sigmoid(gate)
         silu = gate * sigmoid
         active = silu * up
         context.save_for_backward(normed, factor, sigmoid, silu, up, active, both, down)
-        return torch.addmm(x, active, down.T)
+        return _onto(x, active, down.T)
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         normed, factor, sigmoid, silu, up, active, both, down = context.saved_tensors
         gradient = gradients[0]
-        into_active = gradient @ down
+        upwards = gradient.to(down.dtype)
+        into_active = _product(upwards, down)
         into_both = torch.empty(len(normed), 2 * active.shape[1])
         into_gate, into_up = into_both.chunk(2, 1)
         torch.mul(into_active, silu, out=into_up)
         slope = torch.addcmul(silu, silu, sigmoid, value=-1).add_(sigmoid)
         torch.mul(into_active.mul_(up), slope, out=into_gate)
-        into_x = _before_norm(into_both @ both, normed, factor).add_(gradient)
-        return into_x, into_both.T @ normed, gradient.T @ active, None
+        short = into_both.to(both.dtype)
+        into_x = _before_norm(_product(short, both), normed, factor).add_(gradient)
+        return into_x, short.T @ normed.to(short), upwards.T @ active.to(short), None
 
 
 _Apply = Callable[..., Tensor]

@@ -7,7 +7,6 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from umt.checkpoint import Checkpoints
 from umt.joint_lm import JointLM
 from umt.objectives import Objective
 from umt.optimisation import Optimisation
+from umt.precision import precision
 from umt.team import SOLO, Team
 from umt.types import Progress
 
@@ -53,12 +53,14 @@ class Pace:
     """What costs time and decides nothing that is learned.
 
     every: updates between records. checkpoint: seconds between checkpoints.
-    compiled: use ``torch.compile``; what it computes differs by rounding.
+    compiled: use ``torch.compile``; exact: products by weights in fp32 even where bf16 is faster. Both differ
+        by rounding.
     """
 
     every: int = 10
     checkpoint: float = 30.0
     compiled: bool = False
+    exact: bool = False
 
 
 @dataclass
@@ -167,7 +169,7 @@ class _Run:
             for name, objective in self.objectives.items():
                 generator = _generator(self.seed, name, self.step * parts + part)
                 torch.manual_seed(generator.initial_seed())  # dropout, where a model has it
-                with _precision(self.model):
+                with precision(self.model, self.pace.exact):
                     loss = objective.loss(self.model, self.step, generator)
                 if loss is None:
                     continue
@@ -268,11 +270,6 @@ def _moved(optimiser: Optimizer) -> list[Tensor]:
 def _generator(seed: int, name: str, number: int) -> Generator:
     told = hashlib.blake2b(f"{seed} {name} {number}".encode(), digest_size=7).digest()
     return Generator().manual_seed(int.from_bytes(told, "little"))
-
-
-def _precision(model: JointLM) -> AbstractContextManager[Any]:
-    on_gpu = model.device.type == "cuda"
-    return torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext()
 
 
 def _told(record: Mapping[str, float]) -> str:

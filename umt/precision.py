@@ -1,0 +1,33 @@
+"""In what precision training multiplies by weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+from umt.joint_lm import JointLM
+
+
+@contextmanager
+def precision(model: JointLM, exact: bool) -> Iterator[None]:
+    """Products by weights in bf16 where the device multiplies it faster; the weights stay fp32."""
+    if exact:
+        yield
+    elif model.device.type == "cuda":
+        with torch.autocast("cuda", torch.bfloat16):
+            yield
+    else:
+        model.products = torch.bfloat16 if _native() else torch.float32
+        try:
+            yield
+        finally:
+            model.products = torch.float32
+
+
+@cache
+def _native() -> bool:
+    """Whether the processor has instructions for bf16."""
+    return bool(torch.cpu._is_avx512_bf16_supported())
