@@ -12,12 +12,13 @@ from torch.testing import assert_close
 from two_languages import accuracy, two_languages
 
 from umt.align import Aligner
-from umt.align.adversarial import Adversarial, mean_cosine, unmapped
+from umt.align.adversarial import Adversarial, mean_cosine
 from umt.align.cooccurrence import Cooccurrence
 from umt.align.gromov import Gromov, clipped, fitted_map, plan
 from umt.align.matching import profiles, shaped, standardised
 from umt.align.profile import Profile
 from umt.align.self_learning import SelfLearning
+from umt.align.unmapped import unmapped
 from umt.align.wasserstein import Wasserstein, relaxed
 from umt.align.widening import Widening
 from umt.types import BadInput, Lang

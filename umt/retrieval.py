@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from umt.compiled import compiled
+from umt.scanning import scan_columns, scan_rows
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
 _SPARE = 40
@@ -128,12 +126,12 @@ def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours | None, columns: 
     """Enter a block, whole rows of these ``numbers``, into the lists of its rows and of all columns."""
     on_cpu = scores.device.type == "cpu"
     if rows and on_cpu:
-        _enter(_scan_rows, scores, numbers, rows)
+        _enter(scan_rows, scores, numbers, rows)
     elif rows:
         best = scores.topk(rows.scores.shape[1])
         rows.indices[numbers], rows.scores[numbers] = best.indices, best.values
     if columns and on_cpu:
-        _enter(_scan_columns, scores, numbers, columns)
+        _enter(scan_columns, scores, numbers, columns)
     elif columns:
         _fold(columns, scores.T, numbers)
 
@@ -156,8 +154,8 @@ def _csls_in_one_pass(
     floors = source.new_empty(len(source))
     bound = source.new_zeros(len(target))
     for numbers, scores in _blocks(source, target):
-        _enter(_scan_rows, scores, numbers, near_x, some_x, bound)
-        _enter(_scan_columns, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
+        _enter(scan_rows, scores, numbers, near_x, some_x, bound)
+        _enter(scan_columns, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
         # before the first bound there is none: those rows are searched again
         floors[numbers] = 2 * some_x.scores[numbers, -1] if bound.any() else torch.inf
         some_x.scores[numbers] += bound[some_x.indices[numbers]]
@@ -198,7 +196,7 @@ def _enter(
 
     charged: more lists, of the similarities less what the other side's members charge.
     """
-    along = 0 if scan is _scan_rows else 1
+    along = 0 if scan is scan_rows else 1
     charged = charged or Neighbours(plain.indices[:, :0], plain.scores[:, :0])
     charges = scores.new_zeros(scores.shape[1 - along]) if charges is None else charges
     parts = [scores, charges, numbers, plain.indices, plain.scores, charged.indices, charged.scores]
@@ -221,94 +219,3 @@ def _fold(columns: Neighbours, scores: Tensor, numbers: Tensor) -> None:
     indices = torch.cat([columns.indices, numbers[best.indices]], 1).gather(1, merged.indices)
     columns.indices.copy_(indices)
     columns.scores.copy_(merged.values)
-
-
-@compiled
-def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
-    """Put a value that is large enough in its place; returns the smallest that stays."""
-    place = scores.shape[1] - 1
-    while place > 0 and scores[row, place - 1] < value:
-        scores[row, place] = scores[row, place - 1]
-        indices[row, place] = indices[row, place - 1]
-        place -= 1
-    scores[row, place] = value
-    indices[row, place] = index
-    return scores[row, scores.shape[1] - 1]
-
-
-@compiled
-def _scan_rows(
-    first: Any,
-    last: Any,
-    scores: Any,
-    charges: Any,
-    numbers: Any,
-    indices: Any,
-    values: Any,
-    charged_indices: Any,
-    charged_values: Any,
-) -> None:
-    """Rows ``first`` to ``last`` of the block; ``charges``: of each column, ``numbers``: of the rows."""
-    width = scores.shape[1]
-    for row in range(first, last):
-        line, number = scores[row], numbers[row]
-        floor, bar = np.float32(np.inf), np.float32(np.inf)
-        if values.shape[1]:
-            floor = values[number, values.shape[1] - 1]
-        if charged_values.shape[1]:
-            bar = charged_values[number, charged_values.shape[1] - 1]
-        for start in range(0, width, 32):
-            stop = min(start + 32, width)
-            if stop - start == 32:
-                # a loop of fixed length without a branch compares a whole register at a time
-                some, charge = line[start:stop], charges[start:stop]
-                hits = np.int32(0)
-                for place in range(32):
-                    hits += np.int32((some[place] > floor) | (some[place] - charge[place] > bar))
-                if not hits:
-                    continue
-            for column in range(start, stop):
-                value = line[column]
-                if value > floor:
-                    floor = _insert(indices, values, number, column, value)
-                if value - charges[column] > bar:
-                    bar = _insert(charged_indices, charged_values, number, column, value - charges[column])
-
-
-@compiled
-def _scan_columns(
-    first: Any,
-    last: Any,
-    scores: Any,
-    charges: Any,
-    numbers: Any,
-    indices: Any,
-    values: Any,
-    charged_indices: Any,
-    charged_values: Any,
-) -> None:
-    """Columns ``first`` to ``last``; ``charges`` and ``numbers``: of the rows of the block."""
-    floors, bars = np.full(scores.shape[1], np.float32(np.inf)), np.full(scores.shape[1], np.float32(np.inf))
-    if values.shape[1]:
-        floors[:] = values[:, values.shape[1] - 1]
-    if charged_values.shape[1]:
-        bars[:] = charged_values[:, charged_values.shape[1] - 1]
-    for row in range(len(scores)):
-        line, charge = scores[row], charges[row]
-        for start in range(first, last, 32):
-            stop = min(start + 32, last)
-            if stop - start == 32:
-                some, floor, bar = line[start:stop], floors[start:stop], bars[start:stop]
-                hits = np.int32(0)
-                for place in range(32):
-                    hits += np.int32((some[place] > floor[place]) | (some[place] - charge > bar[place]))
-                if not hits:
-                    continue
-            for column in range(start, stop):
-                value = line[column]
-                if value > floors[column]:
-                    floors[column] = _insert(indices, values, column, numbers[row], value)
-                if value - charge > bars[column]:
-                    bars[column] = _insert(
-                        charged_indices, charged_values, column, numbers[row], value - charge
-                    )

@@ -26,6 +26,7 @@ from umt.align.matching import (
     standardised,
 )
 from umt.align.procrustes import procrustes
+from umt.align.unmapped import unmapped
 from umt.align.widening import Widening
 from umt.wordspace import WordSpace
 
@@ -274,31 +275,6 @@ def critic(players: int, inputs: int, hidden: int, generator: Generator) -> list
         weight = (2 * torch.rand(players, fan, out, generator=generator) - 1) / math.sqrt(fan)
         parts += [weight.requires_grad_(), torch.zeros(players, 1, out, requires_grad=True)]
     return parts
-
-
-def unmapped(spaces: Sequence[Tensor], frequencies: Sequence[Tensor], features: int) -> list[Tensor]:
-    """What no map changes of each word: its log frequency and the shape of its sorted similarities.
-
-    spaces: two (N, dim). The similarities at places spread evenly in their logarithm, reduced to ``features``
-    directions that both languages share. Returns two (N, 1 + features); (N, 0) for -1.
-    """
-    size = len(spaces[0])
-    if features < 0:
-        return [torch.zeros(size, 0)] * 2
-    told = [_columns(each.log().float()[:, None]) for each in frequencies]
-    if features:
-        places = np.unique(np.geomspace(2, size - 1, 24).astype(int))
-        shapes = [_columns((x @ x.T).sort(1, descending=True).values[:, places]) for x in spaces]
-        axes = torch.linalg.svd(torch.cat(shapes), full_matrices=False).Vh[:features]
-        told = [
-            torch.cat([one, _columns(shape @ axes.T)], 1) for one, shape in zip(told, shapes, strict=True)
-        ]
-    return told
-
-
-def _columns(values: Tensor) -> Tensor:
-    """Each column with mean 0 and deviation 1."""
-    return (values - values.mean(0)) / values.std(0).clamp_min(1e-9)
 
 
 def mean_cosine(similarity: Tensor) -> float:
