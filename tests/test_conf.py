@@ -80,6 +80,11 @@ def test_the_aligner_inside_another_is_one_word(part: str) -> None:
     assert node._target_ == "umt.align.gromov.Gromov"
 
 
+def test_the_strategies_of_mixed_are_strategies() -> None:
+    made = instantiate(composed("aligner=mixed").aligner)
+    assert all(dataclasses.is_dataclass(each) for each in made.aligner.strategies.values())
+
+
 @pytest.mark.parametrize(
     ("override", "named"),
     [
