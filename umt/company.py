@@ -97,7 +97,7 @@ class Company:
             space_x = self.words.build(x.lang, _tokens(x, end), generator)
             space_y = self.words.build(y.lang, _tokens(y, beyond), generator)
             found = self.aligner.align(space_x, space_y, generator)
-        except BadInput:
+        except (BadInput, torch.linalg.LinAlgError):  # the second where most vectors are zero
             nothing: Counts = sp.csr_matrix(np.zeros(shape, np.float32))
             return nothing, nothing.T.tocsr()
         forward = _matrix(found.lexicon, self.candidates, shape)
