@@ -29,6 +29,7 @@ from umt.wordspace import WordSpace
 
 Floats = NDArray[np.float32]
 
+_Undecided: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 _BATCH = 1024  # symbols scored at once, with the same weights
 _DISCOUNT = 0.7  # of pairs of neighbours (Kneser and Ney 1995)
 _STIFFNESS = 300.0  # curvature that the weights start with: so slow are they at first
@@ -97,7 +98,7 @@ class Company:
             space_x = self.words.build(x.lang, _tokens(x, end), generator)
             space_y = self.words.build(y.lang, _tokens(y, beyond), generator)
             found = self.aligner.align(space_x, space_y, generator)
-        except (BadInput, torch.linalg.LinAlgError):  # the second where most vectors are zero
+        except (BadInput, _Undecided):  # the second where most vectors are zero
             nothing: Counts = sp.csr_matrix(np.zeros(shape, np.float32))
             return nothing, nothing.T.tocsr()
         forward = _matrix(found.lexicon, self.candidates, shape)
