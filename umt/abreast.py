@@ -74,8 +74,9 @@ class _Abreast(Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        scale = gradients[0]
-        return None, None, None, *(None if each is None else each * scale for each in context.gradients)
+        known = [each for each in context.gradients if each is not None]
+        torch._foreach_mul_(known, gradients[0])
+        return None, None, None, *context.gradients
 
 
 @cache

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from umt.joint_lm import JointLM
+from umt.precision import native_bf16
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class Muon(Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update."""
         for group in self.param_groups:
+            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
@@ -106,21 +108,27 @@ class Muon(Optimizer):
                 if not state:
                     state["momentum"] = torch.zeros_like(weight)
                 momentum = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-                update = orthogonalised(weight.grad.lerp(momentum, group["momentum"]))
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(update, alpha=-0.2 * group["lr"] * math.sqrt(max(weight.shape)))
+                update = weight.grad.lerp(momentum, group["momentum"])
+                shape = (min(weight.shape), max(weight.shape))
+                alike.setdefault(shape, []).append((weight, update if shape == weight.shape else update.T))
+            for shape, moved in alike.items():
+                rate = -0.2 * group["lr"] * math.sqrt(shape[1])
+                for (weight, _), update in zip(
+                    moved, orthogonalised(torch.stack([update for _, update in moved])), strict=True
+                ):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    weight.add_(update if shape == weight.shape else update.T, alpha=rate)
 
 
-def orthogonalised(matrix: Tensor, rounds: int = 5) -> Tensor:
-    """The nearest orthogonal matrix, roughly: singular values between 0.7 and 1.2.
+def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
+    """The nearest orthogonal matrix of each, roughly: singular values between 0.7 and 1.2.
 
-    Newton-Schulz with the quintic of Jordan et al. (2024); bf16 on a GPU, as they do.
+    matrices: (n, rows, columns), no more rows than columns. Newton-Schulz with the quintic of Jordan et al.
+    (2024), in bf16 as they do where that is fast; all at once, for one is too small to keep a device busy.
     """
-    x = matrix.bfloat16() if matrix.is_cuda else matrix
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
-    x = x / (x.norm() + 1e-7)
+    x = matrices.bfloat16() if matrices.is_cuda or native_bf16() else matrices
+    x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(rounds):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
-    return (x if wide else x.T).to(matrix.dtype)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return x.to(matrices.dtype)

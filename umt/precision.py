@@ -20,7 +20,7 @@ def precision(model: JointLM, exact: bool) -> Iterator[None]:
         with torch.autocast("cuda", torch.bfloat16):
             yield
     else:
-        model.products = torch.bfloat16 if _native() else torch.float32
+        model.products = torch.bfloat16 if native_bf16() else torch.float32
         try:
             yield
         finally:
@@ -28,6 +28,6 @@ def precision(model: JointLM, exact: bool) -> Iterator[None]:
 
 
 @cache
-def _native() -> bool:
+def native_bf16() -> bool:
     """Whether the processor has instructions for bf16."""
     return bool(torch.cpu._is_avx512_bf16_supported())
