@@ -9,44 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from small_texts import EN, LINES, TINY, ZH, quiet
 
 from umt import mixing
 from umt.align.cooccurrence import Cooccurrence
-from umt.archive import Archiver, Header, main, to_bytes, to_ids
 from umt.bits import Bits, saving
-from umt.codelength import CodeLength, measure, refuse_masked
 from umt.company import Company
 from umt.compressors import compressed, counted
-from umt.joint_lm import Architecture, JointLM
 from umt.prefix_code import PrefixCode
 from umt.prequential import Prequential
-from umt.store import MANIFEST
 from umt.symbols import Symbols, adaptive_bits, vocabularies
-from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
 from umt.wordspace import Count
-
-EN, ZH = Lang("en"), Lang("zh")
-TINY = Architecture(width=32, layers=1, heads=2, hidden=48, context=64)
-LINES = {
-    EN: ["a cat sat on the mat", "the dog sees a cat", "no dog sat"] * 30,
-    ZH: ["猫坐在垫子上", "狗看见猫", "没有狗坐"] * 30,
-}
-
-
-def quiet(what: str, done: int, total: int | None) -> None:
-    """Nobody watches."""
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of random weights with its tokenizer."""
-    directory = tmp_path_factory.mktemp("model")
-    tokenizer = Tokenizer.train(LINES, 300)
-    tokenizer.save(directory)
-    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(1)).save(directory)
-    return directory
 
 
 def test_a_prefix_code_is_one() -> None:
@@ -218,102 +192,3 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     assert both["K(X,Y)"]["code"]["bits"] > table > 0
     with pytest.raises(BadInput, match="there is no zh text"):
         setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)
-
-
-def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
-    model, tokenizer = JointLM.load(saved), Tokenizer.load(saved)
-    found = measure(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
-    assert found["together"].bits.sum() == pytest.approx(found[EN].bits.sum() + found[ZH].bits.sum())
-    assert found[EN].bits[0] == pytest.approx(found[EN].bits[3], rel=1e-5)
-    score = found[EN].per("byte", "bits/byte")
-    assert score.low < score.value < score.high
-    assert found[ZH].per("character", "c").value > 2 * found[ZH].per("byte", "b").value
-    ones = np.ones(4, np.int64)
-    assert CodeLength(2.0 * ones, ones, ones, ones).per("token", "t").value == 2
-
-
-def test_a_masked_model_has_no_code_length(tmp_path: Path) -> None:
-    (tmp_path / MANIFEST).write_text(json.dumps({"config": {"causal": 0.0, "masked": 1.0}}))
-    with pytest.raises(BadInput, match="pseudo-likelihood and no code length"):
-        refuse_masked(tmp_path)
-    with pytest.raises(BadInput, match="pseudo-likelihood"):
-        Archiver.open(tmp_path, None, quiet)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\n",
-        b"the cat sat\n",
-        "猫坐在 a mat".encode(),
-        b"\xff\xfe\x00</s><mask>\r\n\n",
-        bytes(range(256)) * 3,
-    ],
-    ids=["empty", "newline", "line", "mixed", "specials", "binary"],
-)
-def test_any_bytes_come_back(saved: Path, data: bytes) -> None:
-    archiver = Archiver.open(saved, None, quiet)
-    archive, _ = archiver.compress(data, quiet)
-    assert archiver.decompress(archive, Path("x"), quiet) == data
-    tokenizer = archiver.tokenizer
-    assert to_bytes(to_ids(data, tokenizer, ZH), tokenizer) == data
-
-
-def test_the_archive_is_as_long_as_the_code(saved: Path) -> None:
-    data = "\n".join([*LINES[EN], *LINES[ZH]] * 2).encode()
-    archiver = Archiver.open(saved, None, quiet)
-    archive, bits = archiver.compress(data, quiet)
-    assert len(archive) - len(Header.read(archive, Path("x"))[1]) <= 18
-    assert 8 * len(archive) == pytest.approx(bits, rel=0.01)
-    assert archiver.compress(data, quiet)[0] == archive
-    assert archiver.decompress(archive, Path("x"), quiet) == data
-
-
-def test_what_is_given_shortens_what_it_resembles(
-    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    corpus, file = tmp_path / "corpus.txt", tmp_path / "file"
-    corpus.write_text("\n".join(LINES[EN] * 10))
-    file.write_text("\n".join(LINES[EN][:20]))
-    alone, after, back = tmp_path / "alone", tmp_path / "after", tmp_path / "back"
-    main(["compress", str(file), str(saved), str(alone)])
-    main(["compress", str(file), str(saved), str(after), "--given", str(corpus)])
-    assert after.stat().st_size < 0.8 * alone.stat().st_size
-    main(["decompress", str(after), str(saved), str(back), "--given", str(corpus)])
-    assert back.read_bytes() == file.read_bytes()
-    assert "the model asks for" in capsys.readouterr().out
-    _fails(["decompress", str(after), str(saved), str(back)], "compressed with --given", capsys)
-
-
-def test_errors_say_what_is_wrong(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    archive, _ = Archiver.open(saved, None, quiet).compress(b"the cat sat on the mat", quiet)
-    good, out = tmp_path / "good", str(tmp_path / "out")
-    good.write_bytes(archive)
-    for name, damaged in {
-        "flipped": bytearray(archive),
-        "short": archive[:-1],
-        "header": archive[:9],
-    }.items():
-        if isinstance(damaged, bytearray):
-            damaged[-2] ^= 4
-        (tmp_path / name).write_bytes(damaged)
-        _fails(["decompress", str(tmp_path / name), str(saved), out], f"{name} is damaged", capsys)
-    (tmp_path / "text").write_bytes(b"hello")
-    _fails(["decompress", str(tmp_path / "text"), str(saved), out], "no archive|not an archive", capsys)
-    other = tmp_path / "other"
-    tokenizer = Tokenizer.load(saved)
-    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(2)).save(other)
-    tokenizer.save(other)
-    _fails(["decompress", str(good), str(other), out], "another model", capsys)
-    _fails(["compress", str(tmp_path / "none"), str(saved), out], "none cannot be read", capsys)
-    assert not Path(out).exists()
-
-
-def _fails(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
-    assert left.value.code == 2
-    message = capsys.readouterr().err
-    assert any(each in message for each in told.split("|")), message
-    assert message.count("\n") == 1
