@@ -68,6 +68,10 @@ class Events:
             found = self.tables[key] = table(weights())
         return found
 
+    def function_word(self, kind: str, companion: int) -> int:
+        """The place of a word of a closed class, as the companion likes them."""
+        return self.draw(self.cached((kind, companion), lambda: self.world.function_words[kind][companion]))
+
     def argument(self, role: str, verb: int, tense: Tense) -> Phrase | None:
         """A filler for a role: an entity that was mentioned, or a new one."""
         fits = self.fillers[role][verb]
@@ -208,9 +212,9 @@ class Events:
                 self.draw(self.cached((group, verb), lambda: self.world.times[group][verb])),
             )
         if tense == "perfect":
-            clause.frequency = random.randrange(len(self.vocabulary.words["perfect"]))
+            clause.frequency = self.function_word("perfect", verb)
         if tense == "present" and clause.time is None and random.random() < 0.3:
-            clause.frequency = random.randrange(len(self.vocabulary.words["frequency"]))
+            clause.frequency = self.function_word("frequency", verb)
         elif (
             tense in ("past", "present", "future", "can", "should")
             and random.random() < 0.09

@@ -14,6 +14,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from umt.corpus.world.meaning import Determiner
 from umt.corpus.world.vocabulary import PEOPLE, PROPER, Vocabulary
 
 Matrix = NDArray[np.float64]
@@ -23,6 +24,17 @@ Table = tuple[list[int], list[float]]
 ELSEWHERE = 0.01
 GENERIC = 0.3
 PROPER_SHARE = {"name": 0.3, "City": 0.05, "Country": 0.08}
+DETERMINERS: dict[str, dict[Determiner, int]] = {
+    "subject": {"the": 52, "a": 18, "this": 5, "that": 3, "many": 7, "every": 3, "some": 7},
+    "object": {"a": 33, "the": 30, "this": 4, "that": 3, "many": 8, "some": 9, "number": 5, "owner": 10},
+}
+"""role -> per cent of the determiners."""
+OWNERS = {"he": 25, "I": 23, "she": 17, "we": 13, "they": 12, "you": 10}
+NUMBERS = {2: 34, 3: 22, 4: 12, 5: 12, 6: 7, 10: 7, 20: 4, 100: 2}
+JOINTS = {
+    "and": 22, "when": 18, "because": 14, "if": 13, "but": 12, "so": 8, "after": 6, "before": 4,
+    "although": 3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -166,6 +178,28 @@ class Knowledge:
         return {
             tense: self._graded(10 + salt, len(self.vocabulary.verbs), len(self.vocabulary.words[tense]), 0.5)
             for salt, tense in enumerate(("past", "present", "progressive", "future", "opening"))
+        }
+
+    @cached_property
+    def function_words(self) -> dict[str, Matrix]:
+        """class -> (companions, words): how a companion likes the words of a closed class.
+
+        The words are Zipfian or have the shares above; companions are nouns for the determiners, ``owner``
+        and ``number``, adjectives for ``degree``, verbs for all else, at their end "have", "there is", "be".
+        """
+        sizes = len(self.vocabulary.nouns), len(self.vocabulary.adjectives), len(self.vocabulary.verbs) + 3
+        nouns, adjectives, verbs = sizes
+        shares: dict[str, tuple[int, list[float]]] = {
+            **{role: (nouns, [*map(float, each.values())]) for role, each in DETERMINERS.items()},
+            "owner": (nouns, [*map(float, OWNERS.values())]),
+            "number": (nouns, [*map(float, NUMBERS.values())]),
+            "joint": (verbs, [*map(float, JOINTS.values())]),
+        }
+        for name, companions in (("degree", adjectives), ("frequency", verbs), ("perfect", verbs)):
+            shares[name] = companions, [1 / (rank + 2) for rank in range(len(self.vocabulary.words[name]))]
+        return {
+            name: np.array(weights) * self._graded(20 + salt, companions, len(weights), 0.4)
+            for salt, (name, (companions, weights)) in enumerate(shares.items())
         }
 
     @cached_property

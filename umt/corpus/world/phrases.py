@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
+from typing import TypeVar
 
 import numpy as np
 
-from umt.corpus.world.knowledge import Knowledge, Table, table
+from umt.corpus.world.knowledge import DETERMINERS, NUMBERS, OWNERS, Knowledge, Table, table
 from umt.corpus.world.meaning import Determiner, Phrase, Tense
 from umt.corpus.world.vocabulary import UNIQUE
+
+_Word = TypeVar("_Word")
 
 OWNABLE = frozenset(
     {
@@ -61,16 +65,6 @@ GENERAL = frozenset(
 """Classes of which something is said in general, in the plural."""
 
 
-def _spread(shares: dict[Determiner, int]) -> list[Determiner]:
-    return [determiner for determiner, share in shares.items() for _ in range(share)]
-
-
-AS_SUBJECT = _spread({"the": 52, "a": 18, "this": 5, "that": 3, "many": 7, "every": 3, "some": 7})
-AS_OBJECT = _spread(
-    {"a": 33, "the": 30, "this": 4, "that": 3, "many": 8, "some": 9, "number": 5, "owner": 10}
-)
-
-
 class Cast:
     """Makes noun phrases and remembers entities."""
 
@@ -81,6 +75,7 @@ class Cast:
         self.gender: dict[int, str] = {}
         self.qualities: dict[int, Table] = {}
         self.owners: dict[int, Table] = {}
+        self.function_words: dict[tuple[str, int], Table] = {}
         self.adjectives: list[bool] = np.asarray(self.world.qualities.max(axis=0) > 0).tolist()
 
     def begin(self) -> None:
@@ -93,6 +88,13 @@ class Cast:
     def reset(self, mark: int) -> None:
         """Forget what a rejected sentence introduced."""
         del self.known[mark:]
+
+    def choose(self, kind: str, words: Iterable[_Word], noun: int) -> _Word:
+        """One of ``words``, a closed class in its order, as the noun likes them."""
+        if (kind, noun) not in self.function_words:
+            self.function_words[kind, noun] = table(self.world.function_words[kind][noun])
+        items, weights = self.function_words[kind, noun]
+        return list(words)[self.random.choices(items, cum_weights=weights)[0]]
 
     def pronoun(self, phrase: Phrase) -> str:
         """he, she, it or they."""
@@ -117,7 +119,7 @@ class Cast:
 
     def phrase(self, noun: int, role: str, tense: Tense, adjectives: tuple[int, ...] = ()) -> Phrase:
         """A noun phrase that mentions a noun, usually for the first time."""
-        entry, random, chance = self.nouns[noun], self.random, self.random.random()
+        entry, chance = self.nouns[noun], self.random.random()
         if entry.proper:
             if entry.category == "name" and len(self.known) < 12:
                 self.known.append((noun, 1))
@@ -134,22 +136,21 @@ class Cast:
                 phrase.number = 0
         elif role in ("exists", "has"):
             phrase.determiner, phrase.number = (
-                ("a", 1) if chance < 0.5 else ("number", random.choice((2, 3, 4, 5, 10)))
+                ("a", 1) if chance < 0.5 else ("number", self.choose("number", NUMBERS, noun))
             )
             if 0.75 < chance < 0.9:
                 phrase.determiner, phrase.number = ("some", 0) if chance < 0.83 else ("many", 0)
         elif tense == "present" and chance < 0.45 and entry.category in GENERAL and not entry.gender:
             phrase.determiner, phrase.number = "bare", 0
         elif role in ("subject", "described"):
-            phrase.determiner = random.choice(AS_SUBJECT)
+            phrase.determiner = self.choose("subject", DETERMINERS["subject"], noun)
         else:
-            phrase.determiner = random.choice(AS_OBJECT)
+            phrase.determiner = self.choose("object", DETERMINERS["object"], noun)
         if phrase.determiner in ("many", "some"):
             phrase.number = 0
         elif phrase.determiner == "number":
-            phrase.number = (
-                phrase.number if phrase.number > 1 else random.choice((2, 3, 4, 5, 6, 10, 20, 100))
-            )
+            if phrase.number == 1:
+                phrase.number = self.choose("number", NUMBERS, noun)
         elif (
             phrase.determiner == "the"
             and role in ("subject", "object", "described")
@@ -197,10 +198,13 @@ class Cast:
             owner = self.random.choice(people)
             phrase.owner = Phrase(owner, "bare" if self.nouns[owner].proper else "the")
         else:
-            mine = self.random.choice(
-                ("I", "you", "we", "he", "she", "they") if role != "subject" else ("I", "we", "he", "she")
-            )
-            phrase.owner = Phrase(-1, "pronoun", pronoun=mine)
+            if people and self.random.random() < 0.6:
+                whose = self.pronoun(Phrase(people[-1], "the"))
+            else:
+                whose = self.choose("owner", OWNERS, phrase.noun)
+            if role == "subject" and whose in ("you", "they"):
+                whose = "we"
+            phrase.owner = Phrase(-1, "pronoun", pronoun=whose)
 
     def qualify(self, phrase: Phrase, adjectives: tuple[int, ...], role: str) -> None:
         """Add adjectives: those asked for, or sometimes one that suits the noun."""

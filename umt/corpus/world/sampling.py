@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 
-from umt.corpus.world.knowledge import Knowledge, Matrix, Table, table
+from umt.corpus.world.knowledge import JOINTS, Knowledge, Matrix, Table, table
 from umt.corpus.world.meaning import Asked, Clause, Phrase, Sentence, Tense
 from umt.corpus.world.statements import Statements
 
@@ -17,7 +17,6 @@ MOODS: list[tuple[float, dict[Tense, int]]] = [
     (0.15, {"future": 46, "must": 14, "should": 14, "can": 10, "progressive": 10, "present": 6}),
 ]
 """Stories, habits and plans: their shares of the documents and their tenses in per cent."""
-JOINTS = ["because", "although", "but", "so", "and", "when", "after", "before", "if"]
 
 
 class Sampler(Statements):
@@ -129,7 +128,7 @@ class Sampler(Statements):
     def join(self, sentence: Sentence, tense: Tense) -> None:
         """Add a second clause, often about the same subject."""
         first = sentence.clause
-        joint = self.random.choice(JOINTS if first.verb >= 0 else JOINTS[:4])
+        joint = list(JOINTS)[self.draw(self.cached(("joint", first.verb), lambda: self.joints(first.verb)))]
         tense = first.tense if tense not in ("can", "must", "should", "experience") else "present"
         when: Tense = (
             tense if joint not in ("when", "after", "before") or tense in ("past", "present") else "past"
@@ -160,6 +159,11 @@ class Sampler(Statements):
             second = self.event(verb, when, inner=True)
         if second is not None and second.verb != first.verb:
             sentence.joint, sentence.second = joint, second
+
+    def joints(self, verb: int) -> Matrix:
+        """What joins a clause to the next."""
+        timeless = np.array([joint in ("because", "although", "but", "so") for joint in JOINTS])
+        return np.asarray(self.world.function_words["joint"][verb] * (timeless if verb < 0 else 1))
 
     def follow(self, noun: int) -> Table:
         """What somebody does next."""

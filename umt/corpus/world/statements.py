@@ -136,7 +136,7 @@ class Statements(Events):
                 return clause
         clause.negative = self.random.random() < 0.1
         if self.gradable[quality] and not clause.negative and self.random.random() < 0.6:
-            clause.degree = self.random.randrange(len(self.vocabulary.words["degree"]))
+            clause.degree = self.function_word("degree", quality)
         return clause
 
     def existence(self, noun: int, tense: Tense) -> Clause | None:
