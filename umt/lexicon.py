@@ -69,9 +69,6 @@ class Lexicon:
         return cls(source, target, tensors["candidates"], tensors["probabilities"])
 
 
-_UNFORESEEN = -5.0
-
-
 def induce(
     source: Embeddings, target: Embeddings, k: int = 20, temperature: float | None = None
 ) -> tuple[Lexicon, Lexicon]:
@@ -97,30 +94,15 @@ def temperature_of(forward: Neighbours, backward: Neighbours) -> float:
     it is; the likelihood of these pairs (those among the candidates) is largest at the wanted temperature.
     No dictionary is involved. Returns 0.1 where there is no such pair.
     """
-    return _predicted(forward, backward)[0]
-
-
-def predictability(forward: Neighbours, backward: Neighbours) -> float:
-    """Mean log likelihood, in nats a word, of what each direction says under the other, best tempered.
-
-    What is not among the candidates counts as `_UNFORESEEN`. A measure of a similarity that needs no
-    dictionary: comparable where the words and the number of candidates are the same.
-    """
-    return (_predicted(forward, backward)[1] + _predicted(backward, forward)[1]) / 2
-
-
-def _predicted(forward: Neighbours, backward: Neighbours) -> tuple[float, float]:
-    """The best temperature, and the mean log likelihood at it."""
     claims = backward.indices[:, 0]  # (targets,) the source word that each target word claims
     place = forward.indices[claims] == torch.arange(len(claims), device=claims.device)[:, None]
     known = place.any(1)
     if not known.any():
-        return 0.1, _UNFORESEEN
+        return 0.1
     scores, correct = forward.scores[claims[known]], place[known].int().argmax(1, keepdim=True)
     heats = [0.01 * 1.1**step for step in range(48)]
     losses = [-(scores / heat).log_softmax(1).gather(1, correct).mean().item() for heat in heats]
-    share = float(known.float().mean())
-    return heats[losses.index(min(losses))], (1 - share) * _UNFORESEEN - share * min(losses)
+    return heats[losses.index(min(losses))]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from torch.nn.functional import normalize
 
 from umt.align.procrustes import fitted, normalise
 from umt.align.widening import SharedSpace, Widening
-from umt.lexicon import induce, predictability
-from umt.retrieval import csls, csls_among, mutual
+from umt.lexicon import induce
+from umt.retrieval import csls, mutual
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -31,23 +31,20 @@ class Enrichment:
     windows: whose counts. columns: how many matched pairs of each, the most frequent, in each round; all
         rounds but the last give pairs of all words, to fit maps on, and few columns do for that; the last
         gives the lexicon.
-    weights: the say of the counts of one window against 1 for the vectors; of several, the one at which the
-        two directions predict each other best over the ``frequent`` words. How far counts carry over differs:
-        far where both sides are of one book, less between languages.
+    weight: the say of the counts of one window against 1 for the vectors.
     """
 
-    windows: tuple[int, ...] = (5, 10)
-    columns: tuple[int, ...] = (500, 500, 2000)
-    weights: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0, 2.0)
-    frequent: int = 5_000
+    windows: tuple[int, ...] = (5,)
+    columns: tuple[int, ...] = (500, 500, 4000)
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("windows", "columns", "weights"):
+        for name in ("windows", "columns"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
             if not getattr(self, name) or min(getattr(self, name)) <= 0:
                 raise ValueError(f"{name} must be positive numbers, got {list(getattr(self, name))}")
-        if self.frequent < 2:
-            raise ValueError(f"frequent must be at least 2, got {self.frequent}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, got {self.weight}")
 
     def enrich(self, source: WordSpace, target: WordSpace, shared: SharedSpace) -> SharedSpace:
         """``shared`` with better pairs, maps and lexicons, of as many candidates.
@@ -64,12 +61,12 @@ class Enrichment:
                     )
         x, y = normalise(source.vectors), normalise(target.vectors)
         left, right, pairs = shared.source.vectors, shared.target.vectors, shared.pairs
-        weight, history = self._weight(source, target, shared)
+        history: list[Mapping[str, float]] = []
         for count in self.columns[:-1]:
             columns = self._columns(source, target, pairs, count)
             forward, backward = csls(
-                self._joined(left, source, columns[:, 0], weight),
-                self._joined(right, target, columns[:, 1], weight),
+                self._joined(left, source, columns[:, 0]),
+                self._joined(right, target, columns[:, 1]),
             )
             found = mutual(forward, backward)
             if len(found) < 2:
@@ -80,29 +77,12 @@ class Enrichment:
             history.append({"words": len(forward.indices), "pairs": len(pairs), "csls": score})
         columns = self._columns(source, target, pairs, self.columns[-1])
         lexicon, reverse = induce(
-            Embeddings(source.words, self._joined(left, source, columns[:, 0], weight)),
-            Embeddings(target.words, self._joined(right, target, columns[:, 1], weight)),
+            Embeddings(source.words, self._joined(left, source, columns[:, 0])),
+            Embeddings(target.words, self._joined(right, target, columns[:, 1])),
             shared.lexicon.candidates.shape[1],
         )
         one, two = Embeddings(source.words, left), Embeddings(target.words, right)
         return SharedSpace(one, two, lexicon, reverse, pairs, (*shared.history, *history))
-
-    def _weight(
-        self, source: WordSpace, target: WordSpace, shared: SharedSpace
-    ) -> tuple[float, list[Mapping[str, float]]]:
-        """The best of the weights, and what was seen of each."""
-        if len(self.weights) == 1:
-            return self.weights[0], []
-        columns = self._columns(source, target, shared.pairs, self.columns[-1])
-        few = [min(self.frequent, len(space.words)) for space in (source, target)]
-        vectors = shared.source.vectors[: few[0]] @ shared.target.vectors[: few[1]].T
-        left = torch.cat(self._features(source, columns[:, 0], few[0]), 1)
-        counts = left @ torch.cat(self._features(target, columns[:, 1], few[1]), 1).T
-        seen: list[Mapping[str, float]] = []
-        for weight in self.weights:  # the cosines of what `_joined` gives, without the product of each
-            cosines = torch.add(vectors, counts, alpha=weight).div_(1 + weight * len(self.windows))
-            seen.append({"weight": weight, "predictability": predictability(*csls_among(cosines))})
-        return max(seen, key=lambda each: each["predictability"])["weight"], seen
 
     def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor, count: int) -> Tensor:
         """(count, 2) the most frequent of the pairs whose words were both counted beside others."""
@@ -110,10 +90,10 @@ class Enrichment:
         pairs = pairs[(pairs < torch.tensor(counted).amin(1)).all(1)]
         return pairs[pairs.amax(1).argsort(stable=True)[:count]]
 
-    def _joined(self, vectors: Tensor, space: WordSpace, columns: Tensor, weight: float) -> Tensor:
+    def _joined(self, vectors: Tensor, space: WordSpace, columns: Tensor) -> Tensor:
         """(words, dim + windows * columns) unit rows of the first words of one side."""
         features = self._features(space, columns, len(vectors))
-        return normalize(torch.cat([vectors, *(weight**0.5 * each for each in features)], 1), dim=1)
+        return normalize(torch.cat([vectors, *(self.weight**0.5 * each for each in features)], 1), dim=1)
 
     def _features(self, space: WordSpace, columns: Tensor, rows: int) -> list[Tensor]:
         """(rows, columns) unit rows of each window, of the first ``rows`` words."""
