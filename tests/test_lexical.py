@@ -214,7 +214,7 @@ def translators(tmp_path_factory: pytest.TempPathFactory) -> tuple[LexicalTransl
     rows = [
         [(i, 0.4), ((i + 9) % 40, 0.6)] if i % 4 == 0 else [(i, 0.8), ((i + 5) % 40, 0.2)] for i in range(40)
     ]
-    learner = Lexical(order=3, rounds=1, sentences=800, beam=8)
+    learner = Lexical(order=3, rounds=1, sentences=800, beam=32)
     return learner.fit(
         text,
         EN,
@@ -258,6 +258,8 @@ def test_raw_text_in_raw_text_out(translators: tuple[LexicalTranslator, LexicalT
     assert forth.translate(plain[::-1]) == outputs[::-1]
     assert forth.translate([]) == []
     assert len(forth.translate([" ".join(PLAIN * 8)])[0].split()) > 200
+    assert forth.drafting().search == forth.search._replace(beam=8)
+    assert forth.drafting().translate(plain[:1]) == outputs[:1]
 
 
 def test_saved_translator_translates_alike(

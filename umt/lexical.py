@@ -85,7 +85,7 @@ class Lexical:
     longest: words a side of the longest phrase.
     model: weight of the language model beside the options' weights (`Scoring`).
     jump, distortion: longest reordering jump, and its price per word.
-    beam: hypotheses per stack at test; back-translation takes half as many.
+    beam: hypotheses per stack at test; back-translation takes an eighth as many.
     length: share of the length that the corpora suggest: what is uncertain is better left out.
     balance, scoring: how word pairs are fitted and phrases scored.
 
@@ -107,7 +107,7 @@ class Lexical:
     model: float = 0.6
     jump: int = 4
     distortion: float = 0.6
-    beam: int = 10
+    beam: int = 40
     threads: int = 2
     length: float = 1.0
     balance: Balance = field(default_factory=Balance)
@@ -200,7 +200,7 @@ class Lexical:
     def _learn_from(self, other: _Way, way: _Way, sentences: int, generator: torch.Generator) -> _Way:
         """``way`` again, from real sentences of its target that ``other`` translates to its source."""
         ids, offsets = way.target.sample(max(1, sentences), generator)
-        search = other.search._replace(beam=max(1, self.beam // 2))
+        search = other.search._replace(beam=max(1, self.beam // 8))
         words, places, links, link_places = decode_all(
             ids, offsets, other.options, other.target.model.tables, search, self.threads
         )

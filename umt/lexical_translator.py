@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
@@ -63,6 +63,10 @@ class LexicalTranslator:
             whole.append(there.join(self.casing.restore(joined)))
             done += len(sentence)
         return whole
+
+    def drafting(self) -> LexicalTranslator:
+        """The same with a quarter of the beam, to write much: little worse and several times as fast."""
+        return replace(self, search=self.search._replace(beam=max(1, self.search.beam // 4)))
 
     def save(self, directory: Path) -> None:
         """Write options and language model as safetensors, the rest as JSON."""

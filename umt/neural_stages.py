@@ -47,7 +47,7 @@ def first_translator(bootstrap: Artefact, source: Lang, target: Lang) -> Lexical
     if bootstrap.manifest["stage"] == prompt.__name__:
         generation = instantiate(bootstrap.manifest["config"]["generation"])
         return Prompted.load(bootstrap.path, source, target, generation)
-    return LexicalTranslator.load(bootstrap.path / f"{source}-{target}")
+    return LexicalTranslator.load(bootstrap.path / f"{source}-{target}").drafting()
 
 
 def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
