@@ -55,7 +55,7 @@ def test_articles_plurals_and_forms() -> None:
     assert not re.search(r"\ba [aeio]\w+", text)
     assert not re.search(r"\ban [bcdfgjklmnpqrstvwxyz]\w+", text)
     assert not re.search(r"\b(?:many|some) (?:dog|child|man|book|city)\b", text)
-    assert re.search(r"\bmany children\b", text)
+    assert re.search(r"\b(?:many|some|several) children\b", text)
 
 
 def test_agreement_aspect_and_negation(vocabulary: Vocabulary) -> None:

@@ -22,7 +22,7 @@ Longs = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-CONTEXTS = 11
+CONTEXTS = 13
 _OWN = 2 * CONTEXTS + 2  # inputs without experts: two a context, the longest match, a constant
 _COUNTS = 48  # recent zeros and ones are counted up to here
 _LENGTHS = 16  # match lengths told apart
@@ -143,34 +143,35 @@ def _code(
     trust = np.array([0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1])
     depths, said_by_others = nodes.shape[1], experts.shape[1]
     width = _OWN + said_by_others
-    # Three regressions, each with weights of its own for every situation it tells apart; a fourth weighs all.
-    by_match = np.full((6 * _LENGTHS, width), 0.15)
+    # Four regressions, each with weights of its own for every situation it tells apart; a fifth weighs all.
+    by_match = np.full((7 * _LENGTHS, width), 0.15)
     by_node = np.full((len(lengths), width), 0.15)
     by_depth = np.full((depths * 8, width), 0.15)
-    of_three = np.full((6 * depths, 3), 1 / 3)
+    by_last = np.full((len(lengths), width), 0.15)
+    of_four = np.full((7 * depths, 4), 1 / 4)
     agreed = np.full(_LENGTHS, 0.6)  # how often a match of this length predicts well
     of_node, of_pair = _curves(len(lengths)), _curves(_CURVES)
     last = np.full(_MATCHES, -1, np.int64)
     inputs, places, contexts = np.zeros(width), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
     word, before, earlier, match, matched, decision = 0, 0, 0, -1, 0, 0
-    by_match[:, _OWN:] = by_node[:, _OWN:] = by_depth[:, _OWN:] = 0.4 / max(said_by_others, 1)
+    for weights in (by_match, by_node, by_depth, by_last):
+        weights[:, _OWN:] = 0.4 / max(said_by_others, 1)
     for time in range(len(symbols)):
         symbol = symbols[time]
         context = 0
         contexts[0] = 0
-        for order in range(1, 7):  # orders 1, 2, 3, 4 and 6
+        for order in range(1, 7):
             context = _hash(context, symbols[time - order] if time >= order else 0)
-            if order < 5:
-                contexts[order] = context
-        contexts[5] = context
+            contexts[order] = context
         one = symbols[time - 1] if time > 0 else 0
         two = symbols[time - 2] if time > 1 else 0
         three = symbols[time - 3] if time > 2 else 0
-        contexts[6] = _hash(word, before)
-        contexts[7] = _hash(contexts[6], earlier)
-        contexts[8] = two
-        contexts[9] = _hash(two, three)
-        contexts[10] = _hash(word, earlier)
+        contexts[7] = _hash(word, before)
+        contexts[8] = _hash(contexts[7], earlier)
+        contexts[9] = two
+        contexts[10] = _hash(two, three)
+        contexts[11] = _hash(word, earlier)
+        contexts[12] = _hash(one, before)
         matched = matched + 1 if matched and symbols[match] == one else 0
         match += 1
         key = (contexts[4] >> 7) & (_MATCHES - 1)
@@ -197,7 +198,7 @@ def _code(
                 count = (slot >> 32) & 0xFF
                 inputs[2 * each] = inputs[2 * each + 1] = 0.0
                 if count:
-                    known = each if each < 6 else known
+                    known = each if each < 7 else known
                     chance = calibrated[each, (slot >> 40) & 0xFF, (slot >> 48) & 0xFF]
                     inputs[2 * each] = logits[int(chance * 4096)]
                     inputs[2 * each + 1] = logits[(slot >> 20) & 0xFFF] * trust[_bucket(count)]
@@ -218,13 +219,15 @@ def _code(
                 + ((slots[2, places[2]] >> 32) & 0xFF > 0)
             )
             third = by_depth[depth * 8 + kind]
-            a, b, c = 0.0, 0.0, 0.0
+            fourth = by_last[one]
+            a, b, c, d = 0.0, 0.0, 0.0, 0.0
             for each in range(width):
                 a += first[each] * inputs[each]
                 b += second[each] * inputs[each]
                 c += third[each] * inputs[each]
-            fourth = of_three[known * depths + depth]
-            logit = fourth[0] * a + fourth[1] * b + fourth[2] * c
+                d += fourth[each] * inputs[each]
+            fifth = of_four[known * depths + depth]
+            logit = fifth[0] * a + fifth[1] * b + fifth[2] * c + fifth[3] * d
             position = (min(max(logit, -7.999), 7.999) + 8) * 2
             low = int(position)
             share = position - low
@@ -238,14 +241,16 @@ def _code(
                 curve[step] += (bit - curve[step]) * 0.02 * part
                 other[step] += (bit - other[step]) * 0.03 * part
             wrong = 0.002 * (bit - _squash(logit))
-            for each, said in enumerate((a, b, c)):
-                fourth[each] += wrong * min(max(said, -8.0), 8.0)
-            a, b, c = bit - _squash(a), bit - _squash(b), bit - _squash(c)
+            for each, said in enumerate((a, b, c, d)):
+                fifth[each] += wrong * min(max(said, -8.0), 8.0)
+            a, b = bit - _squash(a), bit - _squash(b)
+            c, d = bit - _squash(c), bit - _squash(d)
             for each in range(width):
                 step_size = rate * inputs[each]
                 first[each] += a * step_size
                 second[each] += b * step_size
                 third[each] += c * step_size
+                fourth[each] += d * step_size
             if follows:
                 agreed[length] += ((bits[guess, depth] == bit) - agreed[length]) * 0.005
             for each in range(CONTEXTS):
