@@ -145,8 +145,11 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Pat
     alignment, truth = Alignment.load(bridge.path), stages.dictionary(config, run.corpus, "test")
     sections = [
         report_sections.headline(rows, run.text.report, bridge.report),
-        report_sections.translation(rows),
-        report_sections.samples(list(samples(rows, run))),
+        *(
+            [report_sections.translation(rows), report_sections.samples(list(samples(rows, run)))]
+            if run.translators
+            else []
+        ),
         *([report_sections.lexicon(rows)] if truth else []),
         *([report_sections.code_lengths(rows)] if run.model else []),
         *([report_bits.bits(run.told)] if run.told else []),

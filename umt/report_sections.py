@@ -48,12 +48,19 @@ def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, 
         if (each, name) == ("lexical", DICTIONARY):
             covered, every = (written(found[kind].score)[0] for kind in ("p@1 covered", "p@1"))
             shown.append((covered, f"P@1 {_arrow(direction)} of covered words, {every} of all"))
+    for row in rows:
+        if (row.system, row.set, row.score.name) == ("code", "both", "bits/byte K(X,Y)"):
+            shown.append((written(row.score)[0], "bits/byte of both texts, every byte paid"))
+        if (row.set, row.score.name) == ("both", "bits gain"):
+            shown.append((f"{row.score.value / 8:,.0f}", "bytes that one language saves the other"))
     verdict = bridge["verdict"]
     label = element("span", verdict["label"], COLOURS[verdict["label"]])
     leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
     shown = [(label, "verdict, reached without a dictionary"), *shown]
     shown.append((f"{leaks:,}", "held-out sentences found in the training text and removed"))
-    lead = f"System: {system}. {verdict['reason'][0].upper()}{verdict['reason'][1:]}."
+    lead = f"{verdict['reason'][0].upper()}{verdict['reason'][1:]}."
+    if system != "none":
+        lead = f"System: {system}. {lead}"
     return Section("At a glance", lead, tiles(shown))
 
 
