@@ -23,6 +23,7 @@ FLOORS = {
     "umt.lexical": 1,
     "umt.llama": 2,
     "umt.joint_lm": 2,
+    "umt.lm_words": 2,
     "umt.incremental": 2,
     "umt.searching": 2,
     "umt.generation": 2,
