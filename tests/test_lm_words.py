@@ -62,10 +62,13 @@ def test_vectors_are_the_mean_states_before_and_at_a_word(folder: Path) -> None:
             sums[0, word] += states[before]
             sums[1, word] += states[end]
             seen[word] += 1
-    means = sums / seen[:, None]
-    means -= means.mean(1, keepdim=True)
-    expected = torch.cat([torch.nn.functional.normalize(side, dim=1) for side in means], 1)
-    torch.testing.assert_close(space.vectors, expected, atol=1e-4, rtol=1e-3)
+    means = torch.cat([*(sums / seen[:, None])], 1)
+    means -= means.mean(0)
+    directions, _, _ = torch.linalg.svd(means, full_matrices=False)
+    assert builder.power == 0.25
+    weights = torch.linalg.svdvals(means) ** 0.5
+    expected = directions * weights @ directions.T
+    torch.testing.assert_close(space.vectors @ space.vectors.T, expected, atol=1e-3, rtol=1e-2)
     assert space.words == tokens.words
     assert list(space.counts) == [2]
 
@@ -85,7 +88,7 @@ def test_a_word_that_no_chosen_sentence_holds_is_read_alone(folder: Path) -> Non
     few = LanguageModel(str(folder), windows=(2,), minimum_count=1, sentences=3).build(
         ZH, tokens, Generator()
     )
-    assert (few.vectors.norm(dim=1) > 0.5).all()
+    assert (few.vectors.norm(dim=1) > 0.01).all()
 
 
 def test_what_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:

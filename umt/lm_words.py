@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.nn.functional import normalize
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
@@ -39,6 +38,8 @@ class LanguageModel:
     size, windows, kept, minimum_count: as in `umt.wordspace.Svd`.
     sentences: of the text, evenly spaced, that are read; a word that none of them holds is read on its own.
     longest: subwords of a sentence that are read.
+    power: of the singular values of the vectors. The states of a language model lie in a narrow cone (Mu and
+        Viswanath 2018): a few directions would drown the others.
     """
 
     model: str | None = None
@@ -46,8 +47,9 @@ class LanguageModel:
     windows: tuple[int, ...] = (5, 10)
     kept: int = 5_000
     minimum_count: int = 5
-    sentences: int = 100_000
+    sentences: int = 50_000
     longest: int = 128
+    power: float = 0.25
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "windows", tuple(self.windows))
@@ -58,7 +60,7 @@ class LanguageModel:
             raise ValueError(f"windows must be positive, got {self.windows}")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
-        """The word space of one language; vectors are (words, 2 * width).
+        """The word space of one language; vectors are (words, 2 * width) at most.
 
         Raises `BadInput` when no model is named or opens, or hardly a word is frequent enough.
         """
@@ -79,7 +81,7 @@ class LanguageModel:
         reading.read(np.array([word], np.int32) for word in np.flatnonzero(reading.seen.numpy() == 0))
         counts = count_pairs(tokens.ids, size, min(self.kept, size), self.windows)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
-        return WordSpace(lang, tokens.words[:size], frequencies, counts, reading.vectors())
+        return WordSpace(lang, tokens.words[:size], frequencies, counts, reading.vectors(self.power))
 
     def _chosen(self, tokens: Tokens, size: int) -> Iterator[Words]:
         """The known words of evenly spaced sentences."""
@@ -134,12 +136,13 @@ class _Reading:
         self.sums[1].index_add_(0, words, hidden[ends])
         self.seen += torch.bincount(words.cpu(), minlength=len(self.seen))
 
-    def vectors(self) -> Tensor:
-        """(words, 2 * width): the two means about their centres, each of length 1; 0 for an endless word."""
+    def vectors(self, power: float) -> Tensor:
+        """(words, 2 * width at most): the two means side by side, centred, their directions evened out."""
         means = self.sums.cpu() / self.seen.clamp(min=1)[:, None]
-        read = self.seen > 0
-        means[:, read] -= means[:, read].mean(1, keepdim=True)
-        return torch.cat([normalize(side, dim=1) for side in means], 1)
+        joined = torch.cat([*means], 1)
+        left, values, _ = torch.linalg.svd(joined - joined.mean(0), full_matrices=False)
+        found: Tensor = left * values**power
+        return found
 
 
 def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
