@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -10,6 +9,7 @@ from itertools import chain, islice
 
 from umt.corpus import Source
 from umt.corpus.cleaning import Chunk, Cleaner
+from umt.processes import clean_processes
 from umt.types import Lang
 
 LINES, CHARACTERS = 10_000, 2_000_000
@@ -31,9 +31,7 @@ def cleaned(source: Source, cleaners: Mapping[Lang, Cleaner], workers: int) -> I
         for lang, lines, first in chain(small, jobs):
             yield cleaners[lang].clean(lines, first)
         return
-    # Not forked: the parent may run threads (progress bars, torch) that a fork would leave half alive.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start, (dict(cleaners),)) as pool:
+    with ProcessPoolExecutor(workers, clean_processes(), _start, (dict(cleaners),)) as pool:
         waiting: deque[Future[Chunk]] = deque()
         try:
             for job in chain(small, jobs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +17,7 @@ from umt.corpus.world.speaking import Voice, speak, tell
 from umt.corpus.world.truth import content_words, half
 from umt.corpus.world.vocabulary import read_vocabulary
 from umt.lexicon import Dictionary
+from umt.processes import clean_processes
 from umt.types import Lang
 
 KINDS = {"noun": 0, "name": 0, "verb": 10000, "adjective": 20000, "adverb": 30000}
@@ -78,8 +78,7 @@ class World:
         while self.processes == 1 or self.size < WORTH_PROCESSES:
             yield speak(voice, number)
             number += 1
-        # Not forked: the parent may run threads (progress bars, torch) that a fork would leave half alive.
-        with ProcessPoolExecutor(self.processes, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(self.processes, clean_processes()) as pool:
             waiting: deque[Future[list[str]]] = deque()
             try:
                 while True:
