@@ -119,3 +119,18 @@ def test_documents_become_sentences() -> None:
     assert split_sentences("他说：“走吧！”我们走了。好吗？嗯……走", Lang("zh")) == [
         "他说：“走吧！”", "我们走了。", "好吗？", "嗯……", "走",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("一位歌手买了两把吉他。", "一 位 歌手 买 了 两 把 吉他 。"),
+        ("这种东西每年有二十五个。", "这 种 东西 每 年 有 二十五 个 。"),
+        ("这是我住了三个月的家。", "这 是 我 住 了 三 个 月 的 家 。"),
+        ("一些人这样说，一起唱一样的歌。", "一些 人 这样 说 ， 一起 唱 一样 的 歌 。"),
+    ],
+)
+def test_a_measure_word_stands_apart_from_what_it_counts(sentence: str, words: str) -> None:
+    chinese = segmenter(Lang("zh"))
+    assert chinese.spaced(sentence) == words
+    assert chinese.join(chinese.words(sentence)) == sentence
