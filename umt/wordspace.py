@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
 from umt.cooccurrence import Counts, Tokens, count_pairs
+from umt.corpus.cleaning import is_spaced
+from umt.spelling import spelled
 from umt.types import BadInput, Lang
 
 
@@ -96,6 +98,7 @@ class Svd:
     windows: the windows whose counts the word space keeps, beside its ``kept`` most frequent words;
     window: the one that makes the vectors.
     minimum_count: rarer words are left out. rounds: blocks of the decomposition, see `truncated_svd`.
+    spelling: occurrences of a word that a guess from its characters could be worth (`umt.spelling`); 0: none.
     """
 
     size: int = 25_000
@@ -109,6 +112,7 @@ class Svd:
     shift: float = 1.0
     power: float = 0.25
     rounds: int = 12
+    spelling: float = 400.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "windows", tuple(self.windows))
@@ -121,6 +125,8 @@ class Svd:
             raise ValueError(f"windows must be positive, got {self.windows}")
         if not 0 <= self.smoothing <= 1:
             raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
+        if self.spelling < 0:
+            raise ValueError(f"spelling must not be negative, got {self.spelling}")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language.
@@ -139,7 +145,10 @@ class Svd:
         left, values = truncated_svd(matrix, self.dim, generator, self.rounds)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
         kept = {window: counts[window][:, : self.kept] for window in self.windows}
-        return WordSpace(lang, tokens.words[:size], frequencies, kept, left * values**self.power)
+        words, vectors = tokens.words[:size], left * values**self.power
+        if self.spelling:
+            vectors = spelled(words, frequencies, vectors, self.spelling, is_spaced(lang))
+        return WordSpace(lang, words, frequencies, kept, vectors)
 
 
 @dataclass(frozen=True)
