@@ -35,7 +35,10 @@ def world(seed: int) -> tuple[Tensor, Tensor, Tensor]:
 def test_rare_words_learn_from_their_spelling_and_frequent_ones_stay(spaced: bool) -> None:
     true, vectors, seen = world(1)
     if spaced:
-        parts = script("abcdefghij", 6, STEMS, 2), "s ed er ing able ment ly al ic est".split()
+        parts = (
+            script("abcdefghij", 6, STEMS, 2),
+            ["s", "ed", "er", "ing", "able", "ment", "ly", "al", "ic", "est"],
+        )
     else:
         parts = [chr(0x4E00 + place) for place in range(STEMS)], list("上下中大小人天水火山")
     words = [stem + ending for stem in parts[0] for ending in parts[1]]
