@@ -127,10 +127,11 @@ def test_documents_become_sentences() -> None:
         ("一位歌手买了两把吉他。", "一 位 歌手 买 了 两 把 吉他 。"),
         ("这种东西每年有二十五个。", "这 种 东西 每 年 有 二十五 个 。"),
         ("这是我住了三个月的家。", "这 是 我 住 了 三 个 月 的 家 。"),
+        ("这不是他的书，只要我能去就会去。", "这 不 是 他 的 书 ， 只要 我 能 去 就 会 去 。"),
         ("一些人这样说，一起唱一样的歌。", "一些 人 这样 说 ， 一起 唱 一样 的 歌 。"),
     ],
 )
-def test_a_measure_word_stands_apart_from_what_it_counts(sentence: str, words: str) -> None:
+def test_measure_words_adverbs_and_verbs_stand_apart(sentence: str, words: str) -> None:
     chinese = segmenter(Lang("zh"))
     assert chinese.spaced(sentence) == words
     assert chinese.join(chinese.words(sentence)) == sentence

@@ -45,6 +45,8 @@ _MEASURED = re.compile(
     r"((?:[零〇一二两三四五六七八九十百千万几]|[这那每某各哪])+|[这那])"
     rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
 )
+# An adverb or pronoun and the verb after it, which jieba takes for one word.
+_JOINED = re.compile(r"([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)")
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
 _ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
 _SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
@@ -161,6 +163,7 @@ class ChineseSegmenter:
 
     Numbers with their separators and English contractions stay whole. Measure words stand alone, as in
     the Penn Chinese Treebank: 一位 and 一本 are 一 and what it counts by, so *a* meets one word, not fifty.
+    So do 不 and 是 in 不是, for *is not* are two words.
     """
 
     lang: Lang
@@ -174,9 +177,9 @@ class ChineseSegmenter:
                 words += (piece,) if place % 2 else rjieba.cut(piece)
         if " " in sentence or "\u3000" in sentence:
             words = [word for word in words if not word.isspace()]
-        if not _MEASURED.search(sentence):
+        if not (_MEASURED.search(sentence) or _JOINED.search(sentence)):
             return words
-        return [part for word in words for part in _without_measure(word)]
+        return [part for word in words for part in _apart(word)]
 
     def spaced(self, sentence: str) -> str:
         return " ".join(self.words(sentence))
@@ -202,8 +205,8 @@ class ChineseSegmenter:
 
 
 @lru_cache(1 << 16)
-def _without_measure(word: str) -> tuple[str, ...]:
-    measured = _MEASURED.fullmatch(word)
+def _apart(word: str) -> tuple[str, ...]:
+    measured = _MEASURED.fullmatch(word) or _JOINED.fullmatch(word)
     return tuple(filter(None, measured.groups())) if measured else (word,)
 
 
