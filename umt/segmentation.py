@@ -36,17 +36,16 @@ _CHINESE_SPECIAL = regex.compile(
     r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})"
 )
 _CHINESE_HINT = re.compile(r"[.,:'&…—À-ɏ]")  # `re`: a cheap look before the costly one
-# A numeral or demonstrative and the measure word after it, which jieba takes for one word.
 _MEASURE = (
     "个位名只条张本台辆座片把件首支枝段副间头匹棵朵枚项种家次场份块句套步笔篇期代群批款类幅部层遍轮波股"
     "面扇封颗粒幢栋艘架列株根瓶杯碗盒袋包双对串滴团堆排队组册顶道门阵缕盏口顿回趟番圈声所元米倍秒天年周岁"
 )
-_MEASURED = re.compile(
-    r"((?:[零〇一二两三四五六七八九十百千万几]|[这那每某各哪])+|[这那])"
+# What jieba takes for one word: a numeral or demonstrative and its measure word, an adverb and its verb.
+_FUSED = re.compile(
+    r"([零〇一二两三四五六七八九十百千万几这那每某各哪]+)"
     rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
+    r"|([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)"
 )
-# An adverb or pronoun and the verb after it, which jieba takes for one word.
-_JOINED = re.compile(r"([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)")
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
 _ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
 _SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
@@ -162,7 +161,7 @@ class ChineseSegmenter:
     """Chinese by jieba's dictionary and hidden Markov model (rjieba).
 
     Numbers with their separators and English contractions stay whole. Measure words stand alone, as in
-    the Penn Chinese Treebank: 一位 and 一本 are 一 and what it counts by, so *a* meets one word, not fifty.
+    the Penn Chinese Treebank: 一位 and 一本 are 一 and what it counts by, so *a* meets one word, not many.
     So do 不 and 是 in 不是, for *is not* are two words.
     """
 
@@ -177,7 +176,7 @@ class ChineseSegmenter:
                 words += (piece,) if place % 2 else rjieba.cut(piece)
         if " " in sentence or "\u3000" in sentence:
             words = [word for word in words if not word.isspace()]
-        if not (_MEASURED.search(sentence) or _JOINED.search(sentence)):
+        if not _FUSED.search(sentence):
             return words
         return [part for word in words for part in _apart(word)]
 
@@ -206,8 +205,8 @@ class ChineseSegmenter:
 
 @lru_cache(1 << 16)
 def _apart(word: str) -> tuple[str, ...]:
-    measured = _MEASURED.fullmatch(word) or _JOINED.fullmatch(word)
-    return tuple(filter(None, measured.groups())) if measured else (word,)
+    fused = _FUSED.fullmatch(word)
+    return tuple(filter(None, fused.groups())) if fused else (word,)
 
 
 @cache

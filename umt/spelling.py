@@ -73,7 +73,10 @@ def _features(words: Sequence[str], spaced: bool) -> sp.csr_matrix:
 
 
 def _regression(features: sp.csr_matrix, wanted: Floats, weights: NDArray[np.float64]) -> Floats:
-    """What a weighted ridge regression makes of ``wanted`` (words, dim), by conjugate gradients."""
+    """What a weighted ridge regression makes of ``wanted`` (words, dim), by conjugate gradients.
+
+    All columns go through each product together; scipy's solvers take one column at a time.
+    """
     weights = np.minimum(weights, np.quantile(weights, 0.98))
     scale = (weights / weights.mean()).astype(np.float32)[:, None]
     turned = features.T.tocsr()
