@@ -102,7 +102,8 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
     if known is not None:
         bridges = {system: Alignment.load(artefact.path) for system, artefact in run.bridges.items()}
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
-        yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text))
+        stems = stages.stems(run.text)
+        yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text), stems)
 
 
 def code_lengths(run: train.Run) -> Iterator[Row]:

@@ -82,7 +82,7 @@ def build(config: DictConfig, store: Store) -> Run:
             translator = store.build(neural_stages.translate, config.translator, *given, seed=config.seed)
 
     if dictionary := stages.supervision(config, corpus):
-        control = store.build(stages.control, config.control, words, dictionary, seed=config.seed)
+        control = store.build(stages.control, config.control, text, words, dictionary, seed=config.seed)
         bridges["supervised"] = control
         if word_by_word:
             best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)

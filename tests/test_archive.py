@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import torch
 from small_texts import EN, LINES, TINY, ZH, quiet
 
-from umt.archive import Archiver, Header, main, to_bytes, to_ids
+from umt.any_bytes import to_bytes, to_ids
+from umt.archive import Archiver, Header, main
 from umt.codelength import CodeLength, measure, refuse_masked
+from umt.inflection import Inflection
 from umt.joint_lm import JointLM
 from umt.store import MANIFEST
 from umt.tokenizer import Tokenizer
@@ -66,6 +69,15 @@ def test_any_bytes_come_back(saved: Path, data: bytes) -> None:
     assert archiver.decompress(archive, Path("x"), quiet) == data
     tokenizer = archiver.tokenizer
     assert to_bytes(to_ids(data, tokenizer, ZH), tokenizer) == data
+
+
+def test_any_bytes_come_back_with_endings(saved: Path) -> None:
+    words = Inflection({"sat": ("sit", "ed"), "cats": ("cat", "s")})
+    tokenizer = replace(Tokenizer.load(saved), inflections={EN: words})
+    data = "Cats sat\n\nthe cat ˍs \u02cded sat.\n猫 sit ˍed\n".encode() + b"\xff cat \xcb\x8ds\r\nsat"
+    for lang in (EN, ZH):
+        assert to_bytes(to_ids(data, tokenizer, lang), tokenizer) == data
+    assert "sit ˍed" in tokenizer.decode(to_ids(b"cats sat", tokenizer, EN))
 
 
 def test_the_archive_is_as_long_as_the_code(saved: Path) -> None:

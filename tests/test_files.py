@@ -83,6 +83,22 @@ def test_prepared_text_reads_back(good: tuple[Path, Path], tmp_path: Path) -> No
     assert ["".join(words) for words in text.words(ZH)] == CHINESE
 
 
+def test_endings_are_words_of_their_own_and_sentences_stay(tmp_path: Path) -> None:
+    english = [f"She walked to {name} and he walks home." for name in ("Ann", "Bob", "Eve", "Joe")]
+    english += [f"They walk with {name} every day." for name in ("Ann", "Bob", "Eve", "Joe")]
+    chinese = [f"她走到{name}那里去了。" for name in "甲乙丙丁戊己庚辛"]
+    corpus = Files(PAIR, write(tmp_path / "a.txt", english), write(tmp_path / "b.txt", chinese))
+    for endings in (True, False):
+        directory = tmp_path / f"{endings}"
+        directory.mkdir()
+        report = prepare_text(corpus, (), Preparation(workers=1, endings=endings), directory, quiet)
+        text = PreparedText(directory)
+        assert next(text.sentences(EN)) == english[0]
+        assert ("walk ˍed to Ann and he walk ˍs home" in next(text.spaced(EN))) == endings
+        assert (report["endings"] == {"en": 2, "zh": 0}) == endings
+        assert text.size(EN) == len(list(text.words(EN))) == len(english)
+
+
 def test_the_held_out_side_is_a_bag(tmp_path: Path) -> None:
     files = write(tmp_path / "t.en", ["b", "a", "", "c"]), write(tmp_path / "t.zh", ["乙", "甲", "空", "丙"])
     test = PairFiles("t", PAIR, *files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from umt.corpus.prepared import PreparedText
 from umt.decoding import BITS, Options, Search, decode, decode_all
+from umt.inflection import Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical import Lexical, LexicalTranslator
 from umt.lexicon import Lexicon
@@ -260,6 +262,19 @@ def test_raw_text_in_raw_text_out(translators: tuple[LexicalTranslator, LexicalT
     assert len(forth.translate([" ".join(PLAIN * 8)])[0].split()) > 200
     assert forth.drafting().search == forth.search._replace(beam=8)
     assert forth.drafting().translate(plain[:1]) == outputs[:1]
+
+
+def test_endings_are_read_and_written(
+    translators: tuple[LexicalTranslator, LexicalTranslator], tmp_path: Path
+) -> None:
+    forth, _ = translators
+    stem = PLAIN[1]
+    ours = replace(forth, inflections={forth.source: Inflection({f"{stem}ed": (stem, "ed")})})
+    assert ours.translate([f"{stem}ed {PLAIN[2]}."]) == forth.translate([f"{stem} ˍed {PLAIN[2]}."])
+    ours.save(tmp_path)
+    assert LexicalTranslator.load(tmp_path).inflections == ours.inflections
+    theirs = replace(forth, inflections={forth.target: Inflection({"xyzzied": ("xyzzy", "ed")})})
+    assert theirs.translate(["Xyzzy ˍed."]) == ["Xyzzied."]
 
 
 def test_saved_translator_translates_alike(

@@ -34,6 +34,18 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert again.source == lexicon().source
 
 
+def test_forms_are_translated_as_their_stems() -> None:
+    probabilities = torch.tensor([[0.9, 0.1], [1.0, 0.0]])
+    known = Lexicon(("walk", "home"), ("走", "家"), torch.tensor([[0, 1], [1, 0]]), probabilities)
+    more = known.with_forms({"walked": "walk", "home": "walk", "ran": "run"})
+    assert more.source == ("walk", "home", "walked")
+    assert more.translations("walked") == known.translations("walk")
+    assert more.translations("home") == known.translations("home")
+    truth = Dictionary({"walked": frozenset({"走", "步行"}), "walk": frozenset({"走路"})})
+    stems = truth.of_stems({"walked": "walk"}, {"走路": "走"})
+    assert stems.pairs == {"walk": frozenset({"走", "步行"})}
+
+
 def test_precision_counts_the_unknown_as_wrong_and_leaves_it_out() -> None:
     pairs = {"dog": {"狗"}, "cat": {"猫"}, "moon": {"月"}, "sun": {"阳光"}}
     truth = Dictionary({word: frozenset(translations) for word, translations in pairs.items()})

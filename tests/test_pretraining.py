@@ -98,7 +98,7 @@ def theirs(folder: Path) -> str:
 
 def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: Path) -> None:
     name = theirs(tmp_path / "theirs")
-    tokenizer = Borrowed(name).learn({EN: [], ZH: []})
+    tokenizer = Borrowed(name).learn({EN: [], ZH: []}, {})
     for lang, lines in LINES.items():
         write_shards(lines, lang, tokenizer, tmp_path)
     shards = {lang: Shards(tmp_path, lang) for lang in LINES}

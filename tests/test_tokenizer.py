@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
+from umt.inflection import Inflection
 from umt.shards import Shards, write_shards
-from umt.tokenizer import Borrowed, Tokenizer
+from umt.tokenizer import Borrowed, BytePairs, Tokenizer
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -45,6 +46,22 @@ def test_random_unicode_comes_back(tokenizer: Tokenizer) -> None:
     points = chance.integers(0, 0x11_0000, (50, 20))
     lines = ["".join(chr(p) for p in row if not 0xD800 <= p < 0xE000) for row in points]
     assert [tokenizer.decode(ids) for ids in tokenizer.encode(lines, ZH)] == lines
+
+
+def test_endings_are_subwords_and_come_back(tmp_path: Path) -> None:
+    words = Inflection({"walked": ("walk", "ed"), "walks": ("walk", "s"), "went": ("go", "ed")})
+    lines = ["She walked and went home.", "He walks; we walk.", *STRANGE]
+    tokenizer = BytePairs(400).learn({EN: lines * 20, ZH: CHINESE}, {EN: words, ZH: Inflection()})
+    tokenizer.save(tmp_path)
+    loaded = Tokenizer.load(tmp_path)
+    assert loaded.inflections == {EN: words}
+    for each in (tokenizer, loaded):
+        encoded = each.encode(lines, EN)
+        assert [each.decode(ids, EN) for ids in encoded] == lines
+        assert each.decode(encoded[0]) == "She walk ˍed and go ˍed home."
+        assert each.byte_lengths[encoded[1]].sum() == len(lines[1])
+        assert [each.plain.decode(ids) for ids in each.plain.encode(lines, EN)] == lines
+    assert not BytePairs(400, endings=False).learn({EN: lines, ZH: CHINESE}, {EN: words}).inflections
 
 
 def test_disjoint_languages_share_nothing() -> None:
@@ -87,11 +104,11 @@ def test_transformers_opens_it(tmp_path: Path) -> None:
 def test_a_borrowed_vocabulary_gets_our_tags(tmp_path: Path) -> None:
     trained = Tokenizer.train({EN: ENGLISH}, 400)
     trained.save(tmp_path)
-    borrowed = Borrowed(str(tmp_path)).learn({EN: [], ZH: []})
+    borrowed = Borrowed(str(tmp_path)).learn({EN: [], ZH: []}, {})
     assert borrowed.tag(ZH) == len(trained)
     assert borrowed.decode(borrowed.encode([STRANGE[5]])[0]) == STRANGE[5]
     with pytest.raises(BadInput, match="nosuch"):
-        Borrowed(str(tmp_path / "nosuch")).learn({EN: []})
+        Borrowed(str(tmp_path / "nosuch")).learn({EN: []}, {})
 
 
 def test_a_vocabulary_below_the_bytes_is_refused() -> None:

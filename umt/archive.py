@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from umt.any_bytes import to_bytes, to_ids
 from umt.codelength import measure, refuse_masked
 from umt.console import Console, plain_errors
 from umt.corpus.reading import lines as text_lines
@@ -126,7 +127,9 @@ class Archiver:
         model.eval()
         named = sorted(each for each in directory.rglob("*") if each.suffix in (".json", ".safetensors"))
         files = [
-            each for each in named if each.name.startswith(("model", "tokenizer", "languages", "config"))
+            each
+            for each in named
+            if each.name.startswith(("model", "tokenizer", "languages", "config", "endings"))
         ]
         digest = hashlib.sha256()
         for file in files:
@@ -208,33 +211,6 @@ def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
         return tokenizer.languages[0]
     lengths = {lang: measure(model, tokenizer, {lang: sample})[lang] for lang in tokenizer.languages}
     return min(lengths, key=lambda lang: float(lengths[lang].bits.sum()))
-
-
-def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> Longs:
-    """Subwords of any bytes: a tag before each line, the end for a newline, single bytes for what is no
-    UTF-8."""
-    if not data:
-        return np.zeros(0, np.int64)
-    lines = data.split(b"\n")
-    texts = [line.decode("utf-8", errors="replace") for line in lines]
-    pieces = tokenizer.pieces
-    part = 0 if len(tokenizer.parts) == 1 else tokenizer.languages.index(lang)
-    first = sum(each.get_vocab_size() for each in tokenizer.parts[:part])
-    single = {piece: first + number for number, piece in enumerate(pieces[first:]) if len(piece) == 1}
-    tag, end = np.array([tokenizer.tag(lang)]), np.array([tokenizer.end])
-    found = []
-    for line, ids in zip(lines, tokenizer.encode(texts, lang), strict=True):
-        if b"".join([pieces[number] for number in ids]) != line:
-            ids = np.array([single[line[at : at + 1]] for at in range(len(line))])
-        found += [tag, ids.astype(np.int64), end]
-    return np.concatenate(found[:-1])
-
-
-def to_bytes(ids: Longs, tokenizer: Tokenizer) -> bytes:
-    """The bytes that `to_ids` was given."""
-    pieces = list(tokenizer.pieces)
-    pieces[tokenizer.end] = b"\n"
-    return b"".join([pieces[number] for number in ids])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ out (articles, prepositions, particles) is what the way forth learns to insert, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
 from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.inflection import Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
@@ -162,7 +164,8 @@ class Lexical:
             ways[1 - known] = self._learn_from(ways[known], ways[1 - known], sentences, generator)
             known = 1 - known
         progress("translators", steps, steps)
-        return self._translator(ways[0]), self._translator(ways[1])
+        first, second = (self._translator(way, text.inflections) for way in ways)
+        return first, second
 
     def _side(self, text: PreparedText, lang: Lang) -> _Side:
         step = max(1, -(-sum(1 for _ in text.spaced(lang)) // self.lines))
@@ -222,7 +225,7 @@ class Lexical:
             low, high = (search.word, high) if len(words) < wanted else (low, search.word)
         return way._replace(search=way.search._replace(word=(low + high) / 2))
 
-    def _translator(self, way: _Way) -> LexicalTranslator:
+    def _translator(self, way: _Way, inflections: Mapping[Lang, Inflection]) -> LexicalTranslator:
         return LexicalTranslator(
             source=way.source.lang,
             target=way.target.lang,
@@ -232,4 +235,5 @@ class Lexical:
             casing=way.target.casing,
             search=way.search,
             threads=self.threads,
+            inflections=inflections,
         )

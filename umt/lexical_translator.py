@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
 
+from umt import inflection
 from umt.casing import Casing
 from umt.corpus.normalisation import normaliser
 from umt.decoding import Options, Search, decode_all, known
+from umt.inflection import Inflection
 from umt.ngram import NGram
 from umt.segmentation import segmenter
 from umt.types import BadInput, Lang
@@ -28,6 +30,7 @@ class LexicalTranslator:
     """Raw sentences in one language to raw sentences in another.
 
     vocabulary: source words by number; the target's are ``model.words``.
+    inflections: the endings of each language that are words of their own to it.
     """
 
     source: Lang
@@ -38,6 +41,7 @@ class LexicalTranslator:
     casing: Casing
     search: Search
     threads: int = 2
+    inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One detokenised translation a sentence, in order; an empty sentence gives an empty one.
@@ -46,7 +50,9 @@ class LexicalTranslator:
         """
         normalise, here, there = normaliser(self.source), segmenter(self.source), segmenter(self.target)
         unknown = Unknown(tuple(self.vocabulary[word] for word in known(self.options)))
-        words = [unknown.read(words) for words in here.batch(normalise(sentence) for sentence in sentences)]
+        ours, theirs = (self.inflections.get(lang, Inflection()) for lang in (self.source, self.target))
+        segmented = here.batch(normalise(sentence) for sentence in sentences)
+        words = [unknown.read(ours.split(words)) for words in segmented]
         pieces = [_pieces(sentence) for sentence in words]
         flat = [piece for sentence in pieces for piece in sentence]
         ids, offsets = Vocabulary(self.vocabulary, ()).encode(flat)
@@ -60,7 +66,7 @@ class LexicalTranslator:
         whole, done = [], 0
         for sentence in pieces:
             joined = [word for piece in translated[done : done + len(sentence)] for word in piece]
-            whole.append(there.join(self.casing.restore(joined)))
+            whole.append(there.join(theirs.whole(self.casing.restore(joined))))
             done += len(sentence)
         return whole
 
@@ -74,6 +80,7 @@ class LexicalTranslator:
         save_file(self.options._asdict(), directory / "options.safetensors")
         self.model.save(directory / "model.safetensors")
         self.casing.save(directory / "casing.json")
+        inflection.save(self.inflections, directory)
         about = {
             "source": self.source,
             "target": self.target,
@@ -102,6 +109,7 @@ class LexicalTranslator:
             casing=Casing.load(directory / "casing.json"),
             search=Search(**about["search"]),
             threads=about["threads"],
+            inflections=inflection.load(directory),
         )
 
 

@@ -52,6 +52,17 @@ class Lexicon:
         pairs = zip(self.candidates[row].tolist(), self.probabilities[row].tolist(), strict=True)
         return [(self.target[index], probability) for index, probability in pairs if probability > 0]
 
+    def with_forms(self, stems: Mapping[str, str]) -> Lexicon:
+        """The same, and each form of a word translated as its stem; ``stems``: form -> stem."""
+        more = [
+            (form, self.row[stem])
+            for form, stem in stems.items()
+            if form not in self.row and stem in self.row
+        ]
+        rows = [*range(len(self.source)), *(row for _, row in more)]
+        words = (*self.source, *(form for form, _ in more))
+        return Lexicon(words, self.target, self.candidates[rows], self.probabilities[rows])
+
     def save(self, directory: Path, name: str = "lexicon") -> None:
         """Write ``{name}.safetensors`` and ``{name}.json``, the two word lists."""
         parts = {"candidates": self.candidates, "probabilities": self.probabilities}
@@ -77,13 +88,24 @@ def induce(
     The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``,
     which `temperature_of` finds when it is not given.
     """
-    forward, backward = csls(source.vectors, target.vectors, k)
+    return read_off(source.words, target.words, *csls(source.vectors, target.vectors, k), k, temperature)
+
+
+def read_off(
+    source: tuple[str, ...],
+    target: tuple[str, ...],
+    forward: Neighbours,
+    backward: Neighbours,
+    k: int,
+    temperature: float | None = None,
+) -> tuple[Lexicon, Lexicon]:
+    """`induce` from neighbours that are known, the words of either side given."""
     heats = [temperature_of(forward, backward), temperature_of(backward, forward)]
     if temperature is not None:
         heats = [temperature, temperature]
     return (
-        Lexicon(source.words, target.words, forward.indices, (forward.scores / heats[0]).softmax(1)),
-        Lexicon(target.words, source.words, backward.indices, (backward.scores / heats[1]).softmax(1)),
+        Lexicon(source, target, forward.indices[:, :k], (forward.scores[:, :k] / heats[0]).softmax(1)),
+        Lexicon(target, source, backward.indices[:, :k], (backward.scores[:, :k] / heats[1]).softmax(1)),
     )
 
 
@@ -145,6 +167,14 @@ class Dictionary:
             if translation in column
         ]
         return torch.tensor(found, dtype=torch.int64).view(-1, 2)
+
+    def of_stems(self, source: Mapping[str, str], target: Mapping[str, str]) -> Dictionary:
+        """The same pairs with the stem of each form in its place; ``source``, ``target``: form -> stem."""
+        pairs: dict[str, set[str]] = {}
+        for word, translations in self.pairs.items():
+            stems = {target.get(each, each) for each in translations}
+            pairs.setdefault(source.get(word, word), set()).update(stems)
+        return Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
 
     def reversed(self) -> Dictionary:
         """The same pairs, looked up from the other side."""

@@ -75,7 +75,7 @@ class LanguageModel:
         model, tokenizer = _opened(self.model, lang)
         start = [tokenizer.tag(lang)]
         spaced = [f" {word}" if is_spaced(lang) else word for word in tokens.words[:size]]
-        pieces = [each.tolist() for each in tokenizer.encode(spaced, lang)]
+        pieces = [each.tolist() for each in tokenizer.plain.encode(spaced, lang)]
         reading = _Reading(model, start, pieces, min(self.longest, model.context))
         reading.read(self._chosen(tokens, size))
         reading.read(np.array([word], np.int32) for word in np.flatnonzero(reading.seen.numpy() == 0))
@@ -154,6 +154,6 @@ def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
             known = ", ".join(tokenizer.languages)
             raise BadInput(f"words.model={name} knows {known}, not {lang}: name another model")
     else:
-        tokenizer = Borrowed(name).learn({lang: []})
+        tokenizer = Borrowed(name).learn({lang: []}, {})
         model.resize(len(tokenizer))
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer

@@ -54,7 +54,8 @@ def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
     """Clean text to a joint vocabulary and memory-mapped subword numbers."""
     prepared = PreparedText(text.path)
     languages = languages_of(text)
-    tokenizer = instantiate(config).learn({lang: prepared.lines_of_words(lang) for lang in languages})
+    lines = {lang: prepared.lines_of_words(lang) for lang in languages}
+    tokenizer = instantiate(config).learn(lines, prepared.inflections)
     tokenizer.save(bench.directory)
     sizes = {}
     for number, lang in enumerate(languages):
@@ -102,7 +103,8 @@ def prompt(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact,
     found.prompted.save(bench.directory)
     for real, other in ((source, target), (target, source)):
         pairs = found.pairs[real]
-        given, asked = ([*map(tokenizer.decode, side)] for side in (pairs.source, pairs.target))
+        given = [tokenizer.decode(ids, other) for ids in pairs.source]
+        asked = [tokenizer.decode(ids, real) for ids in pairs.target]
         hand_on(bench.directory, (other, given), (real, asked), tokenizer)
     sizes = ", ".join(f"{len(each):,} for {lang}" for lang, each in found.pairs.items())
     return {

@@ -81,7 +81,10 @@ class NeuralTranslator:
         found = []
         for each in pieces:
             lists = [
-                [Alternative(self.tokenizer.decode(said.ids).strip(), -said.nats) for said in next(outputs)]
+                [
+                    Alternative(self.tokenizer.decode(said.ids, self.target).strip(), -said.nats)
+                    for said in next(outputs)
+                ]
                 for _ in each
             ]
             if not lists:

@@ -153,7 +153,7 @@ class Prompted:
         most = self.model.context // 3
         ids = [each[:most] for each in self.tokenizer.encode(normal, self.source)]
         answers = self.render(ids, Generator().manual_seed(0)).target
-        return [self.tokenizer.decode(answer).strip() for answer in answers]
+        return [self.tokenizer.decode(answer, self.target).strip() for answer in answers]
 
     def _nearest(self, likeness: Tensor) -> list[tuple[Ids, Ids]]:
         """The ``shots`` examples most like a sentence, the likest last; never the sentence itself."""

@@ -20,21 +20,27 @@ shared space; the name of a score ends in the key."""
 
 
 def lexicon_rows(
-    bridges: Mapping[str, Alignment], known: Dictionary, kinds: Mapping[str, str], directions: tuple[str, str]
+    bridges: Mapping[str, Alignment],
+    known: Dictionary,
+    kinds: Mapping[str, str],
+    directions: tuple[str, str],
+    stems: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Iterator[Row]:
     """The scores of each system both ways, those of a random lexicon first.
 
     known: the truth from source to target. kinds: the part of speech of each word, as far as known.
+    stems: form -> stem of both languages where endings are cut off: a form is translated as its stem is.
     """
     first = next(iter(bridges.values()))
     systems = {"random": [{"": random_lexicon(each)} for each in (first.lexicon, first.reverse)]}
     systems |= {system: readings_of(alignment) for system, alignment in bridges.items()}
     for system, readings in systems.items():
-        for direction, truth, ways in zip(directions, (known, known.reversed()), readings, strict=True):
+        truths = known, known.reversed()
+        for direction, truth, ways, forms in zip(directions, truths, readings, stems, strict=True):
             subsets = _subsets(ways[""], truth, kinds)
             for way, lexicon in ways.items():
                 start = time.perf_counter()
-                ranks = Ranks.read(lexicon, truth)
+                ranks = Ranks.read(lexicon.with_forms(forms), truth)
                 seconds = time.perf_counter() - start
                 for subset, words in subsets.items():
                     for score in ranks.only(words).scores():

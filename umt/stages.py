@@ -23,6 +23,7 @@ from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
 from umt.corpus.prepared import PreparedText, prepare_text
 from umt.corpus.world.source import World
 from umt.fewshot import FewShot
+from umt.inflection import Inflection
 from umt.lexicon import Dictionary
 from umt.neural_stages import bits, languages_of, pretrain, prompt, tokenise, translate
 from umt.store import Artefact, Bench, digest_of
@@ -140,16 +141,24 @@ def align(config: DictConfig, bench: Bench, spaces: Artefact) -> Report:
     return _aligned(alignment, bench, spaces)
 
 
-def control(config: DictConfig, bench: Bench, spaces: Artefact, known: Supervision) -> Report:
+def control(config: DictConfig, bench: Bench, text: Artefact, spaces: Artefact, known: Supervision) -> Report:
     """The supervised control: the same word spaces, mapped with a true dictionary."""
     source, target = _spaces(spaces)
+    seeds = known.dictionary.of_stems(*stems(text))
     aligner = instantiate(config)
     if not isinstance(aligner, Procrustes):
         raise BadInput(
             f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
         )
-    fitted = replace(aligner, seeds=known.dictionary).align(source, target, bench.generator())
+    fitted = replace(aligner, seeds=seeds).align(source, target, bench.generator())
     return _aligned(fitted, bench, spaces)
+
+
+def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Form -> stem of the words of source and target whose endings are words of their own."""
+    inflections = PreparedText(text.path).inflections
+    source, target = (inflections.get(lang, Inflection()).stem_of for lang in languages_of(text))
+    return source, target
 
 
 def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact) -> Report:

@@ -26,7 +26,7 @@ def token_vectors(alignment: Alignment, tokenizer: Tokenizer, width: int, genera
     for form in (str, str.capitalize, " {}".format, lambda word: f" {word.capitalize()}"):
         for lang in tokenizer.languages:
             places = [place for place, each in enumerate(langs) if each == lang]
-            encoded = tokenizer.encode([form(words[place]) for place in places], lang)
+            encoded = tokenizer.plain.encode([form(words[place]) for place in places], lang)
             for place, ids in zip(places, encoded, strict=True):
                 if len(ids) == 1:
                     whole[int(ids[0])] += vectors[place]

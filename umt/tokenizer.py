@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from tokenizers.pre_tokenizers import Sequence as Steps
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from umt import inflection
+from umt.inflection import MARK, Inflection
 from umt.types import BadInput, Lang
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
@@ -41,10 +43,13 @@ class Tokenizer:
     languages: each has a tag of its own, such as ``<en>``.
     parts: one vocabulary for all languages, or one a language (``disjoint``: no shared subword); the numbers
         of a later part follow those of the earlier ones.
+    inflections: whose endings are words of their own to the subwords: `encode` cuts them off, `decode` puts
+        them back.
     """
 
     languages: tuple[Lang, ...]
     parts: tuple[Subwords, ...]
+    inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.parts) not in (1, len(self.languages)):
@@ -87,6 +92,11 @@ class Tokenizer:
         return sum(part.get_vocab_size() for part in self.parts)
 
     @cached_property
+    def plain(self) -> Tokenizer:
+        """The same subwords for text whose endings are cut off already, or are to stay."""
+        return replace(self, inflections={})
+
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The smallest unsigned integers that hold every number."""
         return np.dtype(np.uint16 if len(self) <= 1 << 16 else np.uint32)
@@ -116,18 +126,22 @@ class Tokenizer:
         return frozenset((self.pad, self.end, self.mask, *map(self.tag, self.languages)))
 
     def encode(self, lines: Sequence[str], lang: Lang | None = None) -> list[Ids]:
-        """Numbers of each line, without tags; a disjoint vocabulary requires ``lang``."""
+        """Numbers of each line, without tags; a disjoint vocabulary requires ``lang``, as endings do."""
         if lang is None and len(self.parts) > 1:
             raise ValueError("a disjoint vocabulary must know the language")
+        if lang is not None and (endings := self.inflections.get(lang)):
+            lines = [endings.cut(line) for line in lines]
         number = 0 if len(self.parts) == 1 or lang is None else self.languages.index(lang)
         first = sum(part.get_vocab_size() for part in self.parts[:number])
         encoded = self.parts[number].encode_batch_fast(list(lines), add_special_tokens=False)
         return [(np.asarray(each.ids, dtype=np.int64) + first).astype(self.dtype) for each in encoded]
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Iterable[int], lang: Lang | None = None) -> str:
         """The text of ``ids``; tags and the like are left out, broken characters become U+FFFD."""
         pieces = self.pieces
-        return b"".join([pieces[number] for number in ids]).decode("utf-8", errors="replace")
+        text = b"".join([pieces[number] for number in ids]).decode("utf-8", errors="replace")
+        endings = self.inflections.get(lang) if lang is not None else None
+        return endings.join(text) if endings else text
 
     @cached_property
     def pieces(self) -> tuple[bytes, ...]:
@@ -142,19 +156,23 @@ class Tokenizer:
 
     @cached_property
     def byte_lengths(self) -> npt.NDArray[np.int64]:
-        """Bytes of each number: (vocabulary,); the end of a sentence counts as its newline."""
-        lengths = np.array([len(piece) for piece in self.pieces], dtype=np.int64)
+        """Bytes of each number: (vocabulary,); the end of a sentence counts as its newline.
+
+        An ending counts without its mark and the space before it: about what it adds to a word.
+        """
+        mark = f" {MARK}".encode() if self.inflections else b""
+        lengths = np.array([len(piece.removeprefix(mark)) for piece in self.pieces], dtype=np.int64)
         lengths[self.end] = 1
         return lengths
 
     def check(self) -> None:
         """Raises BadInput unless strange text comes back from its numbers."""
         text = " Ab\u00e9 \u4e16\u754c \U0001f600\n9"
-        if (back := self.decode(self.encode([text], self.languages[0])[0])) != text:
+        if (back := self.decode(self.encode([text], self.languages[0])[0], self.languages[0])) != text:
             raise BadInput(f"a byte-level vocabulary is needed: {text!r} comes back as {back!r}")
 
     def save(self, directory: Path) -> None:
-        """Write ``tokenizer.json``, ``tokenizer_config.json`` and ``languages.json``."""
+        """Write ``tokenizer.json``, its ``tokenizer_config.json``, ``languages.json``, ``endings.json``."""
         for number, part in enumerate(self.parts):
             saved = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
                 tokenizer_object=part,
@@ -162,6 +180,8 @@ class Tokenizer:
                 **({} if number else {"pad_token": PAD, "eos_token": END, "mask_token": MASK}),
             )
             saved.save_pretrained(directory if number == 0 else directory / self.languages[number])
+        if self.inflections:
+            inflection.save(self.inflections, directory)
         (directory / _FILE).write_text(json.dumps(self.languages), encoding="utf-8")
 
     @classmethod
@@ -173,7 +193,8 @@ class Tokenizer:
             raise BadInput(f"{directory} holds no tokenizer: {_FILE} is missing") from None
         files = [directory / "tokenizer.json"]
         files += [file for lang in languages[1:] if (file := directory / lang / "tokenizer.json").exists()]
-        return cls(languages, tuple(Subwords.from_file(str(file)) for file in files))
+        parts = tuple(Subwords.from_file(str(file)) for file in files)
+        return cls(languages, parts, inflection.load(directory))
 
     def _special(self, token: str) -> int:
         number = self.parts[0].token_to_id(token)
@@ -184,15 +205,22 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class BytePairs:
-    """A vocabulary learned from the text to be modelled; the fields are those of `Tokenizer.train`."""
+    """A vocabulary learned from the text to be modelled; the first fields are those of `Tokenizer.train`.
+
+    endings: whether the endings that preparation has found are words of their own here, too.
+    """
 
     vocabulary: int
     disjoint: bool = False
     sample: int = 10_000_000
+    endings: bool = True
 
-    def learn(self, texts: Mapping[Lang, Iterable[str]]) -> Tokenizer:
+    def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
         """From the lines of each language."""
-        return Tokenizer.train(texts, self.vocabulary, self.disjoint, self.sample)
+        kept = {lang: each for lang, each in inflections.items() if self.endings and each.parts}
+        cut = {lang: map(kept[lang].cut, lines) if lang in kept else lines for lang, lines in texts.items()}
+        learned = Tokenizer.train(cut, self.vocabulary, self.disjoint, self.sample)
+        return replace(learned, inflections=kept)
 
 
 @dataclass(frozen=True)
@@ -201,8 +229,11 @@ class Borrowed:
 
     name: str
 
-    def learn(self, texts: Mapping[Lang, Iterable[str]]) -> Tokenizer:
-        """Raises BadInput when there is none, or when it does not give every text back."""
+    def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
+        """Endings stay where they are, as its model knows them.
+
+        Raises BadInput when there is none, or when it does not give every text back.
+        """
         try:
             subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
         except (OSError, ValueError, AttributeError) as error:

@@ -171,7 +171,7 @@ class Translation:
             draws = torch.Generator().manual_seed(seed % 2**31)
             outputs = self.generation.generate(model, sentences, direction, draws)
             ours = [each[0].ids.astype(tokenizer.dtype) for each in outputs]
-            raw = bootstrap[here, there].translate([tokenizer.decode(ids) for ids in sentences])
+            raw = bootstrap[here, there].translate([tokenizer.decode(ids, here) for ids in sentences])
             theirs = tokenizer.encode(raw, there)
             scores = [-judge.criteria(sentences, each, here, there)["code"] for each in (ours, theirs)]
             found[f"{here}-{there}"] = Duel(*scores)

@@ -59,7 +59,7 @@ class Truth:
             here, there = text.lang, other.lang
             way = Direction.between(self.tokenizer, here, there, usage.written(there))
             given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
-            written = [self.tokenizer.decode(ids).strip() for ids in self._write(model, given, way)]
+            written = [self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way)]
             references = self.pairs.sides[there][:SENTENCES]
             told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
             x = sample(text, SENTENCES // 2, 40, 7)

@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from umt.align.procrustes import fitted, normalise
+from umt.align.sound import Sound
 from umt.align.widening import SharedSpace, Widening
-from umt.lexicon import induce
-from umt.retrieval import csls, mutual
+from umt.lexicon import read_off
+from umt.retrieval import Neighbours, csls, mutual
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -32,11 +33,13 @@ class Enrichment:
         rounds but the last give pairs of all words, to fit maps on, and few columns do for that; the last
         gives the lexicon.
     weight: the say of the counts of one window against 1 for the vectors.
+    sound: ranks what comes out by how it sounds, too; None: by vectors and counts alone.
     """
 
     windows: tuple[int, ...] = (5,)
     columns: tuple[int, ...] = (500, 500, 4000)
     weight: float = 1.0
+    sound: Sound | None = None
 
     def __post_init__(self) -> None:
         for name in ("windows", "columns"):
@@ -64,10 +67,7 @@ class Enrichment:
         history: list[Mapping[str, float]] = []
         for count in self.columns[:-1]:
             columns = self._columns(source, target, pairs, count)
-            forward, backward = csls(
-                self._joined(left, source, columns[:, 0]),
-                self._joined(right, target, columns[:, 1]),
-            )
+            forward, backward = self._neighbours(left, right, source, target, columns, 1)
             found = mutual(forward, backward)
             if len(found) < 2:
                 break
@@ -76,13 +76,20 @@ class Enrichment:
             score = float(forward.scores[pairs[:, 0], 0].mean())
             history.append({"words": len(forward.indices), "pairs": len(pairs), "csls": score})
         columns = self._columns(source, target, pairs, self.columns[-1])
-        lexicon, reverse = induce(
-            Embeddings(source.words, self._joined(left, source, columns[:, 0])),
-            Embeddings(target.words, self._joined(right, target, columns[:, 1])),
-            shared.lexicon.candidates.shape[1],
-        )
+        k = shared.lexicon.candidates.shape[1]
+        forward, backward = self._neighbours(left, right, source, target, columns, k)
+        lexicon, reverse = read_off(source.words, target.words, forward, backward, k)
         one, two = Embeddings(source.words, left), Embeddings(target.words, right)
         return SharedSpace(one, two, lexicon, reverse, pairs, (*shared.history, *history))
+
+    def _neighbours(
+        self, left: Tensor, right: Tensor, source: WordSpace, target: WordSpace, columns: Tensor, k: int
+    ) -> tuple[Neighbours, Neighbours]:
+        """At least the ``k`` best of each word, both ways."""
+        joined = self._joined(left, source, columns[:, 0]), self._joined(right, target, columns[:, 1])
+        if self.sound is None:
+            return csls(*joined, k)
+        return self.sound.weighed(source, target, *csls(*joined, max(k, self.sound.candidates)))
 
     def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor, count: int) -> Tensor:
         """(count, 2) the most frequent of the pairs whose words were both counted beside others."""

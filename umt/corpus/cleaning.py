@@ -58,6 +58,7 @@ class Preparation:
     max_marks: the largest share of a sentence's visible characters that may be no letters
     max_foreign: the largest share of its letters in another script (a Han character counts as five)
     duplicates: keep exact and near duplicates (same letters and digits, each number read as 0)
+    endings: cut the endings of words off, in languages where `umt.inflection` knows any
     audit: ``report`` counts held-out sentences in the training text and removes them; ``strict`` fails on any
     workers: processes; 0 means one per core; the outcome does not depend on it
     """
@@ -68,6 +69,7 @@ class Preparation:
     max_marks: float = 0.6
     max_foreign: float = 0.5
     duplicates: bool = False
+    endings: bool = True
     audit: Literal["report", "strict"] = "report"
     workers: int = 0
 

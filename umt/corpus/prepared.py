@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from umt import inflection
 from umt.corpus import HeldOut, Source
 from umt.corpus.audit import LEAKS, LeakIndex, Traces, accidental_alignment
 from umt.corpus.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation, is_spaced, key
@@ -23,6 +24,7 @@ from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import estimated_words, split_sentences
 from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
+from umt.inflection import Inflection
 from umt.types import BadInput, Lang, Progress
 
 _SAMPLE = 20_000
@@ -30,10 +32,11 @@ _SAMPLE = 20_000
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A directory with ``{lang}.txt``, ``{lang}.words`` (line-aligned with it) and ``report.json``.
+    """A directory with ``{lang}.txt``, ``{lang}.words`` (line-aligned with it), ``report.json`` and
+    ``endings.json``.
 
     ``.txt`` holds a normalised sentence a line, ``.words`` its words joined by one space, case
-    preserved, punctuation and numbers as words of their own.  Everything streams.
+    preserved, punctuation, numbers and `inflections` as words of their own.  Everything streams.
     """
 
     directory: Path
@@ -51,6 +54,11 @@ class PreparedText:
             raise BadInput(f"{self.directory} holds no prepared text: {path.name} is missing") from None
         return report
 
+    @cached_property
+    def inflections(self) -> Mapping[Lang, Inflection]:
+        """The endings of each language that are words of their own."""
+        return inflection.load(self.directory)
+
     @property
     def languages(self) -> tuple[Lang, Lang]:
         """(source, target)."""
@@ -63,11 +71,11 @@ class PreparedText:
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """Clean sentences with their real case and punctuation."""
-        return self._lines(self.directory / f"{lang}.txt")
+        return _lines(self.directory / f"{lang}.txt")
 
     def spaced(self, lang: Lang) -> Iterator[str]:
         """The same sentences as words joined by one space; the fast form of `words`."""
-        return self._lines(self.directory / f"{lang}.words")
+        return _lines(self.directory / f"{lang}.words")
 
     def words(self, lang: Lang) -> Iterator[list[str]]:
         """The same sentences as lists of words, case preserved."""
@@ -80,13 +88,13 @@ class PreparedText:
             return self.sentences(lang)
         return (line.replace(" ", "\n") for line in self.spaced(lang))
 
-    @staticmethod
-    def _lines(path: Path) -> Iterator[str]:
-        if not path.exists():
-            raise BadInput(f"prepared text {path} is missing: rebuild it with rebuild=[prepare]")
-        with path.open(encoding="utf-8", newline="\n") as file:
-            for line in file:
-                yield line[:-1]
+
+def _lines(path: Path) -> Iterator[str]:
+    if not path.exists():
+        raise BadInput(f"prepared text {path} is missing: rebuild it with rebuild=[prepare]")
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield line[:-1]
 
 
 def prepare_text(
@@ -94,9 +102,10 @@ def prepare_text(
 ) -> dict[str, Any]:
     """Clean, segment and audit both sides of a corpus; the number of processes changes nothing.
 
-    Writes ``{lang}.txt``, ``{lang}.words`` and ``report.json`` into ``directory`` and returns the report:
-    ``summary``, ``warnings``, and under ``sides`` what was kept and dropped and why; ``leaks`` counts the
-    held-out sentences removed from training; ``alignment`` says whether the sides are aligned by accident.
+    Writes ``{lang}.txt``, ``{lang}.words``, ``endings.json`` and ``report.json`` into ``directory`` and
+    returns the report: ``summary``, ``warnings``, and under ``sides`` what was kept and dropped and why;
+    ``leaks`` counts the held-out sentences removed from training; ``alignment`` says whether the sides are
+    aligned by accident.
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
@@ -120,10 +129,15 @@ def prepare_text(
             progress("lines", sum(each.counts["lines"] for each in sides.values()), None)
     for side in sides.values():
         _check_enough(side)
+    progress("endings", 0, None)
+    with _disk(directory):
+        inflections = {lang: _cut_endings(lang, directory) for lang in sides if preparation.endings}
+        inflection.save(inflections, directory)
     # The generator only breaks ties and draws the null of a test, the same in every run.
     ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
     alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
     report = _report(sides, held_out, alignment)
+    report["endings"] = {lang: len(each.parts) for lang, each in inflections.items()}
     if preparation.audit == "strict" and report["warnings"]:
         raise BadInput(
             f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
@@ -133,6 +147,18 @@ def prepare_text(
         written = json.dumps(report, ensure_ascii=False, indent=1)
         (directory / "report.json").write_text(written, encoding="utf-8")
     return report
+
+
+def _cut_endings(lang: Lang, directory: Path) -> Inflection:
+    """Learn the endings of a language from its words, and write these anew."""
+    path = directory / f"{lang}.words"
+    found = Inflection.learn(lang, (line.split(" ") for line in _lines(path)))
+    if found.parts:
+        anew = directory / f".{path.name}"
+        with _writable(anew) as file:
+            file.writelines(" ".join(found.split(line.split(" "))) + "\n" for line in _lines(path))
+        anew.replace(path)
+    return found
 
 
 def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparation) -> dict[Lang, Cleaner]:

@@ -1,0 +1,167 @@
+"""Names tell: words that are likely translations and sound alike are translations more likely still.
+
+Which letters sound alike nobody says. Among the pairs that the vectors suggest, those that a transducer
+finds more alike than nearly all pairs put together at random are transliterations; they teach the transducer,
+and so on. What it then says of any pair is evidence beside that of the vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+from torch import Tensor
+
+from umt.align.procrustes import normalise
+from umt.lexicon import temperature_of
+from umt.retrieval import Neighbours, mutual
+from umt.transliteration import Floats, Longs, Spelled, Transducer
+from umt.wordspace import WordSpace
+
+_SHIFTS = 10
+"""Random pairs for every pair: the others' partners, so many places further."""
+_RIDGE = 0.01
+_SELDOM = 0.01
+"""Of the share of all words that is written by ear, what any word has at least."""
+_ENOUGH = 20
+"""Fewer pairs that surely sound alike teach nothing."""
+
+
+class Heard(NamedTuple):
+    """What pairs taught; ``told``: which of them have letters, ``weights``: how surely they sound alike."""
+
+    transducer: Transducer
+    told: Longs
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Candidates ranked anew by their scores and by how they sound.
+
+    candidates: how many of each word, the best by the vectors, are listened to.
+    certain: a pair teaches if so large a share of the pairs as alike as it are more than chance has.
+    rounds: of expectation-maximisation.
+    weight: of the evidence, which is overconfident: letters do not come independently of one another.
+    """
+
+    candidates: int = 100
+    certain: float = 0.8
+    rounds: int = 20
+    weight: float = 0.7
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1 or self.rounds < 1:
+            raise ValueError(f"candidates and rounds must be positive, got {self.candidates}, {self.rounds}")
+        if not 0 < self.certain < 1:
+            raise ValueError(f"certain must lie in (0, 1), got {self.certain}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be positive, got {self.weight}")
+
+    def weighed(
+        self, source: WordSpace, target: WordSpace, forward: Neighbours, backward: Neighbours
+    ) -> tuple[Neighbours, Neighbours]:
+        """The neighbours of both sides with sound added to their scores, best first.
+
+        A score is worth as many nats as the temperature says at which scores predict one another
+        (`temperature_of`). Twice: the better pairs of the first time teach the second. Where no pairs surely
+        sound alike, the neighbours come back as they are.
+        """
+        ears = Spelled.read(source.words, source.lang), Spelled.read(target.words, target.lang)
+        company = normalise(source.vectors), normalise(target.vectors)
+        heats = temperature_of(forward, backward), temperature_of(backward, forward)
+        there, back = forward, backward
+        for _ in range(2):
+            pairs = mutual(there, back).numpy()
+            heard = self.learn(*ears, pairs[:, 0], pairs[:, 1])
+            if heard is None:
+                return forward, backward
+            shares = [
+                _shares(vectors, pairs[heard.told, side], heard.weights)
+                for side, vectors in enumerate(company)
+            ]
+            ways = ((forward, False), (backward, True))
+            there, back = (
+                _ranked(
+                    near,
+                    heat
+                    * _evidence(heard.transducer, shares, ears, near.indices.numpy(), turned, self.weight),
+                )
+                for (near, turned), heat in zip(ways, heats, strict=True)
+            )
+        return there, back
+
+    def learn(self, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Heard | None:
+        """A transducer from suggested pairs; None: too few sound alike."""
+        told = np.flatnonzero((source.lengths[rows] > 0) & (target.lengths[columns] > 0))
+        rows, columns = rows[told], columns[told]
+        if len(rows) < _ENOUGH:
+            return None
+        shifts = [np.roll(columns, (shift + 1) * len(rows) // (_SHIFTS + 1)) for shift in range(_SHIFTS)]
+        chance = np.tile(rows, _SHIFTS), np.concatenate(shifts)
+        transducer = Transducer.start(source, target, rows, columns)
+        for _ in range(self.rounds):
+            alike = transducer.evidence(source, target, rows, columns)
+            weights = _beyond_chance(alike, transducer.evidence(source, target, *chance))
+            weights[weights < self.certain] = 0
+            if weights.sum() < _ENOUGH:
+                return None
+            transducer = transducer.taught(source, target, rows, columns, weights)
+        return Heard(transducer, told, weights)
+
+
+def _beyond_chance(found: Floats, chance: Floats) -> Floats:
+    """(found,) the share of the pairs as much alike as each that chance does not explain.
+
+    1 - p(score by chance) / p(score found), rising with the score (isotonic regression): what is left of a
+    local false discovery rate.
+    """
+    scores = np.concatenate([found, chance])
+    labels = np.repeat([1.0, 0.0], [len(found), len(chance)])
+    weights = np.repeat([1 / len(found), 1 / len(chance)], [len(found), len(chance)])
+    order = np.argsort(scores, kind="stable")
+    rising = isotonic_regression(labels[order], weights=weights[order]).x
+    odds = np.empty(len(scores))
+    odds[order] = (1 - rising) / np.maximum(rising, 1e-12)
+    return np.maximum(0, 1 - odds[: len(found)])
+
+
+def _shares(vectors: Tensor, rows: Longs, weights: Floats) -> Floats:
+    """(words,) how likely each word is written by ear, as the company of words that are tells (a ridge
+    regression): names keep the company of names."""
+    told = vectors[rows].double()
+    wanted = torch.from_numpy(weights)
+    middle, base = told.mean(0), float(wanted.mean())
+    square = (told - middle).T @ (told - middle) + _RIDGE * len(told) / told.shape[1] * torch.eye(
+        told.shape[1]
+    )
+    slopes = torch.linalg.solve(square, (told - middle).T @ (wanted - base))
+    guessed = base + (vectors.double() - middle) @ slopes
+    return np.asarray(guessed.clamp(_SELDOM * base, 0.9))
+
+
+def _evidence(
+    transducer: Transducer,
+    shares: Sequence[Floats],
+    ears: tuple[Spelled, Spelled],
+    near: Longs,
+    turned: bool,
+    weight: float,
+) -> Floats:
+    """(rows, candidates) log(1 - share + share e^(weight sound)), in nats: what sound adds to each."""
+    rows, others = np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()
+    pairs = (others, rows) if turned else (rows, others)
+    alike = weight * transducer.evidence(*ears, *pairs)
+    share = np.sqrt(shares[0][pairs[0]] * shares[1][pairs[1]])
+    return np.logaddexp(np.log1p(-share), np.log(share) + alike).reshape(near.shape)
+
+
+def _ranked(near: Neighbours, more: NDArray[np.float64]) -> Neighbours:
+    scores = near.scores + torch.from_numpy(more).to(near.scores)
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    return Neighbours(near.indices.gather(1, order), scores.gather(1, order))
