@@ -135,3 +135,11 @@ def test_measure_words_adverbs_and_verbs_stand_apart(sentence: str, words: str) 
     chinese = segmenter(Lang("zh"))
     assert chinese.spaced(sentence) == words
     assert chinese.join(chinese.words(sentence)) == sentence
+
+
+def test_the_states_are_no_pronoun() -> None:
+    english = segmenter(Lang("en"))
+    assert english.words("US troops told us, USA.") == ["U.S.", "troops", "told", "us", ",", "USA", "."]
+    assert english.words("It left the US.")[-2:] == ["U.S.", "."]
+    assert english.words("a U.S-led, US&A")[1:] == ["U.S.", "-", "led", ",", "US&A"]
+    assert english.join(["It", "left", "the", "U.S.", "."]) == "It left the U.S."

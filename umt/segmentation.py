@@ -46,6 +46,9 @@ _FUSED = re.compile(
     rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
     r"|([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)"
 )
+_STOPPED = regex.compile(r"(?<![\p{L}\p{N}_.&'])(?:US|U\.S(?:\.(?!\p{L}))?)(?![\p{L}\p{N}_&]|\.\p{L})")
+"""The States in small letters would be *us*."""
+_ABBREVIATION = regex.compile(r"(?:\p{L}\.){2,}")
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
 _ELISION = regex.compile(rf"{_ELISIONS}'", regex.IGNORECASE)
 _SPACED_CHARACTER = regex.compile(r"[!-~À-ɏ]")
@@ -104,6 +107,8 @@ def _join_spaced(words: Sequence[str], lang: Lang) -> str:
             lean = True
         elif word in _BOTH:
             space, lean = False, True
+        if word == "." and place and _ABBREVIATION.fullmatch(words[place - 1]):
+            continue  # one stop ends both
         if space and pieces:
             pieces.append(" ")
         pieces.append(word)
@@ -126,8 +131,9 @@ def _closes_alone(words: Sequence[str], place: int) -> bool:
 class SpacedSegmenter:
     """Languages that put spaces between words: a Unicode-aware pattern applied between the spaces.
 
-    English contractions split off (do n't, it 's), French elisions too (l' eau).  Pieces between spaces
-    repeat like words do, so they are remembered: a piece is matched once.
+    English contractions split off (do n't, it 's), French elisions too (l' eau); US is written U.S., that
+    it may differ from us in small letters.  Pieces between spaces repeat like words do, so they are
+    remembered: a piece is matched once.
     """
 
     lang: Lang
@@ -146,7 +152,8 @@ class SpacedSegmenter:
                 self._memory.clear()
             for piece in pieces:
                 if piece not in self._memory:
-                    self._memory[piece] = " ".join(pattern.findall(piece))
+                    read = _STOPPED.sub("U.S.", piece) if self.lang == "en" and "S" in piece else piece
+                    self._memory[piece] = " ".join(pattern.findall(read))
             return " ".join([self._memory[piece] for piece in pieces])
 
     def batch(self, sentences: Iterable[str]) -> list[list[str]]:

@@ -7,7 +7,6 @@ and so on. What it then says of any pair is evidence beside that of the vectors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,19 +80,16 @@ class Sound:
             heard = self.learn(*ears, pairs[:, 0], pairs[:, 1])
             if heard is None:
                 return forward, backward
-            shares = [
-                _shares(vectors, pairs[heard.told, side], heard.weights)
-                for side, vectors in enumerate(company)
-            ]
-            ways = ((forward, False), (backward, True))
-            there, back = (
-                _ranked(
-                    near,
-                    heat
-                    * _evidence(heard.transducer, shares, ears, near.indices.numpy(), turned, self.weight),
-                )
-                for (near, turned), heat in zip(ways, heats, strict=True)
-            )
+            found = []
+            for side, near in enumerate((forward, backward)):
+                rows = np.repeat(np.arange(len(near.indices)), near.indices.shape[1])
+                others = near.indices.numpy().ravel()
+                told = heard.transducer.evidence(*ears, *((rows, others), (others, rows))[side])
+                shares = _shares(company[side], pairs[heard.told, side], heard.weights)[rows]
+                # log(1 - share + share e^told): how much likelier sound makes a candidate
+                more = np.logaddexp(np.log1p(-shares), np.log(shares) + self.weight * told)
+                found.append(_ranked(near, heats[side] * more.reshape(near.indices.shape)))
+            there, back = found
         return there, back
 
     def learn(self, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Heard | None:
@@ -143,22 +139,6 @@ def _shares(vectors: Tensor, rows: Longs, weights: Floats) -> Floats:
     slopes = torch.linalg.solve(square, (told - middle).T @ (wanted - base))
     guessed = base + (vectors.double() - middle) @ slopes
     return np.asarray(guessed.clamp(_SELDOM * base, 0.9))
-
-
-def _evidence(
-    transducer: Transducer,
-    shares: Sequence[Floats],
-    ears: tuple[Spelled, Spelled],
-    near: Longs,
-    turned: bool,
-    weight: float,
-) -> Floats:
-    """(rows, candidates) log(1 - share + share e^(weight sound)), in nats: what sound adds to each."""
-    rows, others = np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()
-    pairs = (others, rows) if turned else (rows, others)
-    alike = weight * transducer.evidence(*ears, *pairs)
-    share = np.sqrt(shares[0][pairs[0]] * shares[1][pairs[1]])
-    return np.logaddexp(np.log1p(-share), np.log(share) + alike).reshape(near.shape)
 
 
 def _ranked(near: Neighbours, more: NDArray[np.float64]) -> Neighbours:
