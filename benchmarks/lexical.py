@@ -46,7 +46,7 @@ def main() -> None:
     target = 3 + generator.integers(0, WORDS, len(source))
     shares = generator.uniform(0.1, 1, len(source))
     pairs = Pairs(source + 1, target + 1, np.ones(len(source), np.int64), shares, shares)
-    options = Scoring().options_of(pairs, model.tables, np.zeros(len(words), np.bool_))
+    options = Scoring().options_of(pairs, model.tables, np.zeros(len(words), np.bool_), np.ones(len(words)))
     ids = (3 + generator.choice(WORDS, SENTENCES * LENGTH, p=weights / weights.sum())).astype(np.int32)
     offsets = np.arange(0, len(ids) + 1, LENGTH)
     search = Search(beam=12, jump=0, model=0.5, word=0.5, distortion=0.5)

@@ -47,7 +47,9 @@ def toy(seed: int = 0) -> tuple[NGram, Options, Pairs]:
     weights = generator.uniform(1, 9, len(phrases))
     source, target = np.array(phrases).T
     pairs = Pairs(source, target, np.where(target > 0, 1, 0), weights, weights)
-    options = Scoring(seen=0, discount=0.0).options_of(pairs, model.tables, np.zeros(9, np.bool_))
+    options = Scoring(seen=0, discount=0.0).options_of(
+        pairs, model.tables, np.zeros(9, np.bool_), np.ones(len(model.words))
+    )
     return model, options, pairs
 
 
@@ -116,7 +118,7 @@ def test_reordering_restores_the_order_of_the_target() -> None:
     source = np.array([packed(w) for w in (3, 4, 5, 6)])
     ones = np.ones(4)
     pairs = Pairs(source, source, np.ones(4, np.int64), ones, ones)
-    options = Scoring().options_of(pairs, model.tables, np.zeros(7, np.bool_))
+    options = Scoring().options_of(pairs, model.tables, np.zeros(7, np.bool_), np.ones(len(model.words)))
     shuffled, offsets = np.array([4, 3, 6, 5], np.int32), np.array([0, 4])
     free = Search(beam=20, jump=3, model=1.0, word=0.0, distortion=0.1)
     assert decode(shuffled, offsets, options, model.tables, free)[0].tolist() == [3, 4, 5, 6]

@@ -30,6 +30,7 @@ class Options(NamedTuple):
 
     keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) its options.
     words: (O, LONGEST) target words.  sizes: (O,) how many of them count; 0 deletes the phrase.
+    lengths: (O,) what they count for where length is rewarded; a word that is copied counts 1.
     scores: (O,) log score of the option without the language model.  guess: (O,) log p of its words out of
     context.  links: (O,) bit i * LONGEST + j set when source word i and target word j correspond.
     barriers: (source vocabulary,) words that no reordering may cross.
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     begins: Longs
     words: Ints
     sizes: Longs
+    lengths: Floats
     scores: Floats
     guess: Floats
     links: Longs
@@ -109,7 +111,7 @@ def decode(ids: Any, offsets: Any, options: Any, tables: Any, search: Any) -> tu
                     begins[i, length], ends[i, length] = options.begins[phrase], options.begins[phrase + 1]
                     for option in range(begins[i, length], ends[i, length]):
                         value = options.scores[option] + search.model * options.guess[option]
-                        value += search.word * options.sizes[option]
+                        value += search.word * options.lengths[option]
                         best[i, length] = max(best[i, length], value)
                 elif length == 1:
                     begins[i, 1], ends[i, 1] = -1, 0
@@ -175,7 +177,7 @@ def decode(ids: Any, offsets: Any, options: Any, tables: Any, search: Any) -> tu
                                 logp, state = advance(tables, state, UNKNOWN)
                                 score += search.model * logp + search.word
                             else:
-                                score += options.scores[option] + search.word * options.sizes[option]
+                                score += options.scores[option] + search.word * options.lengths[option]
                                 if score + future < floor:
                                     continue
                                 for j in range(options.sizes[option]):

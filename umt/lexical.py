@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
 from umt.decoding import BITS, LONGEST, Options, Search, decode_all
-from umt.inflection import Inflection
+from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
@@ -40,7 +40,9 @@ _WITHOUT_INSERTION = 0.95
 
 
 class _Side(NamedTuple):
-    """One language's text as the learner needs it; ``barriers``: which of its words are punctuation."""
+    """One language's text as the learner needs it; ``barriers``: which of its words are punctuation;
+    ``lengths``: what each word counts for, 1 on average over the text.
+    """
 
     lang: Lang
     vocabulary: Vocabulary
@@ -49,6 +51,7 @@ class _Side(NamedTuple):
     model: NGram
     casing: Casing
     barriers: NDArray[np.bool_]
+    lengths: NDArray[np.float64]
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Ints, Longs]:
         """Random sentences of a length that is neither trivial nor slow."""
@@ -89,6 +92,8 @@ class Lexical:
     jump, distortion: longest reordering jump, and its price per word.
     beam: hypotheses per stack at test; back-translation takes an eighth as many.
     length: share of the length that the corpora suggest: what is uncertain is better left out.
+    letters: a word counts for length as its letters to this power: with 0, all words alike, a translation
+        that is too short is best filled up with the shortest of words.
     balance, scoring: how word pairs are fitted and phrases scored.
 
     The reward of a word, which decides about length, is found by `fit` without references: translations are
@@ -112,6 +117,7 @@ class Lexical:
     beam: int = 40
     threads: int = 2
     length: float = 1.0
+    letters: float = 1.0
     balance: Balance = field(default_factory=Balance)
     scoring: Scoring = field(default_factory=Scoring)
 
@@ -125,7 +131,7 @@ class Lexical:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0.2 <= self.length <= 2:
             raise ValueError(f"length must lie in 0.2..2, got {self.length}")
-        for name in ("rounds", "trust", "model", "distortion"):
+        for name in ("rounds", "trust", "model", "distortion", "letters"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
@@ -174,6 +180,7 @@ class Lexical:
             raise BadInput(
                 f"the prepared {lang} text is empty: there is nothing to learn a language model from"
             )
+        letters = np.array([len(word.lstrip(MARK)) for word in vocabulary.words]) ** self.letters
         return _Side(
             lang,
             vocabulary,
@@ -182,6 +189,7 @@ class Lexical:
             KneserNey(self.order).fit(vocabulary.words, ids, offsets),
             Casing.learn(islice(text.words(lang), 0, _CASED_LINES * step, step)),
             np.array([is_punctuation(word) for word in vocabulary.words]),
+            letters / (vocabulary.shares @ letters),
         )
 
     def _word_by_word(
@@ -195,7 +203,7 @@ class Lexical:
     ) -> _Way:
         pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio)
         prior = pairs.pseudo_counts(self.trust)
-        options = self.scoring.options_of(prior, y.model.tables, x.barriers)
+        options = self.scoring.options_of(prior, y.model.tables, x.barriers, y.lengths)
         search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)
         way = self._to_length(_Way(x, y, prior, min(ratio, _WITHOUT_INSERTION), options, search), generator)
         return way._replace(ratio=ratio)
@@ -211,7 +219,9 @@ class Lexical:
         turned = ((links & 65535) << 16) | (links >> 16)
         pairs = extract(Linked(synthetic, places, ids, offsets, turned, link_places), self.longest)
         both = Pairs(*(np.concatenate(parts) for parts in zip(pairs, way.prior, strict=True)))
-        options = self.scoring.options_of(both, way.target.model.tables, way.source.barriers)
+        options = self.scoring.options_of(
+            both, way.target.model.tables, way.source.barriers, way.target.lengths
+        )
         return self._to_length(way._replace(options=options), generator)
 
     def _to_length(self, way: _Way, generator: torch.Generator) -> _Way:
@@ -222,7 +232,8 @@ class Lexical:
         for _ in range(8):
             search = way.search._replace(word=(low + high) / 2, beam=4)
             words = decode_all(ids, offsets, way.options, way.target.model.tables, search, self.threads)[0]
-            low, high = (search.word, high) if len(words) < wanted else (low, search.word)
+            written = np.where(words < 0, 1.0, way.target.lengths[words]).sum()
+            low, high = (search.word, high) if written < wanted else (low, search.word)
         return way._replace(search=way.search._replace(word=(low + high) / 2))
 
     def _translator(self, way: _Way, inflections: Mapping[Lang, Inflection]) -> LexicalTranslator:

@@ -163,8 +163,13 @@ class Scoring:
     seen: int = 2
     options: int = 12
 
-    def options_of(self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_]) -> Options:
-        """Merge equal pairs, score them and keep the best of each source phrase."""
+    def options_of(
+        self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_], lengths: Doubles
+    ) -> Options:
+        """Merge equal pairs, score them and keep the best of each source phrase.
+
+        lengths: (target vocabulary,) what each word counts for where length is rewarded.
+        """
         s, sources = intern(pairs.source)
         t, targets = intern(pairs.target)
         p, count = intern(s.astype(np.int64) * targets + t)
@@ -197,6 +202,7 @@ class Scoring:
             begins=np.searchsorted(s_of, np.arange(sources + 1)),
             words=words,
             sizes=sizes,
+            lengths=np.where(words >= 0, lengths[words], 0).sum(1).astype(np.float32),
             scores=scores.astype(np.float32),
             guess=_guess(words, sizes, tables),
             links=links,
