@@ -164,15 +164,15 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
         "".join(generator.choice(list("的一是在不了有和人这中大为上个国我以要他"), 9)) for _ in range(15_000)
     ]
     given = Given({EN: english, ZH: chinese})
-    seen: list[int] = []
+    seen: list[tuple[str, int]] = []
     reports = []
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
         reports.append(prepare_text(given, (), Preparation(workers=workers), tmp_path / str(workers),
-                                    lambda what, done, total: seen.append(done)))  # fmt: skip
+                                    lambda what, done, total: seen.append((what, done))))  # fmt: skip
     assert reports[0] == reports[1]
-    assert seen[-1] == 30_000
-    for name in ("en.txt", "en.words", "zh.txt", "zh.words", "report.json"):
+    assert seen[-2:] == [("lines", 30_000), ("endings", 0)]
+    for name in ("en.txt", "en.words", "zh.txt", "zh.words", "endings.json", "report.json"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 

@@ -11,7 +11,7 @@ from umt import inflection
 from umt.inflection import MARK, Inflection
 from umt.types import Lang
 
-EN = Lang("en")
+EN, ZH = Lang("en"), Lang("zh")
 TEXT = """
 I walk . She walks . They walked home . We are walking .
 He uses it . She used us . They use ropes . A rope . We are using the use of it .
@@ -25,7 +25,7 @@ The States . United States . The State . The state . A state .
 
 @pytest.fixture(scope="module")
 def learned() -> Inflection:
-    return Inflection.learn(EN, (line.split() for line in TEXT.strip().splitlines() * 5))
+    return Inflection.learn(EN, ZH, (line.split() for line in TEXT.strip().splitlines() * 5))
 
 
 def test_forms_are_found_with_their_stems(learned: Inflection) -> None:
@@ -91,11 +91,14 @@ def test_what_a_translator_might_write_reads_as_words(learned: Inflection) -> No
 
 
 def test_other_languages_have_none() -> None:
-    assert not Inflection.learn(Lang("fr"), [["walk", "walks", "walked"]] * 9).parts
+    sentences = [["walk", "walks", "walked"]] * 9
+    assert Inflection.learn(EN, ZH, sentences).parts
+    assert not Inflection.learn(Lang("fr"), ZH, sentences).parts
+    assert not Inflection.learn(EN, Lang("fr"), sentences).parts  # French has endings itself
     assert Inflection().cut("She walked") == "She walked"
 
 
 def test_saved_and_loaded(learned: Inflection, tmp_path: Path) -> None:
     assert inflection.load(tmp_path) == {}
-    inflection.save({EN: learned, Lang("zh"): Inflection()}, tmp_path)
+    inflection.save({EN: learned, ZH: Inflection()}, tmp_path)
     assert inflection.load(tmp_path)[EN] == learned

@@ -62,6 +62,8 @@ _WHOLE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Words that only look like forms of others, or have gone their own way."""
+_WITHOUT_ENDINGS = frozenset({"zh", "vi", "th", "lo", "km", "my"})
+"""Languages that say by words what others say by endings."""
 _LEAST, _SHARE = 3, 0.02
 """A stem must be found so often, and so often per occurrence of the form."""
 _WORD = re.compile(r"(?<!\w)[A-Za-z]+(?!\w|'\w)")
@@ -79,9 +81,9 @@ class Inflection:
     parts: Mapping[str, Parts] = field(default_factory=dict)
 
     @classmethod
-    def learn(cls, lang: Lang, sentences: Iterable[list[str]]) -> Inflection:
-        """From sentences of words with their case."""
-        if lang != "en":
+    def learn(cls, lang: Lang, other: Lang, sentences: Iterable[list[str]]) -> Inflection:
+        """From sentences of words with their case; none if ``other``, opposite it, has endings, too."""
+        if lang != "en" or other not in _WITHOUT_ENDINGS:
             return cls()
         counts = Counter(word for sentence in sentences for word in sentence)
         small = Counter[str]()

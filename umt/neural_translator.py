@@ -15,6 +15,7 @@ from torch import Generator
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import split_sentences
 from umt.generation import Direction, Generation, Output
+from umt.inflection import MARK
 from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.searching import Beam
@@ -22,6 +23,7 @@ from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
 _FILE = "translator.json"
+_BEGIN = regex.compile(rf" (?!{MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
@@ -123,7 +125,7 @@ class NeuralTranslator:
         while len(ids) > self.longest:
             texts = [pieces[number].decode("utf-8", "replace") for number in ids[: self.longest + 1]]
             marks = [place + 1 for place, text in enumerate(texts[:-1]) if _CUT.search(text)]
-            words = [place for place, text in enumerate(texts) if text.startswith(" ") and place]
+            words = [place for place, text in enumerate(texts) if _BEGIN.match(text) and place]
             half = self.longest // 2  # an early comma is no place to cut
             place = max([each for each in marks if each > half] or words or [self.longest])
             yield ids[:place]

@@ -131,7 +131,8 @@ def prepare_text(
         _check_enough(side)
     progress("endings", 0, None)
     with _disk(directory):
-        inflections = {lang: _cut_endings(lang, directory) for lang in sides if preparation.endings}
+        pairs = ((first, second), (second, first)) if preparation.endings else ()
+        inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
         inflection.save(inflections, directory)
     # The generator only breaks ties and draws the null of a test, the same in every run.
     ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
@@ -149,10 +150,10 @@ def prepare_text(
     return report
 
 
-def _cut_endings(lang: Lang, directory: Path) -> Inflection:
+def _cut_endings(lang: Lang, other: Lang, directory: Path) -> Inflection:
     """Learn the endings of a language from its words, and write these anew."""
     path = directory / f"{lang}.words"
-    found = Inflection.learn(lang, (line.split(" ") for line in _lines(path)))
+    found = Inflection.learn(lang, other, (line.split(" ") for line in _lines(path)))
     if found.parts:
         anew = directory / f".{path.name}"
         with _writable(anew) as file:
