@@ -139,6 +139,10 @@ def prepare_text(
     alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
     report = _report(sides, held_out, alignment)
     report["endings"] = {lang: len(each.parts) for lang, each in inflections.items()}
+    cut = [
+        f"{count:,} {lang} words cut at their endings" for lang, count in report["endings"].items() if count
+    ]
+    report["summary"] = "; ".join([report["summary"], *cut])
     if preparation.audit == "strict" and report["warnings"]:
         raise BadInput(
             f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
