@@ -117,7 +117,7 @@ class Lexical:
     beam: int = 40
     threads: int = 2
     length: float = 1.0
-    letters: float = 1.0
+    letters: float = 0.0
     balance: Balance = field(default_factory=Balance)
     scoring: Scoring = field(default_factory=Scoring)
 
