@@ -20,7 +20,6 @@ from umt.lexicon import Lexicon
 from umt.ngram import END, SPECIALS, START, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.types import BadInput, Lang
-from umt.unknown import Unknown
 from umt.vocabulary import read, select
 from umt.wordpairs import Balance
 
@@ -167,14 +166,6 @@ def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int
     return Lexicon(
         tuple(source), tuple(target), candidates, torch.tensor([[p for _, p in row] for row in rows])
     )
-
-
-def test_unknown_words_are_cut_or_taken_for_another_form() -> None:
-    unknown = Unknown(("对", "该", "race", "说", "国王", "国", "王"))
-    assert unknown.read(["对该", "国王说", "们"]) == ["对", "该", "国王", "说", "们"]
-    assert unknown.read(["raced", "Raced", "ra", "3.5", "race"]) == ["race", "Raced", "ra", "3.5", "race"]
-    assert unknown.read(["Raced", "Racer"]) == ["race", "Racer"]
-    assert unknown.read(["Rab"]) == ["Rab"]
 
 
 def test_reading_and_selecting_sentences() -> None:

@@ -1,7 +1,8 @@
 """Sentences into words and words back into sentences, per language.
 
 ``join`` undoes ``words`` for normalised sentences (`umt.corpus.normalisation`), because BLEU is scored on
-detokenised text.  A word never holds white space; punctuation and numbers are words of their own.
+detokenised text; only US comes back as U.S.  A word never holds white space; punctuation and numbers are
+words of their own.
 """
 
 from __future__ import annotations

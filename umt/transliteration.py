@@ -101,41 +101,27 @@ class Transducer:
     def evidence(self, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Floats:
         """(pairs,) log p(both words together) / p(one) p(other), in nats; -inf where one has no letters."""
         chances = [np.log(each * (1 - stop)) for each, stop in zip(self.apart, self.stop, strict=True)]
-        together = _together(source, target, rows, columns, self.edits) + np.log(self.end)
+        together = np.full(len(rows), -np.inf)
+        _score(*source, *target, rows, columns, self.edits, together)
+        together += np.log(self.end)
         words = ((source, rows), (target, columns))
         for (side, which), chance, stop in zip(words, chances, self.stop, strict=True):
             inside = np.arange(_LONGEST) < side.lengths[:, None]
             alone = np.where(inside, chance[side.letters], 0).sum(1) + np.log(stop)
             together -= alone[which]
-        return np.asarray(together)
+        return together
 
     def taught(
         self, source: Spelled, target: Spelled, rows: Longs, columns: Longs, weights: Floats
     ) -> Transducer:
         """One step of expectation-maximisation on weighted pairs, the start kept in mind."""
         counts = np.zeros_like(self.edits)
-        _count(
-            source.letters,
-            source.lengths,
-            target.letters,
-            target.lengths,
-            rows,
-            columns,
-            weights,
-            self.edits,
-            counts,
-        )
+        _count(*source, *target, rows, columns, weights, self.edits, counts)
         start = self.start(source, target, rows, columns).edits
         counts += _PSEUDO * start / start.sum()
         total = float(weights.sum())
         end = total / (total + counts.sum())
         return Transducer(counts / counts.sum() * (1 - end), end, self.apart, self.stop)
-
-
-def _together(source: Spelled, target: Spelled, rows: Longs, columns: Longs, edits: Floats) -> Floats:
-    found = np.full(len(rows), -np.inf)
-    _score(source.letters, source.lengths, target.letters, target.lengths, rows, columns, edits, found)
-    return found
 
 
 @compiled

@@ -25,6 +25,7 @@ from umt.wordspace import WordSpace
 _SHIFTS = 10
 """Random pairs for every pair: the others' partners, so many places further."""
 _RIDGE = 0.01
+"""Of the mean eigenvalue that unit vectors have."""
 _SELDOM = 0.01
 """Of the share of all words that is written by ear, what any word has at least."""
 _ENOUGH = 20
@@ -128,16 +129,12 @@ def _beyond_chance(found: Floats, chance: Floats) -> Floats:
 
 
 def _shares(vectors: Tensor, rows: Longs, weights: Floats) -> Floats:
-    """(words,) how likely each word is written by ear, as the company of words that are tells (a ridge
-    regression): names keep the company of names."""
-    told = vectors[rows].double()
-    wanted = torch.from_numpy(weights)
-    middle, base = told.mean(0), float(wanted.mean())
-    square = (told - middle).T @ (told - middle) + _RIDGE * len(told) / told.shape[1] * torch.eye(
-        told.shape[1]
-    )
-    slopes = torch.linalg.solve(square, (told - middle).T @ (wanted - base))
-    guessed = base + (vectors.double() - middle) @ slopes
+    """(words,) how likely each word is written by ear: names keep the company of names (ridge regression)."""
+    wanted, base = torch.from_numpy(weights), float(weights.mean())
+    every = vectors.double() - vectors[rows].double().mean(0)
+    told, dim = every[rows], every.shape[1]
+    square = told.T @ told + _RIDGE * len(told) / dim * torch.eye(dim)
+    guessed = base + every @ torch.linalg.solve(square, told.T @ (wanted - base))
     return np.asarray(guessed.clamp(_SELDOM * base, 0.9))
 
 
