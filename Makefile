@@ -21,7 +21,8 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 benchmark: $(VENV)/installed-dev
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for name in csls lexical training resume; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@echo 'benchmarks.generation needs a translator, benchmarks.instruments texts: see their --help'
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "umt needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -1,6 +1,6 @@
 """CSLS induction both ways: ours beside the naive way, time and memory in one run.
 
-python benchmarks/csls.py [words] [dimensions] [candidates]
+python -m benchmarks.csls [words] [dimensions] [candidates]
 """
 
 from __future__ import annotations

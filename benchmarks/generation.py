@@ -5,7 +5,8 @@
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
 of length: as `umt.generation` does, and as ``transformers`` does with its key/value cache, in left-padded
 batches of like length, of the size that serves it best. Both take turns, and each keeps its best round, since
-a busy machine only ever slows down; seconds of the processor, which waiting for others costs none of, stand
+a busy machine only ever slows down; beside them what the matrix products alone of our batches take, less than
+which nothing that decodes them can; seconds of the processor, which waiting for others costs none of, stand
 beside those of the clock. Then steps of back-translation alone are timed, as
 ``translator=backtranslation`` is configured.
 """
@@ -15,12 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 
@@ -32,9 +35,12 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import products
+from benchmarks.products import Product
 from benchmarks.training import ceiling
 from umt.filters import Usage
 from umt.generation import Direction, Generation, Output
+from umt.incremental import Cache
 from umt.joint_lm import JointLM
 from umt.loop import Pace, fit
 from umt.neural_stages import languages_of
@@ -80,6 +86,32 @@ def theirs(
             row = row[: caps[place]]
             written[place] = row[: row.index(way.end) + 1] if way.end in row else row
     return written
+
+
+def recorded(write: Callable[[], object]) -> list[list[Product]]:
+    """The products by weights that ``write`` does, in order, those of each thread apart."""
+    done: dict[int, list[Product]] = {}
+
+    class Recorded(Cache):
+        def note(self, rows: int, layers: int, head: bool) -> None:
+            mine = done.setdefault(threading.get_ident(), [])
+            for number, layer in enumerate(self.llama.layers):
+                for weight in layer if number < layers else layer[:1]:
+                    mine.append(Product(rows, weight.shape[1], weight.shape[0]))
+            if head:
+                mine.append(Product(rows, *self.llama.head.shape[::-1]))
+
+        def _read(self, prompts: torch.Tensor) -> None:
+            self.note(prompts.numel(), len(self.llama.layers) - 1, head=False)
+            super()._read(prompts)
+
+        def step(self, tokens: torch.Tensor) -> torch.Tensor:
+            self.note(len(tokens), len(self.llama.layers), head=True)
+            return super().step(tokens)
+
+    with patch("umt.generation.Cache", Recorded):
+        write()
+    return list(done.values())
 
 
 @dataclass(frozen=True)
@@ -185,6 +217,9 @@ def main() -> None:
                 written[name] = write()
                 taken = time.perf_counter() - start[0], time.process_time() - start[1]
                 spent[name] = [min(pair) for pair in zip(spent[name], taken, strict=True)]
+        if device == "cpu":
+            fewest = products.seconds(recorded(ours), torch.float32, asked.rounds)
+            spent["products of ours alone"] = [fewest, np.nan]
         for name, both in spent.items():
             total = clocks.setdefault(name, [0.0, 0.0])
             clocks[name] = [one + other for one, other in zip(total, both, strict=True)]

@@ -1,6 +1,6 @@
 """Compiled beam against the same search written in plain Python, one sentence at a time.
 
-python benchmarks/lexical.py
+python -m benchmarks.lexical
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Kill a training run at random moments; does it end with the very weights of an unbroken one?
 
-    python benchmarks/resume.py [--kills 20] [--method muon]
+    python -m benchmarks.resume [--kills 20] [--method muon]
 
 Prints how many kills were survived and whether the weights are equal bit for bit.
 """

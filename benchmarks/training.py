@@ -1,11 +1,12 @@
 """Training speed beside the machine's matrix products and a plain ``transformers.Trainer`` on the same rows.
 
-    python benchmarks/training.py [--size tiny] [--steps 12] [--rounds 5]
+    python -m benchmarks.training [--size tiny] [--steps 12] [--rounds 5]
 
 6 N operations a token are counted, N the weights in matrix products with the output head and without the
 look-up of embeddings. Our loop multiplies in bf16 where the processor has instructions for it; both are timed
-in both precisions, beside the machine's own rate in each. All are measured in turn, round by round, and each
-keeps its best, since a busy machine only ever slows down.
+in both precisions, beside the machine's own rate in each, that of large square products, and beside the
+products of a step alone, forward and backward, in the shapes that the network has them. All are measured in
+turn, round by round, and each keeps its best, since a busy machine only ever slows down.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
+from benchmarks.products import Product, operations, seconds
 from umt.joint_lm import Architecture, JointLM
 from umt.loop import Pace, fit
 from umt.objectives import Causal
@@ -65,6 +67,21 @@ def corpus(directory: Path, vocabulary: int) -> tuple[Tokenizer, Shards]:
     tokenizer = Tokenizer.train({LANG: lines}, vocabulary)
     write_shards(lines, LANG, tokenizer, directory)
     return tokenizer, Shards(directory, LANG)
+
+
+def of_a_step(model: JointLM, rows: int) -> list[Product]:
+    """The products by weights, forward and backward, of a step on ``rows`` subwords."""
+    inside = [weight for weight in model.network.base_model.parameters() if weight.ndim == 2]
+    matrices = [tuple(weight.shape) for weight in inside if weight is not model.embeddings]
+    return [
+        product
+        for out, into in [*matrices, tuple(model.head.shape)]
+        for product in (
+            Product(rows, into, out),
+            Product(rows, out, into, False),
+            Product(out, rows, into, False),
+        )
+    ]
 
 
 class Rows(Dataset[dict[str, torch.Tensor]]):
@@ -128,7 +145,7 @@ def main() -> None:
     size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
     architecture = Architecture(**{str(name): value for name, value in size.items() if name != "_target_"})
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    peaks = {"fp32": 0.0, "bf16": 0.0}
+    peaks, alone = {"fp32": 0.0, "bf16": 0.0}, {"fp32": 0.0, "bf16": 0.0}
     speeds = {(who, precision): 0.0 for precision in peaks for who in ("ours", "Trainer")}
     with tempfile.TemporaryDirectory() as folder:
         tokenizer, shards = corpus(Path(folder), asked.vocabulary)
@@ -140,6 +157,10 @@ def main() -> None:
                 model = JointLM.create(architecture, len(tokenizer), torch.Generator().manual_seed(1)).to(
                     device
                 )
+                threads = torch.get_num_threads()
+                parts = [of_a_step(model, TOKENS // threads)] * threads
+                taken = seconds(parts, torch.bfloat16 if short else torch.float32)
+                alone[precision] = max(alone[precision], sum(map(operations, parts)) / taken)
                 place = Path(folder) / f"{who}{precision}{number}"
                 speed = (
                     ours(model, objective, asked.steps, place, asked.method, short)
@@ -154,6 +175,13 @@ def main() -> None:
         rate = 6 * weights * speed
         shares = ", ".join(f"{rate / peak:.2f} of {name}" for name, peak in peaks.items())
         print(f"{who:8} {precision} {speed:10,.0f} tokens/s  {rate / 1e9:8,.1f} GFLOP/s  {shares}")
+    for precision, rate in alone.items():
+        shares = ", ".join(f"{rate / peak:.2f} of {name}" for name, peak in peaks.items())
+        spent = 6 * weights * speeds["ours", precision] / rate
+        print(
+            f"products of its shapes alone {precision} {rate / 1e9:8,.1f} GFLOP/s  {shares}; "
+            f"ours has {spent:.2f} of that rate"
+        )
     for precision in peaks:
         times = speeds["ours", precision] / speeds["Trainer", precision]
         print(f"ours is {times:.2f} times as fast in {precision}")
