@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from umt.cooccurrence import BREAK, Tokens, count_pairs, read_tokens, tokenize
+from umt.cooccurrence import BREAK, Tokens, count_pairs, count_sides, read_tokens, tokenize
 from umt.types import BadInput
 
 
@@ -44,6 +44,13 @@ def test_pairs_equal_the_naive_count(words: int, contexts: int) -> None:
     for window, matrix in counts.items():
         assert matrix.has_sorted_indices
         assert (matrix.toarray() == naive(tokens, words, contexts, window)).all()
+
+
+def test_sides_are_told_apart() -> None:
+    tokens = tokenize(["x a y x b\nb x a a a"])  # by frequency: a x b y
+    after, before = (side.toarray() for side in count_sides(tokens.ids, 4, 2, (1,))[1])
+    assert after.tolist() == [[2, 0], [2, 0], [0, 1], [0, 1]]
+    assert before.tolist() == [[2, 2], [0, 0], [0, 1], [1, 0]]
 
 
 def test_blocks_of_a_file_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

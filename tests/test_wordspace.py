@@ -59,6 +59,20 @@ def test_words_of_one_topic_lie_close() -> None:
     assert similarity[topic][:, topic].mean() > similarity[topic][:, ~topic].mean() + 0.2
 
 
+def test_near_words_tell_what_a_word_does() -> None:
+    random = np.random.default_rng(3)
+    lines = [
+        f"the {'cd'[topic]}{random.integers(9)} sees {'uv'[topic]}{random.integers(9)}"
+        for topic in (0, 1) * 1500
+    ]
+    builder = Svd(size=38, dim=4, windows=(3,), window=3, near=1, minimum_count=1, spelling=0)
+    space = builder.build(Lang("en"), tokenize(["\n".join(lines)]), generator())
+    assert space.vectors.shape == (38, 8)
+    near = torch.nn.functional.normalize(space.vectors[:, 4:], dim=1)
+    word, role, topic = (space.words.index(each) for each in ("c1", "d1", "u1"))
+    assert near[word] @ near[role] > near[word] @ near[topic] + 0.5
+
+
 def test_save_and_load(tmp_path: Path) -> None:
     space = small_space()
     space.save(tmp_path)

@@ -95,10 +95,22 @@ def count_pairs(
 ) -> dict[int, Counts]:
     """How often each of the first ``words`` words has each of the first ``contexts`` words beside it.
 
+    The sums of both sides of `count_sides`, with its arguments: a (words, contexts) float32 matrix for each
+    window, indices sorted.
+    """
+    found = count_sides(ids, words, contexts, windows)
+    return {window: beside(*sides) for window, sides in found.items()}
+
+
+def count_sides(
+    ids: npt.NDArray[np.int32], words: int, contexts: int, windows: Iterable[int]
+) -> dict[int, tuple[Counts, Counts]]:
+    """How often each of the first ``words`` words has each of the first ``contexts`` after it, and before it.
+
     ids: (positions,) int32, frequent words first, `BREAK` between sentences; larger ids keep their
         place but are not counted.
-    windows: the distances up to which a word counts as beside, to the left and to the right.
-    Returns a (words, contexts) float32 matrix for each window, indices sorted.
+    windows: the distances up to which a word counts.
+    Returns two (words, contexts) float32 matrices for each window.
     Raises ValueError when a window is not positive or ``contexts`` does not lie in 1..``words``.
     """
     wanted = sorted(set(windows))
@@ -106,13 +118,18 @@ def count_pairs(
         raise ValueError(f"windows must be positive, got {wanted}")
     if not 1 <= contexts <= words:
         raise ValueError(f"contexts must lie in 1..words, got {contexts} contexts and {words} words")
-    result = {}
-    for window, following in zip(wanted, _count_following(ids, words, contexts, wanted), strict=True):
-        # what follows, seen from the other side, is what precedes
-        both = following[:, :contexts] + following[:contexts].T
-        result[window] = both.tocsr()
-        result[window].sort_indices()
-    return result
+    # what follows, seen from the other side, is what precedes
+    return {
+        window: (following[:, :contexts], following[:contexts].T.tocsr())
+        for window, following in zip(wanted, _count_following(ids, words, contexts, wanted), strict=True)
+    }
+
+
+def beside(after: Counts, before: Counts) -> Counts:
+    """The two sides together, indices sorted."""
+    both = (after + before).tocsr()
+    both.sort_indices()
+    return both
 
 
 def _pad(ids: npt.NDArray[np.int32], words: int, width: int) -> npt.NDArray[np.int32]:

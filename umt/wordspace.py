@@ -11,8 +11,9 @@ import scipy.sparse as sp
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
+from torch.nn.functional import normalize
 
-from umt.cooccurrence import Counts, Tokens, count_pairs
+from umt.cooccurrence import Counts, Tokens, beside, count_pairs, count_sides
 from umt.corpus.cleaning import is_spaced
 from umt.spelling import spelled
 from umt.types import BadInput, Lang
@@ -92,11 +93,15 @@ class Svd:
     """Word vectors by a truncated singular value decomposition of positive pointwise mutual information.
 
     The matrix is max(0, log p(word, context) / (p(word) p(context)^smoothing) - log shift), vectors are
-    U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity").
+    U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity"). Wide windows tell what
+    a word is about, narrow ones what it does in a sentence, the more so where a word before is another
+    context than the same word after (Schütze, 1993, "Part-of-speech induction from scratch"): vectors of both
+    kinds stand side by side, each of length 1 before they are read by anyone.
 
     size: the most frequent words that get a vector; contexts: those that are counted beside them.
     windows: the windows whose counts the word space keeps, beside its ``kept`` most frequent words;
-    window: the one that makes the vectors.
+    window: the one that makes the first ``dim`` columns of the vectors; near: the one, told apart into before
+    and after, that makes as many more; 0: none.
     minimum_count: rarer words are left out. rounds: blocks of the decomposition, see `truncated_svd`.
     spelling: occurrences of a word that a guess from its characters could be worth (`umt.spelling`); 0: none.
     """
@@ -105,6 +110,7 @@ class Svd:
     dim: int = 300
     windows: tuple[int, ...] = (5, 10)
     window: int = 10
+    near: int = 2
     contexts: int = 25_000
     kept: int = 5_000
     minimum_count: int = 5
@@ -123,6 +129,8 @@ class Svd:
             raise ValueError(f"dim must be at most size and contexts, got {self.dim}")
         if not self.windows or min(self.windows) < 1:
             raise ValueError(f"windows must be positive, got {self.windows}")
+        if self.near < 0:
+            raise ValueError(f"near must not be negative, got {self.near}")
         if not 0 <= self.smoothing <= 1:
             raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
         if self.spelling < 0:
@@ -140,15 +148,27 @@ class Svd:
                 "give more text, or lower words.dim or words.minimum_count"
             )
         contexts = min(self.contexts, size)
-        counts = count_pairs(tokens.ids, size, contexts, {*self.windows, self.window})
-        matrix = positive_information(counts[self.window], self.smoothing, self.shift)
-        left, values = truncated_svd(matrix, self.dim, generator, self.rounds)
+        sides = count_sides(
+            tokens.ids, size, contexts, {*self.windows, self.window, self.near or self.window}
+        )
+        counts = {window: beside(*sides[window]) for window in {*self.windows, self.window}}
+        matrices = [[counts[self.window]]]
+        if self.near:
+            matrices.append([side[:, : self.kept] for side in sides[self.near]])
+        words = tokens.words[:size]
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
+        vectors = []
+        for each in matrices:
+            informative = [positive_information(part.tocsr(), self.smoothing, self.shift) for part in each]
+            left, values = truncated_svd(sp.hstack(informative, "csr"), self.dim, generator, self.rounds)
+            found = left * values**self.power
+            if self.spelling:
+                found = spelled(words, frequencies, found, self.spelling, is_spaced(lang))
+            vectors.append(found)
+        if self.near:
+            vectors = [normalize(found, dim=1) for found in vectors]
         kept = {window: counts[window][:, : self.kept] for window in self.windows}
-        words, vectors = tokens.words[:size], left * values**self.power
-        if self.spelling:
-            vectors = spelled(words, frequencies, vectors, self.spelling, is_spaced(lang))
-        return WordSpace(lang, words, frequencies, kept, vectors)
+        return WordSpace(lang, words, frequencies, kept, torch.cat(vectors, 1))
 
 
 @dataclass(frozen=True)
