@@ -1,7 +1,8 @@
 """Learning to translate: which objectives pull at the joint model, how hard, and when.
 
 One class serves every `translator=...`: an objective without a course is left out, so back-translation alone,
-with an adversary, with some known pairs, or known pairs and nothing else differ in their configuration only.
+with an adversary, with rewarded round trips, with some known pairs, or known pairs and nothing else differ in
+their configuration only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from umt.adversary import Adversary
 from umt.bitexts import Bitext, Renders
 from umt.checkups import Checkups, Sample
+from umt.cycle import Cycle, Reward
 from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard
@@ -68,8 +70,9 @@ class Duel(NamedTuple):
 class Translation:
     """Continues a joint language model into a translator.
 
-    synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
-        it out (see `Course`: a share of s means that the objective takes part in that share of the steps).
+    synthetic, denoising, back_translation, cycle, adversary, supervised: the course of each objective, null
+        to leave it out (see `Course`: a share of s means that the objective takes part in that share of the
+        steps). reward: of ``cycle``.
     written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
     ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
@@ -82,6 +85,7 @@ class Translation:
     synthetic: Course | None = None
     denoising: Course | None = None
     back_translation: Course | None = None
+    cycle: Course | None = None
     adversary: Course | None = None
     supervised: Course | None = None
     written: int = 60_000
@@ -94,6 +98,7 @@ class Translation:
     ahead: int = 2
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=Generation)
+    reward: Reward = field(default_factory=Reward)
     guard: Guard = field(default_factory=Guard)
     criterion: Criterion = "round_trip"
     checks: int = 8
@@ -208,6 +213,10 @@ class Translation:
                 self.back_translation,
                 self.ruined,
                 self.ahead,
+            )
+        if self.cycle is not None:
+            made["cycle"] = Cycle(
+                setting, texts, self.generation, self.filters, usage, model, self.cycle, self.reward
             )
         if self.adversary is not None:
             width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
