@@ -14,7 +14,7 @@ import torch
 
 from tests.small_translation import EN, ZH, chinese, cipher, english, network, sentences
 from umt.bitexts import Bitext
-from umt.cycle import Cycle, Reward, advantages, row_nats
+from umt.cycle import Cycle, RoundTrips, advantages, row_nats
 from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
@@ -38,13 +38,13 @@ def made(
     tokenizer: Tokenizer,
     texts: tuple[Shards, Shards],
     start: JointLM,
-    reward: Reward,
+    trips: RoundTrips,
     filters: Filters = NOTHING,
     kind: type[Cycle] = Cycle,
 ) -> Cycle:
     setting = Setting(tokenizer, steps=10, tokens=500, longest=60, seed=1)
     usage = Usage.count(tokenizer, texts)
-    return kind(setting, texts, Generation(workers=1), filters, usage, start, Course(), reward)
+    return kind(setting, texts, Generation(workers=1), filters, usage, start, trips)
 
 
 @pytest.mark.parametrize("samples", [2, 3])
@@ -70,7 +70,7 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     gradient."""
     tokenizer, texts, _ = cipher(tmp_path, 40)
     model, source = network(tokenizer), texts[0].ids(0)
-    cycle = made(tokenizer, texts, model, Reward(samples=4))
+    cycle = made(tokenizer, texts, model, RoundTrips(samples=4))
     pair = np.unique(texts[1].tokens)[[3, 7]].tolist()
     cycle.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
     cycle.generation = replace(cycle.generation, ratio=0, extra=3)
@@ -110,7 +110,7 @@ def test_a_row_costs_what_the_judge_says(tmp_path: Path) -> None:
 
 def test_an_unfit_draw_is_worth_no_more_than_the_worst(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 40)
-    cycle = made(tokenizer, texts, network(tokenizer), Reward(samples=3))
+    cycle = made(tokenizer, texts, network(tokenizer), RoundTrips(samples=3))
     rewards = torch.tensor([9.0, 1.0, 2.0, 3.0, 3.0, 3.0])
     better = cycle._better(rewards, torch.tensor([False, True, True, True, True, True]))
     assert better.tolist() == pytest.approx([-1, -1, 2, 0, 0, 0])
@@ -120,10 +120,9 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = (
-        made(tokenizer, texts, network(tokenizer), Reward())
+        made(tokenizer, texts, network(tokenizer), RoundTrips(Course(((0.0, 0.7),))))
         for tokenizer, texts, _ in (cipher(tmp_path / "a", 100), cipher(tmp_path / "b", 100))
     )
-    one.course = other.course = Course(((0.0, 0.7),))
     model = network(one.setting.tokenizer)
 
     def losses(cycle: Cycle, steps: range) -> list[float]:
@@ -175,8 +174,8 @@ def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
     poor = learn(start, Supervised(setting, [Bitext(there, guessed)]), 80, 2e-2)
     after = {}
     for pull in (1.0, 0.0):
-        model, reward = copy.deepcopy(start), Reward(samples=4, fluency=0.0, pull=pull)
-        cycle = made(tokenizer, (there, truth), model, reward, Filters(), OneWay)
+        model, trips = copy.deepcopy(start), RoundTrips(samples=4, fluency=0.0, pull=pull)
+        cycle = made(tokenizer, (there, truth), model, trips, Filters(), OneWay)
         after[pull] = learn(model, cycle, 40, 5e-3)
     assert after[1.0] < 0.8 * poor
     assert after[0.0] > poor

@@ -33,16 +33,18 @@ _SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
-class Reward:
-    """What a draw y of a sentence x is worth: ``log p(x | y) + fluency * log p(y)``.
+class RoundTrips:
+    """How often to go there and back; what a draw y of a sentence x is worth is
+    ``log p(x | y) + fluency * log p(y)``.
 
     Both are nats of whole strings, since together (at fluency 1) they are the code length of x by way of y:
     counted by the subword, likely words that tell nothing would be worth writing.
 
-    samples: draws a sentence. temperature: of the draws; below 1 they are likelier than the gradient takes
-    them to be. pull: weight of the way there against the way back.
+    course: the share of the steps. samples: draws a sentence. temperature: of the draws; below 1 they are
+    likelier than the gradient takes them to be. pull: weight of the way there against the way back.
     """
 
+    course: Course = field(default_factory=Course)
     samples: int = 3
     temperature: float = 1.0
     fluency: float = 0.5
@@ -99,15 +101,14 @@ class Cycle:
     filters: Filters
     usage: Usage
     start: JointLM
-    course: Course
-    reward: Reward
+    trips: RoundTrips
     turn: int = 0
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
-        setting, samples = self.setting, self.reward.samples
+        setting, samples = self.setting, self.trips.samples
         self.judge = Judge(copy.deepcopy(self.start).requires_grad_(False), setting.tokenizer)
-        self.generation = replace(self.generation, search=Sampling(self.reward.temperature))
+        self.generation = replace(self.generation, search=Sampling(self.trips.temperature))
         self.batches = [
             Batches(samples * (2 * text.lengths() + 3), setting.tokens, samples * setting.longest,
                     setting.seed + number)
@@ -122,22 +123,21 @@ class Cycle:
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
         """One batch; None when it is not this objective's turn or no draw was fit to learn from."""
-        if not self.setting.takes_part(self.course, step, generator):
+        if not self.setting.takes_part(self.trips.course, step, generator):
             return None
         side, self.turn = self.turn, 1 - self.turn
         lines = self.batches[side].draw()
-        sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.reward.samples)]
+        sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.trips.samples)]
         draws = self._draw(model, side, sentences, generator)
         if not draws.fit.any():
             return None
         way_back = self._rows(draws.renderings, sentences, 1 - side)
         back = row_nats(model, way_back)  # (sentences * samples,)
         told = self.judge.alone(draws.renderings, self.texts[1 - side].lang)
-        rewards = -back.detach() - self.reward.fluency * torch.from_numpy(told).to(back)
+        rewards = -back.detach() - self.trips.fluency * torch.from_numpy(told).to(back)
         there = self._there(model, side, sentences, draws, rewards)
-        nats = back[draws.fit.to(back.device)].sum() + self.reward.pull * there
-        asked = way_back.ids[draws.fit][:, 1:][way_back.asked[draws.fit]].numpy()
-        return Loss(nats, len(asked), 0)
+        nats = back[draws.fit.to(back.device)].sum() + self.trips.pull * there
+        return Loss(nats, int(way_back.asked[draws.fit].sum()), 0)
 
     def _draw(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Draws:
         model.eval()
@@ -156,7 +156,7 @@ class Cycle:
     def _there(
         self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Draws, rewards: Tensor
     ) -> Tensor:
-        """A scalar that falls along the gradient of the expected reward."""
+        """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
         batch = self._rows(sentences, draws.renderings, side)
         ends = batch.asked.long().cumsum(1).argmax(1)
         batch.asked[torch.arange(len(ends)), ends] &= draws.ended  # a forced end was not drawn
@@ -164,7 +164,7 @@ class Cycle:
 
     def _better(self, rewards: Tensor, fit: Tensor) -> Tensor:
         """(sentences * samples,) advantages, of root mean square 1 over the batch."""
-        each = rewards.view(-1, self.reward.samples)  # (sentences, samples)
+        each = rewards.view(-1, self.trips.samples)  # (sentences, samples)
         worst = each.min(1, keepdim=True).values
         better = advantages(torch.where(fit.view_as(each), each, worst))
         return (better / better.square().mean().sqrt().clamp(min=_SPREAD)).flatten()

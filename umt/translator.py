@@ -17,7 +17,7 @@ import torch
 from umt.adversary import Adversary
 from umt.bitexts import Bitext, Renders
 from umt.checkups import Checkups, Sample
-from umt.cycle import Cycle, Reward
+from umt.cycle import Cycle, RoundTrips
 from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard
@@ -70,9 +70,9 @@ class Duel(NamedTuple):
 class Translation:
     """Continues a joint language model into a translator.
 
-    synthetic, denoising, back_translation, cycle, adversary, supervised: the course of each objective, null
-        to leave it out (see `Course`: a share of s means that the objective takes part in that share of the
-        steps). reward: of ``cycle``.
+    synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
+        it out (see `Course`: a share of s means that the objective takes part in that share of the steps).
+        cycle: the same, and how it draws.
     written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
     ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
@@ -85,7 +85,7 @@ class Translation:
     synthetic: Course | None = None
     denoising: Course | None = None
     back_translation: Course | None = None
-    cycle: Course | None = None
+    cycle: RoundTrips | None = None
     adversary: Course | None = None
     supervised: Course | None = None
     written: int = 60_000
@@ -98,7 +98,6 @@ class Translation:
     ahead: int = 2
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=Generation)
-    reward: Reward = field(default_factory=Reward)
     guard: Guard = field(default_factory=Guard)
     criterion: Criterion = "round_trip"
     checks: int = 8
@@ -111,10 +110,10 @@ class Translation:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if (self.supervised is None) != (self.known == 0):
             raise ValueError(f"supervised learning and known={self.known} pairs go together")
-        courses = (self.synthetic, self.denoising, self.back_translation, self.supervised)
-        if all(course is None for course in courses):
+        taught = (self.synthetic, self.denoising, self.back_translation, self.cycle, self.supervised)
+        if all(each is None for each in taught):
             raise ValueError(
-                "nothing to learn: synthetic, denoising, back_translation and supervised are null"
+                "nothing to learn: synthetic, denoising, back_translation, cycle and supervised are null"
             )
 
     def learn(
@@ -215,9 +214,7 @@ class Translation:
                 self.ahead,
             )
         if self.cycle is not None:
-            made["cycle"] = Cycle(
-                setting, texts, self.generation, self.filters, usage, model, self.cycle, self.reward
-            )
+            made["cycle"] = Cycle(setting, texts, self.generation, self.filters, usage, model, self.cycle)
         if self.adversary is not None:
             width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
             made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)
