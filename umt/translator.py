@@ -1,7 +1,8 @@
 """Learning to translate: which objectives pull at the joint model, how hard, and when.
 
 One class serves every `translator=...`: an objective without a course is left out, so back-translation alone,
-with an adversary, with some known pairs, or known pairs and nothing else differ in their configuration only.
+with an adversary, with rewarded round trips, with some known pairs, or known pairs and nothing else differ in
+their configuration only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from umt.adversary import Adversary
 from umt.bitexts import Bitext, Renders
 from umt.checkups import Checkups, Sample
+from umt.cycle import Cycle, RoundTrips
 from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard
@@ -70,6 +72,7 @@ class Translation:
 
     synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
         it out (see `Course`: a share of s means that the objective takes part in that share of the steps).
+        cycle: the same, and how it draws.
     written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
     ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
@@ -82,6 +85,7 @@ class Translation:
     synthetic: Course | None = None
     denoising: Course | None = None
     back_translation: Course | None = None
+    cycle: RoundTrips | None = None
     adversary: Course | None = None
     supervised: Course | None = None
     written: int = 60_000
@@ -106,10 +110,10 @@ class Translation:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if (self.supervised is None) != (self.known == 0):
             raise ValueError(f"supervised learning and known={self.known} pairs go together")
-        courses = (self.synthetic, self.denoising, self.back_translation, self.supervised)
-        if all(course is None for course in courses):
+        taught = (self.synthetic, self.denoising, self.back_translation, self.cycle, self.supervised)
+        if all(each is None for each in taught):
             raise ValueError(
-                "nothing to learn: synthetic, denoising, back_translation and supervised are null"
+                "nothing to learn: synthetic, denoising, back_translation, cycle and supervised are null"
             )
 
     def learn(
@@ -209,6 +213,8 @@ class Translation:
                 self.ruined,
                 self.ahead,
             )
+        if self.cycle is not None:
+            made["cycle"] = Cycle(setting, texts, self.generation, self.filters, usage, model, self.cycle)
         if self.adversary is not None:
             width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
             made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)

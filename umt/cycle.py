@@ -1,0 +1,187 @@
+"""There and back: renderings that the model draws itself are rewarded by what comes back of the sentence
+(He et al. 2016, "Dual learning for machine translation").
+
+The model is both translators, so its own way back judges its way there. The reward reaches the way there by
+REINFORCE with the other draws of a sentence for a baseline (Kool et al. 2019, "Buy 4 REINFORCE samples, get a
+baseline for free!") and the way back by plain differentiation.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from umt.batches import Batches
+from umt.filters import Filters, Signs, Usage
+from umt.generation import Direction, Generation
+from umt.joint_lm import JointLM
+from umt.judge import Judge
+from umt.objectives import Loss
+from umt.searching import Sampling
+from umt.shards import Shards
+from umt.tokenizer import Ids
+from umt.translation_objectives import Course, Rows, Setting, rows
+
+_SPREAD = 1e-3
+"""Nats; rewards that differ by less differ by rounding."""
+
+
+@dataclass(frozen=True)
+class RoundTrips:
+    """How often to go there and back; what a draw y of a sentence x is worth is
+    ``log p(x | y) + fluency * log p(y)``.
+
+    Both are nats of whole strings, since together (at fluency 1) they are the code length of x by way of y:
+    counted by the subword, likely words that tell nothing would be worth writing.
+
+    course: the share of the steps. samples: draws a sentence. temperature: of the draws; below 1 they are
+    likelier than the gradient takes them to be. pull: weight of the way there against the way back.
+    """
+
+    course: Course = field(default_factory=Course)
+    samples: int = 3
+    temperature: float = 1.0
+    fluency: float = 0.5
+    pull: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise ValueError(f"samples must be at least 2, one to judge another by, got {self.samples}")
+        if self.fluency < 0 or self.pull < 0:
+            raise ValueError(f"fluency {self.fluency} and pull {self.pull} must not be negative")
+
+
+class Draws(NamedTuple):
+    """Renderings in order of the sentences, ``samples`` of each; ended, fit: (renderings,), whether the end
+    was drawn and not forced, and whether the filters let it pass."""
+
+    renderings: list[Ids]
+    ended: Tensor
+    fit: Tensor
+
+
+def advantages(rewards: Tensor) -> Tensor:
+    """(sentences, samples): each reward less the mean of the others of its sentence.
+
+    The sum of advantage times gradient of log p, over ``samples``, is an unbiased gradient of the expected
+    reward.
+    """
+    samples = rewards.shape[1]
+    return (rewards - rewards.mean(1, keepdim=True)) * (samples / (samples - 1))
+
+
+def row_nats(model: JointLM, batch: Rows) -> Tensor:
+    """(rows,) -log p of what is asked for in each, with its gradient."""
+    seen, wanted, asked = (
+        part.to(model.device) for part in (batch.ids[:, :-1], batch.ids[:, 1:], batch.asked)
+    )
+    nats = model.nats(model.hidden(seen)[asked], wanted[asked])
+    return torch.zeros(len(asked), device=nats.device).index_add(0, asked.nonzero()[:, 0], nats)
+
+
+@dataclass
+class Cycle:
+    """Real sentences there and back; the languages take turns.
+
+    start: the model of the languages before it translates, whose copy says what a rendering costs; the one
+    that learns forgets what it is not asked for.
+    filters: a draw that does not pass is worth no more than the worst of its sentence, and nothing is learned
+    from it on the way back.
+    """
+
+    setting: Setting
+    texts: tuple[Shards, Shards]
+    generation: Generation
+    filters: Filters
+    usage: Usage
+    start: JointLM
+    trips: RoundTrips
+    turn: int = 0
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        setting, samples = self.setting, self.trips.samples
+        self.judge = Judge(copy.deepcopy(self.start).requires_grad_(False), setting.tokenizer)
+        self.generation = replace(self.generation, search=Sampling(self.trips.temperature))
+        self.batches = [
+            Batches(samples * (2 * text.lengths() + 3), setting.tokens, samples * setting.longest,
+                    setting.seed + number)
+            for number, text in enumerate(self.texts)
+        ]  # fmt: skip
+        first, second = (text.lang for text in self.texts)
+        self.directions = [
+            Direction.between(setting.tokenizer, here, there, self.usage.written(there))
+            for here, there in ((first, second), (second, first))
+        ]
+        self.kept, self.drawn = 0, 0
+
+    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+        """One batch; None when it is not this objective's turn or no draw was fit to learn from."""
+        if not self.setting.takes_part(self.trips.course, step, generator):
+            return None
+        side, self.turn = self.turn, 1 - self.turn
+        lines = self.batches[side].draw()
+        sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.trips.samples)]
+        draws = self._draw(model, side, sentences, generator)
+        if not draws.fit.any():
+            return None
+        way_back = self._rows(draws.renderings, sentences, 1 - side)
+        back = row_nats(model, way_back)  # (sentences * samples,)
+        told = self.judge.alone(draws.renderings, self.texts[1 - side].lang)
+        rewards = -back.detach() - self.trips.fluency * torch.from_numpy(told).to(back)
+        there = self._there(model, side, sentences, draws, rewards)
+        nats = back[draws.fit.to(back.device)].sum() + self.trips.pull * there
+        return Loss(nats, int(way_back.asked[draws.fit].sum()), 0)
+
+    def _draw(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Draws:
+        model.eval()
+        with torch.no_grad():
+            outputs = self.generation.generate(model, sentences, self.directions[side], generator)
+        model.train()
+        drawn = [each[0] for each in outputs]
+        renderings = [each.ids.astype(self.setting.tokenizer.dtype) for each in drawn]
+        nats = np.array([each.nats / (len(each.ids) + 1) for each in drawn])
+        ended = np.array([each.ended for each in drawn])
+        signs = Signs.read(sentences, renderings, self.texts[1 - side].lang, self.usage)
+        fit = ended & np.array([len(each) > 0 for each in renderings]) & self.filters.fit(signs, nats)
+        self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
+        return Draws(renderings, torch.from_numpy(ended), torch.from_numpy(fit))
+
+    def _there(
+        self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Draws, rewards: Tensor
+    ) -> Tensor:
+        """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
+        batch = self._rows(sentences, draws.renderings, side)
+        ends = batch.asked.long().cumsum(1).argmax(1)
+        batch.asked[torch.arange(len(ends)), ends] &= draws.ended  # a forced end was not drawn
+        return (self._better(rewards, draws.fit.to(rewards.device)) * row_nats(model, batch)).sum()
+
+    def _better(self, rewards: Tensor, fit: Tensor) -> Tensor:
+        """(sentences * samples,) advantages, of root mean square 1 over the batch."""
+        each = rewards.view(-1, self.trips.samples)  # (sentences, samples)
+        worst = each.min(1, keepdim=True).values
+        better = advantages(torch.where(fit.view_as(each), each, worst))
+        return (better / better.square().mean().sqrt().clamp(min=_SPREAD)).flatten()
+
+    def _rows(self, given: Sequence[Ids], asked: Sequence[Ids], side: int) -> Rows:
+        """``given`` in the language of ``side``."""
+        tokenizer = self.setting.tokenizer
+        tags = (tokenizer.tag(self.texts[side].lang), tokenizer.tag(self.texts[1 - side].lang))
+        return rows(given, asked, [tags] * len(given), tokenizer.end, tokenizer.pad)
+
+    def state(self) -> dict[str, Any]:
+        """Where the data stand."""
+        places = [batches.state() for batches in self.batches]
+        return {"places": places, "turn": self.turn, "kept": self.kept, "drawn": self.drawn}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand there again."""
+        for batches, place in zip(self.batches, state["places"], strict=True):
+            batches.restore(place)
+        self.turn, self.kept, self.drawn = int(state["turn"]), int(state["kept"]), int(state["drawn"])
