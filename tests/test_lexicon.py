@@ -34,6 +34,16 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert again.source == lexicon().source
 
 
+def test_the_power_at_which_the_best_are_as_likely_as_wanted() -> None:
+    known = Lexicon(("a", "b", "rare"), ("x", "y"), torch.tensor([[0, 1]] * 3),
+                    torch.tensor([[0.6, 0.4], [0.7, 0.3], [1.0, 0.0]]))  # fmt: skip
+    for certainty in (0.6, 0.9):
+        raised = known.probabilities[:2] ** known.power(certainty, words=2)
+        best = (raised / raised.sum(1, keepdim=True)).amax(1)
+        assert float(best.mean()) == pytest.approx(certainty, abs=1e-3)
+    assert known.power(0.0) == pytest.approx(1 / 16)
+
+
 def test_forms_are_translated_as_their_stems() -> None:
     probabilities = torch.tensor([[0.9, 0.1], [1.0, 0.0]])
     known = Lexicon(("walk", "home"), ("走", "家"), torch.tensor([[0, 1], [1, 0]]), probabilities)

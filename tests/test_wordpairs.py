@@ -50,6 +50,18 @@ def test_sharper_lexicons_lean_on_their_first_candidates() -> None:
     assert shares == pytest.approx([ratio / (1 + ratio) for ratio in odds], rel=1e-3)
 
 
+def test_a_lexicon_is_made_as_sure_as_it_is_said_to_be_right() -> None:
+    source = read(["cat dog"] * 50, 100)[0]
+    target = read(["chat chien"] * 50, 100)[0]
+    rows = [[(0, 0.6), (1, 0.4)], [(1, 0.6), (0, 0.4)]]
+    lexicon = make_lexicon(["cat", "dog"], ["chat", "chien"], rows)
+    reverse = make_lexicon(["chat", "chien"], ["cat", "dog"], rows)
+    for certainty in (0.55, 0.8, 0.95):
+        pairs = Balance().fit(source, target, lexicon, reverse, 1.0, certainty)
+        right = pairs.mass[pairs.source == pairs.target].sum()
+        assert right / pairs.mass.sum() == pytest.approx(certainty, rel=1e-3)
+
+
 def test_marks_of_two_scripts_correspond() -> None:
     assert [mark(m) for m in "。，、？「”"] == [".", ",", ",", "?", '"', '"']
 

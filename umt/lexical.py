@@ -144,11 +144,13 @@ class Lexical:
         reverse: Lexicon,
         generator: torch.Generator,
         progress: Progress = lambda what, done, total: None,
+        certainty: float | None = None,
     ) -> tuple[LexicalTranslator, LexicalTranslator]:
         """(source to target, target to source); they are learned together.
 
-        ``lexicon`` gives target candidates of source words, ``reverse`` the other way. ``progress`` hears of
-        every step. Raises `BadInput` when a text is empty or too odd to learn from.
+        ``lexicon`` gives target candidates of source words, ``reverse`` the other way; ``certainty``: how
+        often they are right, if known (`Balance.fit`). ``progress`` hears of every step. Raises `BadInput`
+        when a text is empty or too odd to learn from.
         """
         steps = 3 + 2 * self.rounds
         progress("language models", 0, steps)
@@ -159,8 +161,8 @@ class Lexical:
         per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
         ratio = reconciled(content, per_line)
         ways = [
-            self._word_by_word(x, y, lexicon, reverse, ratio, generator),
-            self._word_by_word(y, x, reverse, lexicon, 1 / ratio, generator),
+            self._word_by_word(x, y, lexicon, reverse, ratio, certainty, generator),
+            self._word_by_word(y, x, reverse, lexicon, 1 / ratio, certainty, generator),
         ]
         # Word by word nothing can be inserted: the direction that needs fewer words is the one to start from.
         known = 0 if ratio <= 1 else 1
@@ -199,9 +201,10 @@ class Lexical:
         lexicon: Lexicon,
         reverse: Lexicon,
         ratio: float,
+        certainty: float | None,
         generator: torch.Generator,
     ) -> _Way:
-        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio)
+        pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio, certainty)
         prior = pairs.pseudo_counts(self.trust)
         options = self.scoring.options_of(prior, y.model.tables, x.barriers, y.lengths)
         search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)

@@ -52,6 +52,18 @@ class Lexicon:
         pairs = zip(self.candidates[row].tolist(), self.probabilities[row].tolist(), strict=True)
         return [(self.target[index], probability) for index, probability in pairs if probability > 0]
 
+    def power(self, certainty: float, words: int = 1000) -> float:
+        """To which power probabilities are to be raised so that the best translations of the first ``words``
+        words have ``certainty`` on average; from 1/16 to 16.
+        """
+        logs = self.probabilities[:words].double().clamp_min(1e-30).log()
+        low, high = -4.0, 4.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            sure = float((2**middle * logs).softmax(1).amax(1).mean())
+            low, high = (middle, high) if sure < certainty else (low, middle)
+        return float(2 ** ((low + high) / 2))
+
     def with_forms(self, stems: Mapping[str, str]) -> Lexicon:
         """The same, and each form of a word translated as its stem; ``stems``: form -> stem."""
         more = [

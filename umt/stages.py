@@ -173,6 +173,7 @@ def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact
         alignment.reverse,
         bench.generator(),
         bench.progress,
+        alignment.verdict.certainty,
     )
     for translator, direction in zip(translators, directions(text), strict=True):
         translator.save(bench.directory / direction)

@@ -91,7 +91,8 @@ class Balance:
 
     nothing: what the empty word weighs against all candidates of a word before balancing.
     slack: how many times its own frequency a target word may receive; above 1 because two corpora differ.
-    sharpness: the power to which a lexicon's probabilities are raised; above 1 trusts its best candidates.
+    sharpness: the power to which a lexicon's probabilities are raised where nobody knows how often it is
+        right; above 1 trusts its best candidates.
     """
 
     nothing: float = 0.5
@@ -108,16 +109,28 @@ class Balance:
             raise ValueError(f"sharpness must be above 0, got {self.sharpness}")
 
     def fit(
-        self, source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, ratio: float
+        self,
+        source: Vocabulary,
+        target: Vocabulary,
+        lexicon: Lexicon,
+        reverse: Lexicon,
+        ratio: float,
+        certainty: float | None = None,
     ) -> WordPairs:
         """Merge ``lexicon`` (source to target) and ``reverse``; ``ratio``: target tokens per source token.
+
+        certainty: how often the lexicons are right about frequent words, where that is known: so sure they
+        are made.
 
         Punctuation corresponds by rule, and words that both languages write alike (numbers, Latin names in
         Chinese text) are candidates of each other.
         """
         fx, fy = source.shares, target.shares * ratio
-        forward = _candidates(source, target, lexicon, self.sharpness)
-        backward = _candidates(target, source, reverse, self.sharpness)
+        powers = [
+            self.sharpness if certainty is None else each.power(certainty) for each in (lexicon, reverse)
+        ]
+        forward = _candidates(source, target, lexicon, powers[0])
+        backward = _candidates(target, source, reverse, powers[1])
         i = np.concatenate([forward[0], backward[1]])
         j = np.concatenate([forward[1], backward[0]])
         weight = np.concatenate([forward[2] * fx[forward[0]], backward[2] * fy[backward[0]]])

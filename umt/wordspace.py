@@ -96,12 +96,12 @@ class Svd:
     U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity"). Wide windows tell what
     a word is about, narrow ones what it does in a sentence, the more so where a word before is another
     context than the same word after (Schütze, 1993, "Part-of-speech induction from scratch"): vectors of both
-    kinds stand side by side, each of length 1 before they are read by anyone.
+    kinds stand side by side.
 
     size: the most frequent words that get a vector; contexts: those that are counted beside them.
     windows: the windows whose counts the word space keeps, beside its ``kept`` most frequent words;
     window: the one that makes the first ``dim`` columns of the vectors; near: the one, told apart into before
-    and after, that makes as many more; 0: none.
+    and after, that makes as many more; 0: none. say: of these beside the first, in inner products.
     minimum_count: rarer words are left out. rounds: blocks of the decomposition, see `truncated_svd`.
     spelling: occurrences of a word that a guess from its characters could be worth (`umt.spelling`); 0: none.
     """
@@ -111,6 +111,7 @@ class Svd:
     windows: tuple[int, ...] = (5, 10)
     window: int = 10
     near: int = 2
+    say: float = 0.5
     contexts: int = 25_000
     kept: int = 5_000
     minimum_count: int = 5
@@ -129,8 +130,8 @@ class Svd:
             raise ValueError(f"dim must be at most size and contexts, got {self.dim}")
         if not self.windows or min(self.windows) < 1:
             raise ValueError(f"windows must be positive, got {self.windows}")
-        if self.near < 0:
-            raise ValueError(f"near must not be negative, got {self.near}")
+        if self.near < 0 or self.say <= 0:
+            raise ValueError(f"near >= 0 and say > 0 are needed, got {self.near} and {self.say}")
         if not 0 <= self.smoothing <= 1:
             raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
         if self.spelling < 0:
@@ -166,7 +167,7 @@ class Svd:
                 found = spelled(words, frequencies, found, self.spelling, is_spaced(lang))
             vectors.append(found)
         if self.near:
-            vectors = [normalize(found, dim=1) for found in vectors]
+            vectors = [normalize(vectors[0], dim=1), self.say**0.5 * normalize(vectors[1], dim=1)]
         kept = {window: counts[window][:, : self.kept] for window in self.windows}
         return WordSpace(lang, words, frequencies, kept, torch.cat(vectors, 1))
 

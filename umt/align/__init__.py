@@ -35,6 +35,12 @@ class Verdict:
         if self.label not in get_args(Label):
             raise ValueError(f"label must be one of {', '.join(get_args(Label))}, got {self.label!r}")
 
+    @property
+    def certainty(self) -> float | None:
+        """How often a run finds the truth, where runs were compared: two agree if both do, by chance hardly
+        ever else, so it is the root of the share on which they agree."""
+        return None if math.isnan(self.score) else math.sqrt(self.score)
+
 
 @dataclass(frozen=True)
 class Alignment:
