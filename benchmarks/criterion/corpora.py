@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from umt import stages
 from umt.lexicon import Dictionary
 from umt.store import Artefact, Bench, Store, digest_of
-from umt.types import Lang
+from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
@@ -63,6 +63,14 @@ def corpora(data: Path) -> dict[str, Corpus]:
         if one in real and other in real:
             found[f"{one} x {other}"] = Corpus(real[one], real[other])
     return found
+
+
+def named(data: Path, name: str) -> Corpus:
+    """One of them; raises BadInput where there is none of this name."""
+    known = corpora(data)
+    if name not in known:
+        raise BadInput(f"there is no corpus '{name}': choose among {', '.join(known)}")
+    return known[name]
 
 
 @dataclass(frozen=True)

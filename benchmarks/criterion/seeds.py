@@ -20,7 +20,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Generator
 
-from benchmarks.criterion.corpora import Builder, configuration, corpora
+from benchmarks.criterion.corpora import Builder, configuration, named
 from benchmarks.criterion.running import COMPARED, Strategy, read, run
 from benchmarks.criterion.tables import matches_of, table
 from umt.align.enrichment import Enrichment
@@ -43,7 +43,7 @@ JUDGES = (
 
 def from_seeds(builder: Builder, records: Path, name: str, option: str, count: int) -> None:
     """Add the runs that ``records`` does not hold yet: ``count`` seeds, two nulls, and the judges'."""
-    corpus = corpora(builder.data)[name]
+    corpus = named(builder.data, name)
     source, target, digest = builder.spaces(corpus, WHOLE)
     null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
     truth, test = builder.truth(corpus), builder.truth(corpus, "test")

@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Generator
 
-from benchmarks.criterion.corpora import Builder, configuration, corpora
+from benchmarks.criterion.corpora import Builder, configuration, named
 from benchmarks.criterion.running import read
 from benchmarks.criterion.seeds import WHOLE
 from benchmarks.criterion.tables import table
@@ -29,7 +29,7 @@ def from_seeds(
     builder: Builder, records: Path, name: str, option: str, overrides: Sequence[str], count: int
 ) -> None:
     """Add the seeds that ``records`` does not hold yet; overrides: of the aligner, as for ``train.py``."""
-    corpus = corpora(builder.data)[name]
+    corpus = named(builder.data, name)
     source, target, digest = builder.spaces(corpus, WHOLE)
     test = builder.truth(corpus, "test")
     config = configuration(f"aligner={option}", *overrides).aligner
