@@ -25,7 +25,7 @@ class Procrustes:
 
     seeds: Seeds = field(default_factory=IdenticalStrings)
     reweight: float = 0.5
-    ridge: float = 0.0
+    ridge: float = 0.5
     candidates: int = 20
 
     def __post_init__(self) -> None:
