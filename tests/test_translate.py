@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from umt import translate
-from umt.generation import Direction, Generation
+from umt.generation import Direction, Generation, Output
 from umt.joint_lm import Architecture, JointLM
 from umt.judge import Judge
 from umt.neural_translator import NeuralTranslator
@@ -107,6 +109,15 @@ def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) ->
     back = Judge(one.model, one.tokenizer).given([each.ids for each in outputs], asked, ZH, EN)
     sums = [-each.nats - float(cost) for each, cost in zip(outputs, back, strict=True)]
     assert both[0].score == pytest.approx(max(sums), abs=1e-4)
+
+
+def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> None:
+    loop, cut, good = np.array([5, 6] * 6), np.array([5, 6, 7]), np.array([5, 8, 9, 7])
+    said = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
+    ranked = replace(translator, both_ways=False)._ranked([good], [said])
+    assert [each.nats for each in ranked[0]] == [3.0, 1.0, 2.0]
+    [kept] = replace(translator, both_ways=False)._ranked([loop], [said])
+    assert [each.nats for each in kept] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
 
 
 def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -75,9 +75,14 @@ def _signs(sentence: Ids, rendering: Ids, lang: Lang, usage: Usage) -> tuple[flo
         return length, 0.0, 0.0, 0.0
     lettered = rendering[usage.lettered[rendering]]
     copied = float(np.isin(lettered, sentence).mean()) if len(lettered) else 0.0
-    neighbours = set(zip(rendering[:-1].tolist(), rendering[1:].tolist(), strict=True))
-    repeated = 1 - len(neighbours) / (len(rendering) - 1) if len(rendering) > 1 else 0.0
-    return length, float(usage.foreign[lang][rendering].mean()), copied, repeated
+    return length, float(usage.foreign[lang][rendering].mean()), copied, repeated(rendering)
+
+
+def repeated(ids: Ids) -> float:
+    """The share of the pairs of neighbours that have been there before."""
+    if len(ids) < 2:
+        return 0.0
+    return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
 
 
 @dataclass(frozen=True)

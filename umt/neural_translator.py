@@ -14,6 +14,7 @@ from torch import Generator
 
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import split_sentences
+from umt.filters import repeated
 from umt.generation import Direction, Generation, Output
 from umt.inflection import MARK
 from umt.joint_lm import JointLM
@@ -25,6 +26,8 @@ from umt.types import BadInput, Lang
 _FILE = "translator.json"
 _BEGIN = regex.compile(rf" (?!{MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
+_LOOPING = 0.3
+"""Share of its pairs of neighbours that a loop has said before, beyond what the sentence repeats."""
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 
@@ -99,14 +102,22 @@ class NeuralTranslator:
         return found
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
-        """The hypotheses of each piece, the best first; their nats are of both ways where both count."""
-        if not self.both_ways or all(len(each) < 2 for each in outputs):
-            return outputs
-        sentences = [piece for piece, each in zip(pieces, outputs, strict=True) for _ in each]
-        said = [one.ids.astype(self.tokenizer.dtype) for each in outputs for one in each]
-        back = iter(Judge(self.model, self.tokenizer).given(said, sentences, self.target, self.source))
-        both = [[one._replace(nats=one.nats + float(next(back))) for one in each] for each in outputs]
-        return [sorted(each, key=lambda one: one.nats) for each in both]
+        """The hypotheses of each piece, the best first; their nats are of both ways where both count.
+
+        What was cut off, or goes round and round where the sentence does not, comes after all others: each
+        word of a loop is so likely that the mean of its nats is low.
+        """
+        if self.both_ways and any(len(each) > 1 for each in outputs):
+            sentences = [piece for piece, each in zip(pieces, outputs, strict=True) for _ in each]
+            said = [one.ids.astype(self.tokenizer.dtype) for each in outputs for one in each]
+            back = iter(Judge(self.model, self.tokenizer).given(said, sentences, self.target, self.source))
+            both = [[one._replace(nats=one.nats + float(next(back))) for one in each] for each in outputs]
+            outputs = [sorted(each, key=lambda one: one.nats) for each in both]
+
+        return [
+            [one for wanted in (True, False) for one in each if _sound(one, piece) is wanted]
+            for piece, each in zip(pieces, outputs, strict=True)
+        ]
 
     def _pieces(self, sentence: str) -> list[Ids]:
         """Subwords of the sentence, or of its parts where it is too long; none of an empty one."""
@@ -171,6 +182,11 @@ class NeuralTranslator:
             generation or Generation(Beam()),
             both_ways,
         )
+
+
+def _sound(said: Output, sentence: Ids) -> bool:
+    """Whether it came to an end and did not go round and round before."""
+    return said.ended and repeated(said.ids) <= repeated(sentence) + _LOOPING
 
 
 def _different(said: Sequence[Alternative]) -> list[Alternative]:
