@@ -127,7 +127,7 @@ def test_the_cache_changes_nothing(model: JointLM, sources: list[Ids], search: S
     assert len({output.ended for [output] in together}) == 2, "some end, some meet the cap"
 
 
-@pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 0.0), Beam(5, 2.0)], ids=str)
+@pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 1.0), Beam(5, 2.0)], ids=str)
 def test_the_cache_changes_no_beam(model: JointLM, sources: list[Ids], search: Beam) -> None:
     generation = Generation(search, ratio=1.0, extra=4, cached=400, workers=2)
     found = generation.generate(model, sources, WAY)

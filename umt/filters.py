@@ -78,7 +78,7 @@ def _signs(sentence: Ids, rendering: Ids, lang: Lang, usage: Usage) -> tuple[flo
     return length, float(usage.foreign[lang][rendering].mean()), copied, repeated(rendering)
 
 
-def repeated(ids: Ids) -> float:
+def repeated(ids: npt.NDArray[Any]) -> float:
     """The share of the pairs of neighbours that have been there before."""
     if len(ids) < 2:
         return 0.0

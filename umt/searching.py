@@ -122,12 +122,15 @@ class Sampling:
 class Beam:
     """The ``size`` likeliest beginnings side by side; what ended ranks by log p / tokens ** length_penalty.
 
+    A penalty above 0 makes up for the shortness of likely hypotheses, and prefers loops, whose tokens are all
+    likely. At 0 hypotheses rank by what the choice by both directions goes on with.
+
     A hypothesis ends when </s> is among its step's ``size`` best; a sentence is done when it has ``size`` of
     them and its best beginning, at its present length, is no better than the worst of them.
     """
 
     size: int = 4
-    length_penalty: float = 1.0
+    length_penalty: float = 0.0
 
     random = False
 
