@@ -56,6 +56,7 @@ FLOORS = {
     "umt.checkups": 3,
     "umt.translation_objectives": 3,
     "umt.adversary": 3,
+    "umt.rendering": 2,
     "umt.cycle": 3,
     "umt.translator": 3,
     "umt.neural_stages": 4,

@@ -91,8 +91,8 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     [exact] = torch.autograd.grad((chances * torch.tensor(list(worth.values()))).sum(), model.embeddings)
 
     draws = cycle._draw(model, 0, [source] * 4000, generator(2))
-    rewards = torch.tensor([worth[tuple(ids.tolist())] for ids in draws.renderings])
-    every = draws._replace(fit=torch.ones(4000, dtype=torch.bool))
+    rewards = torch.tensor([worth[tuple(ids.tolist())] for ids in draws.ids])
+    every = draws._replace(fit=np.ones(4000, dtype=bool))
     loss = cycle._there(model, 0, [source] * 4000, every, rewards)
     [sampled] = torch.autograd.grad(loss, model.embeddings)
     assert float(torch.cosine_similarity(-sampled.flatten(), exact.flatten(), 0)) > 0.97

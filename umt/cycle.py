@@ -11,18 +11,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from umt.batches import Batches
-from umt.filters import Filters, Signs, Usage
+from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.objectives import Loss
+from umt.rendering import Rendered, rendered
 from umt.searching import Sampling
 from umt.shards import Shards
 from umt.tokenizer import Ids
@@ -55,15 +55,6 @@ class RoundTrips:
             raise ValueError(f"samples must be at least 2, one to judge another by, got {self.samples}")
         if self.fluency < 0 or self.pull < 0:
             raise ValueError(f"fluency {self.fluency} and pull {self.pull} must not be negative")
-
-
-class Draws(NamedTuple):
-    """Renderings in order of the sentences, ``samples`` of each; ended, fit: (renderings,), whether the end
-    was drawn and not forced, and whether the filters let it pass."""
-
-    renderings: list[Ids]
-    ended: Tensor
-    fit: Tensor
 
 
 def advantages(rewards: Tensor) -> Tensor:
@@ -131,36 +122,36 @@ class Cycle:
         draws = self._draw(model, side, sentences, generator)
         if not draws.fit.any():
             return None
-        way_back = self._rows(draws.renderings, sentences, 1 - side)
+        fit = torch.from_numpy(draws.fit)
+        way_back = self._rows(draws.ids, sentences, 1 - side)
         back = row_nats(model, way_back)  # (sentences * samples,)
-        told = self.judge.alone(draws.renderings, self.texts[1 - side].lang)
+        told = self.judge.alone(draws.ids, self.texts[1 - side].lang)
         rewards = -back.detach() - self.trips.fluency * torch.from_numpy(told).to(back)
         there = self._there(model, side, sentences, draws, rewards)
-        nats = back[draws.fit.to(back.device)].sum() + self.trips.pull * there
-        return Loss(nats, int(way_back.asked[draws.fit].sum()), 0)
+        nats = back[fit.to(back.device)].sum() + self.trips.pull * there
+        return Loss(nats, int(way_back.asked[fit].sum()), 0)
 
-    def _draw(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Draws:
-        model.eval()
-        with torch.no_grad():
-            outputs = self.generation.generate(model, sentences, self.directions[side], generator)
-        model.train()
-        drawn = [each[0] for each in outputs]
-        renderings = [each.ids.astype(self.setting.tokenizer.dtype) for each in drawn]
-        nats = np.array([each.nats / (len(each.ids) + 1) for each in drawn])
-        ended = np.array([each.ended for each in drawn])
-        signs = Signs.read(sentences, renderings, self.texts[1 - side].lang, self.usage)
-        fit = ended & np.array([len(each) > 0 for each in renderings]) & self.filters.fit(signs, nats)
-        self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
-        return Draws(renderings, torch.from_numpy(ended), torch.from_numpy(fit))
+    def _draw(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Rendered:
+        """Renderings in order of the sentences, of which each stands here ``samples`` times."""
+        drawn = rendered(
+            model, self.generation, self.directions[side], sentences, self.texts[1 - side].lang, self.filters,
+            self.usage, generator,
+        )  # fmt: skip
+        self.kept, self.drawn = self.kept + int(drawn.fit.sum()), self.drawn + len(drawn.fit)
+        return drawn
 
     def _there(
-        self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Draws, rewards: Tensor
+        self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Rendered, rewards: Tensor
     ) -> Tensor:
         """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
-        batch = self._rows(sentences, draws.renderings, side)
+        batch = self._rows(sentences, draws.ids, side)
         ends = batch.asked.long().cumsum(1).argmax(1)
-        batch.asked[torch.arange(len(ends)), ends] &= draws.ended  # a forced end was not drawn
-        return (self._better(rewards, draws.fit.to(rewards.device)) * row_nats(model, batch)).sum()
+        batch.asked[torch.arange(len(ends)), ends] &= torch.from_numpy(
+            draws.ended
+        )  # a forced end was not drawn
+        return (
+            self._better(rewards, torch.from_numpy(draws.fit).to(rewards.device)) * row_nats(model, batch)
+        ).sum()
 
     def _better(self, rewards: Tensor, fit: Tensor) -> Tensor:
         """(sentences * samples,) advantages, of root mean square 1 over the batch."""

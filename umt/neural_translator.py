@@ -115,7 +115,7 @@ class NeuralTranslator:
             outputs = [sorted(each, key=lambda one: one.nats) for each in both]
 
         return [
-            [one for wanted in (True, False) for one in each if _sound(one, piece) is wanted]
+            [one for wanted in (True, False) for one in each if _healthy(one, piece) is wanted]
             for piece, each in zip(pieces, outputs, strict=True)
         ]
 
@@ -184,7 +184,7 @@ class NeuralTranslator:
         )
 
 
-def _sound(said: Output, sentence: Ids) -> bool:
+def _healthy(said: Output, sentence: Ids) -> bool:
     """Whether it came to an end and did not go round and round before."""
     return said.ended and repeated(said.ids) <= repeated(sentence) + _LOOPING
 

@@ -19,11 +19,12 @@ from torch import Generator, Tensor
 from umt.abreast import total_nats
 from umt.batches import Batches
 from umt.bitexts import Bitext
-from umt.filters import Filters, Signs, Usage
+from umt.filters import Filters, Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
+from umt.rendering import rendered
 from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
 
@@ -242,16 +243,16 @@ class BackTranslation:
         here, there = self.texts[side], self.texts[1 - side]
         batches = [self.batches[side].draw() for _ in range(self.ahead)]
         asked = [here.ids(line) for batch in batches for line in batch]
-        model.eval()
-        with torch.no_grad():
-            outputs = self.generation.generate(model, asked, self.directions[side], generator)
-        model.train()
-        best = [each[0] for each in outputs]
-        given = [each.ids.astype(self.setting.tokenizer.dtype) for each in best]
-        nats = np.array([each.nats / (len(each.ids) + 1) for each in best])
-        signs = Signs.read(asked, given, there.lang, self.usage)
-        whole = np.array([each.ended and len(each.ids) > 0 for each in best])
-        fit = whole & self.filters.fit(signs, nats)
+        given, _, fit = rendered(
+            model,
+            self.generation,
+            self.directions[side],
+            asked,
+            there.lang,
+            self.filters,
+            self.usage,
+            generator,
+        )
         self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
         ends = np.cumsum([0, *map(len, batches)])
         for start, end in pairwise(ends.tolist()):

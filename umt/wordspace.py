@@ -153,23 +153,23 @@ class Svd:
             tokens.ids, size, contexts, {*self.windows, self.window, self.near or self.window}
         )
         counts = {window: beside(*sides[window]) for window in {*self.windows, self.window}}
-        matrices = [[counts[self.window]]]
-        if self.near:
-            matrices.append([side[:, : self.kept] for side in sides[self.near]])
         words = tokens.words[:size]
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
-        vectors = []
-        for each in matrices:
-            informative = [positive_information(part.tocsr(), self.smoothing, self.shift) for part in each]
+
+        def columns(*parts: Counts) -> Tensor:
+            informative = [positive_information(part.tocsr(), self.smoothing, self.shift) for part in parts]
             left, values = truncated_svd(sp.hstack(informative, "csr"), self.dim, generator, self.rounds)
             found = left * values**self.power
-            if self.spelling:
-                found = spelled(words, frequencies, found, self.spelling, is_spaced(lang))
-            vectors.append(found)
+            return (
+                spelled(words, frequencies, found, self.spelling, is_spaced(lang)) if self.spelling else found
+            )
+
+        vectors = columns(counts[self.window])
         if self.near:
-            vectors = [normalize(vectors[0], dim=1), self.say**0.5 * normalize(vectors[1], dim=1)]
+            near = columns(*(side[:, : self.kept] for side in sides[self.near]))
+            vectors = torch.cat([normalize(vectors, dim=1), self.say**0.5 * normalize(near, dim=1)], 1)
         kept = {window: counts[window][:, : self.kept] for window in self.windows}
-        return WordSpace(lang, words, frequencies, kept, torch.cat(vectors, 1))
+        return WordSpace(lang, words, frequencies, kept, vectors)
 
 
 @dataclass(frozen=True)
