@@ -126,7 +126,7 @@ def test_widening_covers_the_rest_of_the_words() -> None:
 
 def test_an_alignment_survives_saving(tmp_path: Path) -> None:
     alignment = ALIGNER.align(*two_languages(200), seeded())
-    alignment = dataclasses.replace(alignment, verdict=Verdict("doubtful", 0.5, math.nan, "因为"))
+    alignment = dataclasses.replace(alignment, verdict=Verdict("doubtful", 0.5, math.nan, "因为", 0.25))
     alignment.save(tmp_path)
     again = Alignment.load(tmp_path)
     assert_close(again.source.vectors, alignment.source.vectors)
@@ -134,6 +134,7 @@ def test_an_alignment_survives_saving(tmp_path: Path) -> None:
     assert_close(again.reverse.candidates, alignment.reverse.candidates)
     assert again.history == alignment.history
     assert again.verdict.reason == "因为"
+    assert again.verdict.certainty == 0.25
     assert math.isnan(again.verdict.null)
     first = (tmp_path / "source.vec").read_text(encoding="utf-8").splitlines()
     assert first[0] == "200 30"
@@ -157,3 +158,5 @@ def test_bad_options_are_named(field: str, value: float) -> None:
 def test_a_verdict_has_three_labels() -> None:
     with pytest.raises(ValueError, match="aligned, doubtful, failed"):
         Verdict("perfect", 1, 0, "")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="certainty"):
+        Verdict("aligned", 1, 0, "", 1.5)

@@ -73,6 +73,21 @@ def test_the_aligner_translates_words_it_was_not_given() -> None:
     assert found.verdict.label == "doubtful"
 
 
+def test_the_aligner_knows_how_often_it_is_right() -> None:
+    x, hidden = random(400, 10), torch.linalg.qr(random(10, 10, seed=1)).Q
+    english, chinese = tuple(f"e{n}" for n in range(400)), tuple(f"z{n}" for n in range(400))
+    for noise, least, most in ((0.02, 0.95, 1), (0.6, 0.2, 0.9)):
+        source = space("en", english, x)
+        target = space("zh", chinese, x @ hidden + noise * random(400, 10, seed=2))
+        given = Dictionary({f"e{n}": frozenset({f"z{n}"}) for n in range(100)})
+        found = Procrustes(given).align(source, target, torch.Generator())
+        true = (found.lexicon.candidates[100:, 0] == torch.arange(100, 400)).float().mean()
+        assert least <= true <= most
+        assert found.verdict.certainty == pytest.approx(float(true), abs=0.1)
+    wrong = Dictionary({f"e{n}": frozenset({f"z{(n + 50) % 100}"}) for n in range(100)})
+    assert (Procrustes(wrong).align(source, target, torch.Generator()).verdict.certainty or 0) < 0.1
+
+
 def test_seeds(tmp_path: Path) -> None:
     english = space("en", ("the", "12", "dna", "3.5%", "dog"), random(5, 2))
     chinese = space("zh", ("的", "dna", "3.5%", "12", "狗", "犬"), random(6, 2))

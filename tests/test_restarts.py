@@ -178,6 +178,7 @@ def test_bad_settings_are_named() -> None:
 def test_the_verdict_needs_agreement_beyond_the_null() -> None:
     criterion = Criterion(aligned=0.2, doubtful=0.1, times_null=4)
     assert criterion.judge(0.5, 0.01).label == "aligned"
+    assert criterion.judge(0.49, 0.01).certainty == pytest.approx(0.7)
     assert criterion.judge(0.15, 0.01).label == "doubtful"
     assert criterion.judge(0.05, 0.001).label == "failed"
     assert criterion.judge(0.5, 0.2).label == "failed"

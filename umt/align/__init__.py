@@ -23,23 +23,21 @@ class Verdict:
     """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
 
     score, null: the criterion on the real and on the destroyed target (see `umt.align.verdict`); nan where
-        a strategy did not measure it. reason: one sentence for a person.
+        a strategy did not measure it. reason: one sentence for a person. certainty: in which share of the
+        frequent words the best translation is right, where that can be told.
     """
 
     label: Label
     score: float
     null: float
     reason: str
+    certainty: float | None = None
 
     def __post_init__(self) -> None:
         if self.label not in get_args(Label):
             raise ValueError(f"label must be one of {', '.join(get_args(Label))}, got {self.label!r}")
-
-    @property
-    def certainty(self) -> float | None:
-        """How often a run finds the truth, where runs were compared: two agree if both do, by chance hardly
-        ever else, so it is the root of the share on which they agree."""
-        return None if math.isnan(self.score) else math.sqrt(self.score)
+        if self.certainty is not None and not 0 <= self.certainty <= 1:
+            raise ValueError(f"certainty is a share, in [0, 1], got {self.certainty}")
 
 
 @dataclass(frozen=True)
@@ -88,13 +86,14 @@ class Alignment:
         """Read what `save` wrote."""
         tensors = load_file(directory / "alignment.safetensors")
         told = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
+        verdict = told["verdict"]
         return cls(
             Embeddings(tuple(told["words"]["source"]), tensors["source"]),
             Embeddings(tuple(told["words"]["target"]), tensors["target"]),
             Lexicon.load(directory, "lexicon"),
             Lexicon.load(directory, "reverse"),
             tuple(_numbers(entry) for entry in told["history"]),
-            Verdict(**_numbers(told["verdict"])),
+            Verdict(**(_numbers(verdict) | {"certainty": verdict["certainty"]})),
         )
 
 

@@ -11,8 +11,12 @@ from torch import Generator, Tensor
 from umt.align import Alignment, Verdict
 from umt.align.seeds import IdenticalStrings, Seeds
 from umt.lexicon import induce
+from umt.retrieval import csls
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
+
+_FREQUENT = 1000
+"""Words by which the certainty of a lexicon is measured, as where runs are compared."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,28 @@ class Procrustes:
                 f"the seeds hold {len(pairs)} pairs of known {source.lang} and {target.lang} words, too "
                 "few for a map: give a larger dictionary (aligner.seeds) or more text"
             )
-        x, y = normalise(source.vectors), normalise(target.vectors)
-        x, y = fitted(x, y, pairs, self.reweight, self.ridge)
+        sides = normalise(source.vectors), normalise(target.vectors)
+        x, y = fitted(*sides, pairs, self.reweight, self.ridge)
         left, right = Embeddings(source.words, x), Embeddings(target.words, y)
         lexicon, reverse = induce(left, right, self.candidates)
-        verdict = Verdict("doubtful", math.nan, math.nan, f"fitted on {len(pairs)} given pairs, not tested")
+        reason = f"fitted on {len(pairs)} given pairs"
+        verdict = Verdict("doubtful", math.nan, math.nan, reason, self._certainty(sides, pairs))
         return Alignment(left, right, lexicon, reverse, ({"pairs": float(len(pairs))},), verdict)
+
+    def _certainty(self, sides: tuple[Tensor, Tensor], pairs: Tensor, folds: int = 5) -> float | None:
+        """The share of frequent words that are given one of their translations by a map that did not see
+        them."""
+        hits = trials = 0
+        for fold in range(folds):
+            hidden = pairs[:, 0] % folds == fold
+            asked = torch.tensor(sorted({*pairs[hidden & (pairs[:, 0] < _FREQUENT), 0].tolist()}))
+            if not len(asked) or int((~hidden).sum()) < 2:
+                continue
+            x, y = fitted(*sides, pairs[~hidden], self.reweight, self.ridge)
+            best = csls(x[:_FREQUENT], y, 1)[0].indices[asked]
+            right = (pairs[:, 0] == asked[:, None]) & (pairs[:, 1] == best)
+            hits, trials = hits + int(right.any(1).sum()), trials + len(asked)
+        return hits / trials if trials else None
 
 
 def normalise(vectors: Tensor) -> Tensor:

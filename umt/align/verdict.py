@@ -8,6 +8,7 @@ much agreement means nothing is measured on a target whose words were destroyed,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -162,7 +163,11 @@ class Criterion:
             raise ValueError(f"times_null must be at least 1, got {self.times_null}")
 
     def judge(self, score: float, null: float) -> Verdict:
-        """The verdict on runs whose best support is ``score``, and ``null`` on the destroyed target."""
+        """The verdict on runs whose best support is ``score``, and ``null`` on the destroyed target.
+
+        Two runs agree where both are right, by chance hardly ever else: the root of the share on which they
+        agree is how often one is right.
+        """
         label: Label = "failed"
         if score >= max(self.doubtful, self.times_null * null):
             label = "aligned" if score >= self.aligned else "doubtful"
@@ -172,4 +177,4 @@ class Criterion:
             "failed": "independent runs disagree: the lexicon is not to be trusted; use texts of one domain",
         }
         reason = f"{means[label]} ({score:.1%} of words alike, {null:.1%} by chance)"
-        return Verdict(label, score, null, reason)
+        return Verdict(label, score, null, reason, math.sqrt(score))
