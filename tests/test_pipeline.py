@@ -13,7 +13,10 @@ from hydra import compose, initialize_config_dir
 
 import train
 from umt.console import Console, plain_errors
-from umt.store import Store
+from umt.lexical_translator import LexicalTranslator
+from umt.neural_stages import first_translator
+from umt.store import Artefact, Store
+from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -102,6 +105,16 @@ def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) ->
         return float(row["value"])
 
     assert bleu("supervised") > 3 * max(bleu("copy"), bleu("random"), 1)
+
+
+def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
+    [_, learned] = sorted(store.glob("bootstrap-*"), key=lambda path: path.stat().st_mtime)
+    manifest = json.loads((learned / "manifest.json").read_text(encoding="utf-8"))
+    artefact, way = Artefact(learned, manifest), (Lang("en"), Lang("zh"))
+    whole, hasty = (first_translator(artefact, *way, drafting=drafting) for drafting in (False, True))
+    assert isinstance(whole, LexicalTranslator)
+    assert isinstance(hasty, LexicalTranslator)
+    assert whole.search.beam == manifest["config"]["beam"] == 4 * hasty.search.beam
 
 
 def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) -> None:

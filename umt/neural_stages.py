@@ -42,12 +42,15 @@ def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
     return Lang(source), Lang(target)
 
 
-def first_translator(bootstrap: Artefact, source: Lang, target: Lang) -> LexicalTranslator | Prompted:
-    """What a bootstrap translates with."""
+def first_translator(
+    bootstrap: Artefact, source: Lang, target: Lang, drafting: bool = False
+) -> LexicalTranslator | Prompted:
+    """What a bootstrap translates with; ``drafting``: with less care where much is to be written."""
     if bootstrap.manifest["stage"] == prompt.__name__:
         generation = instantiate(bootstrap.manifest["config"]["generation"])
         return Prompted.load(bootstrap.path, source, target, generation)
-    return LexicalTranslator.load(bootstrap.path / f"{source}-{target}").drafting()
+    lexical = LexicalTranslator.load(bootstrap.path / f"{source}-{target}")
+    return lexical.drafting() if drafting else lexical
 
 
 def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
@@ -131,7 +134,7 @@ def translate(
     source, target = languages_of(text)
     texts = (Shards(tokens.path, source), Shards(tokens.path, target))
     bootstrap = {
-        (here, there): first_translator(each, here, there)
+        (here, there): first_translator(each, here, there, drafting=True)
         for each in given
         if isinstance(each, Artefact)
         for here, there in ((source, target), (target, source))

@@ -73,7 +73,8 @@ def render(
     """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
     first, second = neural_stages.languages_of(text)
     translators = {
-        way: neural_stages.first_translator(bootstrap, *way) for way in ((first, second), (second, first))
+        way: neural_stages.first_translator(bootstrap, *way, drafting=True)
+        for way in ((first, second), (second, first))
     }
     tokenizer = Tokenizer.load(tokens.path)
     synthetic(
