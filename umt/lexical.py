@@ -35,7 +35,8 @@ from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
 __all__ = ["Lexical", "LexicalTranslator"]
 
 _CASED_LINES = 100_000
-_LENGTH_SAMPLE = 300
+_LENGTHS = ((150, 5), (1200, 4))
+"""Sentences by which the reward of a word is bounded, and how often the bounds are halved: first roughly."""
 _WITHOUT_INSERTION = 0.95
 
 
@@ -228,16 +229,24 @@ class Lexical:
         return self._to_length(way._replace(options=options), generator)
 
     def _to_length(self, way: _Way, generator: torch.Generator) -> _Way:
-        """The reward of a word at which a sample of translations is as long as it should be (bisection)."""
-        ids, offsets = way.source.sample(_LENGTH_SAMPLE, generator)
-        wanted = self.length * way.ratio * len(ids)
+        """The reward of a word at which a sample of translations is as long as it should be (bisection).
+
+        By 300 sentences it has a standard deviation of 0.09, by 1200 one of 0.04 (talks).
+        """
+        ids, offsets = way.source.sample(_LENGTHS[-1][0], generator)
         low, high = -4.0, 8.0
-        for _ in range(8):
-            search = way.search._replace(word=(low + high) / 2, beam=4)
-            words = decode_all(ids, offsets, way.options, way.target.model.tables, search, self.threads)[0]
-            written = np.where(words < 0, 1.0, way.target.lengths[words]).sum()
-            low, high = (search.word, high) if written < wanted else (low, search.word)
-        return way._replace(search=way.search._replace(word=(low + high) / 2))
+        for count, halvings in _LENGTHS:
+            few = offsets[: count + 1]
+            wanted = self.length * way.ratio * float(few[-1])
+            for _ in range(halvings):
+                search = way.search._replace(word=(low + high) / 2, beam=4)
+                tables = way.target.model.tables
+                words = decode_all(ids[: few[-1]], few, way.options, tables, search, self.threads)[0]
+                written = np.where(words < 0, 1.0, way.target.lengths[words]).sum()
+                low, high = (search.word, high) if written < wanted else (low, search.word)
+            middle, width = (low + high) / 2, high - low
+            low, high = middle - width, middle + width
+        return way._replace(search=way.search._replace(word=middle))
 
     def _translator(self, way: _Way, inflections: Mapping[Lang, Inflection]) -> LexicalTranslator:
         return LexicalTranslator(

@@ -93,7 +93,7 @@ class Alignment:
             Lexicon.load(directory, "lexicon"),
             Lexicon.load(directory, "reverse"),
             tuple(_numbers(entry) for entry in told["history"]),
-            Verdict(**(_numbers(verdict) | {"certainty": verdict["certainty"]})),
+            Verdict(**(_numbers(verdict) | {"certainty": verdict.get("certainty")})),
         )
 
 
