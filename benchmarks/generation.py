@@ -3,17 +3,19 @@
     python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
 
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
-of length: as `umt.generation` does, and as ``transformers`` does with its key/value cache, in left-padded
-batches of like length, of the size that serves it best. Both take turns, and each keeps its best round, since
-a busy machine only ever slows down; beside them what the matrix products alone of our batches take, less than
-which nothing that decodes them can; seconds of the processor, which waiting for others costs none of, stand
-beside those of the clock. Then steps of back-translation alone are timed, as
+of length: as `umt.generation` does, in fp32 and as in training, with the products inside the layers in bf16
+where the processor has instructions for it; and as ``transformers`` does with its key/value cache, in
+left-padded batches of like length, in fp32 and bf16, of the size that serves it best. All take turns, and
+each keeps its best round, since a busy machine only ever slows down. Beside them stands what the matrix
+products alone of our batches take, less than which nothing that decodes them can, and seconds of the
+processor, which waiting for others costs none of. Then steps of back-translation alone are timed, as
 ``translator=backtranslation`` is configured.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import tempfile
 import threading
@@ -45,6 +47,7 @@ from umt.joint_lm import JointLM
 from umt.loop import Pace, fit
 from umt.neural_stages import languages_of
 from umt.optimisation import Optimisation
+from umt.precision import native_bf16, precision
 from umt.selection import sample
 from umt.shards import Shards
 from umt.store import MANIFEST, Artefact
@@ -60,7 +63,7 @@ WARM = 4
 
 
 def theirs(
-    model: JointLM, sources: Sequence[Ids], way: Direction, caps: Sequence[int], pad: int, size: int
+    network: torch.nn.Module, sources: Sequence[Ids], way: Direction, caps: Sequence[int], pad: int, size: int
 ) -> list[list[int]]:
     """What ``transformers.generate`` writes: sorted by length, ``size`` sentences a batch."""
     order = np.argsort([-len(each) for each in sources], kind="stable")
@@ -72,9 +75,9 @@ def theirs(
         for row, place in zip(prompts, places, strict=True):
             ids = [way.source, *sources[place].tolist(), way.target]
             row[longest - len(ids) :] = torch.tensor(ids)
-        prompts = prompts.to(model.device)
+        prompts = prompts.to(next(network.parameters()).device)
         with torch.inference_mode():
-            told = model.network.generate(  # type: ignore[operator]
+            told = network.generate(  # type: ignore[operator]
                 prompts,
                 attention_mask=(prompts != pad).long(),
                 max_new_tokens=max(caps[place] for place in places),
@@ -190,8 +193,9 @@ def main() -> None:
     model = JointLM.load(artefact.path).to(device).eval()
     tokenizer = Tokenizer.load(artefact.path)
     weights, head = model.matrix_parameters(), model.head.numel()
+    networks = {"": model.network, ", bf16": copy.deepcopy(model.network).bfloat16()}
     clocks: dict[str, list[float]] = {}  # name -> seconds of the clock, of the processor
-    peak, agreed, tokens, read, count = 0.0, 0, 0, 0, 0
+    peak, agreed, nearly, tokens, read, count = 0.0, 0, 0, 0, 0, 0
     for here, there in (texts, texts[::-1]):
         sources = sample(here, asked.sentences, strategy.longest // 3, 1)
         way = Direction(
@@ -199,15 +203,20 @@ def main() -> None:
         )  # everything may be written: transformers has no cheap way to forbid
         caps = strategy.generation.caps(sources, model.context).tolist()
 
-        def ours(sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
-            told = strategy.generation.generate(model, sources, way)
+        def ours(exact: bool, sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
+            with precision(model, exact):
+                told = strategy.generation.generate(model, sources, way)
             return [each[0].ids.tolist() + [way.end] * each[0].ended for each in told]
 
-        ways: dict[str, Callable[[], list[list[int]]]] = {"ours": ours}
-        for size in SIZES:
-            ways[f"transformers, {size} a batch"] = partial(
-                theirs, model, sources, way, caps, tokenizer.pad, size
-            )
+        ways: dict[str, Callable[[], list[list[int]]]] = {
+            "ours": partial(ours, False),
+            "ours, fp32": partial(ours, True),
+        }
+        for name, network in networks.items():
+            for size in SIZES:
+                ways[f"transformers{name}, {size} a batch"] = partial(
+                    theirs, network, sources, way, caps, tokenizer.pad, size
+                )
         spent = {name: [np.inf, np.inf] for name in ways}
         written: dict[str, list[list[int]]] = {}
         for _ in range(asked.rounds):
@@ -218,12 +227,19 @@ def main() -> None:
                 taken = time.perf_counter() - start[0], time.process_time() - start[1]
                 spent[name] = [min(pair) for pair in zip(spent[name], taken, strict=True)]
         if device == "cpu":
-            fewest = products.seconds(recorded(ours), torch.float32, asked.rounds)
+            done = recorded(ways["ours"])
+            inside = torch.bfloat16 if native_bf16() else torch.float32
+            apart = [[[each for each in part if (each.outside == len(model.head)) is head] for part in done]
+                     for head in (False, True)]  # fmt: skip
+            fewest = products.seconds(apart[0], inside, asked.rounds)
+            fewest += products.seconds(apart[1], torch.float32, asked.rounds)
             spent["products of ours alone"] = [fewest, np.nan]
         for name, both in spent.items():
             total = clocks.setdefault(name, [0.0, 0.0])
             clocks[name] = [one + other for one, other in zip(total, both, strict=True)]
-        agreed += sum(len({*map(tuple, each)}) == 1 for each in zip(*written.values(), strict=True))
+        exact = [each for name, each in written.items() if "bf16" not in name and name != "ours"]
+        agreed += sum(len({*map(tuple, each)}) == 1 for each in zip(*exact, strict=True))
+        nearly += sum(each == other for each, other in zip(written["ours"], exact[0], strict=True))
         tokens += sum(map(len, written["ours"]))
         read += sum(len(each) + 1 for each in sources)
         count += len(sources)
@@ -237,7 +253,8 @@ def main() -> None:
         table.add_row(name, f"{tokens / seconds:,.0f}", f"{rate / 1e9:,.1f}", f"{rate / peak:.0%}",
                       f"{seconds / least:.2f}", f"{processor / lightest:.2f}")  # fmt: skip
     Console(width=110).print(table)
-    print(f"{agreed} of {count} outputs are the same, token by token; ceiling {peak / 1e9:,.1f} GFLOP/s")
+    print(f"{agreed} of {count} outputs in fp32 are the same, token by token, and {nearly} of ours as in "
+          f"training; ceiling {peak / 1e9:,.1f} GFLOP/s in fp32")  # fmt: skip
     found = [steps_of(strategy, model, tokenizer, texts, asked.steps) for _ in range(asked.rounds)]
     seconds, share = min(found)
     print(f"a step of back-translation takes {seconds:.3f} s, {share:.0%} of it generation "

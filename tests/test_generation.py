@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from umt.generation import Direction, Generation, Output, Search
-from umt.incremental import Llama
+from umt.incremental import Cache, Llama
 from umt.joint_lm import Architecture, JointLM
 from umt.searching import Beam, Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
@@ -125,6 +126,37 @@ def test_the_cache_changes_nothing(model: JointLM, sources: list[Ids], search: S
         else:
             assert (len(first.ids), first.nats, first.ended) == (0, 0, True)
     assert len({output.ended for [output] in together}) == 2, "some end, some meet the cap"
+
+
+@pytest.mark.parametrize("search", [Greedy(), Sampling(top_k=5), Beam(4)], ids=str)
+def test_a_loop_attends_as_products_over_all_rows_do(
+    model: JointLM, sources: list[Ids], search: Search
+) -> None:
+    def write() -> list[list[Output]]:
+        generation = Generation(search, ratio=1.2, extra=5, workers=1)
+        return generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
+
+    class InBlocks(Cache):
+        def step(self, tokens: torch.Tensor) -> torch.Tensor:
+            self.by_loop = False
+            return super().step(tokens)
+
+    looped = write()
+    with patch("umt.generation.Cache", InBlocks):
+        products = write()
+    for outputs, expected in zip(looped, products, strict=True):
+        for each, other in zip(outputs, expected, strict=True):
+            same(each, other)
+
+
+def test_short_products_change_little(sources: list[Ids]) -> None:
+    model = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
+    [exact] = zip(*Generation(workers=1).generate(model, sources, WAY), strict=True)
+    model.products = torch.bfloat16
+    [short] = zip(*Generation(workers=1).generate(model, sources, WAY), strict=True)
+    assert any(each.nats != other.nats for each, other in zip(exact, short, strict=True))
+    for each, other in zip(exact, short, strict=True):
+        assert other.nats == pytest.approx(each.nats, rel=0.01, abs=0.05)
 
 
 @pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 1.0), Beam(5, 2.0)], ids=str)

@@ -16,3 +16,8 @@ def compiled(function: Function) -> Function:
     The machine code is cached beside the module (or in the user's cache folder where that is not writable).
     """
     return cast(Function, numba.njit(cache=True, nogil=True)(function))
+
+
+def vectorised(function: Function) -> Function:
+    """The same, and sums are taken several terms at once, in whatever order is fastest."""
+    return cast(Function, numba.njit(cache=True, nogil=True, fastmath=True)(function))

@@ -100,7 +100,7 @@ class Generation:
     search: Search = field(default_factory=Greedy)
     ratio: float = 1.5
     extra: int = 10
-    cached: int = 4096
+    cached: int = 8192
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -135,7 +135,9 @@ class Generation:
             draws = torch.rand(len(sources), int(caps.max()), generator=generator, device=generator.device)
         on_gpu = model.device.type == "cuda"
         workers = self.workers or (1 if on_gpu else torch.get_num_threads())
-        llama = Llama.of(model.network, direction.allowed, torch.bfloat16 if on_gpu else None)
+        short = torch.bfloat16 if on_gpu else None
+        products = None if model.products == torch.float32 else model.products
+        llama = Llama.of(model.network, direction.allowed, short, products)
         allowed = direction.allowed.to(model.device)
         end = int((direction.allowed == direction.end).nonzero())
 

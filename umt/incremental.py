@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
+from umt.attention import attend
 from umt.types import BadInput
 
 BLOCK = 64
@@ -50,8 +51,15 @@ class Llama:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, network: object, allowed: Tensor, dtype: torch.dtype | None = None) -> Llama:
-        """Copy ``network``; ``dtype`` of the matrices if another than the network's.
+    def of(
+        cls,
+        network: object,
+        allowed: Tensor,
+        dtype: torch.dtype | None = None,
+        products: torch.dtype | None = None,
+    ) -> Llama:
+        """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
+        matrices in the layers if another than that.
 
         Raises BadInput when it is no Llama: other networks have other layers.
         """
@@ -60,6 +68,7 @@ class Llama:
         config, model = network.config, network.model
         dim = int(config.head_dim or config.hidden_size // config.num_attention_heads)
         kept = {"dtype": dtype or model.embed_tokens.weight.dtype}
+        inside = {"dtype": products or kept["dtype"]}
         # The halves that a rotation pairs come to lie side by side: a pair is one complex number.
         paired = torch.arange(dim).view(2, dim // 2).T.flatten()
 
@@ -74,10 +83,10 @@ class Llama:
             gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
             layers.append(
                 Layer(
-                    (joint * layer.input_layernorm.weight).to(**kept),
-                    attention.o_proj.weight.to(**kept),
-                    (gate_up * layer.post_attention_layernorm.weight).to(**kept),
-                    mlp.down_proj.weight.to(**kept),
+                    (joint * layer.input_layernorm.weight).to(**inside),
+                    attention.o_proj.weight.to(**inside),
+                    (gate_up * layer.post_attention_layernorm.weight).to(**inside),
+                    mlp.down_proj.weight.to(**inside),
                 )
             )
         weight = model.embed_tokens.weight
@@ -116,8 +125,23 @@ class Llama:
 
     def feed(self, hidden: Tensor, layer: Layer) -> None:
         """Add the feed-forward part to ``hidden``, in place."""
-        gate, up = (self.normal(hidden) @ layer.gate_up.T).chunk(2, -1)
-        hidden.addmm_(F.silu(gate, inplace=True).mul_(up), layer.down.T)
+        gate, up = product(self.normal(hidden), layer.gate_up).chunk(2, -1)
+        add_product(hidden, F.silu(gate, inplace=True).mul_(up), layer.down)
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """``x @ weight.T`` in the precision of ``weight``, as that of ``x``."""
+    if x.dtype == weight.dtype:
+        return x @ weight.T
+    return (x.to(weight.dtype) @ weight.T).to(x.dtype)
+
+
+def add_product(sum_: Tensor, x: Tensor, weight: Tensor) -> None:
+    """Add `product` to ``sum_``, in place."""
+    if x.dtype == weight.dtype:
+        sum_.addmm_(x, weight.T)
+    else:
+        sum_.add_(x.to(weight.dtype) @ weight.T)
 
 
 class Cache:
@@ -127,11 +151,13 @@ class Cache:
     a mask.
 
     prompts: (batch, longest), padded on the right; lengths: (batch,); each sentence has ``beams`` rows, and
-    writes at most ``steps`` tokens.
+    writes at most ``steps`` tokens. by_loop: attend in `umt.attention`, else by products over all rows.
     """
 
     def __init__(self, llama: Llama, prompts: Tensor, lengths: Tensor, beams: int, steps: int) -> None:
         self.llama, self.beams, self.written = llama, beams, 0
+        exact = llama.embeddings.dtype in (torch.float32, torch.float64)
+        self.by_loop = exact and prompts.device.type == "cpu"
         batch, longest = prompts.shape
         kept = llama.heads // llama.groups
         shape = (len(llama.layers), 2, batch, kept, longest, llama.dim)
@@ -158,7 +184,7 @@ class Cache:
         hidden = llama.embeddings[prompts.flatten()]
         turns = llama.turns[:longest].repeat(batch, 1)
         for number, layer in enumerate(llama.layers):
-            joint = llama.turn(llama.normal(hidden) @ layer.joint.T, turns)
+            joint = llama.turn(product(llama.normal(hidden), layer.joint), turns)
             queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
             self.prompt[number] = both.view(batch, longest, 2, kept, llama.dim).permute(2, 0, 3, 1, 4)
             if number + 1 < len(llama.layers):
@@ -170,7 +196,7 @@ class Cache:
                     scale=1.0,
                     enable_gqa=llama.groups > 1,
                 )
-                hidden.addmm_(seen.transpose(1, 2).reshape(batch * longest, -1), layer.output.T)
+                add_product(hidden, seen.transpose(1, 2).reshape(batch * longest, -1), layer.output)
                 llama.feed(hidden, layer)
 
     def step(self, tokens: Tensor) -> Tensor:
@@ -180,21 +206,37 @@ class Cache:
         result; the next step overwrites it.
         """
         llama, rows = self.llama, len(tokens)
-        turns = llama.turns[(self.places + self.written).clamp_(max=len(llama.turns) - 1)]  # finished rows
         hidden = llama.embeddings[tokens]
         for number, layer in enumerate(llama.layers):
-            joint = llama.turn(llama.normal(hidden) @ layer.joint.T, turns)
-            queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
-            self.own[number, ..., self.written, :] = both.view(rows, 2, -1, llama.dim).transpose(0, 1)
-            hidden.addmm_(self._attend(queries.contiguous(), number), layer.output.T)
+            joint = product(llama.normal(hidden), layer.joint)
+            add_product(hidden, self._attend(joint, number), layer.output)
             llama.feed(hidden, layer)
         self.written += 1
         torch.mm(llama.normal(hidden), llama.head.T, out=self.logits[:rows, : len(llama.head)])
         self.logits[:rows, len(llama.head) :] = -torch.inf
         return self.logits[:rows]
 
-    def _attend(self, queries: Tensor, number: int) -> Tensor:
-        """What queries, (rows, heads * dim), find in the prompts and their own past: the same shape."""
+    def _attend(self, joint: Tensor, number: int) -> Tensor:
+        """What the queries in ``joint`` find in the prompts and their own past: (rows, heads * dim).
+
+        The keys and values in it join the past.
+        """
+        llama, rows = self.llama, len(joint)
+        if self.by_loop:
+            found = joint.new_empty(rows, llama.heads * llama.dim)
+            cache = self.prompt[number].numpy(), self.own[number].numpy()
+            attend(
+                joint.numpy(), llama.turns.numpy(), self.places.numpy(), *cache, self.written, found.numpy()
+            )
+            return found
+        places = (self.places + self.written).clamp_(max=len(llama.turns) - 1)  # finished rows
+        joint = llama.turn(joint, llama.turns[places])
+        queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
+        self.own[number, ..., self.written, :] = both.view(rows, 2, -1, llama.dim).transpose(0, 1)
+        return self._attend_in_blocks(queries.contiguous(), number)
+
+    def _attend_in_blocks(self, queries: Tensor, number: int) -> Tensor:
+        """The same by products over all rows at once, of queries that are rotated and keys that are known."""
         llama, rows, batch = self.llama, len(queries), self.sentences
         kept = llama.heads // llama.groups
         (keys, values), (own_keys, own_values) = (
