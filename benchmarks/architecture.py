@@ -4,9 +4,9 @@
 
 The pairs are those that the bootstrap wrote (``synthetic``: no true pair is read), or true ones (``known``).
 Both networks begin at random and see the same batches in the same order, in bf16 where the processor
-multiplies in it, moved by the same optimiser. The encoder-decoder is a T5 (RMSNorm and gated silu, as in a
-Llama) with as many layers on either side: each subword passes as many layers as in the joint network, and
-those of the target look at the source besides. BLEU on the held-out pairs, greedy, both ways.
+multiplies in it, moved by the same optimiser. The encoder-decoder is a T5Gemma (RMSNorm, rotary positions
+and gated silu, as in a Llama) with as many layers on either side: each subword passes as many layers as in
+the joint network, and those of the target look at the source besides. BLEU on the held-out pairs, greedy, both ways.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rich.console import Console as Terminal
 from rich.progress import track
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW, Optimizer
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5GemmaConfig, T5GemmaForConditionalGeneration, T5GemmaModuleConfig
 
 import train
 from umt import neural_stages, stages
@@ -56,21 +56,36 @@ Translate = Callable[[Sequence[Ids], Direction], list[list[int]]]
 
 def encoder_decoder(size: Architecture, tokenizer: Tokenizer, generator: Generator) -> nn.Module:
     """As wide and, on either side, as deep as the joint network."""
-    config = T5Config(
+    side = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": size.width,
+        "intermediate_size": size.hidden,
+        "num_hidden_layers": size.layers,
+        "num_attention_heads": size.heads,
+        "num_key_value_heads": size.heads,
+        "head_dim": size.width // size.heads,
+        "query_pre_attn_scalar": size.width // size.heads,
+        "hidden_activation": "silu",
+        "layer_types": ["full_attention"] * size.layers,
+        "attn_logit_softcapping": None,
+        "final_logit_softcapping": None,
+        "initializer_range": size.width**-0.5,
+        "pad_token_id": tokenizer.pad,
+        "eos_token_id": tokenizer.end,
+        "bos_token_id": tokenizer.end,
+    }
+    config = T5GemmaConfig(  # type: ignore[call-arg]
+        encoder=T5GemmaModuleConfig(**side),
+        decoder=T5GemmaModuleConfig(**side),
         vocab_size=len(tokenizer),
-        d_model=size.width,
-        d_kv=size.width // size.heads,
-        d_ff=size.hidden,
-        num_layers=size.layers,
-        num_heads=size.heads,
-        dropout_rate=0.0,
-        feed_forward_proj="gated-silu",
-        pad_token_id=tokenizer.pad,
-        eos_token_id=tokenizer.end,
+        initializer_range=size.width**-0.5,
+        attn_implementation="eager",
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
-        return cast(nn.Module, T5ForConditionalGeneration(config))
+        network = T5GemmaForConditionalGeneration(config)
+    network.model.encoder.embed_tokens = network.model.decoder.embed_tokens  # one vocabulary
+    return cast(nn.Module, network)
 
 
 def apart(batch: Rows, pad: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,9 +103,9 @@ def apart(batch: Rows, pad: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def optimisers(network: nn.Module, settings: Optimisation) -> list[Optimizer]:
-    """As `Optimisation.optimisers`, for any network: matrices by Muon, embeddings and positions by AdamW."""
+    """As `Optimisation.optimisers`, for any network: matrices by Muon, the rest by AdamW."""
     named = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
-    outer = ("shared", "embed", "lm_head", "relative_attention_bias")
+    outer = ("shared", "embed", "lm_head")
     matrices = [w for name, w in named if w.ndim == 2 and not any(part in name for part in outer)]
     others = [w for name, w in named if w.ndim != 2 or any(part in name for part in outer)]
     rest = {"params": others, "weight_decay": 0.0, "lr": settings.rest, "peak": settings.rest}
