@@ -6,8 +6,8 @@ The pairs are those that the bootstrap wrote (``synthetic``: no true pair is rea
 Both networks begin at random and see the same batches in the same order, in bf16 where the processor
 multiplies in it, moved by the same optimiser. The encoder-decoder is a T5Gemma (RMSNorm, rotary positions
 and gated silu, as in a Llama) with as many layers on either side: each subword passes as many layers as in
-the joint network, and those of the target look at the source besides. BLEU on the held-out pairs, greedy, both
-ways.
+the joint network, and those of the target look at the source besides. BLEU on the held-out pairs, greedy,
+both ways.
 """
 
 from __future__ import annotations
