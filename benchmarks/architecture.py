@@ -197,11 +197,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_args()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        config = compose("config", overrides=[*asked.overrides, "translator=none", "lm=none"])
-        whole = compose("config", overrides=["translator=backtranslation", *asked.overrides])
-    settings: Optimisation = replace(instantiate(whole.translator.optimisation), steps=asked.steps)
-    size: Architecture = instantiate(whole.size)
-    config.tokenizer = whole.tokenizer
+        config = compose("config", overrides=asked.overrides)
+    settings: Optimisation = replace(instantiate(config.translator.optimisation), steps=asked.steps)
+    size: Architecture = instantiate(config.size)
+    config.lm = config.translator = {}  # nothing is built that these two do not need
     with tempfile.TemporaryDirectory() as folder:
         run, tokenizer, texts, bitexts = taught(
             config, Store(Path(config.store), Console(), ()), asked.pairs, Path(folder)
