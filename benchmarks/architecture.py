@@ -30,8 +30,8 @@ from omegaconf import DictConfig
 from rich.console import Console as Terminal
 from rich.progress import track
 from torch import Generator, Tensor, nn
-from torch.optim import AdamW, Optimizer
-from transformers import T5GemmaConfig, T5GemmaForConditionalGeneration, T5GemmaModuleConfig
+from torch.optim import Optimizer
+from transformers import PreTrainedModel, T5GemmaConfig, T5GemmaForConditionalGeneration, T5GemmaModuleConfig
 
 import train
 from umt import neural_stages, stages
@@ -43,7 +43,7 @@ from umt.evaluation import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM
-from umt.optimisation import Muon, Optimisation
+from umt.optimisation import Optimisation
 from umt.precision import precision
 from umt.shards import Shards
 from umt.store import Store
@@ -55,7 +55,7 @@ ROOT = Path(__file__).parent.parent
 Translate = Callable[[Sequence[Ids], Direction], list[list[int]]]
 
 
-def encoder_decoder(size: Architecture, tokenizer: Tokenizer, generator: Generator) -> nn.Module:
+def encoder_decoder(size: Architecture, tokenizer: Tokenizer, generator: Generator) -> PreTrainedModel:
     """As wide and, on either side, as deep as the joint network."""
     side = {
         "vocab_size": len(tokenizer),
@@ -86,7 +86,7 @@ def encoder_decoder(size: Architecture, tokenizer: Tokenizer, generator: Generat
         torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
         network = T5GemmaForConditionalGeneration(config)
     network.model.encoder.embed_tokens = network.model.decoder.embed_tokens  # one vocabulary
-    return cast(nn.Module, network)
+    return cast(PreTrainedModel, network)
 
 
 def apart(batch: Rows, pad: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,19 +101,6 @@ def apart(batch: Rows, pad: int) -> tuple[Tensor, Tensor, Tensor]:
     columns = (starts[:, None] + places).clamp_max(batch.ids.shape[1] - 2)
     seen, wanted = batch.ids.gather(1, columns), batch.ids.gather(1, columns + 1)
     return given, seen.masked_fill(~inside, pad), wanted.masked_fill(~inside, -100)
-
-
-def optimisers(network: nn.Module, settings: Optimisation) -> list[Optimizer]:
-    """As `Optimisation.optimisers`, for any network: matrices by Muon, the rest by AdamW."""
-    named = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
-    outer = ("shared", "embed", "lm_head")
-    matrices = [w for name, w in named if w.ndim == 2 and not any(part in name for part in outer)]
-    others = [w for name, w in named if w.ndim != 2 or any(part in name for part in outer)]
-    rest = {"params": others, "weight_decay": 0.0, "lr": settings.rest, "peak": settings.rest}
-    return [
-        Muon(matrices, settings.peak, settings.weight_decay),
-        AdamW([rest], betas=settings.betas, fused=True),
-    ]
 
 
 def learn(
@@ -237,7 +224,13 @@ def main() -> None:
 
         networks: list[tuple[str, nn.Module, list[Optimizer], Callable[[Rows], Tensor], Translate]] = [
             ("joint", model, settings.optimisers(model), joint, written),
-            ("encoder-decoder", other, optimisers(other, settings), divided, written_by(other, tokenizer)),
+            (
+                "encoder-decoder",
+                other,
+                settings.optimisers(JointLM(other)),
+                divided,
+                written_by(other, tokenizer),
+            ),
         ]
         for name, network, moved, nats, translate in networks:
             seconds = learn(name, network, moved, settings, batches(), nats)
