@@ -23,14 +23,21 @@ ALLOWED = torch.tensor([END, *range(5, VOCABULARY - 7)])
 WAY = Direction(EN, ZH, END, ALLOWED)
 
 
-@pytest.fixture(scope="module")
-def model() -> JointLM:
+@pytest.fixture(scope="module", params=["joint", "encoder_decoder"])
+def model(request: pytest.FixtureRequest) -> JointLM:
     """Random weights, large enough for a distribution that is far from flat and ends now and then."""
     made = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
     with torch.no_grad():
         made.embeddings.mul_(120)
         made.embeddings[END] *= 1.5
     made.network.double()
+    if request.param == "joint":
+        return made
+    made = made.divided()
+    assert made.encoder is not None
+    with torch.no_grad():
+        for number, weight in enumerate(made.encoder.layers.parameters()):
+            weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
     return made
 
 
@@ -44,8 +51,10 @@ def sources() -> list[Ids]:
 def whole(model: JointLM, source: Ids, beginnings: Sequence[Sequence[int]]) -> torch.Tensor:
     """(beginnings, allowed) log p of the next token: whole sentences through ``transformers``, no cache."""
     rows = torch.tensor([[EN, *source.tolist(), ZH, *written] for written in beginnings])
+    asked = torch.arange(rows.shape[1]).expand(len(rows), -1) > len(source)
     with torch.no_grad():
-        told: torch.Tensor = model.network(input_ids=rows).logits[:, -1, ALLOWED].log_softmax(-1)
+        last = model.states(rows, asked).view(len(rows), -1, model.head.shape[1])[:, -1]
+        told: torch.Tensor = (last @ model.head.T)[:, ALLOWED].log_softmax(-1)
     return told
 
 

@@ -58,6 +58,73 @@ def test_our_forward_pass_is_theirs(bidirectional: bool, monkeypatch: pytest.Mon
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
 
 
+def given_and_asked() -> tuple[Tensor, Tensor, Tensor]:
+    """Rows whose beginning is given: what is seen, what comes next, and where that is asked for."""
+    ids, places = numbers(6, 18), torch.arange(17)
+    begins, ends = torch.tensor([3, 8, 1, 12, 5, 9]), torch.tensor([17, 12, 9, 15, 6, 17])
+    return ids[:, :-1], ids[:, 1:], (places >= begins[:, None]) & (places < ends[:, None])
+
+
+def divided() -> JointLM:
+    """An encoder-decoder with an encoder of its own."""
+    model = made().divided()
+    assert model.encoder is not None
+    with torch.no_grad():
+        for number, weight in enumerate(model.encoder.layers.parameters()):
+            weight.add_(0.1 * torch.randn(weight.shape, generator=Generator().manual_seed(number)))
+    return model
+
+
+def asked_of(model: JointLM) -> list[Tensor]:
+    seen, wanted, asked = given_and_asked()
+    states = model.states(seen, asked)
+    nats = model.nats(states, wanted[asked])
+    model.zero_grad()
+    (nats * torch.linspace(0, 1, len(nats))).sum().backward()
+    # The states of an encoder's last layer are no one's past: most of its weights learn nothing.
+    gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+    return [states, nats, *(each for each in gradients if each.any())]
+
+
+def test_an_encoder_decoder_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = divided()
+    ours = asked_of(model)
+    monkeypatch.setattr(joint_lm, "serves", lambda *_: False)
+    theirs = asked_of(model)
+    assert len(ours) == len(theirs) > 2 + len(list(made().parameters()))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
+
+
+def test_a_fresh_encoder_decoder_differs_by_its_reading_alone() -> None:
+    """Of prompts of one subword, which have no right side, it says what the joint network says."""
+    seen, _, _ = given_and_asked()
+    asked = torch.ones_like(seen, dtype=torch.bool)
+    asked[:, 0] = False
+    joint, other = made(), made().divided()
+    torch.testing.assert_close(other.states(seen, asked), joint.states(seen, asked), rtol=1e-4, atol=1e-5)
+    asked[:, 1:5] = False
+    assert not torch.allclose(other.states(seen, asked), joint.states(seen, asked), rtol=1e-2)
+
+
+def test_the_company_of_a_row_changes_nothing() -> None:
+    model, (seen, _, asked) = divided(), given_and_asked()
+    together = model.states(seen, asked)
+    alone = [model.states(seen[row : row + 1], asked[row : row + 1]) for row in range(len(seen))]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
+    model, (seen, _, asked) = divided(), given_and_asked()
+    model.save(tmp_path)
+    again = JointLM.load(tmp_path)
+    assert torch.equal(again.states(seen, asked), model.states(seen, asked))
+    assert again.encoder is not None
+    assert again.encoder.embed_tokens.weight is again.embeddings
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path)  # the decoder alone is a language model
+    torch.testing.assert_close(theirs(seen).logits, model.logits(model.hidden(seen)), rtol=1e-4, atol=1e-5)
+
+
 def test_logits_kept_or_computed_twice_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids = made(), numbers()
     kept = everything(model, ids, False)

@@ -38,8 +38,7 @@ def total_nats(
 
 
 def _nats(model: JointLM, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool) -> Tensor:
-    hidden = model.hidden(seen, bidirectional=bidirectional)[asked]
-    return model.nats(hidden, wanted[asked]).sum()
+    return model.nats(model.states(seen, asked, bidirectional), wanted[asked]).sum()
 
 
 class _Abreast(Function):

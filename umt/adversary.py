@@ -80,7 +80,8 @@ class Adversary:
         for row, sentence in enumerate(sentences):
             ids[row, 1 : len(sentence) + 1] = sentence
         batch = torch.from_numpy(ids).to(model.device)
-        told = model.network.base_model(input_ids=batch, use_cache=False, output_hidden_states=True)
+        reader = model.network.base_model if model.encoder is None else model.encoder
+        told = reader(input_ids=batch, use_cache=False, output_hidden_states=True)
         states = told.hidden_states[len(told.hidden_states) // 2][:, 1:]  # (sentences, length, width)
         real = (batch[:, 1:] != tokenizer.pad)[..., None]
         pooled: Tensor = (states * real).sum(1) / real.sum(1)

@@ -72,7 +72,7 @@ def row_nats(model: JointLM, batch: Rows) -> Tensor:
     seen, wanted, asked = (
         part.to(model.device) for part in (batch.ids[:, :-1], batch.ids[:, 1:], batch.asked)
     )
-    nats = model.nats(model.hidden(seen)[asked], wanted[asked])
+    nats = model.nats(model.states(seen, asked), wanted[asked])
     return torch.zeros(len(asked), device=nats.device).index_add(0, asked.nonzero()[:, 0], nats)
 
 

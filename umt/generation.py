@@ -137,7 +137,7 @@ class Generation:
         workers = self.workers or (1 if on_gpu else torch.get_num_threads())
         short = torch.bfloat16 if on_gpu else None
         products = None if model.products == torch.float32 else model.products
-        llama = Llama.of(model.network, direction.allowed, short, products)
+        llama = Llama.of(model.network, direction.allowed, short, products, model.encoder)
         allowed = direction.allowed.to(model.device)
         end = int((direction.allowed == direction.end).nonzero())
 

@@ -8,12 +8,12 @@ of the norms and the scale of attention are folded into the matrices; a rotation
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, LlamaModel
 
 from umt.attention import attend
 from umt.types import BadInput
@@ -35,12 +35,14 @@ class Layer(NamedTuple):
 class Llama:
     """A copy of a network's weights, ready to decode.
 
+    reading: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the same.
     embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
     turns: (context, dim / 2) unit complex numbers, the rotation of each position.
     heads of queries; groups: query heads that share a head of keys; dim: of a head.
     """
 
     layers: tuple[Layer, ...]
+    reading: tuple[Layer, ...]
     embeddings: Tensor
     head: Tensor
     turns: Tensor
@@ -57,9 +59,10 @@ class Llama:
         allowed: Tensor,
         dtype: torch.dtype | None = None,
         products: torch.dtype | None = None,
+        encoder: LlamaModel | None = None,
     ) -> Llama:
         """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
-        matrices in the layers if another than that.
+        matrices in the layers if another than that; ``encoder``: what reads prompts in its place.
 
         Raises BadInput when it is no Llama: other networks have other layers.
         """
@@ -68,33 +71,17 @@ class Llama:
         config, model = network.config, network.model
         dim = int(config.head_dim or config.hidden_size // config.num_attention_heads)
         kept = {"dtype": dtype or model.embed_tokens.weight.dtype}
-        inside = {"dtype": products or kept["dtype"]}
-        # The halves that a rotation pairs come to lie side by side: a pair is one complex number.
-        paired = torch.arange(dim).view(2, dim // 2).T.flatten()
-
-        def beside(weight: Tensor) -> Tensor:
-            return weight.view(-1, dim, config.hidden_size)[:, paired].flatten(0, 1)
-
-        layers = []
-        for layer in model.layers:
-            attention, mlp = layer.self_attn, layer.mlp
-            queries = beside(attention.q_proj.weight) * attention.scaling
-            joint = torch.cat([queries, beside(attention.k_proj.weight), attention.v_proj.weight])
-            gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
-            layers.append(
-                Layer(
-                    (joint * layer.input_layernorm.weight).to(**inside),
-                    attention.o_proj.weight.to(**inside),
-                    (gate_up * layer.post_attention_layernorm.weight).to(**inside),
-                    mlp.down_proj.weight.to(**inside),
-                )
-            )
+        inside = products or kept["dtype"]
+        layers = tuple(_layer(layer, dim, inside) for layer in model.layers)
         weight = model.embed_tokens.weight
         places = torch.arange(config.max_position_embeddings, device=weight.device)[None]
         exact = weight[:0] if weight.dtype == torch.float64 else weight[:0].float()
         cosine, sine = (each[0, :, : dim // 2] for each in model.rotary_emb(exact, places))
         return cls(
-            layers=tuple(layers),
+            layers=layers,
+            reading=layers
+            if encoder is None
+            else tuple(_layer(each, dim, inside) for each in encoder.layers),
             embeddings=weight.detach().to(**kept),
             head=(network.lm_head.weight[allowed.to(weight.device)] * model.norm.weight).to(**kept),
             turns=torch.complex(cosine, sine),
@@ -127,6 +114,25 @@ class Llama:
         """Add the feed-forward part to ``hidden``, in place."""
         gate, up = product(self.normal(hidden), layer.gate_up).chunk(2, -1)
         add_product(hidden, F.silu(gate, inplace=True).mul_(up), layer.down)
+
+
+def _layer(layer: Any, dim: int, dtype: torch.dtype) -> Layer:
+    """Its matrices; ``dim``: of a head."""
+    attention, mlp = layer.self_attn, layer.mlp
+    # The halves that a rotation pairs come to lie side by side: a pair is one complex number.
+    paired = torch.arange(dim).view(2, dim // 2).T.flatten()
+    queries, keys = (
+        part.weight.view(-1, dim, part.weight.shape[1])[:, paired].flatten(0, 1)
+        for part in (attention.q_proj, attention.k_proj)
+    )
+    joint = torch.cat([queries * attention.scaling, keys, attention.v_proj.weight])
+    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+    return Layer(
+        (joint * layer.input_layernorm.weight).to(dtype),
+        attention.o_proj.weight.to(dtype),
+        (gate_up * layer.post_attention_layernorm.weight).to(dtype),
+        mlp.down_proj.weight.to(dtype),
+    )
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:
@@ -183,16 +189,18 @@ class Cache:
         kept = llama.heads // llama.groups
         hidden = llama.embeddings[prompts.flatten()]
         turns = llama.turns[:longest].repeat(batch, 1)
-        for number, layer in enumerate(llama.layers):
+        both_ways = llama.reading is not llama.layers
+        for number, layer in enumerate(llama.reading):
             joint = llama.turn(product(llama.normal(hidden), layer.joint), turns)
             queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
             self.prompt[number] = both.view(batch, longest, 2, kept, llama.dim).permute(2, 0, 3, 1, 4)
-            if number + 1 < len(llama.layers):
+            if number + 1 < len(llama.reading):
                 seen = F.scaled_dot_product_attention(
                     queries.view(batch, longest, llama.heads, llama.dim).transpose(1, 2),
                     self.prompt[number, 0],
                     self.prompt[number, 1],
-                    is_causal=True,
+                    attn_mask=None if self.mask is None or not both_ways else self.mask[:, None, None],
+                    is_causal=not both_ways,
                     scale=1.0,
                     enable_gqa=llama.groups > 1,
                 )

@@ -6,6 +6,7 @@ and an output head that is computed only where a loss is asked for.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +16,22 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 from torch.autograd import Function
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    DynamicCache,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaModel,
+    PreTrainedModel,
+)
 from transformers.utils.logging import disable_progress_bar
 
-from umt.llama import hidden_states, serves
+from umt.llama import hidden_states, read, serves
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
+
+ENCODER = "encoder"
 
 _KEPT = 1 << 28
 """Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are computed twice."""
@@ -56,12 +66,15 @@ class JointLM(nn.Module):
     """``p(next subword | subwords so far)``, and hidden states for any other use.
 
     network: any causal language model of ``transformers`` with a linear head.
+    encoder: another network that reads what a sequence is given, from both sides; ``network`` then goes on
+        from its keys and values as if they were its own past (He et al. 2018, "Layer-wise coordination
+        between encoder and decoder"). None: ``network`` reads it itself, from the left.
     products: the precision of products by weights on a processor; training may ask for bf16 (`loop.fit`).
     """
 
-    def __init__(self, network: PreTrainedModel) -> None:
+    def __init__(self, network: PreTrainedModel, encoder: LlamaModel | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.encoder = network, encoder
         self.products = torch.float32
 
     @classmethod
@@ -92,6 +105,17 @@ class JointLM(nn.Module):
                     if name.endswith(("o_proj.weight", "down_proj.weight")):
                         weight.div_(math.sqrt(2 * architecture.layers))
         return cls(network)
+
+    def divided(self) -> JointLM:
+        """An encoder-decoder that begins with these weights on either side; embeddings are shared.
+
+        Raises BadInput when the network is no Llama.
+        """
+        if not isinstance(self.network, LlamaForCausalLM):
+            raise BadInput(f"an encoder-decoder is made of a Llama, not of {type(self.network).__name__}")
+        encoder = copy.deepcopy(self.network.model)
+        encoder.embed_tokens = self.network.model.embed_tokens
+        return JointLM(self.network, encoder)
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -140,6 +164,44 @@ class JointLM(nn.Module):
         told = inner(input_ids=ids, use_cache=False, **given)
         return cast(Tensor, told.last_hidden_state)
 
+    def states(self, ids: Tensor, asked: Tensor, bidirectional: bool = False) -> Tensor:
+        """(n, width) last hidden states where ``asked``, row by row, of ``ids``; both (batch, length).
+
+        What stands before the first place asked for in a row is given; an encoder reads it where there is
+        one, and then what is asked for must be all that follows, up to padding.
+        """
+        begins = asked.int().argmax(1)
+        if self.encoder is None or bidirectional or not begins.any():
+            return self.hidden(ids, bidirectional=bidirectional)[asked]
+        if ids.shape[1] > self.context:
+            raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
+        counts = asked.sum(1)
+        places = torch.arange(int(counts.max()), device=ids.device)
+        own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
+        after = self._after(ids[:, : int(begins.max())], begins, own)
+        return after[places < counts[:, None]]
+
+    def _after(self, given: Tensor, lengths: Tensor, ids: Tensor) -> Tensor:
+        """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
+        ``given`` (batch, longest).
+        """
+        inner, encoder = cast(LlamaModel, self.network.base_model), cast(LlamaModel, self.encoder)
+        if serves(inner, ids) and serves(encoder, given):
+            told = read(encoder, given, lengths, self.products)
+            return hidden_states(inner, ids, False, self.products, told)
+        length, seen = ids.shape[1], torch.arange(given.shape[1], device=ids.device) < lengths[:, None]
+        past = DynamicCache(config=inner.config)
+        mask = seen[:, None, None].expand(-1, 1, given.shape[1], -1)
+        # ids, mask, places, cache: by position, for the cache has had two names
+        encoder(given, mask, None, past, use_cache=True)
+        here = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+        mask = torch.cat(
+            [seen[:, None, None].expand(-1, 1, length, -1), here.expand(len(ids), 1, -1, -1)], -1
+        )
+        places = lengths[:, None] + torch.arange(length, device=ids.device)
+        told = inner(ids, mask, places, past, use_cache=True)
+        return cast(Tensor, told.last_hidden_state)
+
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
         return hidden @ self.head.to(hidden.dtype).T
@@ -156,8 +218,10 @@ class JointLM(nn.Module):
         return cast(Tensor, told)
 
     def save(self, directory: Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
+        """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them."""
         self.network.save_pretrained(directory)
+        if self.encoder is not None:
+            self.encoder.save_pretrained(directory / ENCODER)
 
     @classmethod
     def load(cls, name: str | Path) -> JointLM:
@@ -170,7 +234,11 @@ class JointLM(nn.Module):
                 f"no causal language model could be opened at {name}: {said} "
                 "(give a folder, or a name of the hub where that can be reached)"
             ) from None
-        return cls(network)
+        if not (Path(name) / ENCODER).is_dir():
+            return cls(network)
+        encoder = LlamaModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32)
+        encoder.embed_tokens = cast(nn.Embedding, network.get_input_embeddings())
+        return cls(network, encoder)
 
     def matrix_parameters(self) -> int:
         """N of the rule that a training step costs 6 N operations a token: weights in matrix products, the

@@ -52,9 +52,9 @@ class Judge:
             for row, place in enumerate(places):
                 ids[row, : len(rows[place])] = rows[place]
                 told[row, starts[place] - 1 : len(rows[place]) - 1] = True
-            batch, mask = torch.from_numpy(ids).to(self.model.device), torch.from_numpy(told)
-            hidden = self.model.hidden(batch[:, :-1])[mask.to(batch.device)]
-            costs = self.model.nats(hidden, batch[:, 1:][mask.to(batch.device)]).double().cpu().numpy()
+            batch, asked = (torch.from_numpy(part).to(self.model.device) for part in (ids, told))
+            hidden = self.model.states(batch[:, :-1], asked)
+            costs = self.model.nats(hidden, batch[:, 1:][asked]).double().cpu().numpy()
             nats[places] = np.bincount(told.nonzero()[0], costs, len(places))
         return nats
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -73,6 +73,8 @@ class Translation:
     synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
         it out (see `Course`: a share of s means that the objective takes part in that share of the steps).
         cycle: the same, and how it draws.
+    architecture: ``joint``: one network reads what is given, from the left, and goes on from it;
+        ``encoder_decoder``: a copy of it becomes an encoder, see `JointLM.divided`.
     written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
     ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
@@ -88,6 +90,7 @@ class Translation:
     cycle: RoundTrips | None = None
     adversary: Course | None = None
     supervised: Course | None = None
+    architecture: Literal["joint", "encoder_decoder"] = "joint"
     written: int = 60_000
     known: int = 0
     noise: Noise = field(default_factory=Noise)
@@ -105,6 +108,8 @@ class Translation:
 
     def __post_init__(self) -> None:
         check(self.criterion)
+        if self.architecture not in ("joint", "encoder_decoder"):
+            raise ValueError(f"architecture must be joint or encoder_decoder, got {self.architecture!r}")
         for name in ("written", "tokens", "longest", "ahead", "checks", "looked"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -133,6 +138,8 @@ class Translation:
         both ways. Raises BadInput when an objective lacks what it learns from.
         """
         steps = self.optimisation.steps
+        if self.architecture == "encoder_decoder":
+            model = model.divided()
         usage = Usage.count(tokenizer, texts)
         setting = Setting(tokenizer, steps, self.tokens, self.longest, seed % 2**31, self.forgotten)
         looked = {text.lang: sample(text, self.looked, self.longest // 3, setting.seed) for text in texts}
