@@ -98,18 +98,19 @@ def recorded(write: Callable[[], object]) -> list[list[Product]]:
     class Recorded(Cache):
         def note(self, rows: int, layers: int, head: bool) -> None:
             mine = done.setdefault(threading.get_ident(), [])
-            for number, layer in enumerate(self.llama.layers):
-                for weight in layer if number < layers else layer[:1]:
+            for number, layer in enumerate(self.weights.layers):
+                inside = [layer.joint, layer.output, layer.gate_up, layer.down]
+                for weight in inside if number < layers else inside[:1]:
                     mine.append(Product(rows, weight.shape[1], weight.shape[0]))
             if head:
-                mine.append(Product(rows, *self.llama.head.shape[::-1]))
+                mine.append(Product(rows, *self.weights.head.shape[::-1]))
 
         def _read(self, prompts: torch.Tensor) -> None:
-            self.note(prompts.numel(), len(self.llama.layers) - 1, head=False)
+            self.note(prompts.numel(), len(self.weights.layers) - 1, head=False)
             super()._read(prompts)
 
         def step(self, tokens: torch.Tensor) -> torch.Tensor:
-            self.note(len(tokens), len(self.llama.layers), head=True)
+            self.note(len(tokens), len(self.weights.layers), head=True)
             return super().step(tokens)
 
     with patch("umt.generation.Cache", Recorded):

@@ -10,8 +10,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from umt.decoding_weights import Weights
 from umt.generation import Direction, Generation, Output, Search
-from umt.incremental import Cache, Llama
+from umt.incremental import Cache
 from umt.joint_lm import Architecture, JointLM
 from umt.searching import Beam, Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
@@ -235,5 +236,5 @@ def test_what_cannot_be_written_is_refused(model: JointLM) -> None:
         Direction(EN, ZH, END, torch.tensor([7, 8]))
     with pytest.raises(ValueError, match="temperature"):
         Sampling(temperature=0.0)
-    with pytest.raises(BadInput, match="Llama only"):
-        Llama.of(torch.nn.Linear(2, 2), ALLOWED)
+    with pytest.raises(BadInput, match="knows the layers of"):
+        Weights.of(torch.nn.Linear(2, 2), ALLOWED)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from umt.joint_lm import JointLM
-from umt.llama import serves
+from umt.transformer import serves
 
 
 def total_nats(

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from umt.incremental import Cache, Llama
+from umt.decoding_weights import Weights
+from umt.incremental import Cache
 from umt.joint_lm import JointLM
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
@@ -137,7 +138,7 @@ class Generation:
         workers = self.workers or (1 if on_gpu else torch.get_num_threads())
         short = torch.bfloat16 if on_gpu else None
         products = None if model.products == torch.float32 else model.products
-        llama = Llama.of(model.network, direction.allowed, short, products, model.encoder)
+        weights = Weights.of(model.network, direction.allowed, short, products, model.encoder)
         allowed = direction.allowed.to(model.device)
         end = int((direction.allowed == direction.end).nonzero())
 
@@ -145,7 +146,7 @@ class Generation:
             prompts = _prompts([sources[place] for place in batch.places], direction.source)
             lengths = torch.tensor([len(sources[place]) + 1 for place in batch.places])
             given = [each.to(model.device) for each in (prompts, lengths, torch.from_numpy(batch.caps))]
-            cache = Cache(llama, given[0], given[1], self.search.rows, int(batch.caps.max()))
+            cache = Cache(weights, given[0], given[1], self.search.rows, int(batch.caps.max()))
             mine = None if draws is None else draws[torch.from_numpy(batch.places)].to(model.device)
             return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
 

@@ -1,153 +1,16 @@
-"""A Llama one position at a time: its weights laid out for decoding, and a cache of keys and values.
-
-The arithmetic is that of ``transformers``' Llama (RMSNorm, rotary positions, SwiGLU, grouped keys); the tests
-hold one against the other.  Queries, keys and values are one matrix product, gate and up another; the gains
-of the norms and the scale of attention are folded into the matrices; a rotation is one complex product.
-"""
+"""A network one position at a time, with a cache of keys and values."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import LlamaForCausalLM, LlamaModel
 
-from umt.attention import attend
-from umt.types import BadInput
+from umt.decoding_loops import attend
+from umt.decoding_weights import Weights, product
 
 BLOCK = 64
 """Rows of logits are a multiple of this long, so that they can be searched in blocks."""
-
-
-class Layer(NamedTuple):
-    """The matrices of one layer, (out, in); ``joint``: queries, then keys, then values."""
-
-    joint: Tensor
-    output: Tensor
-    gate_up: Tensor
-    down: Tensor
-
-
-@dataclass(frozen=True)
-class Llama:
-    """A copy of a network's weights, ready to decode.
-
-    reading: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the same.
-    embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
-    turns: (context, dim / 2) unit complex numbers, the rotation of each position.
-    heads of queries; groups: query heads that share a head of keys; dim: of a head.
-    """
-
-    layers: tuple[Layer, ...]
-    reading: tuple[Layer, ...]
-    embeddings: Tensor
-    head: Tensor
-    turns: Tensor
-    heads: int
-    groups: int
-    dim: int
-    epsilon: float
-
-    @classmethod
-    @torch.no_grad()
-    def of(
-        cls,
-        network: object,
-        allowed: Tensor,
-        dtype: torch.dtype | None = None,
-        products: torch.dtype | None = None,
-        encoder: LlamaModel | None = None,
-    ) -> Llama:
-        """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
-        matrices in the layers if another than that; ``encoder``: what reads prompts in its place.
-
-        Raises BadInput when it is no Llama: other networks have other layers.
-        """
-        if not isinstance(network, LlamaForCausalLM) or network.config.attention_bias:
-            raise BadInput(f"generation knows the layers of Llama only, not of {type(network).__name__}")
-        config, model = network.config, network.model
-        dim = int(config.head_dim or config.hidden_size // config.num_attention_heads)
-        kept = {"dtype": dtype or model.embed_tokens.weight.dtype}
-        inside = products or kept["dtype"]
-        layers = tuple(_layer(layer, dim, inside) for layer in model.layers)
-        weight = model.embed_tokens.weight
-        places = torch.arange(config.max_position_embeddings, device=weight.device)[None]
-        exact = weight[:0] if weight.dtype == torch.float64 else weight[:0].float()
-        cosine, sine = (each[0, :, : dim // 2] for each in model.rotary_emb(exact, places))
-        return cls(
-            layers=layers,
-            reading=layers
-            if encoder is None
-            else tuple(_layer(each, dim, inside) for each in encoder.layers),
-            embeddings=weight.detach().to(**kept),
-            head=(network.lm_head.weight[allowed.to(weight.device)] * model.norm.weight).to(**kept),
-            turns=torch.complex(cosine, sine),
-            heads=int(config.num_attention_heads),
-            groups=int(
-                config.num_attention_heads // (config.num_key_value_heads or config.num_attention_heads)
-            ),
-            dim=dim,
-            epsilon=float(config.rms_norm_eps),
-        )
-
-    def normal(self, hidden: Tensor) -> Tensor:
-        """RMSNorm without its gain."""
-        if hidden.dtype in (torch.bfloat16, torch.float16):
-            return F.rms_norm(hidden, hidden.shape[-1:], eps=self.epsilon)
-        size: Tensor = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
-        return hidden * size.square_().div_(hidden.shape[-1]).add_(self.epsilon).rsqrt_()
-
-    def turn(self, joint: Tensor, turns: Tensor) -> Tensor:
-        """Rotate, in place, the queries and keys in ``joint`` (n, (heads + 2 kept) * dim) by (n, dim / 2)."""
-        turned = self.heads + self.heads // self.groups
-        both = joint[:, : turned * self.dim].view(len(joint), turned, self.dim // 2, 2)
-        if joint.dtype in (torch.bfloat16, torch.float16):
-            both.copy_(torch.view_as_real(torch.view_as_complex(both.float()) * turns[:, None]))
-        else:
-            torch.view_as_complex(both).mul_(turns[:, None])
-        return joint
-
-    def feed(self, hidden: Tensor, layer: Layer) -> None:
-        """Add the feed-forward part to ``hidden``, in place."""
-        gate, up = product(self.normal(hidden), layer.gate_up).chunk(2, -1)
-        add_product(hidden, F.silu(gate, inplace=True).mul_(up), layer.down)
-
-
-def _layer(layer: Any, dim: int, dtype: torch.dtype) -> Layer:
-    """Its matrices; ``dim``: of a head."""
-    attention, mlp = layer.self_attn, layer.mlp
-    # The halves that a rotation pairs come to lie side by side: a pair is one complex number.
-    paired = torch.arange(dim).view(2, dim // 2).T.flatten()
-    queries, keys = (
-        part.weight.view(-1, dim, part.weight.shape[1])[:, paired].flatten(0, 1)
-        for part in (attention.q_proj, attention.k_proj)
-    )
-    joint = torch.cat([queries * attention.scaling, keys, attention.v_proj.weight])
-    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
-    return Layer(
-        (joint * layer.input_layernorm.weight).to(dtype),
-        attention.o_proj.weight.to(dtype),
-        (gate_up * layer.post_attention_layernorm.weight).to(dtype),
-        mlp.down_proj.weight.to(dtype),
-    )
-
-
-def product(x: Tensor, weight: Tensor) -> Tensor:
-    """``x @ weight.T`` in the precision of ``weight``, as that of ``x``."""
-    if x.dtype == weight.dtype:
-        return x @ weight.T
-    return (x.to(weight.dtype) @ weight.T).to(x.dtype)
-
-
-def add_product(sum_: Tensor, x: Tensor, weight: Tensor) -> None:
-    """Add `product` to ``sum_``, in place."""
-    if x.dtype == weight.dtype:
-        sum_.addmm_(x, weight.T)
-    else:
-        sum_.add_(x.to(weight.dtype) @ weight.T)
 
 
 class Cache:
@@ -160,16 +23,15 @@ class Cache:
     writes at most ``steps`` tokens. by_loop: attend in `umt.attention`, else by products over all rows.
     """
 
-    def __init__(self, llama: Llama, prompts: Tensor, lengths: Tensor, beams: int, steps: int) -> None:
-        self.llama, self.beams, self.written = llama, beams, 0
-        exact = llama.embeddings.dtype in (torch.float32, torch.float64)
-        self.by_loop = exact and prompts.device.type == "cpu"
+    def __init__(self, weights: Weights, prompts: Tensor, lengths: Tensor, beams: int, steps: int) -> None:
+        self.weights, self.beams, self.written = weights, beams, 0
+        self.by_loop = weights.exact
         batch, longest = prompts.shape
-        kept = llama.heads // llama.groups
-        shape = (len(llama.layers), 2, batch, kept, longest, llama.dim)
-        self.prompt = llama.embeddings.new_empty(shape)
-        self.own = llama.embeddings.new_empty((*shape[:2], batch * beams, kept, steps, llama.dim))
-        self.logits = llama.embeddings.new_empty(batch * beams, -(-len(llama.head) // BLOCK) * BLOCK)
+        kept = weights.heads // weights.groups
+        shape = (len(weights.layers), 2, batch, kept, longest, weights.dim)
+        self.prompt = weights.embeddings.new_empty(shape)
+        self.own = weights.embeddings.new_empty((*shape[:2], batch * beams, kept, steps, weights.dim))
+        self.logits = weights.embeddings.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
         self.places = lengths.repeat_interleave(beams)
         self.mask: Tensor | None = None
         if int(lengths.min()) < longest:
@@ -185,27 +47,28 @@ class Cache:
 
     def _read(self, prompts: Tensor) -> None:
         """Fill the cache of the prompts; of the last layer nothing but keys and values is needed."""
-        llama, (batch, longest) = self.llama, prompts.shape
-        kept = llama.heads // llama.groups
-        hidden = llama.embeddings[prompts.flatten()]
-        turns = llama.turns[:longest].repeat(batch, 1)
-        both_ways = llama.reading is not llama.layers
-        for number, layer in enumerate(llama.reading):
-            joint = llama.turn(product(llama.normal(hidden), layer.joint), turns)
-            queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
-            self.prompt[number] = both.view(batch, longest, 2, kept, llama.dim).permute(2, 0, 3, 1, 4)
-            if number + 1 < len(llama.reading):
+        weights, (batch, longest) = self.weights, prompts.shape
+        kept = weights.heads // weights.groups
+        hidden = weights.embeddings[prompts.flatten()]
+        normed = weights.normal(hidden)
+        turns = weights.turns[:longest].repeat(batch, 1)
+        both_ways = weights.reading is not weights.layers
+        for number, layer in enumerate(weights.reading):
+            joint = weights.turn(product(normed, layer.joint), layer.turned, turns)
+            queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
+            self.prompt[number] = both.view(batch, longest, 2, kept, weights.dim).permute(2, 0, 3, 1, 4)
+            if number + 1 < len(weights.reading):
                 seen = F.scaled_dot_product_attention(
-                    queries.view(batch, longest, llama.heads, llama.dim).transpose(1, 2),
+                    queries.view(batch, longest, weights.heads, weights.dim).transpose(1, 2),
                     self.prompt[number, 0],
                     self.prompt[number, 1],
                     attn_mask=None if self.mask is None or not both_ways else self.mask[:, None, None],
                     is_causal=not both_ways,
                     scale=1.0,
-                    enable_gqa=llama.groups > 1,
+                    enable_gqa=weights.groups > 1,
                 )
-                add_product(hidden, seen.transpose(1, 2).reshape(batch * longest, -1), layer.output)
-                llama.feed(hidden, layer)
+                found = seen.transpose(1, 2).reshape(batch * longest, -1)
+                normed = weights.onwards(hidden, found, layer)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Read one token a row, (rows,), and give the logits of the next: (rows, allowed and some more).
@@ -213,60 +76,68 @@ class Cache:
         What lies beyond the allowed ones is -inf and fills up the last `BLOCK`.  The caller may spoil the
         result; the next step overwrites it.
         """
-        llama, rows = self.llama, len(tokens)
-        hidden = llama.embeddings[tokens]
-        for number, layer in enumerate(llama.layers):
-            joint = product(llama.normal(hidden), layer.joint)
-            add_product(hidden, self._attend(joint, number), layer.output)
-            llama.feed(hidden, layer)
+        weights, rows = self.weights, len(tokens)
+        hidden = weights.embeddings[tokens]
+        normed = weights.normal(hidden)
+        for number, layer in enumerate(weights.layers):
+            found = self._attend(product(normed, layer.joint), layer.turned, number)
+            normed = weights.onwards(hidden, found, layer)
         self.written += 1
-        torch.mm(llama.normal(hidden), llama.head.T, out=self.logits[:rows, : len(llama.head)])
-        self.logits[:rows, len(llama.head) :] = -torch.inf
+        torch.mm(normed, weights.head.T, out=self.logits[:rows, : len(weights.head)])
+        self.logits[:rows, len(weights.head) :] = -torch.inf
         return self.logits[:rows]
 
-    def _attend(self, joint: Tensor, number: int) -> Tensor:
+    def _attend(self, joint: Tensor, turned: Tensor | None, number: int) -> Tensor:
         """What the queries in ``joint`` find in the prompts and their own past: (rows, heads * dim).
 
         The keys and values in it join the past.
         """
-        llama, rows = self.llama, len(joint)
+        weights, rows = self.weights, len(joint)
         if self.by_loop:
-            found = joint.new_empty(rows, llama.heads * llama.dim)
-            cache = self.prompt[number].numpy(), self.own[number].numpy()
+            found = joint.new_empty(rows, weights.heads * weights.dim)
+            gains = joint.new_empty(0, weights.dim) if turned is None else turned
             attend(
-                joint.numpy(), llama.turns.numpy(), self.places.numpy(), *cache, self.written, found.numpy()
+                joint.numpy(),
+                gains.numpy(),
+                weights.epsilon,
+                weights.turns.numpy(),
+                self.places.numpy(),
+                self.prompt[number].numpy(),
+                self.own[number].numpy(),
+                self.written,
+                found.numpy(),
             )
             return found
-        places = (self.places + self.written).clamp_(max=len(llama.turns) - 1)  # finished rows
-        joint = llama.turn(joint, llama.turns[places])
-        queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
-        self.own[number, ..., self.written, :] = both.view(rows, 2, -1, llama.dim).transpose(0, 1)
+        places = (self.places + self.written).clamp_(max=len(weights.turns) - 1)  # finished rows
+        joint = weights.turn(joint, turned, weights.turns[places])
+        queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
+        self.own[number, ..., self.written, :] = both.view(rows, 2, -1, weights.dim).transpose(0, 1)
         return self._attend_in_blocks(queries.contiguous(), number)
 
     def _attend_in_blocks(self, queries: Tensor, number: int) -> Tensor:
         """The same by products over all rows at once, of queries that are rotated and keys that are known."""
-        llama, rows, batch = self.llama, len(queries), self.sentences
-        kept = llama.heads // llama.groups
+        weights, rows, batch = self.weights, len(queries), self.sentences
+        kept = weights.heads // weights.groups
         (keys, values), (own_keys, own_values) = (
             self.prompt[number],
             self.own[number, ..., : self.written + 1, :],
         )
         longest = keys.shape[2]
-        alone = queries.view(rows * kept, llama.groups, llama.dim)
+        alone = queries.view(rows * kept, weights.groups, weights.dim)
         # Beams of one sentence are queries of one product with their common prompt.
-        beams = queries.view(batch, self.beams, kept, -1, llama.dim).transpose(1, 2)
-        shared = beams.reshape(batch * kept, -1, llama.dim)
+        beams = queries.view(batch, self.beams, kept, -1, weights.dim).transpose(1, 2)
+        shared = beams.reshape(batch * kept, -1, weights.dim)
         there = torch.bmm(shared, keys.flatten(0, 1).transpose(1, 2)).view(batch, kept, -1, longest)
         if self.mask is not None:
             there += self.mask[:, None, None]
         there = there.view(batch, kept, self.beams, -1, longest).transpose(1, 2)
         here = torch.bmm(alone, own_keys.flatten(0, 1).transpose(1, 2))
-        weights = torch.cat([there.reshape(rows * kept, -1, longest), here], -1).softmax(-1)
-        found = torch.bmm(weights[..., longest:], own_values.flatten(0, 1))
-        theirs = weights[..., :longest].view(batch, self.beams, kept, -1, longest).transpose(1, 2)
+        shares = torch.cat([there.reshape(rows * kept, -1, longest), here], -1).softmax(-1)
+        found = torch.bmm(shares[..., longest:], own_values.flatten(0, 1))
+        theirs = shares[..., :longest].view(batch, self.beams, kept, -1, longest).transpose(1, 2)
         read = torch.bmm(theirs.reshape(batch * kept, -1, longest), values.flatten(0, 1))
-        back = read.view(batch, kept, self.beams, -1, llama.dim).transpose(1, 2)
-        return found.view(batch, self.beams, kept, -1, llama.dim).add_(back).view(rows, -1)
+        back = read.view(batch, kept, self.beams, -1, weights.dim).transpose(1, 2)
+        return found.view(batch, self.beams, kept, -1, weights.dim).add_(back).view(rows, -1)
 
     def follow(self, parents: Tensor) -> None:
         """Row i goes on from what row ``parents[i]``, of the same sentence, has written."""

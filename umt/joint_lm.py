@@ -7,37 +7,30 @@ and an output head that is computed only where a loss is asked for.
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.autograd import Function
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     DynamicCache,
-    LlamaConfig,
-    LlamaForCausalLM,
-    LlamaModel,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     PreTrainedModel,
 )
 from transformers.utils.logging import disable_progress_bar
 
-from umt.llama import hidden_states, read, serves
+from umt.anatomy import Network, anatomy
+from umt.cross_entropy import cross_entropy
+from umt.transformer import hidden_states, read, serves
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
 
 ENCODER = "encoder"
-
-_KEPT = 1 << 28
-"""Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are computed twice."""
-
-_BLOCK = 1 << 20
-"""Logits worked on at once: 4 MB, which a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ class JointLM(nn.Module):
     products: the precision of products by weights on a processor; training may ask for bf16 (`loop.fit`).
     """
 
-    def __init__(self, network: PreTrainedModel, encoder: LlamaModel | None = None) -> None:
+    def __init__(self, network: PreTrainedModel, encoder: Network | None = None) -> None:
         super().__init__()
         self.network, self.encoder = network, encoder
         self.products = torch.float32
@@ -81,15 +74,24 @@ class JointLM(nn.Module):
     def create(
         cls, architecture: Architecture, vocabulary: int, generator: Generator, pad: int = 0, end: int = 1
     ) -> JointLM:
-        """A Llama with tied embeddings and random weights; residual branches start small (GPT-2)."""
-        config = LlamaConfig(
+        """A Gemma 3 with tied embeddings and random weights; every layer looks at all that came before.
+
+        Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
+        scaled on the way in: as many weights and products as a Llama, which learns far more slowly
+        (docs/decisions.md).
+        """
+        config = Gemma3TextConfig(
             vocab_size=vocabulary,
             hidden_size=architecture.width,
             intermediate_size=architecture.hidden,
             num_hidden_layers=architecture.layers,
             num_attention_heads=architecture.heads,
             num_key_value_heads=architecture.heads,
+            head_dim=architecture.width // architecture.heads,
+            query_pre_attn_scalar=architecture.width // architecture.heads,
             max_position_embeddings=architecture.context,
+            layer_types=["full_attention"] * architecture.layers,
+            rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 10_000.0}},
             tie_word_embeddings=True,
             pad_token_id=pad,
             eos_token_id=end,
@@ -97,24 +99,23 @@ class JointLM(nn.Module):
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
-            network = LlamaForCausalLM(config)
+            network = Gemma3ForCausalLM(config)
             with torch.no_grad():
-                for name, weight in network.named_parameters():
-                    if weight.ndim == 2 and "embed" not in name:
+                for weight in network.parameters():
+                    if weight.ndim == 2:
                         weight.normal_(std=weight.shape[1] ** -0.5)
-                    if name.endswith(("o_proj.weight", "down_proj.weight")):
-                        weight.div_(math.sqrt(2 * architecture.layers))
         return cls(network)
 
     def divided(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
 
-        Raises BadInput when the network is no Llama.
+        Raises BadInput when the network is none that `umt.anatomy` knows.
         """
-        if not isinstance(self.network, LlamaForCausalLM):
-            raise BadInput(f"an encoder-decoder is made of a Llama, not of {type(self.network).__name__}")
-        encoder = copy.deepcopy(self.network.model)
-        encoder.embed_tokens = self.network.model.embed_tokens
+        inner = anatomy(self.network)
+        if inner is None:
+            raise BadInput(f"no encoder-decoder can be made of a {type(self.network).__name__}")
+        encoder = copy.deepcopy(inner)
+        encoder.embed_tokens = inner.embed_tokens
         return JointLM(self.network, encoder)
 
     @property
@@ -153,7 +154,7 @@ class JointLM(nn.Module):
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         inner = self.network.base_model
         if mask is None and serves(inner, ids):
-            return hidden_states(inner, ids, bidirectional, self.products)
+            return hidden_states(cast(Network, inner), ids, bidirectional, self.products)
         given: dict[str, Any] = {}
         if bidirectional:
             seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
@@ -185,7 +186,7 @@ class JointLM(nn.Module):
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``given`` (batch, longest).
         """
-        inner, encoder = cast(LlamaModel, self.network.base_model), cast(LlamaModel, self.encoder)
+        inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
         if serves(inner, ids) and serves(encoder, given):
             told = read(encoder, given, lengths, self.products)
             return hidden_states(inner, ids, False, self.products, told)
@@ -214,8 +215,7 @@ class JointLM(nn.Module):
         """
         if hidden.device.type == "cpu":
             hidden = hidden.to(self.products)
-        told = _Nats.apply(hidden, self.head.to(hidden.dtype), targets)  # type: ignore[no-untyped-call]
-        return cast(Tensor, told)
+        return cross_entropy(hidden, self.head.to(hidden.dtype), targets)
 
     def save(self, directory: Path) -> None:
         """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them."""
@@ -236,8 +236,8 @@ class JointLM(nn.Module):
             ) from None
         if not (Path(name) / ENCODER).is_dir():
             return cls(network)
-        encoder = LlamaModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32)
-        encoder.embed_tokens = cast(nn.Embedding, network.get_input_embeddings())
+        encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
+        encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
         return cls(network, encoder)
 
     def matrix_parameters(self) -> int:
@@ -245,57 +245,3 @@ class JointLM(nn.Module):
         head included, the look-up of embeddings not."""
         inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
-
-
-class _Nats(Function):
-    """Linear head and cross entropy in one, blockwise; gradients of ``hidden`` and ``head``."""
-
-    @staticmethod
-    def forward(context: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-        context.save_for_backward(hidden, head, targets)
-        keep = any(context.needs_input_grad) and len(hidden) * len(head) <= _KEPT
-        context.kept = []
-        nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
-        for rows in _blocks(hidden, head):
-            logits = hidden[rows] @ head.T
-            if keep:
-                likely = torch.softmax(logits, 1, dtype=torch.float32)
-                chosen = likely.gather(1, targets[rows, None])[:, 0]
-                context.kept.append(likely.to(head.dtype))
-                nats[rows] = -chosen.log()
-                lost = chosen < 1e-30  # too small to take the logarithm of
-                if lost.any():
-                    nats[rows][lost] = _surprise(logits[lost], targets[rows][lost])
-            else:
-                nats[rows] = _surprise(logits, targets[rows])
-        return nats
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        hidden, head, targets = context.saved_tensors
-        weights = gradients[0][:, None].to(hidden.dtype)
-        weighted = hidden * weights  # the weights of the rows go into the small factors of both products
-        into_hidden = torch.empty_like(hidden)
-        into_head = torch.zeros_like(head, dtype=torch.float32)
-        for number, rows in enumerate(_blocks(hidden, head)):
-            wrong = context.kept[number] if context.kept else torch.softmax(hidden[rows] @ head.T, 1)
-            wrong = wrong.to(head.dtype)
-            wrong[torch.arange(len(wrong), device=wrong.device), targets[rows]] -= 1
-            torch.mm(wrong, head, out=into_hidden[rows])
-            if head.dtype == torch.float32:
-                into_head.addmm_(wrong.T, weighted[rows])
-            else:
-                into_head += wrong.T @ weighted[rows]
-        context.kept = []
-        return into_hidden.mul_(weights), into_head.to(head.dtype), None
-
-
-def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
-    """-log softmax of ``targets`` (n,) in fp32."""
-    return torch.logsumexp(logits.float(), 1) - logits.gather(1, targets[:, None])[:, 0].float()
-
-
-def _blocks(hidden: Tensor, head: Tensor) -> Iterator[slice]:
-    size = max(64, _BLOCK // len(head)) if hidden.device.type == "cpu" else max(1024, (1 << 27) // len(head))
-    for start in range(0, len(hidden), size):
-        yield slice(start, start + size)

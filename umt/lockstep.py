@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from umt.incremental import Llama
+from umt.decoding_weights import Weights, product
 from umt.joint_lm import JointLM
 from umt.types import BadInput, Progress
 
@@ -88,10 +88,10 @@ class _Steps:
     @torch.no_grad()
     def __init__(self, model: JointLM, streams: int, start: int) -> None:
         vocabulary = len(model.head)
-        self.llama = llama = Llama.of(model.network, torch.arange(vocabulary))
-        self.kept = llama.heads // llama.groups
-        self.context = min(model.context, len(llama.turns))
-        shape = (len(llama.layers), 2, streams, self.kept, self.context, llama.dim)
+        self.weights = weights = Weights.of(model.network, torch.arange(vocabulary))
+        self.kept = weights.heads // weights.groups
+        self.context = min(model.context, len(weights.turns))
+        shape = (len(weights.layers), 2, streams, self.kept, self.context, weights.dim)
         self.past = torch.zeros(shape)
         self.tokens = torch.full((streams,), start)
         self.position = 0
@@ -103,20 +103,20 @@ class _Steps:
     @torch.no_grad()
     def next(self) -> NDArray[np.float32]:
         """(streams, vocabulary) probabilities of what comes next."""
-        llama, streams = self.llama, len(self.tokens)
+        weights, streams = self.weights, len(self.tokens)
         if self.position == self.context:
             self.position = 0
-        turns = llama.turns[self.position].expand(streams, -1)
-        hidden = llama.embeddings[self.tokens]
-        for number, layer in enumerate(llama.layers):
-            joint = llama.turn(llama.normal(hidden) @ layer.joint.T, turns)
-            queries, both = joint[:, : llama.heads * llama.dim], joint[:, llama.heads * llama.dim :]
+        turns = weights.turns[self.position].expand(streams, -1)
+        hidden = weights.embeddings[self.tokens]
+        normed = weights.normal(hidden)
+        for number, layer in enumerate(weights.layers):
+            joint = weights.turn(product(normed, layer.joint), layer.turned, turns)
+            queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
             self.past[number, :, :, :, self.position] = both.view(streams, 2, self.kept, -1).transpose(0, 1)
             keys, values = self.past[number, :, :, :, : self.position + 1]
-            hidden = hidden.addmm(self._attend(queries, keys, values), layer.output.T)
-            llama.feed(hidden, layer)
+            normed = weights.onwards(hidden, self._attend(queries, keys, values), layer)
         self.position += 1
-        logits = llama.normal(hidden) @ llama.head.T
+        logits = normed @ weights.head.T
         if not torch.isfinite(logits).all():
             raise BadInput("the model gives impossible probabilities: its weights are damaged")
         chances: NDArray[np.float32] = torch.softmax(logits, 1).numpy()
@@ -124,6 +124,6 @@ class _Steps:
 
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """(streams, heads * dim) queries into (streams, kept, past, dim) keys and values."""
-        grouped = queries.reshape(len(queries), self.kept, self.llama.groups, self.llama.dim)
+        grouped = queries.reshape(len(queries), self.kept, self.weights.groups, self.weights.dim)
         weights = (grouped @ keys.transpose(2, 3)).softmax(-1)
         return (weights @ values).reshape(len(queries), -1)

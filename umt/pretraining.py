@@ -21,9 +21,6 @@ from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
 
-_SPREAD = 0.02
-"""Root mean square of the embeddings at the start."""
-
 
 @dataclass(frozen=True)
 class Pretraining:
@@ -104,5 +101,5 @@ class Pretraining:
             raise BadInput(f"lm.length={self.length} exceeds the model's context of {model.context}")
         if self.embeddings == "bridge":
             vectors = token_vectors(alignment, tokenizer, model.embeddings.shape[1], generator)
-            model.embeddings.data.copy_(vectors * _SPREAD)
+            model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
         return model.to("cuda" if torch.cuda.is_available() else "cpu")
