@@ -1,13 +1,16 @@
-"""One network for both languages beside an encoder-decoder, taught by the same pairs at equal arithmetic.
+"""Networks beside each other, taught by the same pairs from random weights.
 
     python -m benchmarks.architecture [--pairs synthetic] [--steps 1000] [overrides of train.py]
 
 The pairs are those that the bootstrap wrote (``synthetic``: no true pair is read), or true ones (``known``).
-Both networks begin at random and see the same batches in the same order, in bf16 where the processor
-multiplies in it, moved by the same optimiser. The encoder-decoder is a T5Gemma (RMSNorm, rotary positions
-and gated silu, as in a Llama) with as many layers on either side: each subword passes as many layers as in
-the joint network, and those of the target look at the source besides. BLEU on the held-out pairs, greedy,
-both ways.
+Every network sees the same batches in the same order and is moved by the same optimiser:
+
+    llama             one network reads what is given and goes on from it; norms before each part only
+    gemma             the same, as `JointLM.create` makes it: norms after each part, of queries, of keys
+    encoder-decoder   `JointLM.divided`: half of it reads what is given from both sides
+
+Prints weights, seconds, the loss of the last tenth of the steps in nats a subword (no pair comes twice where
+there are enough of them), and BLEU on the held-out pairs, greedy, both ways.
 """
 
 from __future__ import annotations
@@ -15,10 +18,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 
@@ -27,11 +29,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console as Terminal
-from rich.progress import track
-from torch import Generator, Tensor, nn
-from torch.optim import Optimizer
-from transformers import PreTrainedModel, T5GemmaConfig, T5GemmaForConditionalGeneration, T5GemmaModuleConfig
+from torch import Generator
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import train
 from umt import neural_stages, stages
@@ -43,116 +42,47 @@ from umt.evaluation import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM
+from umt.loop import fit
 from umt.optimisation import Optimisation
-from umt.precision import precision
 from umt.shards import Shards
 from umt.store import Store
-from umt.tokenizer import Ids, Tokenizer
-from umt.translation_objectives import Renderings, Rows, Setting
+from umt.tokenizer import Tokenizer
+from umt.translation_objectives import Renderings, Setting
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
-Translate = Callable[[Sequence[Ids], Direction], list[list[int]]]
 
 
-def encoder_decoder(size: Architecture, tokenizer: Tokenizer, generator: Generator) -> PreTrainedModel:
-    """As wide and, on either side, as deep as the joint network."""
-    side = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": size.width,
-        "intermediate_size": size.hidden,
-        "num_hidden_layers": size.layers,
-        "num_attention_heads": size.heads,
-        "num_key_value_heads": size.heads,
-        "head_dim": size.width // size.heads,
-        "query_pre_attn_scalar": size.width // size.heads,
-        "hidden_activation": "silu",
-        "layer_types": ["full_attention"] * size.layers,
-        "attn_logit_softcapping": None,
-        "final_logit_softcapping": None,
-        "initializer_range": size.width**-0.5,
-        "pad_token_id": tokenizer.pad,
-        "eos_token_id": tokenizer.end,
-        "bos_token_id": tokenizer.end,
-    }
-    config = T5GemmaConfig(  # type: ignore[call-arg]
-        encoder=T5GemmaModuleConfig(**side),
-        decoder=T5GemmaModuleConfig(**side),
-        vocab_size=len(tokenizer),
-        initializer_range=size.width**-0.5,
-        attn_implementation="eager",
+def llama(size: Architecture, vocabulary: int, seed: int) -> JointLM:
+    """As wide and deep, residual branches starting small (GPT-2)."""
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=size.width,
+        intermediate_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        max_position_embeddings=size.context,
+        tie_word_embeddings=True,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
-        network = T5GemmaForConditionalGeneration(config)
-    network.model.encoder.embed_tokens = network.model.decoder.embed_tokens  # one vocabulary
-    return cast(PreTrainedModel, network)
+        torch.manual_seed(seed)
+        network = LlamaForCausalLM(config)
+        with torch.no_grad():
+            for name, weight in network.named_parameters():
+                if weight.ndim == 2 and "embed" not in name:
+                    weight.normal_(std=weight.shape[1] ** -0.5)
+                if name.endswith(("o_proj.weight", "down_proj.weight")):
+                    weight.div_((2 * size.layers) ** 0.5)
+    return JointLM(network)
 
 
-def apart(batch: Rows, pad: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(rows, longest) each: the sentence given with its tag, the tag and what is asked for, and its labels,
-    -100 where there is none.
-    """
-    starts, counts = batch.asked.int().argmax(1), batch.asked.sum(1)
-    given = batch.ids[:, : int(starts.max())].clone()
-    given[torch.arange(given.shape[1]) >= starts[:, None]] = pad
-    places = torch.arange(int(counts.max()))
-    inside = places < counts[:, None]
-    columns = (starts[:, None] + places).clamp_max(batch.ids.shape[1] - 2)
-    seen, wanted = batch.ids.gather(1, columns), batch.ids.gather(1, columns + 1)
-    return given, seen.masked_fill(~inside, pad), wanted.masked_fill(~inside, -100)
-
-
-def learn(
-    what: str,
-    network: nn.Module,
-    moved: list[Optimizer],
-    settings: Optimisation,
-    batches: Iterable[Rows],
-    nats: Callable[[Rows], Tensor],
-) -> float:
-    """Train; seconds that it took."""
-    begun = time.perf_counter()
-    network.train()
-    for step, batch in enumerate(track(batches, what, settings.steps)):
-        (nats(batch) / batch.asked.sum()).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        settings.schedule(moved, step)
-        for each in moved:
-            each.step()
-            each.zero_grad()
-    network.eval()
-    return time.perf_counter() - begun
-
-
-@torch.inference_mode()
-def written_by(network: nn.Module, tokenizer: Tokenizer, rows: int = 64) -> Translate:
-    """Greedy translations of an encoder-decoder."""
-
-    def translate(sentences: Sequence[Ids], way: Direction) -> list[list[int]]:
-        never = sorted({*range(len(tokenizer))} - {*way.allowed.tolist()})
-        order = sorted(range(len(sentences)), key=lambda number: len(sentences[number]))
-        found: list[list[int]] = [[] for _ in sentences]
-        for start in range(0, len(order), rows):
-            chosen = order[start : start + rows]
-            longest = max(len(sentences[number]) for number in chosen)
-            given = torch.full((len(chosen), longest + 1), tokenizer.pad)
-            for row, number in zip(given, chosen, strict=True):
-                row[: len(sentences[number]) + 1] = torch.tensor([way.source, *sentences[number].tolist()])
-            told = network.generate(  # type: ignore[operator]
-                input_ids=given,
-                attention_mask=(given != tokenizer.pad).long(),
-                decoder_start_token_id=way.target,
-                max_new_tokens=int(1.5 * longest) + 10,
-                suppress_tokens=never,
-                do_sample=False,
-                num_beams=1,
-            )
-            for number, row in zip(chosen, told[:, 1:].tolist(), strict=True):
-                found[number] = row[: row.index(tokenizer.end)] if tokenizer.end in row else row
-        return found
-
-    return translate
+def gemma(size: Architecture, vocabulary: int, seed: int) -> JointLM:
+    """With embeddings as large as the bridge's, from which a translator begins."""
+    model = JointLM.create(size, vocabulary, Generator().manual_seed(seed))
+    with torch.no_grad():
+        model.embeddings.div_(model.embeddings.std() * size.width**0.5)
+    return model
 
 
 def taught(
@@ -180,66 +110,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pairs", choices=("synthetic", "known"), default="synthetic")
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--tokens", type=int, default=3072)
+    parser.add_argument("--tokens", type=int, default=2048)
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_args()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=asked.overrides)
     settings: Optimisation = replace(instantiate(config.translator.optimisation), steps=asked.steps)
     size: Architecture = instantiate(config.size)
-    config.lm = config.translator = {}  # nothing is built that these two do not need
+    config.lm = config.translator = {}  # nothing is built that these do not need
     with tempfile.TemporaryDirectory() as folder:
         run, tokenizer, texts, bitexts = taught(
             config, Store(Path(config.store), Console(), ()), asked.pairs, Path(folder)
         )
         setting = Setting(tokenizer, asked.steps, asked.tokens, 250, config.seed)
-
-        def batches() -> Iterable[Rows]:
-            drawn, generator = Renderings(setting, bitexts), Generator().manual_seed(config.seed)
-            return (drawn.draw(generator) for _ in range(asked.steps))
-
-        model = JointLM.create(size, len(tokenizer), Generator().manual_seed(config.seed))
-        nothing = Generator()
-
-        def joint(batch: Rows) -> Tensor:
-            with precision(model, exact=False):
-                return setting.loss(model, batch, nothing).nats
-
-        other = encoder_decoder(size, tokenizer, Generator().manual_seed(config.seed))
-
-        def divided(batch: Rows) -> Tensor:
-            given, seen, wanted = apart(batch, tokenizer.pad)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = other(
-                    input_ids=given, attention_mask=given != tokenizer.pad, decoder_input_ids=seen
-                ).logits
-            return nn.functional.cross_entropy(
-                logits.float().flatten(0, 1), wanted.flatten(), ignore_index=-100, reduction="sum"
+        networks = {
+            "llama": llama(size, len(tokenizer), config.seed),
+            "gemma": gemma(size, len(tokenizer), config.seed),
+            "encoder-decoder": gemma(size, len(tokenizer), config.seed).divided(),
+        }
+        for name, model in networks.items():
+            begun, place = time.perf_counter(), Path(folder) / name
+            pairs = {"pairs": Renderings(setting, bitexts)}
+            records = fit(model, pairs, settings, place, config.seed, lambda *_: None)
+            seconds = time.perf_counter() - begun
+            last = [each["pairs/nats"] for each in records[-max(1, len(records) // 10) :]]
+            bleu = " / ".join(
+                f"{score:.1f}" for score in scores(run, tokenizer, Usage.count(tokenizer, texts), model)
             )
-
-        greedy, usage = Generation(), Usage.count(tokenizer, texts)
-
-        def written(sentences: Sequence[Ids], way: Direction) -> list[list[int]]:
-            return [each[0].ids.tolist() for each in greedy.generate(model, sentences, way)]
-
-        networks: list[tuple[str, nn.Module, list[Optimizer], Callable[[Rows], Tensor], Translate]] = [
-            ("joint", model, settings.optimisers(model), joint, written),
-            (
-                "encoder-decoder",
-                other,
-                settings.optimisers(JointLM(other)),
-                divided,
-                written_by(other, tokenizer),
-            ),
-        ]
-        for name, network, moved, nats, translate in networks:
-            seconds = learn(name, network, moved, settings, batches(), nats)
-            count = sum(weight.numel() for weight in network.parameters())
-            told = [f"{score:.1f}" for score in scores(run, tokenizer, usage, translate)]
-            print(f"{name:16} {count:10,} weights {seconds:6.0f} s  BLEU {' / '.join(told)}", flush=True)
+            count = sum(weight.numel() for weight in model.parameters())
+            nats = sum(last) / len(last)
+            print(f"{name:16} {count:10,} weights {seconds:6.0f} s  {nats:.3f} nats  BLEU {bleu}", flush=True)
 
 
-def scores(run: train.Run, tokenizer: Tokenizer, usage: Usage, translate: Translate) -> Iterable[float]:
+def scores(run: train.Run, tokenizer: Tokenizer, usage: Usage, model: JointLM) -> Iterable[float]:
     """BLEU on the first held-out set, both ways."""
     pairs = next(each.pairs() for each in run.held_out if each.name.startswith("test"))
     source, target = run.corpus.languages
@@ -248,10 +151,10 @@ def scores(run: train.Run, tokenizer: Tokenizer, usage: Usage, translate: Transl
         normal = normaliser(here)
         sentences = tokenizer.encode([normal(each[0]) for each in pairs.sides[here]], here)
         way = Direction.between(tokenizer, here, there, usage.written(there))
-        said = [tokenizer.decode(ids, there).strip() for ids in translate(sentences, way)]
+        written = Generation().generate(model, sentences, way)
+        said = [tokenizer.decode(each[0].ids, there).strip() for each in written]
         yield Bleu().score(said, pairs.sides[there], there).value
 
 
 if __name__ == "__main__":
-    Terminal().print("both begin at random; the same batches, the same optimiser")
     main()

@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sacrebleu.dataset import DATASETS
 
-from benchmarks.architecture import apart
 from benchmarks.selection import tables
 from umt.corpus.benchmarks import HubPairs, SacreBleuSet
 from umt.corpus.hub import Hub
-from umt.translation_objectives import rows
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -91,13 +88,3 @@ def test_what_choosing_a_translator_costs() -> None:
     assert tables.sound(deceiving[:1]) == deceiving[:1]
     short = tables.Ranking.of(measure, [rising, deceiving[:3]])
     assert short.within == pytest.approx(1)  # three check-ups are too few
-
-
-def test_pairs_come_apart_as_they_were_put_together() -> None:
-    given = [np.array([7, 8, 9], np.uint16), np.array([5], np.uint16)]
-    asked = [np.array([6], np.uint16), np.array([5, 6, 7], np.uint16)]
-    batch = rows(given, asked, [(3, 4), (4, 3)], end=1, pad=0)
-    seen, before, wanted = apart(batch, pad=0)
-    assert seen.tolist() == [[3, 7, 8, 9], [4, 5, 0, 0]]
-    assert before.tolist() == [[4, 6, 0, 0], [3, 5, 6, 7]]
-    assert wanted.tolist() == [[6, 1, -100, -100], [5, 6, 7, 1]]

@@ -32,6 +32,10 @@ disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
 
 ENCODER = "encoder"
 
+_SPREAD = 0.02
+"""Root mean square of random embeddings: so small that a network begins by finding all subwords alike likely,
+which what pays for every subword from the first is worth."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -104,6 +108,7 @@ class JointLM(nn.Module):
                 for weight in network.parameters():
                     if weight.ndim == 2:
                         weight.normal_(std=weight.shape[1] ** -0.5)
+                network.model.embed_tokens.weight.mul_(_SPREAD * architecture.width**0.5)
         return cls(network)
 
     def divided(self) -> JointLM:

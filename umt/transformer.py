@@ -249,7 +249,8 @@ class _Attention(Function):
             torch.mul(after, turns.conj_physical(), out=outcome)
         into_turned = None
         if turned is not None:
-            into_turned = (straight * context.normed).sum((0, 1, 3))
+            into_turned = torch.mul(context.normed, straight).view(len(normed), -1).sum(0)
+            into_turned = into_turned.view(2, heads, size).sum(1)
             _before_norm(straight.mul_(turned[:, None]), context.normed, context.factor)
         into_made[:, :, 2].copy_(into_kept[1].view(batch, heads, length, size).transpose(1, 2))
         short = into_made.view(len(normed), -1).to(joint.dtype)
