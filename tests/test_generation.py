@@ -8,7 +8,15 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from umt.decoding_weights import Weights
 from umt.generation import Direction, Generation, Output, Search
@@ -180,16 +188,31 @@ def test_the_cache_changes_no_beam(model: JointLM, sources: list[Ids], search: B
                 same(each, expected)
 
 
-def test_grouped_heads_and_ragged_prompts() -> None:
-    config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=40, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64, tie_word_embeddings=False,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    model = JointLM(LlamaForCausalLM(config).double())
+GROUPED = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 64,
+}
+FULL = {"layer_types": ["full_attention"] * 2, "query_pre_attn_scalar": 8}
+NETWORKS = [
+    LlamaForCausalLM(LlamaConfig(**GROUPED, tie_word_embeddings=False)),
+    Qwen3ForCausalLM(Qwen3Config(**GROUPED)),
+    Gemma3ForCausalLM(Gemma3TextConfig(**GROUPED, **FULL)),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_grouped_heads_and_ragged_prompts(network: PreTrainedModel) -> None:
+    model = JointLM(network.double())
     with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(torch.randn_like(weight) * 0.3)  # the gains of the norms too
+        for number, weight in enumerate(model.parameters()):  # the gains of the norms too
+            draw = torch.Generator().manual_seed(number)
+            weight.add_(torch.randn(weight.shape, generator=draw, dtype=weight.dtype) * 0.3)
     sources = [np.arange(6, 6 + length).astype(np.uint16) for length in (9, 4, 1)]
     greedy = Generation(ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
     for source, [output] in zip(sources, greedy, strict=True):
@@ -236,5 +259,8 @@ def test_what_cannot_be_written_is_refused(model: JointLM) -> None:
         Direction(EN, ZH, END, torch.tensor([7, 8]))
     with pytest.raises(ValueError, match="temperature"):
         Sampling(temperature=0.0)
-    with pytest.raises(BadInput, match="knows the layers of"):
+    with pytest.raises(BadInput, match=r"knows the layers of .* not those of Linear"):
         Weights.of(torch.nn.Linear(2, 2), ALLOWED)
+    windows = Gemma3ForCausalLM(Gemma3TextConfig(**GROUPED, layer_types=["sliding_attention"] * 2))
+    with pytest.raises(BadInput, match="that see all that came before"):
+        Weights.of(windows, ALLOWED)

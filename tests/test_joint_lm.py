@@ -8,23 +8,35 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, pipeline
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    pipeline,
+)
 
 from umt import cross_entropy as cross_entropy_module
 from umt import joint_lm
 from umt.joint_lm import Architecture, JointLM
 from umt.shuffling import Permutation
 from umt.tokenizer import Tokenizer
+from umt.transformer import serves
 from umt.types import BadInput, Lang
 
 TINY = Architecture(width=32, layers=2, heads=2, hidden=48, context=64)
 
 
 def made(seed: int = 1, vocabulary: int = 300) -> JointLM:
-    model = JointLM.create(TINY, vocabulary, Generator().manual_seed(seed))
+    return roughened(JointLM.create(TINY, vocabulary, Generator().manual_seed(seed)))
+
+
+def roughened(model: JointLM) -> JointLM:
+    """With norms that are not all one."""
     with torch.no_grad():
         for weight in model.parameters():
-            if weight.ndim == 1:  # norms that are not all one
+            if weight.ndim == 1:
                 weight.add_(0.3 * torch.randn(weight.shape, generator=Generator().manual_seed(2)))
     return model
 
@@ -43,9 +55,27 @@ def everything(model: JointLM, ids: Tensor, bidirectional: bool) -> list[Tensor]
     return [hidden, nats, *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
 
 
+SIZE = {
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.mark.parametrize("kind", ["gemma", "llama", "qwen"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_our_forward_pass_is_theirs(bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_forward_pass_is_theirs(kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids = made(), numbers()
+    if kind == "llama":
+        model = roughened(JointLM(LlamaForCausalLM(LlamaConfig(**SIZE))))
+    if kind == "qwen":
+        model = roughened(JointLM(Qwen3ForCausalLM(Qwen3Config(**SIZE, head_dim=16))))
+    assert serves(model.network.base_model, ids)
     ours = everything(model, ids, bidirectional)
     monkeypatch.setattr(joint_lm, "serves", lambda *_: False)
     monkeypatch.setattr(
