@@ -6,9 +6,10 @@ faster on two cores than with threads inside every product (docs/results.md, 202
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from torch.autograd import Function
 
 from umt.joint_lm import JointLM
 from umt.transformer import serves
+
+Part = TypeVar("Part")
+Outcome = TypeVar("Outcome")
 
 
 def total_nats(
@@ -57,12 +61,7 @@ class _Abreast(Function):
                 nats = _nats(model, *part, bidirectional)
                 return nats.detach(), torch.autograd.grad(nats, weights, allow_unused=True)
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            told = list(_pool(len(parts)).map(through, parts))
-        finally:
-            torch.set_num_threads(threads)
+        told = abreast(through, parts)
         context.gradients = []
         for gradients in zip(*(each for _, each in told), strict=True):
             known = [each for each in gradients if each is not None]
@@ -76,6 +75,16 @@ class _Abreast(Function):
         known = [each for each in context.gradients if each is not None]
         torch._foreach_mul_(known, gradients[0])
         return None, None, None, *context.gradients
+
+
+def abreast(work: Callable[[Part], Outcome], parts: Sequence[Part]) -> list[Outcome]:
+    """``work`` on every part in a thread of its own, in order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return list(_pool(len(parts)).map(work, parts))
+    finally:
+        torch.set_num_threads(threads)
 
 
 @cache

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
+from umt.abreast import abreast
 from umt.joint_lm import JointLM
 from umt.precision import native_bf16
 
@@ -114,10 +116,20 @@ class Muon(Optimizer):
             for shape, moved in alike.items():
                 rate = -0.2 * group["lr"] * math.sqrt(shape[1])
                 for (weight, _), update in zip(
-                    moved, orthogonalised(torch.stack([update for _, update in moved])), strict=True
+                    moved, _orthogonal([update for _, update in moved]), strict=True
                 ):
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
                     weight.add_(update if shape == weight.shape else update.T, alpha=rate)
+
+
+def _orthogonal(matrices: list[Tensor]) -> Iterable[Tensor]:
+    """`orthogonalised`, dealt out to the threads on a processor: matrices so small are work for one each."""
+    threads = min(torch.get_num_threads(), len(matrices))
+    if matrices[0].is_cuda or threads < 2:
+        return orthogonalised(torch.stack(matrices))
+    size = -(-len(matrices) // threads)
+    parts = [torch.stack(matrices[start : start + size]) for start in range(0, len(matrices), size)]
+    return chain.from_iterable(abreast(orthogonalised, parts))
 
 
 def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
