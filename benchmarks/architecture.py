@@ -128,15 +128,14 @@ def main() -> None:
             "gemma": gemma(size, len(tokenizer), config.seed),
             "encoder-decoder": gemma(size, len(tokenizer), config.seed).divided(),
         }
+        usage = Usage.count(tokenizer, texts)
         for name, model in networks.items():
             begun, place = time.perf_counter(), Path(folder) / name
             pairs = {"pairs": Renderings(setting, bitexts)}
             records = fit(model, pairs, settings, place, config.seed, lambda *_: None)
             seconds = time.perf_counter() - begun
             last = [each["pairs/nats"] for each in records[-max(1, len(records) // 10) :]]
-            bleu = " / ".join(
-                f"{score:.1f}" for score in scores(run, tokenizer, Usage.count(tokenizer, texts), model)
-            )
+            bleu = " / ".join(f"{score:.1f}" for score in scores(run, tokenizer, usage, model))
             count = sum(weight.numel() for weight in model.parameters())
             nats = sum(last) / len(last)
             print(f"{name:16} {count:10,} weights {seconds:6.0f} s  {nats:.3f} nats  BLEU {bleu}", flush=True)

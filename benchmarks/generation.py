@@ -192,6 +192,8 @@ def main() -> None:
     artefact, texts = opened(asked.translator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = JointLM.load(artefact.path).to(device).eval()
+    if model.encoder is not None:
+        parser.error("transformers cannot run its encoder: give one of translator.architecture=joint")
     tokenizer = Tokenizer.load(artefact.path)
     weights, head = model.matrix_parameters(), model.head.numel()
     networks = {"": model.network, ", bf16": copy.deepcopy(model.network).bfloat16()}

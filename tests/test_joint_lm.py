@@ -145,6 +145,20 @@ def test_the_company_of_a_row_changes_nothing() -> None:
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
+def test_a_row_that_asks_for_nothing_spoils_no_other() -> None:
+    model, (seen, _, asked) = divided(), given_and_asked()
+    expected = model.states(seen[1:], asked[1:])
+    asked[0] = False
+    torch.testing.assert_close(model.states(seen, asked), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_damaged_encoder_is_named(tmp_path: Path) -> None:
+    divided().save(tmp_path)
+    (tmp_path / "encoder" / "config.json").unlink()
+    with pytest.raises(BadInput, match="no encoder could be opened at"):
+        JointLM.load(tmp_path)
+
+
 def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
     model.save(tmp_path)

@@ -36,16 +36,18 @@ class Parts(NamedTuple):
 
     def to(self, products: torch.dtype, others: torch.dtype) -> Parts:
         """The matrices in one precision, the gains in another."""
-        gains = [None if part is None else part.to(others) for part in (self.turned, self.after_attention,
-                                                                        self.after_feeding)]  # fmt: skip
+
+        def gains(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.to(others)
+
         return Parts(
             self.joint.to(products),
-            gains[0],
+            gains(self.turned),
             self.output.to(products),
-            gains[1],
+            gains(self.after_attention),
             self.gate_up.to(products),
             self.down.to(products),
-            gains[2],
+            gains(self.after_feeding),
         )
 
 

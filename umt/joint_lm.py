@@ -81,7 +81,7 @@ class JointLM(nn.Module):
         """A Gemma 3 with tied embeddings and random weights; every layer looks at all that came before.
 
         Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
-        scaled on the way in: as many weights and products as a Llama, which learns far more slowly
+        scaled on the way in: as many products as a Llama, which learns far more slowly
         (docs/decisions.md).
         """
         config = Gemma3TextConfig(
@@ -176,7 +176,7 @@ class JointLM(nn.Module):
         What stands before the first place asked for in a row is given; an encoder reads it where there is
         one, and then what is asked for must be all that follows, up to padding.
         """
-        begins = asked.int().argmax(1)
+        begins = torch.where(asked.any(1), asked.int().argmax(1), 1)  # an encoder needs something to read
         if self.encoder is None or bidirectional or not begins.any():
             return self.hidden(ids, bidirectional=bidirectional)[asked]
         if ids.shape[1] > self.context:
@@ -215,8 +215,7 @@ class JointLM(nn.Module):
     def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p(targets): of (n, width) hidden states and (n,) targets, (n,) in nats.
 
-        The softmax over the vocabulary is taken in blocks that stay in the cache, and no logit outlives its
-        block unless the backward pass needs it.
+        See `umt.cross_entropy`.
         """
         if hidden.device.type == "cpu":
             hidden = hidden.to(self.products)
@@ -241,7 +240,11 @@ class JointLM(nn.Module):
             ) from None
         if not (Path(name) / ENCODER).is_dir():
             return cls(network)
-        encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
+        try:
+            encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
+        except (OSError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise BadInput(f"no encoder could be opened at {Path(name) / ENCODER}: {said}") from None
         encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
         return cls(network, encoder)
 
