@@ -10,7 +10,7 @@ import pytest
 import torch
 from two_languages import two_languages
 
-from umt.align.sound import Sound, _beyond_chance
+from umt.align.sound import Sound, _beyond_chance, _shares
 from umt.retrieval import Neighbours, csls
 from umt.transliteration import Spelled, Transducer
 from umt.types import Lang
@@ -135,6 +135,17 @@ def test_names_are_found_by_ear() -> None:
     assert torch.equal(heard.indices.sort(1).values, forward.indices.sort(1).values)
     inverse = {target: source for source, target in truth.items()}
     assert right(back, target, source, inverse) > right(backward, target, source, inverse) + 0.1
+
+
+def test_names_beside_wrong_partners_are_names_all_the_same() -> None:
+    rng = np.random.default_rng(0)
+    name = np.arange(2000) % 4 == 0
+    vectors = torch.from_numpy(rng.normal(size=(2000, 20)) + 6 * name[:, None] / 20**0.5)
+    heard = name & (rng.random(2000) < 0.3)  # the others have found a partner that does not sound alike
+    pairs = np.arange(0, 2000, 2)  # half of the words have no partner at all
+    shares = _shares(vectors, pairs, heard[pairs].astype(float))
+    assert np.median(shares[name]) > 0.7
+    assert np.median(shares[~name]) < 0.1
 
 
 def test_where_nothing_sounds_alike_nothing_changes() -> None:

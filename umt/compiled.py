@@ -19,5 +19,7 @@ def compiled(function: Function) -> Function:
 
 
 def vectorised(function: Function) -> Function:
-    """The same, and sums are taken several terms at once, in whatever order is fastest."""
-    return cast(Function, numba.njit(cache=True, nogil=True, fastmath=True)(function))
+    """The same, several terms at once: sums in whatever order is fastest, and nobody looks for a zero before
+    he divides.
+    """
+    return cast(Function, numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function))

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from umt.anatomy import Network, Parts, activation, anatomy, embedding_scale, gain, parts, rotation
-from umt.decoding_loops import join
+from umt.decoding_loops import gated, join
 from umt.types import BadInput
 
 
@@ -51,7 +51,7 @@ class Weights:
         encoder: Network | None = None,
     ) -> Weights:
         """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
-        matrices in the layers if another than that; ``encoder``: what reads prompts in its place.
+        matrices if another than that; ``encoder``: what reads prompts in its place.
 
         Raises BadInput when its layers are none that `umt.anatomy` knows.
         """
@@ -77,7 +77,7 @@ class Weights:
             layers=layers,
             reading=layers if encoder is None else copied(encoder),
             embeddings=(weight.detach() * embedding_scale(inner)).to(kept),
-            head=(head[allowed.to(weight.device)] * gain(inner.norm)).to(kept),
+            head=(head[allowed.to(weight.device)] * gain(inner.norm)).to(products or kept),
             turns=torch.complex(*rotation(inner, places, exact)),
             heads=heads,
             groups=heads // int(config.num_key_value_heads or heads),
@@ -135,9 +135,18 @@ class Weights:
         norm of that.
         """
         normed = self.join(hidden, product(found, layer.output), layer.after_attention)
-        gate, up = product(normed, layer.gate_up).chunk(2, -1)
+        active = self.gated(product(normed, layer.gate_up))
+        return self.join(hidden, product(active, layer.down), layer.after_feeding)
+
+    def gated(self, made: Tensor) -> Tensor:
+        """(rows, hidden) ``act(gate) * up`` of (rows, 2 hidden)."""
+        gate, up = made.chunk(2, -1)
+        if self.exact and made.dtype == torch.float32:
+            active = torch.empty_like(up, memory_format=torch.contiguous_format)
+            gated(made.numpy(), self.gate != "silu", active.numpy())
+            return active
         act = F.silu(gate) if self.gate == "silu" else F.gelu(gate, approximate="tanh")
-        return self.join(hidden, product(act.mul_(up), layer.down), layer.after_feeding)
+        return act.mul_(up)
 
 
 def product(x: Tensor, weight: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class Cache:
         shape = (len(weights.layers), 2, batch, kept, longest, weights.dim)
         self.prompt = weights.embeddings.new_empty(shape)
         self.own = weights.embeddings.new_empty((*shape[:2], batch * beams, kept, steps, weights.dim))
-        self.logits = weights.embeddings.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
+        self.logits = weights.head.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
         self.places = lengths.repeat_interleave(beams)
         self.mask: Tensor | None = None
         if int(lengths.min()) < longest:
@@ -83,7 +83,7 @@ class Cache:
             found = self._attend(product(normed, layer.joint), layer.turned, number)
             normed = weights.onwards(hidden, found, layer)
         self.written += 1
-        torch.mm(normed, weights.head.T, out=self.logits[:rows, : len(weights.head)])
+        torch.mm(normed.to(self.logits), weights.head.T, out=self.logits[:rows, : len(weights.head)])
         self.logits[:rows, len(weights.head) :] = -torch.inf
         return self.logits[:rows]
 

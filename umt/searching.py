@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from umt.decoding_loops import likeliest
 from umt.incremental import BLOCK, Cache
 
 _GONE = 8
@@ -58,8 +59,7 @@ class Greedy:
         """One hypothesis a sentence."""
 
         def pick(logits: Tensor, sentences: Tensor, step: int) -> tuple[Tensor, Tensor]:
-            best, chosen = _likeliest(logits)
-            return chosen, logits.sub_(best).exp_().sum(-1).log()
+            return _likeliest(logits)
 
         return _one_by_one(cache, task, pick)
 
@@ -231,11 +231,15 @@ def _exact(logits: Tensor) -> Tensor:
 
 
 def _likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest of each row, (rows, 1), and the first place where it stands, (rows,)."""
+    """(rows,) the first place of the largest of each row, and its -log softmax."""
+    if logits.device.type == "cpu" and logits.dtype == torch.float32:
+        chosen, nats = torch.empty(len(logits), dtype=torch.int64), torch.empty(len(logits))
+        likeliest(logits.numpy(), chosen.numpy(), nats.numpy())
+        return chosen, nats
     blocks = logits.view(len(logits), -1, BLOCK)
     best, block = blocks.amax(-1).max(-1)
     inside = blocks[torch.arange(len(blocks), device=blocks.device), block].argmax(-1)
-    return best[:, None], block * BLOCK + inside
+    return block * BLOCK + inside, (logits - best[:, None]).exp_().sum(-1).log()
 
 
 def _drawn(weights: Tensor, draws: Tensor) -> Tensor:

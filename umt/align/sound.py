@@ -28,6 +28,8 @@ _RIDGE = 0.01
 """Of the mean eigenvalue that unit vectors have."""
 _SELDOM = 0.01
 """Of the share of all words that is written by ear, what any word has at least."""
+_OFTEN = 0.9
+_FOLDS = 5
 _ENOUGH = 20
 """Fewer pairs that surely sound alike teach nothing."""
 
@@ -129,13 +131,29 @@ def _beyond_chance(found: Floats, chance: Floats) -> Floats:
 
 
 def _shares(vectors: Tensor, rows: Longs, weights: Floats) -> Floats:
-    """(words,) how likely each word is written by ear: names keep the company of names (ridge regression)."""
+    """(words,) how likely each word is written by ear: names keep the company of names (ridge regression).
+
+    A pair that does not sound alike may hold a name all the same, beside the wrong one, so the regression
+    guesses too little everywhere, by a factor: what it guesses, on average, of pairs that do sound alike and
+    that it has not seen (Elkan and Noto, 2008, "Learning classifiers from only positive and unlabeled data").
+    """
     wanted, base = torch.from_numpy(weights), float(weights.mean())
     every = vectors.double() - vectors[rows].double().mean(0)
-    told, dim = every[rows], every.shape[1]
-    square = told.T @ told + _RIDGE * len(told) / dim * torch.eye(dim)
-    guessed = base + every @ torch.linalg.solve(square, told.T @ (wanted - base))
-    return np.asarray(guessed.clamp(_SELDOM * base, 0.9))
+    told, fold = every[rows], torch.arange(len(rows)) % _FOLDS
+    unseen = torch.zeros_like(wanted)
+    for kept in range(_FOLDS):
+        slopes = _regression(told[fold != kept], wanted[fold != kept] - base)
+        unseen[fold == kept] = base + told[fold == kept] @ slopes
+    factor = max(base, float(unseen @ wanted / wanted.sum()))
+    guessed = (base + every @ _regression(told, wanted - base)) / factor
+    return np.asarray(guessed.clamp(_SELDOM * base, _OFTEN))
+
+
+def _regression(features: Tensor, wanted: Tensor) -> Tensor:
+    dim = features.shape[1]
+    square = features.T @ features + _RIDGE * len(features) / dim * torch.eye(dim)
+    slopes: Tensor = torch.linalg.solve(square, features.T @ wanted)
+    return slopes
 
 
 def _ranked(near: Neighbours, more: NDArray[np.float64]) -> Neighbours:
