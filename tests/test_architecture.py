@@ -25,6 +25,8 @@ FLOORS = {
     "umt.cross_entropy": 2,
     "umt.decoding_weights": 2,
     "umt.decoding_loops": 2,
+    "umt.layer_loops": 2,
+    "umt.half_layers": 2,
     "umt.transformer": 2,
     "umt.joint_lm": 2,
     "umt.lm_words": 2,

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from umt.decoding_loops import exponential, gated, likeliest
+from umt.decoding_loops import likeliest
+from umt.layer_loops import exponential, gate
 
 
 def test_powers_of_e_are_as_precise_as_the_numbers() -> None:
@@ -23,9 +24,9 @@ def test_a_gate_opens_as_that_of_torch_does(smooth: bool) -> None:
     made = 6 * torch.randn(7, 2 * 33, generator=torch.Generator().manual_seed(1))
     made[0, :3] = torch.tensor([-1e3, 1e3, 0.0])
     active = torch.empty(7, 33)
-    gated(made.numpy(), smooth, active.numpy())
-    gate, up = made.chunk(2, 1)
-    expected = (F.gelu(gate, approximate="tanh") if smooth else F.silu(gate)) * up
+    gate(made.numpy(), smooth, active.numpy())
+    gates, up = made.chunk(2, 1)
+    expected = (F.gelu(gates, approximate="tanh") if smooth else F.silu(gates)) * up
     torch.testing.assert_close(active, expected, rtol=1e-5, atol=1e-5)
 
 

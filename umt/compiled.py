@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
+from numba.extending import overload
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -23,3 +24,8 @@ def vectorised(function: Function) -> Function:
     he divides.
     """
     return cast(Function, numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function))
+
+
+def overloaded(function: Function) -> Callable[[Function], Function]:
+    """What ``function`` is in compiled code, chosen by the types that it is given."""
+    return cast(Callable[[Function], Function], overload(function, inline="always", strict=False))

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from umt.layer_loops import bits, surprise
+
 _KEPT = 1 << 28
 """Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are computed twice."""
 
@@ -29,42 +31,42 @@ class _Nats(Function):
 
     @staticmethod
     def forward(context: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-        context.save_for_backward(hidden, head, targets)
         keep = any(context.needs_input_grad) and len(hidden) * len(head) <= _KEPT
-        context.kept = []
         nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        wrong = hidden.new_empty(len(hidden) if keep else 0, len(head))
         for rows in _blocks(hidden, head):
-            logits = hidden[rows] @ head.T
             if keep:
-                likely = torch.softmax(logits, 1, dtype=torch.float32)
-                chosen = likely.gather(1, targets[rows, None])[:, 0]
-                context.kept.append(likely.to(head.dtype))
-                nats[rows] = -chosen.log()
-                lost = chosen < 1e-30  # too small to take the logarithm of
-                if lost.any():
-                    nats[rows][lost] = _surprise(logits[lost], targets[rows][lost])
+                torch.mm(hidden[rows], head.T, out=wrong[rows])
+                _to_gradient(wrong[rows], targets[rows], nats[rows])
             else:
-                nats[rows] = _surprise(logits, targets[rows])
+                nats[rows] = _surprise(hidden[rows] @ head.T, targets[rows])
+        context.save_for_backward(hidden, head, targets, wrong)
         return nats
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        hidden, head, targets = context.saved_tensors
+        hidden, head, targets, wrong = context.saved_tensors
         weights = gradients[0][:, None].to(hidden.dtype)
         weighted = hidden * weights  # the weights of the rows go into the small factors of both products
-        into_hidden = torch.empty_like(hidden)
-        into_head = torch.zeros_like(head, dtype=torch.float32)
-        for number, rows in enumerate(_blocks(hidden, head)):
-            wrong = context.kept[number] if context.kept else torch.softmax(hidden[rows] @ head.T, 1)
-            wrong = wrong.to(head.dtype)
-            wrong[torch.arange(len(wrong), device=wrong.device), targets[rows]] -= 1
-            torch.mm(wrong, head, out=into_hidden[rows])
-            if head.dtype == torch.float32:
-                into_head.addmm_(wrong.T, weighted[rows])
-            else:
-                into_head += wrong.T @ weighted[rows]
-        context.kept = []
+        if len(wrong):
+            return (wrong @ head).mul_(weights), wrong.T @ weighted, None
+        into_hidden, into_head = torch.empty_like(hidden), torch.zeros_like(head, dtype=torch.float32)
+        for rows in _blocks(hidden, head):
+            again = hidden[rows] @ head.T
+            _to_gradient(again, targets[rows], torch.empty_like(weights[rows, 0], dtype=torch.float32))
+            torch.mm(again, head, out=into_hidden[rows])
+            into_head += again.T @ weighted[rows]
         return into_hidden.mul_(weights), into_head.to(head.dtype), None
+
+
+def _to_gradient(logits: Tensor, targets: Tensor, nats: Tensor) -> None:
+    """Fill ``nats`` (n,); ``logits`` (n, vocabulary) become the gradients of these by themselves."""
+    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16):
+        surprise(bits(logits), bits(targets), bits(nats))
+        return
+    nats.copy_(_surprise(logits, targets))
+    logits.copy_(torch.softmax(logits, 1, dtype=torch.float32))
+    logits[torch.arange(len(logits), device=logits.device), targets] -= 1
 
 
 def _surprise(logits: Tensor, targets: Tensor) -> Tensor:

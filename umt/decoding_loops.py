@@ -13,45 +13,9 @@ from typing import Any
 import numpy as np
 
 from umt.compiled import vectorised
+from umt.layer_loops import exponential
 
 _BLOCK = 64
-
-
-@vectorised
-def exponential(x: Any) -> Any:
-    """e ** x in fp32, as precise as that is, in steps that a processor takes for many numbers at once.
-
-    2 to the whole part of x / log 2 is written as the bits of a number; a polynomial does the rest (Cephes).
-    """
-    x = min(max(x, np.float32(-87)), np.float32(88))
-    whole = np.floor(x * np.float32(1.4426950408889634) + np.float32(0.5))
-    rest = x - whole * np.float32(0.693359375) + whole * np.float32(2.12194440e-4)
-    value = np.float32(1.9875691500e-4)
-    value = value * rest + np.float32(1.3981999507e-3)
-    value = value * rest + np.float32(8.3334519073e-3)
-    value = value * rest + np.float32(4.1665795894e-2)
-    value = value * rest + np.float32(1.6666665459e-1)
-    value = value * rest + np.float32(5.0000001201e-1)
-    value = value * rest * rest + rest + np.float32(1)
-    return value * np.int32((whole + np.float32(127)) * np.float32(2**23)).view(np.float32)
-
-
-@vectorised
-def gated(made: Any, smooth: Any, active: Any) -> None:
-    """``active`` (rows, hidden) is act(gate) * up of ``made`` (rows, 2 hidden), gate then up, in fp32.
-
-    act: x / (1 + e ** -z), where z is x for silu, and for gelu, ``smooth``, the cubic that the approximation
-    by tanh stands for.
-    """
-    rows, hidden = active.shape
-    linear = np.float32(2 * math.sqrt(2 / math.pi) if smooth else 1)
-    cubic = np.float32(0.044715 if smooth else 0)
-    for row in range(rows):
-        gate, up, mine = made[row, :hidden], made[row, hidden:], active[row]
-        for i in range(hidden):
-            x = gate[i]
-            z = linear * (x + cubic * x * x * x)
-            mine[i] = x / (np.float32(1) + exponential(-z)) * up[i]
 
 
 @vectorised

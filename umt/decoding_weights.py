@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from umt.anatomy import Network, Parts, activation, anatomy, embedding_scale, gain, parts, rotation
-from umt.decoding_loops import gated, join
+from umt.decoding_loops import join
+from umt.layer_loops import bits, gate
 from umt.types import BadInput
 
 
@@ -135,17 +136,18 @@ class Weights:
         norm of that.
         """
         normed = self.join(hidden, product(found, layer.output), layer.after_attention)
-        active = self.gated(product(normed, layer.gate_up))
-        return self.join(hidden, product(active, layer.down), layer.after_feeding)
+        active = self.gated(normed.to(layer.gate_up.dtype) @ layer.gate_up.T)
+        fed = (active @ layer.down.T).to(hidden.dtype)
+        return self.join(hidden, fed, layer.after_feeding)
 
     def gated(self, made: Tensor) -> Tensor:
         """(rows, hidden) ``act(gate) * up`` of (rows, 2 hidden)."""
-        gate, up = made.chunk(2, -1)
-        if self.exact and made.dtype == torch.float32:
-            active = torch.empty_like(up, memory_format=torch.contiguous_format)
-            gated(made.numpy(), self.gate != "silu", active.numpy())
+        if self.exact and made.dtype in (torch.float32, torch.bfloat16):
+            active = made.new_empty(len(made), made.shape[1] // 2)
+            gate(bits(made), self.gate != "silu", bits(active))
             return active
-        act = F.silu(gate) if self.gate == "silu" else F.gelu(gate, approximate="tanh")
+        gates, up = made.chunk(2, -1)
+        act = F.silu(gates) if self.gate == "silu" else F.gelu(gates, approximate="tanh")
         return act.mul_(up)
 
 

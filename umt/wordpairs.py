@@ -89,15 +89,20 @@ class Balance:
     beyond its own frequency is refused, and the source word's surplus goes to nothing. So the articles, which
     have no counterpart, learn to be dropped, and the pairs of equal frequency keep their mass.
 
+    A pair is worth the geometric mean of what either direction gives it: pairs on which both agree are right
+    more often than those that one alone is sure of (Liang, Taskar and Klein, 2006, "Alignment by agreement").
+
     nothing: what the empty word weighs against all candidates of a word before balancing.
     slack: how many times its own frequency a target word may receive; above 1 because two corpora differ.
     sharpness: the power to which a lexicon's probabilities are raised where nobody knows how often it is
         right; above 1 trusts its best candidates.
+    unnamed: the probability of a pair in the direction that does not name it.
     """
 
     nothing: float = 0.5
     slack: float = 2.0
     sharpness: float = 2.5
+    unnamed: float = 1e-3
     rounds: int = 50
 
     def __post_init__(self) -> None:
@@ -107,6 +112,8 @@ class Balance:
             raise ValueError(f"slack must be at least 1, got {self.slack}")
         if self.sharpness <= 0:
             raise ValueError(f"sharpness must be above 0, got {self.sharpness}")
+        if not 0 < self.unnamed < 1:
+            raise ValueError(f"unnamed must lie in (0, 1), got {self.unnamed}")
 
     def fit(
         self,
@@ -131,9 +138,12 @@ class Balance:
         ]
         forward = _candidates(source, target, lexicon, powers[0])
         backward = _candidates(target, source, reverse, powers[1])
-        i = np.concatenate([forward[0], backward[1]])
-        j = np.concatenate([forward[1], backward[0]])
-        weight = np.concatenate([forward[2] * fx[forward[0]], backward[2] * fy[backward[0]]])
+        named = np.concatenate([forward[0] * len(fy) + forward[1], backward[1] * len(fy) + backward[0]])
+        named, place = np.unique(named, return_inverse=True)
+        i, j = named // len(fy), named % len(fy)
+        there = np.bincount(place[: len(forward[2])], forward[2], minlength=len(named))
+        back = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(named))
+        weight = 2 * np.sqrt(np.maximum(there, self.unnamed) * fx[i] * np.maximum(back, self.unnamed) * fy[j])
         marks_x = np.array([is_punctuation(word) for word in source.words])
         marks_y = np.array([is_punctuation(word) for word in target.words])
         words_only = ~(marks_x[i] | marks_y[j])
