@@ -138,12 +138,9 @@ class Balance:
         ]
         forward = _candidates(source, target, lexicon, powers[0])
         backward = _candidates(target, source, reverse, powers[1])
-        named = np.concatenate([forward[0] * len(fy) + forward[1], backward[1] * len(fy) + backward[0]])
-        named, place = np.unique(named, return_inverse=True)
-        i, j = named // len(fy), named % len(fy)
-        there = np.bincount(place[: len(forward[2])], forward[2], minlength=len(named))
-        back = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(named))
-        weight = 2 * np.sqrt(np.maximum(there, self.unnamed) * fx[i] * np.maximum(back, self.unnamed) * fy[j])
+        i, j, there, back = _joined(forward, backward, len(fy))
+        there, back = np.maximum(there, self.unnamed) * fx[i], np.maximum(back, self.unnamed) * fy[j]
+        weight = 2 * np.sqrt(there * back)
         marks_x = np.array([is_punctuation(word) for word in source.words])
         marks_y = np.array([is_punctuation(word) for word in target.words])
         words_only = ~(marks_x[i] | marks_y[j])
@@ -231,6 +228,20 @@ def _candidates(
     p = (p / np.maximum(p.sum(1, keepdims=True), 1e-12)).ravel()
     known = (i >= 0) & (j >= 0) & (p > 1e-3)
     return i[known], j[known], p[known]
+
+
+def _joined(
+    forward: tuple[Longs, Longs, Doubles], backward: tuple[Longs, Longs, Doubles], targets: int
+) -> tuple[Longs, Longs, Doubles, Doubles]:
+    """(source word, target word, probability each way) of every pair that either names, 0 where one does not.
+
+    Each a triple of words of its own source, words of its own target, and probabilities.
+    """
+    named = np.concatenate([forward[0] * targets + forward[1], backward[1] * targets + backward[0]])
+    pairs, place = np.unique(named, return_inverse=True)
+    there = np.bincount(place[: len(forward[2])], forward[2], minlength=len(pairs))
+    back = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(pairs))
+    return pairs // targets, pairs % targets, there, back
 
 
 def _alike(
