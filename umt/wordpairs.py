@@ -239,8 +239,8 @@ def _joined(
     """
     named = np.concatenate([forward[0] * targets + forward[1], backward[1] * targets + backward[0]])
     pairs, place = np.unique(named, return_inverse=True)
-    there = np.bincount(place[: len(forward[2])], forward[2], minlength=len(pairs))
-    back = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(pairs))
+    there: Doubles = np.bincount(place[: len(forward[2])], forward[2], minlength=len(pairs))
+    back: Doubles = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(pairs))
     return pairs // targets, pairs % targets, there, back
 
 
