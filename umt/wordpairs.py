@@ -239,8 +239,11 @@ def _joined(
     """
     named = np.concatenate([forward[0] * targets + forward[1], backward[1] * targets + backward[0]])
     pairs, place = np.unique(named, return_inverse=True)
-    there: Doubles = np.bincount(place[: len(forward[2])], forward[2], minlength=len(pairs))
-    back: Doubles = np.bincount(place[len(forward[2]) :], backward[2], minlength=len(pairs))
+    split = len(forward[2])
+    there, back = (
+        np.asarray(np.bincount(places, chances, minlength=len(pairs)), np.float64)
+        for places, chances in ((place[:split], forward[2]), (place[split:], backward[2]))
+    )
     return pairs // targets, pairs % targets, there, back
 
 
