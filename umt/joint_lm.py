@@ -217,8 +217,11 @@ class JointLM(nn.Module):
 
         See `umt.cross_entropy`.
         """
-        if hidden.device.type == "cpu":
+        device = hidden.device.type
+        if device == "cpu":
             hidden = hidden.to(self.products)
+        elif torch.is_autocast_enabled(device):
+            hidden = hidden.to(torch.get_autocast_dtype(device))
         return cross_entropy(hidden, self.head.to(hidden.dtype), targets)
 
     def save(self, directory: Path) -> None:
