@@ -50,6 +50,21 @@ def test_sharper_lexicons_lean_on_their_first_candidates() -> None:
     assert shares == pytest.approx([ratio / (1 + ratio) for ratio in odds], rel=1e-3)
 
 
+def test_a_pair_on_which_both_agree_outweighs_one_that_one_side_is_sure_of() -> None:
+    source = read(["cat dog"] * 50, 100)[0]
+    target = read(["chat chien"] * 50, 100)[0]
+    lexicon = make_lexicon(["cat", "dog"], ["chat", "chien"], [[(0, 0.5), (1, 0.5)], [(1, 1.0), (0, 0.0)]])
+    reverse = make_lexicon(["chat", "chien"], ["cat", "dog"], [[(0, 0.5), (1, 0.5)], [(1, 1.0), (0, 0.0)]])
+    pairs = Balance(sharpness=1.0).fit(source, target, lexicon, reverse, 1.0)
+    mass = {
+        (source.words[i], target.words[j]): value
+        for i, j, value in zip(pairs.source, pairs.target, pairs.mass, strict=True)
+    }
+    # Each of the crossed pairs is named by one side alone, with as much as the other gives the right one.
+    assert mass["cat", "chat"] > 5 * mass["cat", "chien"]
+    assert mass["dog", "chien"] > 5 * mass["dog", "chat"]
+
+
 def test_a_lexicon_is_made_as_sure_as_it_is_said_to_be_right() -> None:
     source = read(["cat dog"] * 50, 100)[0]
     target = read(["chat chien"] * 50, 100)[0]
