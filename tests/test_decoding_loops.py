@@ -33,6 +33,7 @@ def test_a_gate_opens_as_that_of_torch_does(smooth: bool) -> None:
 @pytest.mark.parametrize("size", [1, 64, 200])
 def test_the_likeliest_is_the_first_of_the_largest(size: int) -> None:
     logits = torch.randn(50, size, generator=torch.Generator().manual_seed(size)).mul_(8).round_()
+    # rounded, so that many are equal
     logits[0] = -torch.inf
     logits[0, -1] = 0  # one alone is possible
     chosen, nats = np.empty(50, np.int64), np.empty(50, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,16 @@ def test_the_company_of_a_row_changes_nothing() -> None:
     together = model.states(seen, asked)
     alone = [model.states(seen[row : row + 1], asked[row : row + 1]) for row in range(len(seen))]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_no_number_is_not_lost_on_the_way_to_the_loss(precision: torch.dtype, bad: float) -> None:
+    hidden = torch.randn(4, 8, generator=torch.Generator().manual_seed(1)).to(precision)
+    head = torch.randn(100, 8, generator=torch.Generator().manual_seed(2)).to(precision).requires_grad_()
+    hidden[1] = bad
+    found = cross_entropy_module.cross_entropy(hidden, head, torch.arange(4))
+    assert found.isfinite().tolist() == [True, False, True, True]
 
 
 def test_a_row_that_asks_for_nothing_spoils_no_other() -> None:

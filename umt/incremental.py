@@ -20,7 +20,7 @@ class Cache:
     a mask.
 
     prompts: (batch, longest), padded on the right; lengths: (batch,); each sentence has ``beams`` rows, and
-    writes at most ``steps`` tokens. by_loop: attend in `umt.attention`, else by products over all rows.
+    writes at most ``steps`` tokens. by_loop: attend in `umt.decoding_loops`, else by products over all rows.
     """
 
     def __init__(self, weights: Weights, prompts: Tensor, lengths: Tensor, beams: int, steps: int) -> None:

@@ -29,6 +29,7 @@ _RIDGE = 0.01
 _SELDOM = 0.01
 """Of the share of all words that is written by ear, what any word has at least."""
 _OFTEN = 0.9
+"""What any word has at most."""
 _FOLDS = 5
 _ENOUGH = 20
 """Fewer pairs that surely sound alike teach nothing."""
