@@ -28,6 +28,7 @@ FLOORS = {
     "umt.layer_loops": 2,
     "umt.half_layers": 2,
     "umt.transformer": 2,
+    "umt.gpu_transformer": 2,
     "umt.joint_lm": 2,
     "umt.lm_words": 2,
     "umt.incremental": 2,

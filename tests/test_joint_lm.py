@@ -19,11 +19,10 @@ from transformers import (
 )
 
 from umt import cross_entropy as cross_entropy_module
-from umt import joint_lm
+from umt import gpu_transformer, transformer
 from umt.joint_lm import Architecture, JointLM
 from umt.shuffling import Permutation
 from umt.tokenizer import Tokenizer
-from umt.transformer import serves
 from umt.types import BadInput, Lang
 
 TINY = Architecture(width=32, layers=2, heads=2, hidden=48, context=64)
@@ -68,6 +67,21 @@ SIZE = {
 }
 
 
+def nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave everything to ``transformers``."""
+    for ours in (transformer, gpu_transformer):
+        monkeypatch.setattr(ours, "serves", lambda *_: False)
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def ours_serves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of our two forward passes does the work; that of a GPU runs anywhere."""
+    if request.param == "gpu":
+        monkeypatch.setattr(transformer, "serves", lambda *_: False)
+        monkeypatch.setattr(gpu_transformer, "serves", lambda inner, ids: transformer.plain(inner))
+
+
+@pytest.mark.usefixtures("ours_serves")
 @pytest.mark.parametrize("kind", ["gemma", "llama", "qwen"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_our_forward_pass_is_theirs(kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +90,9 @@ def test_our_forward_pass_is_theirs(kind: str, bidirectional: bool, monkeypatch:
         model = roughened(JointLM(LlamaForCausalLM(LlamaConfig(**SIZE))))
     if kind == "qwen":
         model = roughened(JointLM(Qwen3ForCausalLM(Qwen3Config(**SIZE, head_dim=16))))
-    assert serves(model.network.base_model, ids)
+    assert any(each.serves(model.network.base_model, ids) for each in (transformer, gpu_transformer))
     ours = everything(model, ids, bidirectional)
-    monkeypatch.setattr(joint_lm, "serves", lambda *_: False)
+    nobody_serves(monkeypatch)
     monkeypatch.setattr(
         JointLM,
         "nats",
@@ -118,10 +132,11 @@ def asked_of(model: JointLM) -> list[Tensor]:
     return [states, nats, *(each for each in gradients if each.any())]
 
 
+@pytest.mark.usefixtures("ours_serves")
 def test_an_encoder_decoder_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     model = divided()
     ours = asked_of(model)
-    monkeypatch.setattr(joint_lm, "serves", lambda *_: False)
+    nobody_serves(monkeypatch)
     theirs = asked_of(model)
     assert len(ours) == len(theirs) > 2 + len(list(made().parameters()))
     for one, other in zip(ours, theirs, strict=True):

@@ -17,7 +17,7 @@ import torch
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard, Health
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.judge import Judge
 from umt.loop import Stop
 from umt.selection import Criterion, round_trip
@@ -136,7 +136,7 @@ class Checkups:
 
     def chosen(self) -> tuple[int, JointLM]:
         """The best model and its step; the last one where none was sound."""
-        return self.best or self.last, JointLM.load(self.directory / BEST)
+        return self.best or self.last, JointLM.load(self.directory / BEST).to(best_device())
 
     def state(self) -> dict[str, Any]:
         """What was seen so far."""

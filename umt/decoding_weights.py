@@ -109,7 +109,7 @@ class Weights:
         kept = self.heads // self.groups
         both = joint[:, : (self.heads + kept) * self.dim].view(len(joint), -1, self.dim)
         if turned is not None:
-            gains = turned.repeat_interleave(torch.tensor([self.heads, kept], device=turned.device), 0)
+            gains = torch.cat([turned[:1].expand(self.heads, -1), turned[1:].expand(kept, -1)])
             both.copy_(self.normal(both) * gains)
         pairs = both.view(len(joint), -1, self.dim // 2, 2)
         if joint.dtype in (torch.bfloat16, torch.float16):

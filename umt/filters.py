@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -65,17 +65,39 @@ class Signs:
     @classmethod
     def read(cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: Usage) -> Signs:
         """Of ``renderings`` in ``lang``."""
-        rows = [_signs(x, y, lang, usage) for x, y in zip(sentences, renderings, strict=True)]
-        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+        given, asked = (_flat(each, len(usage.lettered)) for each in (sentences, renderings))
+        count = len(sentences)
+        said = np.bincount(asked.rows, minlength=count)
+        lettered = usage.lettered[asked.ids]
+        found = lettered & np.isin(asked.keys, given.keys)
+        pairs = np.flatnonzero(asked.rows[1:] == asked.rows[:-1])
+        _, firsts = np.unique(
+            asked.keys[pairs] * len(usage.lettered) + asked.ids[pairs + 1], return_index=True
+        )
+
+        def share(rows: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+            return np.bincount(rows, minlength=count) / np.maximum(of, 1)
+
+        return cls(
+            length=(said + 2) / (np.bincount(given.rows, minlength=count) + 2),  # short sentences vary more
+            foreign=share(asked.rows[usage.foreign[lang][asked.ids]], said),
+            copied=share(asked.rows[found], np.bincount(asked.rows[lettered], minlength=count)),
+            repeated=np.where(said > 1, 1 - share(asked.rows[pairs[firsts]], said - 1), 0.0),
+        )
 
 
-def _signs(sentence: Ids, rendering: Ids, lang: Lang, usage: Usage) -> tuple[float, float, float, float]:
-    length = (len(rendering) + 2) / (len(sentence) + 2)  # short sentences vary more
-    if not len(rendering):
-        return length, 0.0, 0.0, 0.0
-    lettered = rendering[usage.lettered[rendering]]
-    copied = float(np.isin(lettered, sentence).mean()) if len(lettered) else 0.0
-    return length, float(usage.foreign[lang][rendering].mean()), copied, repeated(rendering)
+class _Flat(NamedTuple):
+    """Sentences end to end: the number of each subword, of its sentence, and one of both together."""
+
+    ids: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.int64]
+
+
+def _flat(sentences: Sequence[Ids], vocabulary: int) -> _Flat:
+    ids = np.concatenate([np.empty(0, np.int64), *sentences]).astype(np.int64)
+    rows = np.repeat(np.arange(len(sentences)), [len(each) for each in sentences])
+    return _Flat(ids, rows, rows * vocabulary + ids)
 
 
 def repeated(ids: npt.NDArray[Any]) -> float:

@@ -23,9 +23,9 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from umt import gpu_transformer, transformer
 from umt.anatomy import Network, anatomy
 from umt.cross_entropy import cross_entropy
-from umt.transformer import hidden_states, read, serves
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
@@ -66,7 +66,7 @@ class JointLM(nn.Module):
     encoder: another network that reads what a sequence is given, from both sides; ``network`` then goes on
         from its keys and values as if they were its own past (He et al. 2018, "Layer-wise coordination
         between encoder and decoder"). None: ``network`` reads it itself, from the left.
-    products: the precision of products by weights on a processor; training may ask for bf16 (`loop.fit`).
+    products: the precision of products by weights; training may ask for bf16 (`loop.fit`).
     """
 
     def __init__(self, network: PreTrainedModel, encoder: Network | None = None) -> None:
@@ -157,9 +157,11 @@ class JointLM(nn.Module):
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
-        inner = self.network.base_model
-        if mask is None and serves(inner, ids):
-            return hidden_states(cast(Network, inner), ids, bidirectional, self.products)
+        inner, ids = self.network.base_model, sent(ids, self.device)
+        for ours in (transformer, gpu_transformer):
+            if mask is None and ours.serves(inner, ids):
+                whole: Tensor = ours.hidden_states(cast(Network, inner), ids, bidirectional, self.products)
+                return whole
         given: dict[str, Any] = {}
         if bidirectional:
             seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
@@ -178,23 +180,25 @@ class JointLM(nn.Module):
         """
         begins = torch.where(asked.any(1), asked.int().argmax(1), 1)  # an encoder needs something to read
         if self.encoder is None or bidirectional or not begins.any():
-            return self.hidden(ids, bidirectional=bidirectional)[asked]
+            return _chosen(self.hidden(ids, bidirectional=bidirectional), asked)
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         counts = asked.sum(1)
         places = torch.arange(int(counts.max()), device=ids.device)
         own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
-        after = self._after(ids[:, : int(begins.max())], begins, own)
-        return after[places < counts[:, None]]
+        read = (sent(each, self.device) for each in (ids[:, : int(begins.max())], begins, own))
+        return _chosen(self._after(*read), places < counts[:, None])
 
     def _after(self, given: Tensor, lengths: Tensor, ids: Tensor) -> Tensor:
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``given`` (batch, longest).
         """
         inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
-        if serves(inner, ids) and serves(encoder, given):
-            told = read(encoder, given, lengths, self.products)
-            return hidden_states(inner, ids, False, self.products, told)
+        for ours in (transformer, gpu_transformer):
+            if ours.serves(inner, ids) and ours.serves(encoder, given):
+                told = ours.read(encoder, given, lengths, self.products)
+                after: Tensor = ours.hidden_states(inner, ids, False, self.products, told)
+                return after
         length, seen = ids.shape[1], torch.arange(given.shape[1], device=ids.device) < lengths[:, None]
         past = DynamicCache(config=inner.config)
         mask = seen[:, None, None].expand(-1, 1, given.shape[1], -1)
@@ -205,8 +209,8 @@ class JointLM(nn.Module):
             [seen[:, None, None].expand(-1, 1, length, -1), here.expand(len(ids), 1, -1, -1)], -1
         )
         places = lengths[:, None] + torch.arange(length, device=ids.device)
-        told = inner(ids, mask, places, past, use_cache=True)
-        return cast(Tensor, told.last_hidden_state)
+        output = inner(ids, mask, places, past, use_cache=True)
+        return cast(Tensor, output.last_hidden_state)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
@@ -217,11 +221,7 @@ class JointLM(nn.Module):
 
         See `umt.cross_entropy`.
         """
-        device = hidden.device.type
-        if device == "cpu":
-            hidden = hidden.to(self.products)
-        elif torch.is_autocast_enabled(device):
-            hidden = hidden.to(torch.get_autocast_dtype(device))
+        hidden, targets = hidden.to(self.products), sent(targets, hidden.device)
         return cross_entropy(hidden, self.head.to(hidden.dtype), targets)
 
     def save(self, directory: Path) -> None:
@@ -256,3 +256,21 @@ class JointLM(nn.Module):
         head included, the look-up of embeddings not."""
         inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
+
+
+def best_device() -> torch.device:
+    """Where a network works: on a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on ``device``; nobody waits for what goes to a GPU."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def _chosen(hidden: Tensor, asked: Tensor) -> Tensor:
+    """(n, width) of ``hidden`` (batch, length, width) where ``asked`` (batch, length), row by row."""
+    places = sent(asked.flatten().nonzero()[:, 0], hidden.device)
+    return hidden.flatten(0, 1).index_select(0, places)

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from umt.checkpoint import Checkpoints
 from umt.joint_lm import JointLM
-from umt.objectives import Objective
+from umt.objectives import Loss, Objective
 from umt.optimisation import Optimisation
 from umt.precision import precision
 from umt.team import SOLO, Team
@@ -165,6 +165,7 @@ class _Run:
         """One step of every objective, together."""
         self.model.train()
         parts = self.optimisation.accumulation
+        told: list[tuple[str, Loss]] = []
         for part in range(parts):
             for name, objective in self.objectives.items():
                 generator = _generator(self.seed, name, self.step * parts + part)
@@ -174,15 +175,17 @@ class _Run:
                 if loss is None:
                     continue
                 tokens = self.team.total(loss.tokens)
-                nats = self.team.total(float(loss.nats.detach()))
-                if not math.isfinite(nats):
-                    raise FloatingPointError(self._impossible(f"the loss '{name}' is {nats}"))
                 if loss.weight:
                     (loss.nats * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
-                sums = tally.sums.setdefault(name, [0.0, 0.0, 0.0])
-                for place, number in enumerate((nats, tokens, self.team.total(loss.bytes))):
-                    sums[place] += number
-                tally.tokens += tokens
+                told.append((name, replace(loss, nats=loss.nats.detach(), tokens=int(tokens))))
+        for name, loss in told:  # now, for until here nobody waits for a GPU
+            nats = self.team.total(float(loss.nats))
+            if not math.isfinite(nats):
+                raise FloatingPointError(self._impossible(f"the loss '{name}' is {nats}"))
+            sums = tally.sums.setdefault(name, [0.0, 0.0, 0.0])
+            for place, number in enumerate((nats, loss.tokens, self.team.total(loss.bytes))):
+                sums[place] += number
+            tally.tokens += loss.tokens
         if self.step < self.optimisation.frozen * self.optimisation.steps:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]

@@ -19,7 +19,7 @@ from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.fewshot import FewShot
 from umt.filters import Usage
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.lexical import LexicalTranslator
 from umt.loop import LOG
 from umt.mining import Space
@@ -101,7 +101,7 @@ def prompt(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact,
         token_vectors(alignment, tokenizer, alignment.source.vectors.shape[1], bench.generator()),
         torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
     )
-    start = JointLM.load(model.path).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    start = JointLM.load(model.path).to(best_device()).eval()
     found = strategy.write(start, tokenizer, space, texts, bench.seed, bench.progress)
     found.prompted.save(bench.directory)
     for real, other in ((source, target), (target, source)):
@@ -152,7 +152,7 @@ def translate(
         if not isinstance(each, Artefact)
         for bitext in known_bitexts(each, tokenizer, bench.scratch)
     ]
-    start = JointLM.load(model.path).to("cuda" if torch.cuda.is_available() else "cpu")
+    start = JointLM.load(model.path).to(best_device())
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
     )

@@ -17,7 +17,7 @@ from umt.corpus.splitting import split_sentences
 from umt.filters import repeated
 from umt.generation import Direction, Generation, Output
 from umt.inflection import MARK
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.judge import Judge
 from umt.searching import Beam
 from umt.tokenizer import Ids, Tokenizer
@@ -175,7 +175,7 @@ class NeuralTranslator:
         return cls(
             source,
             target,
-            JointLM.load(directory),
+            JointLM.load(directory).to(best_device()),
             Tokenizer.load(directory),
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             int(about["longest"]),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -102,24 +102,26 @@ class Muon(Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update."""
         for group in self.param_groups:
-            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
+            alike: dict[tuple[int, int], list[Tensor]] = {}
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                state = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                momentum = state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-                update = weight.grad.lerp(momentum, group["momentum"])
-                shape = (min(weight.shape), max(weight.shape))
-                alike.setdefault(shape, []).append((weight, update if shape == weight.shape else update.T))
-            for shape, moved in alike.items():
+                if not self.state[weight]:
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+                alike.setdefault((min(weight.shape), max(weight.shape)), []).append(weight)
+            for shape, weights in alike.items():
                 rate = -0.2 * group["lr"] * math.sqrt(shape[1])
-                for (weight, _), update in zip(
-                    moved, _orthogonal([update for _, update in moved]), strict=True
-                ):
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    weight.add_(update if shape == weight.shape else update.T, alpha=rate)
+                gradients = [cast(Tensor, weight.grad) for weight in weights]
+                momenta = [self.state[weight]["momentum"] for weight in weights]
+                torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+                updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
+                turned = [weight.shape != shape for weight in weights]
+                lying = [update.T if turn else update for update, turn in zip(updates, turned, strict=True)]
+                steps = [
+                    step.T if turn else step for step, turn in zip(_orthogonal(lying), turned, strict=True)
+                ]
+                torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(weights, steps, alpha=rate)
 
 
 def _orthogonal(matrices: list[Tensor]) -> Iterable[Tensor]:

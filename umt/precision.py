@@ -14,17 +14,14 @@ from umt.joint_lm import JointLM
 @contextmanager
 def precision(model: JointLM, exact: bool) -> Iterator[None]:
     """Products by weights in bf16 where the device multiplies it faster; the weights stay fp32."""
-    if exact:
-        yield
-    elif model.device.type == "cuda":
-        with torch.autocast("cuda", torch.bfloat16):
+    short = not exact and (model.device.type == "cuda" or native_bf16())
+    model.products = torch.bfloat16 if short else torch.float32
+    try:
+        # what `transformers` itself computes on a GPU
+        with torch.autocast("cuda", torch.bfloat16, enabled=short and model.device.type == "cuda"):
             yield
-    else:
-        model.products = torch.bfloat16 if native_bf16() else torch.float32
-        try:
-            yield
-        finally:
-            model.products = torch.float32
+    finally:
+        model.products = torch.float32
 
 
 @cache

@@ -11,7 +11,7 @@ import torch
 from torch import Generator
 
 from umt.align import Alignment
-from umt.joint_lm import Architecture, JointLM
+from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
@@ -102,4 +102,4 @@ class Pretraining:
         if self.embeddings == "bridge":
             vectors = token_vectors(alignment, tokenizer, model.embeddings.shape[1], generator)
             model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
-        return model.to("cuda" if torch.cuda.is_available() else "cpu")
+        return model.to(best_device())

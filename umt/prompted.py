@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 
 from umt.corpus.normalisation import normaliser
 from umt.generation import Direction, Generation
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.mining import Space
 from umt.searching import Sampling
 from umt.tokenizer import Ids, Tokenizer
@@ -199,7 +199,7 @@ class Prompted:
         prompted = cls(
             first,
             second,
-            JointLM.load(directory),
+            JointLM.load(directory).to(best_device()),
             tokenizer,
             Space(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),

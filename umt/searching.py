@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,8 @@ from umt.incremental import BLOCK, Cache
 
 _GONE = 8
 """Finished rows leave when one in so many is finished."""
+_SELDOM = 6
+"""Steps between two looks at who has finished, on a GPU, which would have to be waited for."""
 
 
 class Task(NamedTuple):
@@ -98,6 +101,7 @@ class Sampling:
             raise ValueError("sampling needs draws")
 
         def pick(logits: Tensor, sentences: Tensor, step: int) -> tuple[Tensor, Tensor]:
+            logits = _exact(logits)
             weights = logits.sub_(logits.amax(-1, keepdim=True)).exp_()
             chosen = self._draw(weights, draws[sentences, step].double())
             return chosen, (weights.sum(-1) / weights.gather(1, chosen[:, None])[:, 0]).log()
@@ -204,17 +208,20 @@ def _one_by_one(
     here = torch.arange(batch, device=device)
     writing = torch.ones_like(ended)
     tokens = torch.full((batch,), task.tag, device=device)
+    often = _SELDOM if device.type == "cuda" else 1
     for step in range(longest):
-        chosen, cost = pick(_exact(cache.step(tokens)), here, step)
+        chosen, cost = pick(cache.step(tokens), here, step)
         ids[here, step] = chosen.where(writing, task.end)
         nats[here] += cost.where(writing, 0)
         finished = chosen == task.end
         ended[here] |= finished & writing
         writing &= ~finished & (step + 1 < caps)
+        tokens = task.allowed[chosen]
+        if step % often:
+            continue
         going = int(writing.sum())
         if not going:
             break
-        tokens = task.allowed[chosen]
         if (len(here) - going) * _GONE >= len(here):
             order = cache.keep(writing)
             here, caps, tokens, writing = here[order], caps[order], tokens[order], writing[order]
@@ -236,10 +243,26 @@ def _likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
         chosen, nats = torch.empty(len(logits), dtype=torch.int64), torch.empty(len(logits))
         likeliest(logits.numpy(), chosen.numpy(), nats.numpy())
         return chosen, nats
+    if logits.is_cuda:
+        chosen, nats = _compiled_likeliest()(logits)
+        return chosen, nats
+    logits = _exact(logits)
     blocks = logits.view(len(logits), -1, BLOCK)
     best, block = blocks.amax(-1).max(-1)
     inside = blocks[torch.arange(len(blocks), device=blocks.device), block].argmax(-1)
     return block * BLOCK + inside, (logits - best[:, None]).exp_().sum(-1).log()
+
+
+@cache
+def _compiled_likeliest() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """For a GPU: nothing as large as the logits is written."""
+
+    def found(logits: Tensor) -> tuple[Tensor, Tensor]:
+        logits = logits.float()
+        best, chosen = logits.max(-1)
+        return chosen, (logits - best[:, None]).exp().sum(-1).log()
+
+    return torch.compile(found, dynamic=True)
 
 
 def _drawn(weights: Tensor, draws: Tensor) -> Tensor:

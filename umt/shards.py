@@ -30,7 +30,7 @@ class Shards:
     @cached_property
     def offsets(self) -> npt.NDArray[np.int64]:
         """(sentences + 1,) into `tokens`."""
-        return np.memmap(self._file("offsets"), dtype=np.int64, mode="r")
+        return np.asarray(np.memmap(self._file("offsets"), dtype=np.int64, mode="r"))
 
     @cached_property
     def tokens(self) -> Ids:
@@ -40,7 +40,8 @@ class Shards:
         dtype = np.dtype(np.uint16 if path.stat().st_size == 2 * count else np.uint32)
         if path.stat().st_size != count * dtype.itemsize:
             raise BadInput(f"{path} is damaged: build it again with rebuild=[tokenise]")
-        return np.memmap(path, dtype=dtype, mode="r") if count else np.empty(0, dtype)
+        # as a plain array, of which a slice costs a tenth
+        return np.asarray(np.memmap(path, dtype=dtype, mode="r")) if count else np.empty(0, dtype)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -26,13 +26,17 @@ _LONGEST = 256
 def serves(network: nn.Module, ids: Tensor) -> bool:
     """Whether this module can stand in for the forward pass of ``network`` on ``ids``."""
     inner = anatomy(network)
-    if inner is None or ids.device.type != "cpu" or ids.shape[1] > _LONGEST:
-        return False
-    if inner._compiled_call_impl is not None:
-        return False  # somebody asked for a compiled one
+    return inner is not None and ids.device.type == "cpu" and ids.shape[1] <= _LONGEST and plain(inner)
+
+
+def plain(inner: Network) -> bool:
+    """Whether ``inner`` is one in fp32 whose heads have keys of their own, without dropout, and that nobody
+    asked to have compiled.
+    """
     config: Any = inner.config
     return (
-        config.num_attention_heads == config.num_key_value_heads
+        inner._compiled_call_impl is None
+        and config.num_attention_heads == config.num_key_value_heads
         and config.hidden_size == config.num_attention_heads * config.head_dim
         and not config.attention_dropout
         and inner.embed_tokens.weight.dtype == torch.float32

@@ -60,13 +60,19 @@ def rows(
     given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, pad: int
 ) -> Rows:
     """Sequences ``<x> given <y> asked </s>``; tags: the numbers of ``<x>`` and ``<y>`` of each."""
-    sizes = [len(x) + len(y) + 3 for x, y in zip(given, asked, strict=True)]
-    ids = np.full((len(sizes), max(sizes)), pad, dtype=np.int64)
-    costs = np.zeros((len(sizes), max(sizes) - 1), dtype=bool)
-    for row, (x, y, (here, there), size) in enumerate(zip(given, asked, tags, sizes, strict=True)):
-        ids[row, :size] = np.concatenate(([here], x, [there], y, [end]))
-        costs[row, len(x) + 1 : size - 1] = True
-    return Rows(torch.from_numpy(ids), torch.from_numpy(costs))
+    before, after = (
+        np.array([len(each) for each in side], dtype=np.int64)[:, None] for side in (given, asked)
+    )
+    sizes = before + after + 3
+    places = np.arange(sizes.max())
+    ids = np.full((len(sizes), len(places)), pad, dtype=np.int64)
+    ids[:, 0], ids[np.arange(len(sizes)), before[:, 0] + 1] = np.array(tags).T
+    ids[(places > 0) & (places <= before)] = np.concatenate(given)
+    asks = (places >= before + 2) & (places < sizes - 1)
+    ids[asks] = np.concatenate(asked)
+    ids[places == sizes - 1] = end
+    costs = (places > before) & (places < sizes - 1)
+    return Rows(torch.from_numpy(ids), torch.from_numpy(costs[:, :-1]))
 
 
 @dataclass(frozen=True)
