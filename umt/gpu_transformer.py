@@ -90,7 +90,7 @@ def hidden_states(
         ahead = torch.ones(length, length, dtype=torch.bool, device=device).triu_(1)
         hidden = torch.cat([~given.seen[:, None].expand(-1, length, -1), ahead.expand(len(ids), -1, -1)], -1)
         mask = _mask(hidden[:, None], products)
-    x, _ = _through(network, ids, before, mask, not bidirectional, products, given)
+    x = _through(network, ids, before, mask, not bidirectional, products, given)
     return F.rms_norm(x, x.shape[-1:], gain(network.norm), network.config.rms_norm_eps).view(*ids.shape, -1)
 
 
@@ -99,7 +99,8 @@ def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype =
     seen = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
     mask = _mask(~seen[:, None, None], products).expand(-1, 1, ids.shape[1], -1)
     before = torch.zeros(1, 1, dtype=torch.long, device=ids.device)
-    _, kept = _through(network, ids, before, mask, False, products, None)
+    kept: list[Tensor] = []
+    _through(network, ids, before, mask, False, products, None, kept)
     return Given(kept, seen)
 
 
@@ -111,8 +112,11 @@ def _through(
     causal: bool,
     products: torch.dtype,
     given: Given | None,
-) -> tuple[Tensor, list[Tensor]]:
-    """(batch * length, width) of ``ids`` after the last layer, and the keys and values of each."""
+    kept: list[Tensor] | None = None,
+) -> Tensor:
+    """(batch * length, width) of ``ids`` after the last layer.  Where ``kept`` is given it is filled with the
+    keys and values of each layer, and nobody asks for what comes after the last.
+    """
     batch, length = ids.shape
     places = before + torch.arange(length, device=ids.device)
     cosine, sine = (
@@ -120,8 +124,7 @@ def _through(
     )
     kind = _Kind.of(network, products)
     asking, answering = _halves(kind, ids.is_cuda and torch.is_grad_enabled())
-    x = network.embed_tokens(ids.flatten()).float()
-    kept: list[Tensor] = []
+    x: Tensor = network.embed_tokens(ids.flatten()).float()
     with torch.autocast(ids.device.type, enabled=False):
         for number, layer in enumerate(network.layers):
             weights = _taken(layer)
@@ -129,14 +132,18 @@ def _through(
                 each.view(batch, length, kind.heads, kind.dim).transpose(1, 2)
                 for each in asking(x, cosine, sine, *weights[:6])
             )
-            kept.append(torch.stack([keys, values]))
+            if kept is not None:
+                kept.append(torch.stack([keys, values]))
+                if len(kept) == len(network.layers):
+                    break
             if given is not None:
-                keys, values = torch.cat([given.kept[number], kept[-1]], 3)
+                past, passed = given.kept[number]
+                keys, values = torch.cat([past, keys], 2), torch.cat([passed, values], 2)
             found = F.scaled_dot_product_attention(
                 queries, keys, values, mask, is_causal=causal and mask is None, scale=kind.scale
             )
             x = answering(x, found.transpose(1, 2).reshape(batch * length, -1), *weights[6:])
-    return x, kept
+    return x
 
 
 @cache
