@@ -47,3 +47,13 @@ def test_threads_are_given_back(two_threads: None) -> None:
     ids = torch.zeros(4, 5, dtype=torch.long)
     total_nats(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
     assert torch.get_num_threads() == 2
+
+
+def test_the_rows_of_a_gpu_stay_together(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are for a processor's cores, wherever the rows were drawn."""
+    model = JointLM.create(Architecture(16, 1, 2, 24, 32), 50, Generator().manual_seed(1))
+    ids = torch.zeros(4, 6, dtype=torch.long)
+    monkeypatch.setattr(JointLM, "device", torch.device("meta"))
+    monkeypatch.setattr("umt.abreast._nats", lambda model, *parts: parts)
+    told = total_nats(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    assert len(told[0]) == len(ids)

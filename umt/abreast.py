@@ -33,7 +33,8 @@ def total_nats(
     """
     threads = min(torch.get_num_threads(), len(seen))
     inner = model.network.base_model
-    if threads < 2 or not torch.is_grad_enabled() or not serves(inner, seen):
+    elsewhere = model.device.type != "cpu"
+    if elsewhere or threads < 2 or not torch.is_grad_enabled() or not serves(inner, seen):
         return _nats(model, seen, wanted, asked, bidirectional)
     parts = [(seen[n::threads], wanted[n::threads], asked[n::threads]) for n in range(threads)]
     weights = [weight for weight in model.parameters() if weight.requires_grad]

@@ -150,6 +150,7 @@ class Generation:
             mine = None if draws is None else draws[torch.from_numpy(batch.places)].to(model.device)
             return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
 
+        decode = torch.autocast(model.device.type, enabled=False)(decode)
         batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers)
         for batch, written in zip(batches, _spread(decode, batches, workers), strict=True):
             for place, hypotheses in zip(batch.places.tolist(), _outputs(written, direction), strict=True):
