@@ -67,22 +67,30 @@ def _to_gradient(logits: Tensor, targets: Tensor, nats: Tensor) -> None:
     if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16):
         surprise(bits(logits), bits(targets), bits(nats))
         return
-    nats.copy_(_turned_into_gradient(logits.is_cuda)(logits, targets))
+    summed, turned = _two_passes(logits.is_cuda)
+    found, total = summed(logits, targets)
+    nats.copy_(found)
+    turned(logits, targets, total)
 
 
 @cache
-def _turned_into_gradient(compiled: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """Nats, of logits that become their gradient; compiled, in two passes over them."""
+def _two_passes(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Over logits: their nats and log of sums, and then to their gradient, in place.
 
-    def turned(logits: Tensor, targets: Tensor) -> Tensor:
-        exact = logits.float()
-        total = torch.logsumexp(exact, 1, keepdim=True)
+    Two functions, for torch 2.11 compiles one that reads what it has overwritten.
+    """
+
+    def summed(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        total = torch.logsumexp(logits.float(), 1, keepdim=True)
+        return (total - logits.gather(1, targets[:, None]).float())[:, 0], total
+
+    def turned(logits: Tensor, targets: Tensor, total: Tensor) -> None:
         right = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
-        nats = (total - exact.gather(1, targets[:, None]))[:, 0]
-        logits.copy_((exact - total).exp() - right.to(exact.dtype))
-        return nats
+        logits.copy_((logits.float() - total).exp() - right.float())
 
-    return torch.compile(turned, dynamic=True) if compiled else turned
+    if not compiled:
+        return summed, turned
+    return torch.compile(summed, dynamic=True), torch.compile(turned, dynamic=True)
 
 
 def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
