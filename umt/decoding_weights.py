@@ -95,6 +95,12 @@ class Weights:
             torch.float64,
         )
 
+    def room(self, share: float) -> int:
+        """Positions whose keys and values fit into this share of the memory of the weights' GPU."""
+        size = 2 * len(self.layers) * self.heads // self.groups * self.dim * self.embeddings.element_size()
+        memory = torch.cuda.get_device_properties(self.embeddings.device).total_memory
+        return max(1, int(share * memory) // size)
+
     def normal(self, hidden: Tensor) -> Tensor:
         """RMSNorm without its gain, of the last dimension."""
         if hidden.dtype in (torch.bfloat16, torch.float16):

@@ -23,6 +23,9 @@ from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
 
+_SHARE = 0.125
+"""Of a GPU's memory, for keys and values."""
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -94,7 +97,8 @@ class Generation:
 
     search: how tokens are chosen.
     ratio, extra: at most ``ratio * length + extra`` tokens are written, the end included.
-    cached: positions kept in memory at once by each worker, of prompts and hypotheses together.
+    cached: positions kept in memory at once by each worker, of prompts and hypotheses together; a GPU keeps
+        what fits into an eighth of its memory.
     workers: batches decoded at once, each by one thread; 0: one a core on the CPU, one on a GPU.
     """
 
@@ -151,7 +155,8 @@ class Generation:
             return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
 
         decode = torch.autocast(model.device.type, enabled=False)(decode)
-        batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers)
+        cached = weights.room(_SHARE) if on_gpu else self.cached
+        batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers, cached)
         for batch, written in zip(batches, _spread(decode, batches, workers), strict=True):
             for place, hypotheses in zip(batch.places.tolist(), _outputs(written, direction), strict=True):
                 outputs[place] = hypotheses
@@ -171,11 +176,12 @@ class Generation:
         lengths: npt.NDArray[np.int64],
         caps: npt.NDArray[np.int64],
         least: int,
+        cached: int,
     ) -> list[_Batch]:
         """Longest first, each within the budget, and enough of them to keep every worker busy."""
         order = places[np.argsort(-lengths[places], kind="stable")]
         costs = lengths[order] + 1 + self.search.rows * caps[order]
-        budget = max(1, min(self.cached, int(costs.sum()) // least))
+        budget = max(1, min(cached, int(costs.sum()) // least))
         starts = [0]
         for place in range(1, len(order)):
             if (place + 1 - starts[-1]) * costs[starts[-1]] > budget:

@@ -29,6 +29,8 @@ from umt.cross_entropy import cross_entropy
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
+# cuDNN plans attention for each shape that it meets, and batches of sentences have a new one at every step
+torch.backends.cuda.enable_cudnn_sdp(False)
 
 ENCODER = "encoder"
 

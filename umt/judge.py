@@ -15,7 +15,7 @@ from umt.joint_lm import JointLM
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
 
-_ROWS = 64
+_ROWS, _ROWS_OF_A_GPU = 64, 512
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Judge:
         self.model.eval()
         nats = np.zeros(len(rows))
         order = np.argsort([len(row) for row in rows], kind="stable")
-        for first in range(0, len(rows), _ROWS):
-            places = order[first : first + _ROWS]
+        size = _ROWS_OF_A_GPU if self.model.device.type == "cuda" else _ROWS
+        for first in range(0, len(rows), size):
+            places = order[first : first + size]
             longest = max(len(rows[place]) for place in places)
             ids = np.full((len(places), longest), self.tokenizer.pad, dtype=np.int64)
             told = np.zeros((len(places), longest - 1), dtype=bool)
