@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 # Without a GPU, ask for the CPU build of torch, so that no CUDA package is downloaded by surprise.
 TORCH_INDEX := $(if $(shell command -v nvidia-smi),,--retries 0 --extra-index-url https://download.pytorch.org/whl/cpu)
 
-# For a machine without a network: what its Python lacks, and the corpora of the GPU experiments.
+# For a GPU without a network: what its Python lacks, and an experiment up to the networks (make carry EXPERIMENT=... CORPUS=...).
 CARRY := .carry
 CARRY_PYTHON ?= 3.12
 CARRY_LACKS ?= anyascii constriction hydra-core omegaconf opencc rjieba zstandard
-CORPORA ?= ../shared/data
+EXPERIMENT ?= talks_translator
+CORPUS ?= ../shared/data/talks
+STORE ?= runs
+LINES ?= 600000
 
 .PHONY: train test lint benchmark carry clean
 
@@ -42,14 +45,14 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 carry: $(VENV)/installed
-	rm -rf $(CARRY) && mkdir -p $(CARRY)/wheels
+	mkdir -p $(CARRY)/wheels
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --dest $(CARRY)/wheels --implementation cp \
 		--python-version $(CARRY_PYTHON) $(foreach v,2_28 2_27 2_17,--platform manylinux_$(v)_x86_64) --platform manylinux2014_x86_64 $(CARRY_LACKS)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(CARRY)/wheels 'antlr4-python3-runtime==4.9.*'
-	cd $(CORPORA) && cp --parents bible/*.xz bible/test.* talks/*.xz talks/test.* tatoeba/test.* ntrex/test.* lexicon/*.txt $(abspath $(CARRY))
+	$(BIN)/python -m benchmarks.carried pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
 	@du -sh $(CARRY)
-	@echo 'there: pip install --no-index --no-deps --target /tmp/site $(CARRY)/wheels/*.whl && export PYTHONPATH=/tmp/site'
-	@echo '       python3 train.py experiment=bible_gpu corpus.root=$(CARRY)/bible    (killed, the same command goes on)'
+	@echo 'there: python3 -m pip install --no-index --no-deps --target /tmp/site $(CARRY)/wheels/*.whl && export PYTHONPATH=/tmp/site'
+	@echo '       python3 -m benchmarks.carried train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
 
 clean:
 	rm -rf $(VENV) build *.egg-info

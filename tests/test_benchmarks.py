@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sacrebleu.dataset import DATASETS
 
+from benchmarks import carried
 from benchmarks.selection import tables
 from umt.corpus.benchmarks import HubPairs, SacreBleuSet
 from umt.corpus.hub import Hub
+from umt.shards import Shards
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -88,3 +91,15 @@ def test_what_choosing_a_translator_costs() -> None:
     assert tables.sound(deceiving[:1]) == deceiving[:1]
     short = tables.Ranking.of(measure, [rising, deceiving[:3]])
     assert short.within == pytest.approx(1)  # three check-ups are too few
+
+
+def test_numbers_travel(tmp_path: Path) -> None:
+    """What is packed of a text is what is unpacked, all of it or some lines."""
+    sentences = [[5, 6, 7], [8], [], [9, 10], [700, 5]]
+    (tmp_path / "en.bin").write_bytes(np.array([n for each in sentences for n in each], np.uint16).tobytes())
+    (tmp_path / "en.offsets").write_bytes(np.cumsum([0, *map(len, sentences)], dtype=np.int64).tobytes())
+    carried.put_shards(tmp_path, "en", Shards(tmp_path, EN), np.array([0, 1, 3, 4]))
+    whole = carried.unpacked(tmp_path, "en", EN, tmp_path / "whole")
+    assert [whole.ids(n).tolist() for n in range(len(whole))] == [[5, 6, 7], [8], [9, 10], [700, 5]]
+    some = carried.unpacked(tmp_path, "en", EN, tmp_path / "some", np.array([1, 3], np.uint32))
+    assert [some.ids(n).tolist() for n in range(len(some))] == [[8], [700, 5]]

@@ -1,0 +1,245 @@
+"""An experiment in two halves: what processors do here, and what a GPU lent for minutes does elsewhere.
+
+    python -m benchmarks.carried pack OUT experiment=bible_gpu corpus.root=../shared/data/bible
+    python -m benchmarks.carried train OUT experiment=bible_gpu [store=DIR] [overrides]
+
+The first builds what comes before the networks (what `train.py` with the same overrides has built is found)
+and packs numbers: subwords of both texts, the bootstrap's renderings, vectors to begin with, held-out pairs.
+The second needs nothing else, and no aligner, segmenter or n-gram model: it trains the language model and the
+translator, goes on where a killed call stopped, and scores. `--lines` keeps fewer sentences where OUT grows
+too large to carry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import umt  # noqa: F401  (before torch: threads that sleep while they wait)
+
+# isort: split
+import numpy as np
+import numpy.typing as npt
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console as Terminal
+from rich.table import Table
+from torch import Generator
+
+from umt.align import Alignment
+from umt.bitexts import Bitext, synthetic
+from umt.console import Console, plain_errors
+from umt.corpus import ParallelSet
+from umt.corpus.prepared import PreparedText
+from umt.evaluation import Bleu, ChrF
+from umt.filters import Usage
+from umt.joint_lm import JointLM
+from umt.neural_translator import NeuralTranslator
+from umt.pretraining import Pretraining
+from umt.shards import Shards
+from umt.store import Store, write_json
+from umt.token_vectors import token_vectors
+from umt.tokenizer import Tokenizer
+from umt.translator import Translation
+from umt.types import Lang, Progress
+
+ROOT = Path(__file__).parent.parent
+ABOUT = "about.json"
+PAIRS = "pairs.json"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "languages.json", "endings.json")
+NUMBERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 1, "pb": 1, "dict_size": 96 << 20}]
+"""For numbers of two bytes each."""
+
+
+def configured(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of an experiment."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        return compose("config", overrides=list(overrides))
+
+
+def put(path: Path, numbers: npt.NDArray[Any]) -> None:
+    """Write an array of numbers, packed."""
+    told = {"dtype": numbers.dtype.str, "shape": numbers.shape}
+    packed = lzma.compress(np.ascontiguousarray(numbers).tobytes(), filters=NUMBERS)
+    path.write_bytes(json.dumps(told).encode() + b"\n" + packed)
+
+
+def got(path: Path) -> npt.NDArray[Any]:
+    """What `put` wrote."""
+    told, packed = path.read_bytes().split(b"\n", 1)
+    about = json.loads(told)
+    return np.frombuffer(lzma.decompress(packed), about["dtype"]).reshape(about["shape"])
+
+
+def put_shards(directory: Path, name: str, shards: Shards, lines: npt.NDArray[np.int64]) -> None:
+    """The sentences ``lines`` of ``shards``."""
+    chosen = np.zeros(len(shards), dtype=bool)
+    chosen[lines] = True
+    lengths = shards.lengths()
+    put(directory / f"{name}.lengths", lengths[chosen].astype(np.uint16))
+    put(directory / f"{name}.tokens", np.asarray(shards.tokens[np.repeat(chosen, lengths)]))
+
+
+def unpacked(source: Path, name: str, lang: Lang, directory: Path, lines: Any = slice(None)) -> Shards:
+    """What `put_shards` wrote, or ``lines`` of it, in ``directory``."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lengths, tokens = got(source / f"{name}.lengths").astype(np.int64), got(source / f"{name}.tokens")
+    chosen = np.zeros(len(lengths), dtype=bool)
+    chosen[lines] = True
+    (directory / f"{lang}.bin").write_bytes(tokens[np.repeat(chosen, lengths)].tobytes())
+    (directory / f"{lang}.offsets").write_bytes(np.cumsum([0, *lengths[chosen]], dtype=np.int64).tobytes())
+    return Shards(directory, lang)
+
+
+def pack(out: Path, config: DictConfig, lines: int) -> None:
+    """Everything up to the networks, into ``out``."""
+    # with these come libraries that the other half does without
+    from umt import stages
+    from umt.neural_stages import first_translator, languages_of, tokenise
+
+    console = Console()
+    store = Store(Path(config.store), console)
+    corpus = stages.corpus(config)
+    held_out = stages.held_out(config, corpus)
+    text = store.build(stages.prepare, config.preparation, corpus, *held_out)
+    words = store.build(stages.words, config.words, text, seed=config.seed)
+    bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
+    first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
+    tokens = store.build(tokenise, config.tokenizer, text)
+    languages, tokenizer = languages_of(text), Tokenizer.load(tokens.path)
+    bootstrap = {way: first_translator(first, *way, drafting=True) for way in (languages, languages[::-1])}
+    place = Path(config.store) / f"rendered-{first.path.name}-{tokens.path.name}-{config.translator.written}"
+    bitexts = synthetic(
+        PreparedText(text.path), bootstrap, tokenizer, config.translator.written, place, console.progress
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    for file in TOKENIZER:
+        if (tokens.path / file).exists():
+            (out / f"{file}.xz").write_bytes(lzma.compress((tokens.path / file).read_bytes()))
+    for number, bitext in enumerate(bitexts):
+        console.progress("packing", number, len(bitexts))
+        real = bitext.asked.lang
+        whole = Shards(tokens.path, real)
+        rendered = np.arange(0, len(whole), max(1, -(-len(whole) // config.translator.written)))
+        kept = np.union1d(rendered, np.arange(0, len(whole), max(1, -(-len(whole) // lines))))
+        put_shards(out, real, whole, kept)
+        put_shards(out, f"{real}.renderings", bitext.given, np.arange(len(bitext.given)))
+        put(out / f"{real}.rendered", np.searchsorted(kept, rendered).astype(np.uint32))
+    width = int(config.size.width)
+    vectors = token_vectors(
+        Alignment.load(bridge.path), tokenizer, width, Generator().manual_seed(config.seed)
+    )
+    scales = vectors.abs().amax(1, keepdim=True).clamp(min=1e-9) / 127
+    put(out / "vectors", (vectors / scales).round().to(torch.int8).numpy())
+    put(out / "scales", scales.numpy())
+    write_json(out / ABOUT, {"languages": list(languages)})
+    known = [each.pairs() for each in held_out if each.name not in config.evaluation.left_out]
+    told = [{"name": each.name, "direction": each.direction, "sides": each.sides} for each in known]
+    (out / f"{PAIRS}.xz").write_bytes(lzma.compress(json.dumps(told, ensure_ascii=False).encode()))
+    size = sum(file.stat().st_size for file in out.iterdir())
+    print(f"{out}: {size / 2**20:.1f} MiB")
+
+
+@dataclass(frozen=True)
+class Carried(Pretraining):
+    """Begins with embeddings that were made elsewhere."""
+
+    vectors: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, pretraining: Pretraining, vectors: torch.Tensor) -> Carried:
+        """The same, with these."""
+        told = {each.name: getattr(pretraining, each.name) for each in fields(Pretraining)}
+        return cls(**(told | {"embeddings": "random"}), vectors=vectors)
+
+    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
+        model = super().start(tokenizer, alignment, generator)
+        assert self.vectors is not None
+        model.embeddings.data.copy_(self.vectors * self.vectors.shape[1] ** -0.5)
+        return model
+
+
+def learned(out: Path, config: DictConfig, place: Path, progress: Progress) -> dict[Lang, NeuralTranslator]:
+    """The translators from each language; ``place`` keeps what a killed call goes on from."""
+    first, second = (Lang(lang) for lang in json.loads((out / ABOUT).read_text("utf-8"))["languages"])
+    (place / "tokens").mkdir(parents=True, exist_ok=True)
+    for file in out.glob("*.json.xz"):
+        (place / "tokens" / file.stem).write_bytes(lzma.decompress(file.read_bytes()))
+    tokenizer = Tokenizer.load(place / "tokens")
+    texts = tuple(unpacked(out, lang, lang, place / "tokens") for lang in (first, second))
+    written = []
+    for real, other in ((first, second), (second, first)):
+        beside, rendered = place / f"rendered-{real}", got(out / f"{real}.rendered")
+        given = unpacked(out, f"{real}.renderings", other, beside)
+        written.append(Bitext(given, unpacked(out, real, real, beside, rendered)))
+    vectors = torch.from_numpy(got(out / "vectors") * got(out / "scales"))
+    pretraining = Carried.of(instantiate(config.lm), vectors)
+    generator = Generator().manual_seed(config.seed)
+    nothing: Any = None  # no alignment is looked at
+    model, _ = pretraining.train(
+        tokenizer, {text.lang: text for text in texts}, nothing, place / "lm", generator, progress
+    )
+    strategy: Translation = instantiate(config.translator)
+    found = strategy.learn(
+        model, tokenizer, (texts[0], texts[1]), written, [], place / "translator", config.seed, progress
+    )
+    print(f"chosen: step {found.step} of {[dict(each) for each in found.history]} {found.complaint}")
+    usage = Usage.count(tokenizer, texts)
+    allowed = {lang: usage.written(lang) for lang in (first, second)}
+    longest = max(1, (strategy.longest - 3) // 2)
+    generation, both = instantiate(config.evaluation.generation), config.evaluation.both_ways
+    return {
+        here: NeuralTranslator(here, there, found.model, tokenizer, allowed, longest, generation, both)
+        for here, there in ((first, second), (second, first))
+    }
+
+
+def train(out: Path, config: DictConfig) -> None:
+    """The networks, and a table of scores; translations lie beside the store."""
+    console, place = Console(), Path(config.store) / f"carried-{out.name}"
+    translators = learned(out, config, place, console.progress)
+    table = Table("set", "direction", "BLEU", "chrF", "signature")
+    for told in json.loads(lzma.decompress((out / f"{PAIRS}.xz").read_bytes())):
+        sides = {Lang(lang): tuple(map(tuple, side)) for lang, side in told["sides"].items()}
+        for here, translator in translators.items():
+            if told["direction"] not in (None, [here, translator.target]):
+                continue
+            scored(ParallelSet(told["name"], sides), translator, place, table)
+    Terminal(width=200).print(table)
+
+
+def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table: Table) -> None:
+    """A line of the table."""
+    here, there = translator.source, translator.target
+    said = translator.translate([each[0] for each in pairs.sides[here]])
+    (place / f"{pairs.name}.{here}-{there}").write_text("\n".join(said) + "\n", encoding="utf-8")
+    scores = [metric.score(said, pairs.sides[there], there) for metric in (Bleu(), ChrF())]
+    told = [f"{score.value:.2f} [{score.low:.1f}, {score.high:.1f}]" for score in scores]
+    table.add_row(pairs.name, f"{here}-{there}", *told, scores[0].signature)
+
+
+def main() -> None:
+    """Pack or train."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("half", choices=("pack", "train"))
+    parser.add_argument("out", type=Path, help="the folder that travels")
+    parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")
+    parser.add_argument("overrides", nargs="*", help="as of train.py")
+    asked = parser.parse_args()
+    overrides: list[str] = asked.overrides
+    with plain_errors(Console()):
+        if asked.half == "pack":
+            pack(asked.out, configured(overrides), asked.lines)
+        else:
+            train(asked.out, configured([*overrides, "corpus.root=nowhere"]))
+
+
+if __name__ == "__main__":
+    main()
