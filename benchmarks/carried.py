@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the folder that travels")
     parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")
     parser.add_argument("overrides", nargs="*", help="as of train.py")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     overrides: list[str] = asked.overrides
     with plain_errors(Console()):
         if asked.half == "pack":

@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.tokenizer import Borrowed, Tokenizer
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
@@ -156,4 +156,4 @@ def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
     else:
         tokenizer = Borrowed(name).learn({lang: []}, {})
         model.resize(len(tokenizer))
-    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+    return model.to(best_device()).eval(), tokenizer
