@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,23 @@ def test_filters_drop_what_is_odd(tmp_path: Path) -> None:
     assert Filters().fit(signs).tolist() == [False] * 3 + [True] * 17
     costs = np.where(np.arange(20) < 5, 9.0, 1.0)
     assert Filters(nats=2.0).fit(signs, costs).tolist() == [False] * 5 + [True] * 15
+
+
+def test_signs_are_those_of_each_sentence_by_itself() -> None:
+    chance = np.random.default_rng(1)
+    sentences, renderings = (
+        [chance.integers(0, 12, length).astype(np.uint16) for length in chance.integers(least, 9, 60)]
+        for least in (1, 0)
+    )
+    usage = Usage({ZH: np.arange(12) % 5 == 0}, np.arange(12) % 3 > 0)
+    signs = Signs.read(sentences, renderings, ZH, usage)
+    for number, (x, y) in enumerate(zip(sentences, renderings, strict=True)):
+        lettered = [each for each in y.tolist() if each % 3]
+        pairs = list(pairwise(y.tolist()))
+        assert signs.length[number] == (len(y) + 2) / (len(x) + 2)
+        assert signs.foreign[number] == pytest.approx(np.mean(y % 5 == 0) if len(y) else 0)
+        assert signs.copied[number] == pytest.approx(np.mean(np.isin(lettered, x)) if lettered else 0)
+        assert signs.repeated[number] == pytest.approx(1 - len(set(pairs)) / len(pairs) if pairs else 0)
 
 
 def test_round_trip_ranks_what_comes_back(tmp_path: Path) -> None:
