@@ -201,8 +201,8 @@ def learned(out: Path, config: DictConfig, place: Path, progress: Progress) -> d
     }
 
 
-def train(out: Path, config: DictConfig) -> None:
-    """The networks, and a table of scores; translations lie beside the store."""
+def train(out: Path, config: DictConfig, clock: int) -> None:
+    """The networks, and a table of scores; translations lie in the store, beside what training keeps."""
     console, place = Console(), Path(config.store) / f"carried-{out.name}"
     translators = learned(out, config, place, console.progress)
     table = Table("set", "direction", "BLEU", "chrF", "signature")
@@ -213,6 +213,15 @@ def train(out: Path, config: DictConfig) -> None:
                 continue
             scored(ParallelSet(told["name"], sides), translator, place, table)
     Terminal(width=200).print(table)
+    if clock:
+        from benchmarks.generation import steps_of
+
+        translator = next(iter(translators.values()))
+        texts = (Shards(place / "tokens", translator.source), Shards(place / "tokens", translator.target))
+        strategy: Translation = instantiate(config.translator)
+        told = steps_of(strategy, translator.model, translator.tokenizer, texts, clock)
+        print(f"a step of back-translation takes {told.seconds:.3f} s, {told.share:.0%} of it generation; "
+              f"{told.words:,.0f} words a second")  # fmt: skip
 
 
 def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table: Table) -> None:
@@ -231,6 +240,7 @@ def main() -> None:
     parser.add_argument("half", choices=("pack", "train"))
     parser.add_argument("out", type=Path, help="the folder that travels")
     parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")
+    parser.add_argument("--clock", type=int, default=0, help="then time so many steps of back-translation")
     parser.add_argument("overrides", nargs="*", help="as of train.py")
     asked = parser.parse_intermixed_args()
     overrides: list[str] = asked.overrides
@@ -238,7 +248,7 @@ def main() -> None:
         if asked.half == "pack":
             pack(asked.out, configured(overrides), asked.lines)
         else:
-            train(asked.out, configured([*overrides, "corpus.root=nowhere"]))
+            train(asked.out, configured([*overrides, "corpus.root=nowhere"]), asked.clock)
 
 
 if __name__ == "__main__":

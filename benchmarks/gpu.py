@@ -1,0 +1,75 @@
+"""How fast one GPU trains the language model, beside its own rate of products.
+
+    python -m benchmarks.gpu [--size base] [--tokens 65536] [--length 512] [--profile FILE]
+
+6 N operations a token are counted, as in `benchmarks.training`, and apart from these what attention needs.
+The first record holds the compilation and is left out. `--profile` writes a table of kernels. How fast it
+translates back says ``python -m benchmarks.carried train ... --clock 64``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import umt  # noqa: F401  (before torch: threads that sleep while they wait)
+
+# isort: split
+import torch
+from omegaconf import OmegaConf
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.training import LANG, ceiling, corpus
+from umt.joint_lm import Architecture, JointLM, best_device
+from umt.loop import Pace, fit
+from umt.objectives import Causal
+from umt.optimisation import Optimisation
+
+RECORDS, SUBWORDS = 3, 4096
+
+
+def main() -> None:
+    """Print one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--size", default="base")
+    parser.add_argument("--vocabulary", type=int, default=32768, help="rows of the head")
+    parser.add_argument("--tokens", type=int, default=65536, help="a step")
+    parser.add_argument("--length", type=int, default=512, help="of a row")
+    parser.add_argument("--steps", type=int, default=16, help="a record")
+    parser.add_argument("--profile", type=Path)
+    asked = parser.parse_args()
+    size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
+    architecture = Architecture(**{str(name): value for name, value in size.items() if name != "_target_"})
+    device = best_device()
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer, shards = corpus(Path(folder), SUBWORDS)
+        model = JointLM.create(architecture, asked.vocabulary, torch.Generator().manual_seed(1)).to(device)
+        causal = Causal({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
+
+        def trained(records: int, name: str) -> list[dict[str, float]]:
+            pace = Pace(asked.steps, 1e9)
+            return fit(model, {"causal": causal}, Optimisation(records * asked.steps), Path(folder) / name, 1,
+                       lambda what, done, total: print(f"{done} of {total} steps: {what}", flush=True),
+                       pace=pace)  # fmt: skip
+
+        speed = max(record["tokens_per_second"] for record in trained(RECORDS, "timed")[1:])
+        peak = max(ceiling() for _ in range(3))
+        weights = model.matrix_parameters()
+        attention = 6 * architecture.layers * architecture.width * asked.length
+        card = torch.cuda.get_device_name() if device.type == "cuda" else "processor"
+        print(
+            f"{card}, {asked.size}, N = {weights:,}, {asked.tokens:,} tokens a step in rows of {asked.length}"
+            f": {speed:,.0f} tokens/s; {6 * weights * speed / peak:.2f} of {peak / 1e12:,.1f} TFLOP/s, "
+            f"{(6 * weights + attention) * speed / peak:.2f} with attention"
+        )
+        if asked.profile:
+            kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+            with profile(activities=kinds) as seen:
+                trained(1, "profiled")
+            order = f"self_{device.type}_time_total"
+            asked.profile.write_text(seen.key_averages().table(sort_by=order, row_limit=50))
+
+
+if __name__ == "__main__":
+    main()
