@@ -29,6 +29,7 @@ FLOORS = {
     "umt.half_layers": 2,
     "umt.transformer": 2,
     "umt.gpu_transformer": 2,
+    "umt.by_rows": 2,
     "umt.joint_lm": 2,
     "umt.lm_words": 2,
     "umt.incremental": 2,

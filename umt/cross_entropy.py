@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from umt.by_rows import by_rows
 from umt.layer_loops import bits, surprise
 
 _KEPT = 1 << 28
@@ -90,7 +91,7 @@ def _two_passes(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]
 
     if not compiled:
         return summed, turned
-    return torch.compile(summed, dynamic=True), torch.compile(turned, dynamic=True)
+    return by_rows(summed, 2), by_rows(turned, 3)
 
 
 def _surprise(logits: Tensor, targets: Tensor) -> Tensor:

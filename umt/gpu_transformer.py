@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
 from umt.anatomy import Network, activation, anatomy, gain, rotation
+from umt.by_rows import by_rows
 from umt.transformer import Given, plain
 
 _ALIGNED = 8
@@ -195,8 +196,7 @@ def _halves(kind: _Kind, compiled: bool) -> tuple[Callable[..., Any], Callable[.
 
     if not compiled:
         return asking, answering
-    torch._dynamo.config.recompile_limit = 64  # beyond it, slow and silent
-    return torch.compile(asking, dynamic=True), torch.compile(answering, dynamic=True)
+    return by_rows(asking, 3), by_rows(answering, 2)
 
 
 def _taken(layer: nn.Module) -> _Layer:

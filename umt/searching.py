@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from umt.by_rows import by_rows
 from umt.decoding_loops import likeliest
 from umt.incremental import BLOCK, Cache
 
@@ -262,7 +263,7 @@ def _compiled_likeliest() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         best, chosen = logits.max(-1)
         return chosen, (logits - best[:, None]).exp().sum(-1).log()
 
-    return torch.compile(found, dynamic=True)
+    return by_rows(found, 1)
 
 
 def _drawn(weights: Tensor, draws: Tensor) -> Tensor:
