@@ -45,12 +45,12 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 carry: $(VENV)/installed
-	mkdir -p $(CARRY)/wheels
+	rm -rf $(CARRY)/wheels && mkdir -p $(CARRY)/wheels
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --dest $(CARRY)/wheels --implementation cp \
 		--python-version $(CARRY_PYTHON) $(foreach v,2_28 2_27 2_17,--platform manylinux_$(v)_x86_64) --platform manylinux2014_x86_64 $(CARRY_LACKS)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(CARRY)/wheels 'antlr4-python3-runtime==4.9.*'
 	$(BIN)/python -m benchmarks.carried pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
-	@du -sh $(CARRY)
+	@du -sh $(CARRY)/wheels $(CARRY)/$(EXPERIMENT)
 	@echo 'there: python3 -m pip install --no-index --no-deps --target /tmp/site $(CARRY)/wheels/*.whl && export PYTHONPATH=/tmp/site'
 	@echo '       python3 -m benchmarks.carried train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
 
