@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from umt.translation_objectives import (
     Synthetic,
     rows,
 )
+from umt.translator import Translation
 from umt.types import Lang
 
 
@@ -177,3 +179,33 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
     written = [each[0].ids for each in outputs]
     right = [np.mean(a == b) if len(a) == len(b) else 0.0 for a, (_, b) in zip(written, pairs, strict=False)]
     assert np.mean(right) > 0.8  # the bootstrap: 0.7
+
+
+def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
+    """Learning goes on from an encoder-decoder; only a language model is divided."""
+    tokenizer, (english, chinese), truth = cipher(tmp_path)
+    start = network(tokenizer).divided()
+    assert start.encoder is not None
+    with torch.no_grad():
+        for weight in start.encoder.layers.parameters():
+            weight.add_(0.1)
+    strategy = Translation(
+        Optimisation(1, peak=1e-9, rest=1e-9, method="muon", weight_decay=0.0),
+        supervised=Course(),
+        known=1,
+        architecture="encoder_decoder",
+        tokens=800,
+        longest=60,
+        checks=1,
+        looked=4,
+    )
+    known, before = (
+        [Bitext(english, truth), Bitext(truth, english)],
+        copy.deepcopy(start.encoder.state_dict()),
+    )
+    learned = strategy.learn(
+        start, tokenizer, (english, chinese), [], known, tmp_path / "fit", 1, lambda *_: None
+    )
+    assert learned.model.encoder is not None
+    for name, weight in learned.model.encoder.state_dict().items():
+        torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)

@@ -138,7 +138,7 @@ class Translation:
         both ways. Raises BadInput when an objective lacks what it learns from.
         """
         steps = self.optimisation.steps
-        if self.architecture == "encoder_decoder":
+        if self.architecture == "encoder_decoder" and model.encoder is None:
             model = model.divided()
         usage = Usage.count(tokenizer, texts)
         setting = Setting(tokenizer, steps, self.tokens, self.longest, seed % 2**31, self.forgotten)

@@ -164,6 +164,8 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
         JointLM.load((parts.model if setting.fresh else parts.begun).path),
         JointLM.load(parts.model.path),
     )
+    if strategy.architecture == "encoder_decoder" and model.encoder is None:
+        model = model.divided()  # here, so that what learns is what is measured
     steps = strategy.optimisation.steps
     [dev] = [each for each in stages.held_out(config, stages.corpus(config)) if each.name == "dev"]
     truth = Truth(
