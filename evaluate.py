@@ -25,7 +25,7 @@ from umt.baselines import Copy, Translator, random_translator
 from umt.codelength import measure
 from umt.console import Console, plain_errors, plain_options
 from umt.evaluation import Metric, PairedBootstrap
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.lexical import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
@@ -110,8 +110,7 @@ def code_lengths(run: train.Run) -> Iterator[Row]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not run.model.manifest["config"]["causal"]:
         return
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, tokenizer = JointLM.load(run.model.path).to(device).eval(), Tokenizer.load(run.model.path)
+    model, tokenizer = JointLM.load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}

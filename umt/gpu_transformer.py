@@ -96,7 +96,7 @@ def hidden_states(
 
 
 def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype = torch.float32) -> Given:
-    """See `umt.transformer.read`."""
+    """See `umt.transformer.read`; here what is kept is (2, batch, heads, longest, head)."""
     seen = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
     mask = _mask(~seen[:, None, None], products).expand(-1, 1, ids.shape[1], -1)
     before = torch.zeros(1, 1, dtype=torch.long, device=ids.device)

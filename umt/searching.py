@@ -245,8 +245,7 @@ def _likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
         likeliest(logits.numpy(), chosen.numpy(), nats.numpy())
         return chosen, nats
     if logits.is_cuda:
-        chosen, nats = _compiled_likeliest()(logits)
-        return chosen, nats
+        return _compiled_likeliest()(logits)
     logits = _exact(logits)
     blocks = logits.view(len(logits), -1, BLOCK)
     best, block = blocks.amax(-1).max(-1)
