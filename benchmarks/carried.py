@@ -48,7 +48,7 @@ from umt.store import Store, write_json
 from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
-from umt.types import Lang, Progress
+from umt.types import BadInput, Lang, Progress
 
 ROOT = Path(__file__).parent.parent
 ABOUT = "about.json"
@@ -168,6 +168,8 @@ class Carried(Pretraining):
 
 def learned(out: Path, config: DictConfig, place: Path, progress: Progress) -> dict[Lang, NeuralTranslator]:
     """The translators from each language; ``place`` keeps what a killed call goes on from."""
+    if not (out / ABOUT).exists():
+        raise BadInput(f"{out} holds no packed experiment: python -m benchmarks.carried pack writes one")
     first, second = (Lang(lang) for lang in json.loads((out / ABOUT).read_text("utf-8"))["languages"])
     (place / "tokens").mkdir(parents=True, exist_ok=True)
     for file in out.glob("*.json.xz"):
