@@ -162,6 +162,11 @@ class Carried(Pretraining):
     def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
         model = super().start(tokenizer, alignment, generator)
         assert self.vectors is not None
+        if (width := model.embeddings.shape[1]) != self.vectors.shape[1]:
+            raise BadInput(
+                f"packed for a network of width {self.vectors.shape[1]}, not {width}; "
+                "pack again with the same size="
+            )
         model.embeddings.data.copy_(self.vectors * self.vectors.shape[1] ** -0.5)
         return model
 
