@@ -9,7 +9,7 @@ line a sentence) and ``report.html``, which opens from disk, land in the run's d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -35,7 +35,7 @@ from umt.report_page import write_page
 from umt.report_sections import Sample
 from umt.store import Store
 from umt.tokenizer import Tokenizer
-from umt.types import Lang
+from umt.types import BadInput, Lang
 
 
 def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
@@ -49,13 +49,24 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
         systems["random"] = random_translator(lexical)
     systems |= learned
     if run.translator is not None:
-        taught = run.translator.manifest["config"]["known"]  # a control must not pass for unsupervised
+        taught = run.translator.report.get("known", 0)  # a control must not pass for unsupervised
         name = f"taught by {taught} pairs" if taught else "translator"
         generation = instantiate(config.evaluation.generation)
         systems[name] = NeuralTranslator.load(
             run.translator.path, source, target, generation, config.evaluation.both_ways
         )
     return systems
+
+
+SYSTEMS = ("copy", "random", "lexical", "prompts", "supervised", "translator")
+"""Every system that a run may have, but those taught by true pairs, whose names say by how many."""
+
+
+def _all_known(option: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raises BadInput when ``option`` names what there is not."""
+    for name in names:
+        if name not in known and not name.startswith("taught by "):
+            raise BadInput(f"{option} names no '{name}': choose among {', '.join(sorted(known))}")
 
 
 @runtime_checkable
@@ -70,6 +81,10 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
     (run.directory / "translations").mkdir(exist_ok=True)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
+    sets = {held_out.name for held_out in run.held_out}
+    _all_known("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
+    if compare is not None:
+        _all_known("evaluation.compare.systems", compare.systems, SYSTEMS)
     known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):

@@ -53,6 +53,8 @@ def build(config: DictConfig, store: Store) -> Run:
     prompted = stages.prompted(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)
+    known = stages.known(config, corpus)
+    stages.check(config)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None
@@ -77,7 +79,6 @@ def build(config: DictConfig, store: Store) -> Run:
                 neural_stages.prompt, config.bootstrap, tokens, bridge, model, seed=config.seed
             )
         if config.translator:
-            known = stages.known(config, corpus)
             given: list[Artefact | KnownPairs] = [text, tokens, model, *translators.values(), *known]
             translator = store.build(neural_stages.translate, config.translator, *given, seed=config.seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from tests.small_translation import EN, ZH, cipher, network
-from umt.checkups import Checkups, Sample
+from umt.checkups import Checkups, Examined, Sample
 from umt.filters import Filters, Signs, Usage
 from umt.generation import Generation
 from umt.guards import Guard, Health
@@ -18,6 +19,9 @@ from umt.judge import Judge
 from umt.loop import Stop
 from umt.searching import Sampling
 from umt.selection import round_trip, sample
+from umt.tokenizer import Ids
+from umt.translator import Duel
+from umt.types import Lang
 
 
 def health(kind: str, directory: Path) -> Health:
@@ -147,3 +151,54 @@ def test_a_collapse_rolls_back_to_the_best_model(tmp_path: Path) -> None:
     assert kept.embeddings.shape[1] == 32
     assert "round trip" in said[0]
     assert len((tmp_path / "health.jsonl").read_text().splitlines()) == 2
+
+
+class _Scripted(Sample):
+    """Says what it was told to say."""
+
+    def examine(self, *_: object) -> Examined:
+        return Examined({}, {"round_trip": self.values.pop(0)})
+
+    values: list[float]
+
+
+def test_the_best_model_is_kept_and_not_the_last(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 40)
+    scripted = _Scripted({}, Usage.count(tokenizer, texts))
+    object.__setattr__(scripted, "values", [5.0, 3.0, 9.0])
+    checkups = Checkups(
+        scripted, tokenizer, Generation(workers=1), Guard(), "round_trip", 10, 30, tmp_path, lambda *_: None
+    )
+    checkups._line = lambda examined: ""  # type: ignore[method-assign]
+    for step, width, best in ((10, 32, (10, 32)), (20, 64, (10, 32)), (30, 64, (30, 64))):
+        checkups(network(tokenizer, width), step, {})
+        found, kept = checkups.chosen()
+        assert (found, kept.embeddings.shape[1]) == best
+
+
+class _Lengths(Judge):
+    """A subword costs a nat alone, and half of one after what is as long as it; else two."""
+
+    def alone(self, sentences: Sequence[Ids], lang: Lang) -> np.ndarray:
+        return np.array([float(len(each)) for each in sentences])
+
+    def given(self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang) -> np.ndarray:
+        return np.array(
+            [len(y) * (0.5 if len(x) == len(y) else 2) for x, y in zip(sources, targets, strict=True)]
+        )
+
+
+def test_criteria_prefer_what_costs_less_and_what_both_ways_agree_on(tmp_path: Path) -> None:
+    tokenizer, (english, _), truth = cipher(tmp_path, 20)
+    judge = _Lengths(network(tokenizer), tokenizer)
+    sentences, good = ([text.ids(line) for line in range(20)] for text in (english, truth))
+    cut = [np.concatenate([y, y[:1]]) for y in good]
+    better, worse = (judge.criteria(sentences, each, EN, ZH) for each in (good, cut))
+    assert better["code"] > worse["code"]
+    nats = 1.5 * sum(map(len, good))
+    size = sum(int(tokenizer.byte_lengths[x].sum()) + 1 for x in sentences) * np.log(2)
+    assert better["code"] == pytest.approx(-nats / size)
+    assert better["agreement"] == pytest.approx(0)
+    assert worse["agreement"] < -0.01
+    assert Duel(1.0, 2.0).won
+    assert not Duel(2.0, 1.0).won

@@ -10,7 +10,6 @@ from hydra import compose, initialize_config_dir
 
 from umt import stages
 from umt.corpus import ParallelSet
-from umt.corpus.files import Files
 from umt.corpus.known import PairsFile, WorldExamples
 from umt.corpus.world.source import World
 from umt.types import BadInput, Lang
@@ -51,7 +50,12 @@ def test_only_a_supervised_translator_is_given_pairs(tmp_path: Path) -> None:
     files = [f"corpus.source={tmp_path}", f"corpus.target={tmp_path}", "corpus=files"]
     with pytest.raises(BadInput, match=r"corpus\.pairs"):
         asked("translator=supervised", *files)
-    assert len(asked("translator=supervised", *files, f"corpus.pairs={tmp_path / 'p'}")) == 1
+    pairs = tmp_path / "p"
+    pairs.write_text("", encoding="utf-8")
+    with pytest.raises(BadInput, match="is empty"):
+        asked("translator=supervised", *files, f"corpus.pairs={pairs}")
+    pairs.write_text("A cat.\t猫。\n", encoding="utf-8")
+    assert len(asked("translator=supervised", *files, f"corpus.pairs={pairs}")) == 1
 
 
 def test_no_stage_of_training_opens_or_names_a_test_set() -> None:
@@ -64,18 +68,3 @@ def test_no_stage_of_training_opens_or_names_a_test_set() -> None:
                  if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}  # fmt: skip
         assert "ParallelSet" not in names
         assert "pairs" not in calls
-
-
-def test_training_never_opens_the_held_out_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stage that trains runs with held-out sets whose pairs cannot be opened at all."""
-
-    def refuse(self: object) -> None:
-        raise AssertionError("training opened held-out pairs")
-
-    from umt.corpus.files import PairFiles
-    from umt.corpus.world.source import WorldPairs
-
-    monkeypatch.setattr(PairFiles, "pairs", refuse)
-    monkeypatch.setattr(WorldPairs, "pairs", refuse)
-    assert Files(PAIR).pairs is None
-    assert len(asked("translator=supervised")) == 1

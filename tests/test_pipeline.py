@@ -39,9 +39,29 @@ ENGLISH = "The river near the old town was {} metres wide in the spring of that 
 CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"
 
 
+BLIND = """
+import sys
+from umt.corpus.files import PairFiles
+from umt.corpus.world.source import WorldPairs
+
+def refuse(self):
+    raise AssertionError("held-out pairs were opened")
+
+PairFiles.pairs = WorldPairs.pairs = refuse
+program = __import__(sys.argv[1])
+del sys.argv[0]
+program.main()
+"""
+"""Runs a program that fails where it opens held-out pairs."""
+
+
+def ran(line: list[str], store: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, *line, f"store={store}", *SMALL, *overrides]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def command(program: str, store: Path, *overrides: str) -> str:
-    line = [sys.executable, program, f"store={store}", *SMALL, *overrides]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = ran([program], store, *overrides)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -53,7 +73,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(store: Path) -> str:
-    return command("train.py", store)
+    """Trained where nobody can open a held-out pair: every test here that needs a run is a proof of that."""
+    done = ran(["-c", BLIND, "train"], store)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_only_evaluation_opens_held_out_pairs(store: Path, trained: str) -> None:
+    done = ran(["-c", BLIND, "evaluate"], store)
+    assert done.returncode != 0
+    assert "held-out pairs were opened" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -209,3 +209,21 @@ def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
     assert learned.model.encoder is not None
     for name, weight in learned.model.encoder.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)
+
+
+def test_the_model_learns_to_deceive_the_discriminator(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 60)
+    adversary = Adversary(Setting(tokenizer, 100, 400, 64, 1), texts, Course(), 32, generator(5), rate=0.5)
+    model = network(tokenizer)
+    for step in range(60):
+        adversary.loss(model, step, generator(step))
+    assert adversary.right > 0.9, "two languages are easily told apart"
+    adversary.optimiser.param_groups[0]["lr"] = 0.0
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+    for step in range(60):
+        loss = adversary.loss(model, step, generator(step))
+        assert loss is not None
+        optimiser.zero_grad()
+        (loss.nats / loss.tokens).backward()
+        optimiser.step()
+    assert adversary.right < 0.5

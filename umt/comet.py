@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -40,20 +42,26 @@ class Comet:
         sources: Sequence[str] = (),
     ) -> Score:
         """The mean over sentences, each against its first reference."""
-        import comet  # takes seconds, and may not be there
         import torch
 
         rows = [
             {"src": source, "mt": hypothesis, "ref": each[0]}
             for source, hypothesis, each in zip(sources, hypotheses, references, strict=True)
         ]
-        try:
-            model = comet.load_from_checkpoint(comet.download_model(self.model))
-        except Exception as error:  # whatever the hub, the disk or pickle say
-            raise BadInput(f"the COMET model {self.model} cannot be had: {error}") from error
-        told = model.predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
+        told = _opened(self.model).predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
         scores = np.asarray(told.scores)
         draws = np.random.default_rng(12345).integers(0, len(scores), (self.resamples, len(scores)))
         low, high = np.quantile(scores[draws].mean(1), (0.025, 0.975))
         signature = f"model:{self.model}|bs:{self.resamples}|seed:12345"
         return Score("comet", float(scores.mean()), float(low), float(high), signature)
+
+
+@cache
+def _opened(name: str) -> Any:
+    """The model, read once for all that it is to judge."""
+    import comet  # takes seconds, and may not be there
+
+    try:
+        return comet.load_from_checkpoint(comet.download_model(name))
+    except Exception as error:  # whatever the hub, the disk or pickle say
+        raise BadInput(f"the COMET model {name} cannot be had: {error}") from error

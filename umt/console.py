@@ -134,6 +134,8 @@ def _about_option(error: Exception) -> str:
         said, wrong = f"there is no option {getattr(cause, 'full_key', '')}", str(getattr(cause, "key", ""))
     else:
         return f"the options could not be read: {error}"
+    if not known:
+        return f"{said}: nothing can be set there (+{getattr(cause, 'full_key', wrong)}=... adds it)"
     near = [f", did you mean {each}" for each in get_close_matches(wrong, known, 1)]
     return f"{said}{''.join(near)}? The options are {', '.join(known)}"
 

@@ -13,7 +13,7 @@ from sacrebleu.metrics.bleu import BLEU, BLEUScore
 from sacrebleu.metrics.chrf import CHRF, CHRFScore
 from sacrebleu.significance import PairedTest, Result
 
-from umt.types import Lang, Score
+from umt.types import BadInput, Lang, Score
 
 TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
 """sacreBLEU's tokenizer for each target language that is not written with spaces; ``13a`` for the others."""
@@ -128,7 +128,10 @@ class PairedBootstrap:
 
 
 def _bleu(target: Lang) -> _PlainBleu:
-    return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
+    try:
+        return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
+    except RuntimeError as error:  # its tokenizer is a package of its own
+        raise BadInput(f"BLEU into {target} cannot be computed: {' '.join(str(error).split())}") from None
 
 
 def _streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:

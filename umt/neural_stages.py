@@ -15,6 +15,7 @@ from umt.align import Alignment
 from umt.bitexts import hand_on, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
 from umt.bits import BITS, Bits
+from umt.checkups import LOG as HEALTH
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.fewshot import FewShot
@@ -83,8 +84,7 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     )
     model.save(bench.directory)
     tokenizer.save(bench.directory)
-    shutil.copy(bench.scratch / LOG, bench.directory / LOG)
-    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
+    _keep_logs(bench)
     last = {name: round(value, 4) for name, value in records[-1].items()}
     told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
     size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
@@ -152,6 +152,7 @@ def translate(
         if not isinstance(each, Artefact)
         for bitext in known_bitexts(each, tokenizer, bench.scratch)
     ]
+    pairs_known = len(told[0].given) if told else 0
     start = JointLM.load(model.path).to(best_device())
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
@@ -165,18 +166,30 @@ def translate(
         {lang: usage.written(lang) for lang in (source, target)},
         longest=max(1, (strategy.longest - 3) // 2),
     ).save(bench.directory)
+    _keep_logs(bench)
     duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed) if bootstrap else {}
     lost = [
         f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
     ]
+    if pairs_known < strategy.known:
+        lost.append(f"{strategy.known:,} true pairs were asked for, {pairs_known:,} there were")
     [score] = [each for each in learned.history if each["step"] == learned.step]
     return {
         "languages": [source, target],
+        "known": pairs_known,
         "history": learned.history,
         "duel": {way: each._asdict() for way, each in duel.items()},
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
         "warnings": [each for each in (learned.complaint, *lost) if each],
     }
+
+
+def _keep_logs(bench: Bench) -> None:
+    """What was noted while a network learned, for the report and for TensorBoard."""
+    for name in (LOG, HEALTH):
+        if (bench.scratch / name).exists():
+            shutil.copy(bench.scratch / name, bench.directory / name)
+    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
 def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact) -> Report:

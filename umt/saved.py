@@ -45,10 +45,24 @@ def open_translator(
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
     """
-    if (directory / MANIFEST).exists():
-        manifest = _json(directory / MANIFEST)
-        if manifest["stage"] == "run":
-            directory = _part(directory, manifest["report"]["parts"], lexical)
+    directory = _resolved(directory, lexical)
+    try:
+        return _opened(directory, way, beam)
+    except BadInput:
+        raise
+    except Exception as error:  # tokenizers and safetensors raise what they like
+        raise BadInput(f"{directory} is damaged: {' '.join(str(error).split())}") from None
+
+
+def told_against(directory: Path, lexical: bool = False) -> list[str]:
+    """What its training has warned of, and whether it has seen true pairs."""
+    manifest = _resolved(directory, lexical) / MANIFEST
+    report = _json(manifest)["report"] if manifest.exists() else {}
+    taught = [f"it was taught by {report['known']:,} true pairs"] if report.get("known") else []
+    return [*taught, *report.get("warnings", ())]
+
+
+def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalTranslator:
     if (directory / "config.json").exists():
         about = directory / "translator.json"
         if not about.exists():
@@ -63,6 +77,15 @@ def open_translator(
         )
     source, target = way.between(sorted({Lang(lang) for pair in pairs for lang in pair}), directory)
     return LexicalTranslator.load(directory / f"{source}-{target}")
+
+
+def _resolved(directory: Path, lexical: bool) -> Path:
+    """``directory``, or the part of it that translates where it is a run."""
+    if (directory / MANIFEST).exists():
+        manifest = _json(directory / MANIFEST)
+        if manifest["stage"] == "run":
+            return _part(directory, manifest["report"]["parts"], lexical)
+    return directory
 
 
 def _part(run: Path, parts: list[str], lexical: bool) -> Path:

@@ -100,8 +100,23 @@ def known(config: DictConfig, source: Source) -> tuple[KnownPairs, ...]:
     if isinstance(source, World):
         return (WorldExamples(source, count),)
     if isinstance(source, Files) and source.pairs is not None:
-        return (PairsFile(source.pairs, source.languages, count),)
+        pairs = PairsFile(source.pairs, source.languages, count)
+        if not any(1 for _ in pairs.examples()):  # all are looked at now, not after hours
+            raise BadInput(f"{source.pairs} holds no pair of sentences")
+        return (pairs,)
     raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
+
+
+def check(config: DictConfig) -> None:
+    """Every strategy is made once before anything is built, so that a bad value costs no minute.
+
+    Raises BadInput when one lacks another, or whatever a strategy says against its values.
+    """
+    for group in ("preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm", "translator"):
+        if config[group]:
+            instantiate(config[group])
+    if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
+        raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
 
 
 def prompted(config: DictConfig) -> bool:

@@ -5,7 +5,8 @@
     python -m umt.translate --to en --model DIR --alternatives 5 < in.txt
 
 A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
-number of the line in, log p of the translation in nats, the translation.
+number of the line in, a score in nats, the translation. The score is log p(translation | sentence) and log
+p(sentence | translation) together, by which they are ranked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -26,7 +26,7 @@ from umt.baselines import Translator
 from umt.console import Console, plain_errors
 from umt.corpus.reading import lines
 from umt.neural_translator import NeuralTranslator
-from umt.saved import Way, newest_run, open_translator
+from umt.saved import Way, newest_run, open_translator, told_against
 from umt.types import BadInput, Lang
 
 _BATCH = 1000
@@ -81,10 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         translator = open_translator(directory, way, beam, given.lexical)
         if given.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("the word-by-word translator has no alternatives: leave --alternatives out")
+        for warning in told_against(directory, given.lexical):
+            console.terminal.print(f"warning: {directory}: {warning}", markup=False)
         typed = not given.sentence and given.input is None and sys.stdin.isatty()
         source = iter(given.sentence or _incoming(given.input))
         done, start = 0, time.perf_counter()
-        while batch := list(islice(source, 1 if typed else _BATCH)):
+        for batch in _batches(source, 1 if typed else _BATCH):
             for line in _told(translator, batch, done, given.alternatives):
                 out.write(line + "\n")
             out.flush()
@@ -93,6 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 console.terminal.print(_speed(done, start), end="\r")
         if not given.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
+
+
+def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
+    """Lists of ``size``; what comes before a line that cannot be read is not lost."""
+    batch: list[str] = []
+    try:
+        for line in source:
+            batch.append(line)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except BadInput:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _told(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
@@ -122,20 +141,31 @@ def _speed(done: int, start: float) -> str:
 
 @contextmanager
 def _output(path: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a file that appears under its name when all is written."""
+    """Standard output, or a file that appears under its name when all is written.
+
+    What an error or a signal cuts short stays beside it as ``.partial``; a pipe or a device is written to.
+    """
     if path is None:
         try:
             yield sys.stdout
         except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadInput(f"--output {path} is no file that can be written: give a name in a folder that exists")
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    path = path.resolve()  # a link stays a link
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
             yield file
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists() and not partial.stat().st_size:
+            partial.unlink()
 
 
 if __name__ == "__main__":

@@ -125,16 +125,11 @@ class PairFiles:
         object.__setattr__(self, "target", Path(self.target))
 
     def side(self, lang: Lang) -> list[str]:
+        self._both()  # before anything is trained, for that a line is missing is seen without reading pairs
         return sorted(line for line in self._lines(lang) if line)
 
     def pairs(self) -> ParallelSet:
-        source, target = (self._lines(lang) for lang in self.languages)
-        if len(source) != len(target):
-            raise BadInput(
-                f"held-out set {self.name}: {self.source} has {len(source):,} lines and "
-                f"{self.target} has {len(target):,}: line i of one must translate "
-                f"line i of the other"
-            )
+        source, target = self._both()
         kept = [(ours, theirs) for ours, theirs in zip(source, target, strict=True) if ours and theirs]
         if not kept:
             raise BadInput(f"held-out set {self.name}: {self.source} and {self.target} share no pair")
@@ -142,6 +137,16 @@ class PairFiles:
             self.name,
             {lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)},
         )
+
+    def _both(self) -> tuple[list[str], list[str]]:
+        source, target = (self._lines(lang) for lang in self.languages)
+        if len(source) != len(target):
+            raise BadInput(
+                f"held-out set {self.name}: {self.source} has {len(source):,} lines and "
+                f"{self.target} has {len(target):,}: line i of one must translate "
+                f"line i of the other"
+            )
+        return source, target
 
     def digest(self) -> str:
         return digest([*self._paths(self.languages[0]), *self._paths(self.languages[1])])
