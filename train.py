@@ -50,6 +50,7 @@ class Run:
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
+    config = stages.chosen(config)
     prompted = stages.prompted(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)

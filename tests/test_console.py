@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from rich.console import Console as Terminal
 
 from umt.console import Console, plain_errors, plain_options
 
@@ -54,3 +55,15 @@ def test_what_is_wrong_and_what_would_be_right(
 def test_our_own_mistakes_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError), plain_options():
         1 / 0  # noqa: B018
+
+
+def test_what_goes_on_keeps_its_bar() -> None:
+    console = Console(Terminal(quiet=True))
+    console.started("pretrain")
+    assert console._live is not None
+    for step in (10, 20, 30):
+        console.progress(f"loss {1 / step}", step, 100)
+    assert [(task.description, task.completed) for task in console._live.tasks] == [(f"loss {1 / 30}", 30)]
+    console.progress("another", 0, 100)
+    assert len(console._live.tasks) == 2
+    console.stopped()

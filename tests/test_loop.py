@@ -24,6 +24,7 @@ from umt.loop import LOG, Pace, Stop, fit
 from umt.objectives import Causal, Loss, Masked, Rows
 from umt.optimisation import Muon, Optimisation, orthogonalised
 from umt.shards import Shards, write_shards
+from umt.team import Team
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput
 
@@ -144,6 +145,33 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for one, other in zip(alone.parameters(), both.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
+
+
+def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
+    """A full disk cuts its last line, or somebody takes it away: training goes on."""
+    tokenizer, shards = data
+
+    def trained(steps: int) -> list[dict[str, float]]:
+        causal = Causal(shards, tokenizer, 32, 256, seed=1)
+        pace = Pace(1, 0)
+        return fit(model(tokenizer), {"causal": causal}, Optimisation(steps), tmp_path, 1, quiet, pace=pace)
+
+    trained(4)
+    log = tmp_path / LOG
+    log.write_text(log.read_text()[:-20])
+    assert [record["step"] for record in trained(6)] == [1, 2, 3, 5, 6]
+    log.unlink()
+    assert [record["step"] for record in trained(8)] == [7, 8]
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [7, 8]
+
+
+def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is time for a checkpoint: each has a clock of its own."""
+    said: list[float] = []
+    monkeypatch.setattr(Team, "total", lambda team, number: said.append(number) or sum(said))
+    assert [Team(rank, 2).agreed(yes) for rank, yes in ((0, True), (1, False))] == [True, True]
+    said.clear()
+    assert [Team(rank, 2).agreed(yes) for rank, yes in ((0, False), (1, True))] == [False, False]
 
 
 class Impossible:

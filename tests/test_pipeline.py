@@ -40,7 +40,7 @@ CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很�
 
 
 BLIND = """
-import sys
+import runpy, sys
 from umt.corpus.files import PairFiles
 from umt.corpus.world.source import WorldPairs
 
@@ -48,9 +48,9 @@ def refuse(self):
     raise AssertionError("held-out pairs were opened")
 
 PairFiles.pairs = WorldPairs.pairs = refuse
-program = __import__(sys.argv[1])
 del sys.argv[0]
-program.main()
+sys.path.insert(0, "")
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 """Runs a program that fails where it opens held-out pairs."""
 
@@ -74,13 +74,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(store: Path) -> str:
     """Trained where nobody can open a held-out pair: every test here that needs a run is a proof of that."""
-    done = ran(["-c", BLIND, "train"], store)
+    done = ran(["-c", BLIND, "train.py"], store)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_only_evaluation_opens_held_out_pairs(store: Path, trained: str) -> None:
-    done = ran(["-c", BLIND, "evaluate"], store)
+    done = ran(["-c", BLIND, "evaluate.py"], store)
     assert done.returncode != 0
     assert "held-out pairs were opened" in done.stderr
 

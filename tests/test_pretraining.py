@@ -103,13 +103,23 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
         write_shards(lines, lang, tokenizer, tmp_path)
     shards = {lang: Shards(tmp_path, lang) for lang in LINES}
     pretraining = Pretraining(
-        None, Optimisation(30, peak=1e-2), name, masked=0.5, length=32, tokens=256, mixing={"en": 1, "zh": 3}
+        None,
+        Optimisation(30, peak=1e-2),
+        name,
+        embeddings="own",
+        masked=0.5,
+        length=32,
+        tokens=256,
+        mixing={"en": 1, "zh": 3},
     )
     model, records = pretraining.train(
         tokenizer, shards, alignment, tmp_path / "run", Generator().manual_seed(1), lambda *_: None
     )
     assert len(model.embeddings) == len(tokenizer)
     assert model.network.config.model_type == "gpt2"
+    begun = pretraining.start(tokenizer, alignment, Generator()).embeddings.detach().cpu()
+    own = GPT2LMHeadModel.from_pretrained(name).get_input_embeddings().weight.detach()
+    assert torch.equal(begun[: len(own)], own), "training begins with what the model knows"
     assert records[-1]["causal/bits_per_byte"] < 0.7 * records[0]["causal/bits_per_byte"]
     model.save(tmp_path / "saved")
     again = JointLM.load(tmp_path / "saved")
@@ -119,7 +129,7 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
 def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignment, tmp_path: Path) -> None:
     start = (tokenizer, alignment, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
-        Pretraining(None, Optimisation(1), str(tmp_path / "nosuch")).start(*start)
+        Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)
     with pytest.raises(BadInput, match="context of 64"):
         Pretraining(TINY, Optimisation(1), length=65).start(*start)
 
@@ -129,6 +139,7 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignmen
     [
         ({}, "architecture"),
         ({"name": "x", "causal": 0.0}, "both 0"),
+        ({"name": "x", "embeddings": "bridge"}, "keeps its own"),
         ({"name": "x", "embeddings": "y"}, "bridge"),
     ],
 )

@@ -190,7 +190,7 @@ def test_a_broken_pipe_is_no_error(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_failure_leaves_no_file(
+def test_a_failure_keeps_what_was_done_under_another_name(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stdin = io.TextIOWrapper(io.BytesIO(b"good\ncaf\xe9\n"))
@@ -198,4 +198,7 @@ def test_a_failure_leaves_no_file(
     with pytest.raises(SystemExit):
         translate.main(["--to", "zh", "--run", str(store / "run-1"), "--output", str(tmp_path / "out.txt")])
     assert "line 2 of standard input is not UTF-8" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    [left] = tmp_path.iterdir()
+    assert left.name.startswith("out.txt.")
+    assert left.suffix == ".partial"
+    assert len(left.read_text(encoding="utf-8").splitlines()) == 1

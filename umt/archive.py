@@ -118,8 +118,12 @@ class Archiver:
     given: bytes
 
     @classmethod
-    def open(cls, directory: Path, given: Path | None, progress: Progress) -> Archiver:
-        """Raises BadInput when ``directory`` holds no causal model with a tokenizer."""
+    def open(
+        cls, directory: Path, given: Path | None, progress: Progress, header: Header | None = None
+    ) -> Archiver:
+        """Raises BadInput when ``directory`` holds no causal model with a tokenizer, or another one, or
+        ``given`` is another corpus, than ``header`` asks for: before anything is learned.
+        """
         if not directory.is_dir():
             raise BadInput(f"{directory} is no folder of a model")
         refuse_masked(directory)
@@ -134,12 +138,22 @@ class Archiver:
         digest = hashlib.sha256()
         for file in files:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
-        if given is None:
-            return cls(model, tokenizer, digest.digest()[:_DIGEST], b"")
-        corpus = list(text_lines(given))
-        learn(model, tokenizer, corpus, progress)
-        given_digest = hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
-        return cls(model, tokenizer, digest.digest()[:_DIGEST], given_digest)
+        corpus = [] if given is None else list(text_lines(given))
+        told = b"" if given is None else hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
+        archiver = cls(model, tokenizer, digest.digest()[:_DIGEST], told)
+        if header is not None:
+            archiver.suits(header)
+        if given is not None:
+            learn(model, tokenizer, corpus, progress)
+        return archiver
+
+    def suits(self, header: Header) -> None:
+        """Raises BadInput where an archive was made with something else."""
+        if header.model != self.identity:
+            raise BadInput("the archive was compressed with another model than the one given")
+        if header.given != self.given:
+            needs = "with another corpus than --given" if header.given else "without --given"
+            raise BadInput(f"the archive was compressed {needs if self.given else 'with --given CORPUS'}")
 
     def compress(self, data: bytes, progress: Progress) -> tuple[bytes, float]:
         """The archive, and the bits that the model asks for."""
@@ -159,11 +173,7 @@ class Archiver:
     def decompress(self, archive: bytes, name: Path, progress: Progress) -> bytes:
         """The bytes that were compressed; raises BadInput when they cannot be had back."""
         header, body = Header.read(archive, name)
-        if header.model != self.identity:
-            raise BadInput(f"{name} was compressed with another model than the one given")
-        if header.given != self.given:
-            needs = "with another corpus than --given" if header.given else "without --given"
-            raise BadInput(f"{name} was compressed {needs if self.given else 'with --given CORPUS'}")
+        self.suits(header)
         words = np.frombuffer(body + bytes(8 - len(body) % 4), ">u4").astype(np.uint32)
         before = torch.get_num_threads()
         torch.set_num_threads(header.threads)
@@ -228,11 +238,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     console = Console()
     with plain_errors(console):
-        data = _read(given.file)
+        data, header = _read(given.file), None
+        if given.out.is_dir() or not given.out.parent.is_dir():
+            raise BadInput(f"{given.out} cannot be written: give the name of a file in a folder that exists")
         if given.action == "decompress":
-            Header.read(data, given.file)  # complain before anything takes long
+            header, _ = Header.read(data, given.file)  # complain before anything takes long
+            torch.set_num_threads(header.threads)  # what it learned from --given depends on them
         console.started(given.action)
-        archiver = Archiver.open(given.model, given.given, console.progress)
+        archiver = Archiver.open(given.model, given.given, console.progress, header)
         start = time.perf_counter()
         if given.action == "compress":
             archive, bits = archiver.compress(data, console.progress)

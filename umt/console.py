@@ -55,12 +55,21 @@ class Console:
         self._live.start()
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        """``done`` of ``total`` steps of ``what``; each ``what`` has a bar of its own."""
+        """``done`` of ``total`` steps of ``what``; each ``what`` has a bar of its own.
+
+        What goes on where the last one stood, towards the same total, is that one under a name that tells
+        more, such as today's loss.
+        """
         if self._live is None:
             return
         if what not in self._tasks:
-            self._tasks[what] = self._live.add_task(what, total=total)
-        self._live.update(self._tasks[what], completed=done, total=total)
+            last = next(reversed(self._tasks), "")
+            before = self._live.tasks[self._tasks[last]] if last else None
+            if before is not None and before.total == total and 0 < before.completed <= done:
+                self._tasks[what] = self._tasks.pop(last)
+            else:
+                self._tasks[what] = self._live.add_task(what, total=total)
+        self._live.update(self._tasks[what], description=what, completed=done, total=total)
 
     def stopped(self) -> None:
         """Clear the bars, whatever happened."""

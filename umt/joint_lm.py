@@ -237,18 +237,20 @@ class JointLM(nn.Module):
         """Open a saved folder or a model of the hub; raises BadInput when there is none."""
         try:
             network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
-        except (OSError, ValueError) as error:
-            said = str(error).splitlines()[0]
+        except Exception as error:  # safetensors and json raise what they like
+            said = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInput(
                 f"no causal language model could be opened at {name}: {said} "
                 "(give a folder, or a name of the hub where that can be reached)"
             ) from None
+        if anatomy(network) is None:
+            _trust(network, name)
         if not (Path(name) / ENCODER).is_dir():
             return cls(network)
         try:
             encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
-        except (OSError, ValueError) as error:
-            said = str(error).splitlines()[0]
+        except Exception as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInput(f"no encoder could be opened at {Path(name) / ENCODER}: {said}") from None
         encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
         return cls(network, encoder)
@@ -258,6 +260,23 @@ class JointLM(nn.Module):
         head included, the look-up of embeddings not."""
         inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
+
+
+@torch.no_grad()
+def _trust(network: PreTrainedModel, name: str | Path) -> None:
+    """Raises BadInput unless logits are the last hidden states by the head, of what stands before alone."""
+    model = JointLM(network).eval()
+    ids = torch.arange(1, 7)[None] % len(model.head)
+    other = ids.clone()
+    other[0, -1] = 0
+    try:
+        own, ours, changed = network(ids).logits, model.logits(model.hidden(ids)), model.hidden(other)
+    except Exception as error:
+        raise BadInput(f"{name} is no network that can be trained here: {error}") from None
+    if not torch.allclose(own, ours, rtol=1e-3, atol=1e-3):
+        raise BadInput(f"{name} makes its logits in a way of its own, which is not supported")
+    if not torch.allclose(ours[:, :-1], model.logits(changed)[:, :-1], rtol=1e-3, atol=1e-3):
+        raise BadInput(f"{name} looks at what comes after: it is no causal language model")
 
 
 def best_device() -> torch.device:

@@ -40,7 +40,7 @@ class Lockstep:
         """Compressed words, and the bits that the model asks for."""
         table = _spread(ids)
         coder = constriction.stream.queue.RangeEncoder()
-        steps, bits = _Steps(self.model, table.shape[1], self.start), 0.0
+        steps, bits = _Steps(self.model, table.shape, self.start), 0.0
         for time, row in enumerate(table):
             live = row >= 0
             chances = steps.next()[live]
@@ -55,7 +55,7 @@ class Lockstep:
         """The ``count`` ids that `encode` was given; raises BadInput when the words are no code of theirs."""
         table = _spread(np.zeros(count, np.int64))
         coder = constriction.stream.queue.RangeDecoder(words)
-        steps = _Steps(self.model, table.shape[1], self.start)
+        steps = _Steps(self.model, table.shape, self.start)
         for time, row in enumerate(table):
             live = row >= 0
             try:
@@ -86,11 +86,12 @@ class _Steps:
     anew."""
 
     @torch.no_grad()
-    def __init__(self, model: JointLM, streams: int, start: int) -> None:
+    def __init__(self, model: JointLM, table: tuple[int, ...], start: int) -> None:
+        steps, streams = table
         vocabulary = len(model.head)
         self.weights = weights = Weights.of(model.network, torch.arange(vocabulary))
         self.kept = weights.heads // weights.groups
-        self.context = min(model.context, len(weights.turns))
+        self.context = min(model.context, len(weights.turns), steps)
         shape = (len(weights.layers), 2, streams, self.kept, self.context, weights.dim)
         self.past = torch.zeros(shape)
         self.tokens = torch.full((streams,), start)

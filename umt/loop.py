@@ -153,7 +153,9 @@ class _Run:
             if record:
                 self._note(record, writer)
                 progress(_told(record), self.step, total)
-            if record and (last or self.stopped or time.monotonic() - saved > self.pace.checkpoint):
+            if record and (
+                last or self.stopped or self.team.agreed(time.monotonic() - saved > self.pace.checkpoint)
+            ):
                 self._keep()
                 saved = begun = time.monotonic()
         if writer is not None:
@@ -247,11 +249,15 @@ class _Run:
         for each, state in zip(self.watch, told["watch"], strict=True):
             each.restore(state)
         self.stopped = told["stopped"]
-        lines = (self.directory / LOG).read_text(encoding="utf-8").splitlines()
-        self.records = [record for line in lines if (record := json.loads(line))["step"] <= self.step]
+        log = self.directory / LOG
+        self.records = [record for record in _noted(log) if record["step"] <= self.step]
+        self.team.wait()  # everybody has read what the first now writes
         if self._first:
-            text = "".join(json.dumps(record) + "\n" for record in self.records)
-            (self.directory / LOG).write_text(text, encoding="utf-8")
+            partial = log.with_name(f".{LOG}")
+            partial.write_text(
+                "".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8"
+            )
+            partial.replace(log)
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {f"model.{name}": weight.data for name, weight in self.model.named_parameters()}
@@ -268,6 +274,17 @@ class _Run:
 
 def _moved(optimiser: Optimizer) -> list[Tensor]:
     return [weight for group in optimiser.param_groups for weight in group["params"]]
+
+
+def _noted(log: Path) -> list[dict[str, float]]:
+    """The records in ``log``, up to a line that a kill or a full disk has cut."""
+    records = []
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
 
 
 def _generator(seed: int, name: str, number: int) -> Generator:

@@ -31,7 +31,8 @@ class Pretraining:
     causal, masked: weights of the objectives; 0 leaves one out. rate: share of the subwords that ``masked``
     hides.
     length: predictions a row; tokens: predictions a step of one objective. mixing: share of each language in
-    the rows, equal when None. embeddings: ``random``, or ``bridge`` for the aligned word vectors.
+    the rows, equal when None. embeddings: ``random``, ``bridge`` for the aligned word vectors,
+    or ``own``: what the model ``name`` has.
     compiled: use ``torch.compile``, which takes a minute to start and pays on a GPU.
     """
 
@@ -44,7 +45,7 @@ class Pretraining:
     length: int = 128
     tokens: int = 2048
     mixing: Mapping[str, float] | None = None
-    embeddings: Literal["random", "bridge"] = "random"
+    embeddings: Literal["random", "bridge", "own"] = "random"
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -54,8 +55,13 @@ class Pretraining:
             raise ValueError(
                 f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"
             )
-        if self.embeddings not in ("random", "bridge"):
-            raise ValueError(f"embeddings must be random or bridge, got {self.embeddings!r}")
+        if self.embeddings not in ("random", "bridge", "own"):
+            raise ValueError(f"embeddings must be random, bridge or own, got {self.embeddings!r}")
+        if (self.embeddings == "own") != (self.name is not None):
+            raise ValueError(
+                f"embeddings={self.embeddings} does not go with name={self.name}: "
+                "a model to start from keeps its own, a new one has none"
+            )
 
     def train(
         self,

@@ -107,6 +107,15 @@ def known(config: DictConfig, source: Source) -> tuple[KnownPairs, ...]:
     raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
 
 
+def chosen(config: DictConfig) -> DictConfig:
+    """``config`` without what an experiment says of a group that was then left out (``translator=none``)."""
+    told = config.copy()
+    for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
+        if told[group] and "_target_" not in told[group]:
+            told[group] = None
+    return told
+
+
 def check(config: DictConfig) -> None:
     """Every strategy is made once before anything is built, so that a bad value costs no minute.
 

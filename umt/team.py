@@ -28,6 +28,10 @@ class Team:
         processes.all_reduce(told)
         return float(told)
 
+    def agreed(self, yes: bool) -> bool:
+        """What the first process says, to all: clocks differ, and who waits alone waits for ever."""
+        return yes if self.size == 1 else self.total(float(yes and self.rank == 0)) > 0
+
     def add(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over the team, in as few messages as possible."""
         if self.size == 1:

@@ -186,14 +186,16 @@ class Tokenizer:
 
     @classmethod
     def load(cls, directory: Path) -> Tokenizer:
-        """Read what `save` wrote; raises BadInput when it is not there."""
+        """Read what `save` wrote; raises BadInput when it is not there, or damaged."""
         try:
             languages = tuple(Lang(each) for each in json.loads((directory / _FILE).read_text("utf-8")))
+            others = (directory / lang / "tokenizer.json" for lang in languages[1:])
+            files = [directory / "tokenizer.json", *(file for file in others if file.exists())]
+            parts = tuple(Subwords.from_file(str(file)) for file in files)
         except FileNotFoundError:
             raise BadInput(f"{directory} holds no tokenizer: {_FILE} is missing") from None
-        files = [directory / "tokenizer.json"]
-        files += [file for lang in languages[1:] if (file := directory / lang / "tokenizer.json").exists()]
-        parts = tuple(Subwords.from_file(str(file)) for file in files)
+        except Exception as error:  # json and tokenizers raise what they like
+            raise BadInput(f"the tokenizer in {directory} is damaged: {error}") from None
         return cls(languages, parts, inflection.load(directory))
 
     def _special(self, token: str) -> int:
