@@ -13,6 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from umt import stages
+
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 OPTIONS = sorted(
@@ -50,6 +52,14 @@ def test_every_option_composes_and_instantiates(option: str) -> None:
         made = instantiate(node)
         assert dataclasses.is_dataclass(made)
         assert made.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_group_left_out_is_out_whatever_an_experiment_says_of_it(name: str) -> None:
+    text = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    files = FILES if "/corpus: files" in text else []
+    for group in ("translator", "lm", "bits", "bootstrap"):
+        assert not stages.chosen(composed(f"experiment={name}", f"{group}=none", *files))[group]
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -122,8 +123,15 @@ def check(config: DictConfig) -> None:
     Raises BadInput when one lacks another, or whatever a strategy says against its values.
     """
     for group in ("preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm", "translator"):
-        if config[group]:
+        if not config[group]:
+            continue
+        try:
             instantiate(config[group])
+        except InstantiationException as error:
+            cause = error.__cause__
+            raise BadInput(
+                f"{group}: {cause if isinstance(cause, (ValueError, BadInput)) else error}"
+            ) from None
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
         raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
 
