@@ -106,8 +106,15 @@ def test_the_held_out_side_is_a_bag(tmp_path: Path) -> None:
     assert test.side(ZH) == sorted(["乙", "甲", "空", "丙"])
     assert test.pairs().sides[EN] == (("b",), ("a",), ("c",))
     write(files[1], ["乙"])
-    with pytest.raises(BadInput, match=r"4 lines.*1"):
-        test.pairs()
+    for opened in (test.pairs, lambda: test.side(EN)):  # the second before anything is trained
+        with pytest.raises(BadInput, match=r"4 lines.*1"):
+            opened()
+
+
+def test_a_held_out_set_the_wrong_way_round(good: tuple[Path, Path], tmp_path: Path) -> None:
+    swapped = PairFiles("mine", PAIR, *good[::-1])
+    with pytest.raises(BadInput, match=r"en side of held-out set mine is not en.*swapped"):
+        prepare_text(Files(PAIR, *good), [swapped], Preparation(workers=1), tmp_path, quiet)
 
 
 def test_the_digest_follows_the_content(good: tuple[Path, Path]) -> None:

@@ -19,7 +19,7 @@ from umt import inflection
 from umt.corpus import HeldOut, Source
 from umt.corpus.audit import LEAKS, LeakIndex, Traces, accidental_alignment
 from umt.corpus.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation, is_spaced, key
-from umt.corpus.languages import WordProfile, looks_like, scripts
+from umt.corpus.languages import WordProfile, foreign_share, looks_like, scripts
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import estimated_words, split_sentences
 from umt.corpus.tally import Tally
@@ -198,7 +198,13 @@ def _leak_index(lang: Lang, held_out: Sequence[HeldOut], split_above: int) -> Le
     normalise = normaliser(lang)
     sentences: dict[str, str] = {}
     for each in held_out:
-        for raw in each.side(lang):
+        side = each.side(lang)
+        letters = "".join(filter(str.isalpha, "".join(side[:: len(side) // 1000 + 1])))
+        if foreign_share(letters, lang) > 0.5:
+            raise BadInput(
+                f"most of the {lang} side of held-out set {each.name} is not {lang}: is it swapped?"
+            )
+        for raw in side:
             sentence = normalise(raw)
             sentences.setdefault(sentence, each.name)
             if estimated_words(sentence) > split_above:
