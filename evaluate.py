@@ -133,6 +133,14 @@ def code_lengths(run: train.Run) -> Iterator[Row]:
         yield from code_length_rows(held_out.name, found, time.perf_counter() - start)
 
 
+def not_measured(run: train.Run) -> Iterator[str]:
+    """What a reader would look for in vain, and why."""
+    if not run.held_out:
+        yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
+    if run.model is not None and not run.model.manifest["config"]["causal"]:
+        yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
+
+
 def translations_file(run: train.Run, name: str, direction: str, system: str) -> Path:
     """Where the translations of one held-out set by one system lie, a line a sentence."""
     return run.directory / "translations" / f"{name}.{direction}.{system}.txt"
@@ -199,6 +207,8 @@ def main(config: DictConfig) -> None:
         show_scores(rows, console.terminal)
         if run.told:
             show_bits(run.told, console.terminal)
+        for sentence in not_measured(run):
+            console.terminal.print(sentence)
         print(f"report: {write_report(config, run, rows)}")
         print(f"scores: {scores}")
 
