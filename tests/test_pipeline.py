@@ -124,6 +124,13 @@ def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     assert all("tok:zh" in row["signature"] for row in chinese)
 
 
+def test_the_report_shows_how_networks_learned(store: Path, scores: list[dict[str, Any]]) -> None:
+    [page] = store.glob("run-*/report.html")
+    text = page.read_text(encoding="utf-8")
+    assert "Training: pretrain" in text
+    assert "Training: translate" in text
+
+
 def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) -> None:
     def bleu(system: str) -> float:
         [row] = [
