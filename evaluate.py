@@ -49,7 +49,8 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
         systems["random"] = random_translator(lexical)
     systems |= learned
     if run.translator is not None:
-        taught = run.translator.report.get("known", 0)  # a control must not pass for unsupervised
+        # a control must not pass for unsupervised, nor one that was built before its pairs were counted
+        taught = run.translator.report.get("known", run.translator.manifest["config"]["known"])
         name = f"taught by {taught} pairs" if taught else "translator"
         generation = instantiate(config.evaluation.generation)
         systems[name] = NeuralTranslator.load(

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Generator, Tensor
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import (
+    BertConfig,
+    BertLMHeadModel,
+    CohereConfig,
+    CohereForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+)
 
 from umt.align import Alignment, Verdict
 from umt.joint_lm import Architecture, JointLM
@@ -124,6 +131,32 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
     model.save(tmp_path / "saved")
     again = JointLM.load(tmp_path / "saved")
     assert torch.equal(again.embeddings.cpu(), model.embeddings.detach().cpu())
+
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "intermediate_size": 48,
+}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (CohereForCausalLM(CohereConfig(**SMALL, logit_scale=0.3)), "a way of its own"),
+        (
+            BertLMHeadModel(BertConfig(**SMALL, is_decoder=False)),
+            "what comes after",
+        ),
+    ],
+)
+def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str, tmp_path: Path) -> None:
+    theirs.save_pretrained(tmp_path)
+    with pytest.raises(BadInput, match=said):
+        JointLM.load(tmp_path)
 
 
 def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignment, tmp_path: Path) -> None:
