@@ -13,7 +13,7 @@ import pytest
 from umt.corpus import ParallelSet
 from umt.corpus.audit import LeakIndex, Traces, accidental_alignment, longest_shared_run
 from umt.corpus.cleaning import Preparation, key
-from umt.corpus.prepared import prepare_text
+from umt.corpus.preparing import prepare_text
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")

@@ -14,7 +14,7 @@ from umt.corpus.audit import LeakIndex
 from umt.corpus.cleaning import Cleaner, Preparation, key, without_markup
 from umt.corpus.duplicates import Seen, hashed
 from umt.corpus.languages import WordProfile, foreign_share, looks_like
-from umt.corpus.prepared import prepare_text
+from umt.corpus.preparing import prepare_text
 from umt.types import Lang
 
 EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")

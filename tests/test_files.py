@@ -12,7 +12,8 @@ import zstandard
 
 from umt.corpus.cleaning import Preparation
 from umt.corpus.files import Files, PairFiles
-from umt.corpus.prepared import PreparedText, prepare_text
+from umt.corpus.prepared import PreparedText
+from umt.corpus.preparing import prepare_text
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")

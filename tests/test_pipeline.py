@@ -111,6 +111,15 @@ def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
     assert len(again.split(" kept ")) < len(trained.split(" s  "))
 
 
+def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict[str, Path]) -> None:
+    sets = f"source: '{good['en']}', target: '{good['zh']}', languages: [en, zh]"
+    told = command(
+        "train.py", store, f"+evaluation.sets.more={{_target_: umt.corpus.files.PairFiles, {sets}}}"
+    )
+    built = {line.split()[0] for line in told.splitlines() if " s  " in line}
+    assert built == {"prepare", "run"}
+
+
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
     assert all(set(row) == keys for row in scores)

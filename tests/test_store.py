@@ -85,6 +85,29 @@ def test_rebuilding_reaches_what_depends_on_it(tmp_path: Path) -> None:
     assert "finished second" in diary.entries
 
 
+def tenth(config: DictConfig, bench: Bench) -> Mapping[str, Any]:
+    (bench.directory / "tens").write_text(str(config.number // 10))
+    return {"content": str(config.number // 10)}
+
+
+def counting(config: None, bench: Bench, before: Artefact) -> Mapping[str, Any]:
+    return {"seed": bench.seed, "tens": (before.path / "tens").read_text()}
+
+
+def test_what_comes_out_the_same_builds_nothing_anew(tmp_path: Path) -> None:
+    diary = Diary()
+    store = Store(tmp_path, diary)
+    one, other, far = (store.build(tenth, numbered(number)) for number in (31, 32, 40))
+    made = store.build(counting, None, one)
+    diary.entries.clear()
+    assert store.build(counting, None, other) == made
+    assert diary.entries == ["reused counting"]
+    assert store.build(counting, None, far).report["tens"] == "4"
+    again = Store(tmp_path, diary, rebuild=("tenth",)).build(tenth, numbered(31))
+    assert again.manifest["made"] != one.manifest["made"]
+    assert store.build(counting, None, again) == made
+
+
 def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         Store(tmp_path, Diary()).build(broken, None)

@@ -21,7 +21,8 @@ from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
 from umt.corpus.files import Files
 from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
-from umt.corpus.prepared import PreparedText, prepare_text
+from umt.corpus.prepared import PreparedText
+from umt.corpus.preparing import prepare_text
 from umt.corpus.world.source import World
 from umt.fewshot import FewShot
 from umt.inflection import Inflection
@@ -149,8 +150,9 @@ def prompted(config: DictConfig) -> bool:
 
 
 def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
-    """Raw text to clean, segmented text without the held-out sentences."""
-    return prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
+    """Raw text to clean, segmented text without the held-out sentences; known by its content from here on."""
+    report = prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
+    return {**report, "content": PreparedText(bench.directory).digest()}
 
 
 def words(config: DictConfig, bench: Bench, text: Artefact) -> Report:

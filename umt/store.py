@@ -1,8 +1,9 @@
 """Artefacts on disk: run a stage once, remember it by what made it, resume after a kill.
 
-An artefact is a directory named after the fingerprint of its stage, configuration, seed and inputs. It is
-built in a temporary directory beside its final place and appears there by one rename, with
-``manifest.json`` written last: what exists is complete.
+An artefact is a directory named after the fingerprint of its stage, configuration, seed and inputs. An input
+that reports its content counts by that: what was asked for otherwise and came out the same is not rebuilt.
+It is made in a temporary directory beside its final place and appears there by one rename, ``manifest.json``
+written last: what exists is complete.
 """
 
 from __future__ import annotations
@@ -42,8 +43,13 @@ class Artefact:
     manifest: Mapping[str, Any]
 
     def digest(self) -> str:
-        """The fingerprint of everything that went into it."""
-        return cast(str, self.manifest["fingerprint"])
+        """The ``content`` that its stage reports, else the fingerprint of everything that went into it."""
+        return cast(str, self.report.get("content", self.manifest["fingerprint"]))
+
+    @property
+    def version(self) -> str:
+        """Changes when what is built on it has to be built again: its content, else when it was made."""
+        return cast(str, self.report.get("content", self.manifest["made"]))
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -120,13 +126,13 @@ class Store:
         )
         fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
-        made = {each.path.name: each.manifest["made"] for each in inputs if isinstance(each, Artefact)}
+        made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
         self.team.wait()
         found = (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild)
         self.team.wait()  # until all have looked, since the first may begin now
         if found:
             artefact = _opened(final)
-            if artefact.manifest["inputs"] == made:  # else an input was rebuilt since
+            if [*artefact.manifest["inputs"].values()] == [*made.values()]:  # else one was rebuilt since
                 self.observer.reused(name, artefact)
                 return artefact
         if self.read_only:
@@ -136,7 +142,7 @@ class Store:
             )
         self.observer.started(name)
         recipe = {"stage": name, "fingerprint": fingerprint, "config": plain, "seed": seed, "inputs": made}
-        unfinished = self.root / f".unfinished-{final.name}-{digest_of(made)[:8]}"
+        unfinished = self.root / f".unfinished-{final.name}-{digest_of([*made.values()])[:8]}"
         if self.team.rank == 0 or name in self.together:
             artefact = self._run(stage, config, inputs, final, recipe, unfinished)
         self.team.wait()
