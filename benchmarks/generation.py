@@ -40,6 +40,7 @@ from rich.table import Table
 from benchmarks import products
 from benchmarks.products import Product
 from benchmarks.training import ceiling
+from umt.back_translation import BackTranslation
 from umt.filters import Usage
 from umt.generation import Direction, Generation, Output
 from umt.incremental import Cache
@@ -50,11 +51,12 @@ from umt.noise import word_starts
 from umt.objectives import Loss
 from umt.optimisation import Optimisation
 from umt.precision import native_bf16, precision
+from umt.rendering import Renderer
 from umt.selection import sample
 from umt.shards import Shards
 from umt.store import MANIFEST, Artefact
 from umt.tokenizer import Ids, Tokenizer
-from umt.translation_objectives import BackTranslation, Setting
+from umt.translation_objectives import Setting
 from umt.translator import Translation
 
 ROOT = Path(__file__).parent.parent
@@ -182,7 +184,8 @@ def steps_of(
     usage = Usage.count(tokenizer, texts)
     setting = Setting(tokenizer, steps, strategy.tokens, strategy.longest, 1)
     generation = Clocked.of(strategy.generation)
-    objective = Counted(setting, texts, generation, strategy.filters, usage, ahead=strategy.ahead)
+    renderer = Renderer(tokenizer, (texts[0].lang, texts[1].lang), generation, strategy.filters, usage)
+    objective = Counted(setting, texts, renderer, ahead=strategy.ahead)
     still = Optimisation(steps, peak=1e-9, rest=1e-9, method=strategy.optimisation.method)
     clock = Clock(generation)
     with tempfile.TemporaryDirectory() as folder:
@@ -191,7 +194,7 @@ def steps_of(
             Pace(steps, 1e9),
         )  # fmt: skip
     (begun, before), (ended, after) = clock.laps[WARM - 1], clock.laps[-1]
-    print(f"{objective.kept} of {objective.drawn} renderings were fit to learn from")
+    print(f"{renderer.kept} of {renderer.drawn} renderings were fit to learn from")
     starts = word_starts(tokenizer)
     begins = float(np.mean([starts[text.tokens[:100_000]].mean() for text in texts]))
     seconds = (ended - begun) / (steps - WARM)

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from umt.filters import Filters, Usage
+from umt.generation import Generation
 from umt.joint_lm import Architecture, JointLM
+from umt.rendering import Renderer
 from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
+NOTHING = Filters(None, None, None, None)
 LETTERS = "abcdefghijklmnop"
 HAN = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
 
@@ -51,3 +55,8 @@ def cipher(directory: Path, count: int = 800) -> tuple[Tokenizer, tuple[Shards, 
 def network(tokenizer: Tokenizer, width: int = 32) -> JointLM:
     generator = torch.Generator().manual_seed(3)
     return JointLM.create(Architecture(width, 2, 2, 64, 64), len(tokenizer), generator)
+
+
+def renderer(tokenizer: Tokenizer, texts: tuple[Shards, Shards], filters: Filters = NOTHING) -> Renderer:
+    languages = (texts[0].lang, texts[1].lang)
+    return Renderer(tokenizer, languages, Generation(workers=1), filters, Usage.count(tokenizer, texts))

@@ -43,11 +43,19 @@ def targets(node: object) -> Iterator[DictConfig]:
             yield from targets(node._get_node(index))
 
 
+def of_group(option: str) -> DictConfig:
+    """What ``option`` puts into the configuration."""
+    group, name = option.split("/")
+    place = {"search": "search@translator.generation.search"}.get(group, group)
+    config = composed(f"{place}={name}", *(FILES if option == "corpus/files" else []))
+    node: DictConfig = OmegaConf.select(config, place.rpartition("@")[2])
+    return node
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_and_instantiates(option: str) -> None:
     group, name = option.split("/")
-    config = composed(f"{group}={name}", *(FILES if option == "corpus/files" else []))
-    node = config[group]
+    node = of_group(option)
     if "_target_" in node and not (group == "corpus" and name == "files"):
         made = instantiate(node)
         assert dataclasses.is_dataclass(made)
@@ -64,8 +72,7 @@ def test_a_group_left_out_is_out_whatever_an_experiment_says_of_it(name: str) ->
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_yaml_lists_every_field(option: str) -> None:
-    group, name = option.split("/")
-    for node in targets(composed(f"{group}={name}", *(FILES if option == "corpus/files" else []))[group]):
+    for node in targets(of_group(option)):
         kind = get_class(node._target_)
         fields = {field.name for field in dataclasses.fields(kind) if field.init}
         given = {str(key) for key in node if not str(key).startswith("_")}

@@ -12,11 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_translation import EN, ZH, chinese, cipher, english, network, sentences
+from tests.small_translation import (
+    EN,
+    NOTHING,
+    ZH,
+    chinese,
+    cipher,
+    english,
+    network,
+    renderer,
+    sentences,
+)
 from umt.bitexts import Bitext
 from umt.cycle import Cycle, RoundTrips, advantages, row_nats
-from umt.filters import Filters, Usage
-from umt.generation import Direction, Generation
+from umt.filters import Filters
+from umt.generation import Direction
 from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.loop import fit
@@ -26,8 +36,6 @@ from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
 from umt.translation_objectives import Course, Setting, Supervised, rows
 from umt.types import Lang
-
-NOTHING = Filters(None, None, None, None)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -43,8 +51,7 @@ def made(
     kind: type[Cycle] = Cycle,
 ) -> Cycle:
     setting = Setting(tokenizer, steps=10, tokens=500, longest=60, seed=1)
-    usage = Usage.count(tokenizer, texts)
-    return kind(setting, texts, Generation(workers=1), filters, usage, start, trips)
+    return kind(setting, texts, renderer(tokenizer, texts, filters), start, trips)
 
 
 @pytest.mark.parametrize("samples", [2, 3])
@@ -72,8 +79,8 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     model, source = network(tokenizer), texts[0].ids(0)
     cycle = made(tokenizer, texts, model, RoundTrips(samples=4))
     pair = np.unique(texts[1].tokens)[[3, 7]].tolist()
-    cycle.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
-    cycle.generation = replace(cycle.generation, ratio=0, extra=3)
+    cycle.renderer.generation = replace(cycle.renderer.generation, ratio=0, extra=3)
+    cycle.renderer.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
     closed = torch.full((len(tokenizer),), -torch.inf)
     closed[[*pair, tokenizer.end]] = 0
 
@@ -90,7 +97,7 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     assert float(chances.detach().sum()) == pytest.approx(1, abs=1e-4)
     [exact] = torch.autograd.grad((chances * torch.tensor(list(worth.values()))).sum(), model.embeddings)
 
-    draws = cycle._draw(model, 0, [source] * 4000, generator(2))
+    draws = cycle.renderer.write(model, 0, [source] * 4000, generator(2))
     rewards = torch.tensor([worth[tuple(ids.tolist())] for ids in draws.ids])
     every = draws._replace(fit=np.ones(4000, dtype=bool))
     loss = cycle._there(model, 0, [source] * 4000, every, rewards)

@@ -12,6 +12,7 @@ from torch import Generator
 
 from umt.bitexts import hand_on, handed_on
 from umt.fewshot import FewShot
+from umt.filters import Filters
 from umt.generation import Direction, Generation
 from umt.mining import Space, mine
 from umt.prompted import Examples, Prompted, compose
@@ -177,3 +178,5 @@ def test_bad_settings_are_named() -> None:
         FewShot(keep=0)
     with pytest.raises(ValueError, match="rounds"):
         FewShot(rounds=0)
+    with pytest.raises(ValueError, match=r"filters\.back"):
+        FewShot(filters=Filters(back=1.0))

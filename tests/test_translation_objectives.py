@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_translation import EN, ZH, cipher, network
+from tests.small_translation import cipher, network, renderer
 from umt.adversary import Adversary
+from umt.back_translation import BackTranslation
 from umt.bitexts import Bitext
-from umt.filters import Filters, Usage
-from umt.generation import Direction, Generation
-from umt.loop import fit
 from umt.noise import Noise
 from umt.optimisation import Optimisation
-from umt.shards import Shards
 from umt.translation_objectives import (
-    BackTranslation,
     Course,
     Denoising,
     Setting,
@@ -29,7 +25,6 @@ from umt.translation_objectives import (
     rows,
 )
 from umt.translator import Translation
-from umt.types import Lang
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -93,11 +88,9 @@ def test_denoising_asks_for_the_sentence_itself(tmp_path: Path) -> None:
 def objectives(directory: Path) -> dict[str, BackTranslation | Adversary | Synthetic]:
     tokenizer, texts, truth = cipher(directory, 100)
     setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1, forgotten=0.1)
-    usage = Usage.count(tokenizer, texts)
     ruined = Noise(1, 0.1, 0.1)
     return {
-        "back": BackTranslation(setting, texts, Generation(workers=1), Filters(None, None, None, None), usage,
-                                noise=ruined),
+        "back": BackTranslation(setting, texts, renderer(tokenizer, texts), noise=ruined),
         "adversary": Adversary(setting, texts, Course(), 32, generator(5)),
         "synthetic": Synthetic(setting, [Bitext(texts[0], truth)], noise=ruined),
     }  # fmt: skip
@@ -117,68 +110,6 @@ def test_an_objective_goes_on_where_it_stood(name: str, tmp_path: Path) -> None:
     losses(one, range(3))
     other.restore(json.loads(json.dumps(one.state())))
     assert losses(one, range(3, 7)) == pytest.approx(losses(other, range(3, 7)), nan_ok=True, abs=0)
-
-
-def test_renderings_in_the_wrong_language_are_not_learned_from(tmp_path: Path) -> None:
-    tokenizer, texts, _ = cipher(tmp_path, 100)
-    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
-    usage = Usage.count(tokenizer, texts)
-    everything = Usage({lang: np.zeros(len(tokenizer), dtype=bool) for lang in (EN, ZH)}, usage.lettered)
-    objective = BackTranslation(
-        setting, texts, Generation(workers=1), Filters(length=None, foreign=0.0), usage
-    )
-    objective.directions = [
-        Direction.between(tokenizer, *pair, everything.written(ZH)) for pair in ((EN, ZH), (ZH, EN))
-    ]
-    for step in range(8):  # a random network writes anything
-        objective.loss(network(tokenizer), step, generator(step))
-    assert objective.kept < 0.3 * objective.drawn
-
-
-@pytest.mark.parametrize("architecture", ["joint", "encoder_decoder"])
-def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Path) -> None:
-    """Three in ten words of the bootstrap are wrong; learning from it, then from itself, mends most."""
-    tokenizer, (english, chinese), truth = cipher(tmp_path)
-    random = np.random.default_rng(0)
-    pairs = [(english.ids(line), truth.ids(line)) for line in range(len(truth))]
-    into_english = {int(b): int(a) for x, y in pairs if len(x) == len(y) for a, b in zip(x, y, strict=True)}
-    renderings = {
-        ZH: [y for _, y in pairs],
-        EN: [np.array([into_english[int(b)] for b in chinese.ids(line)]) for line in range(len(chinese))],
-    }
-
-    def garbled(lang: Lang) -> Shards:
-        words = np.unique((english if lang == EN else chinese).tokens)
-        lines = [
-            np.where(random.random(len(y)) < 0.3, random.choice(words, len(y)), y) for y in renderings[lang]
-        ]
-        place = tmp_path / f"garbled-{lang}"
-        place.mkdir()
-        np.concatenate(lines).astype(np.uint16).tofile(place / f"{lang}.bin")
-        np.cumsum([0, *map(len, lines)]).tofile(place / f"{lang}.offsets")
-        return Shards(place, lang)
-
-    poor = [Bitext(garbled(ZH), english), Bitext(garbled(EN), chinese)]
-    setting = Setting(tokenizer, steps=220, tokens=800, longest=60, seed=1)
-    usage = Usage.count(tokenizer, (english, chinese))
-    ours = Course(((0, 0), (0.4, 0), (0.5, 1)))
-    model = network(tokenizer, 64)
-    with torch.no_grad():  # as the bridge does, roughly
-        for there, here in into_english.items():
-            model.embeddings[there] = model.embeddings[here] + 0.5 * model.embeddings[there]
-    if architecture == "encoder_decoder":
-        model = model.divided()
-    parts = {
-        "synthetic": Synthetic(setting, poor, Course(((0, 1), (0.4, 1), (0.5, 0)))),
-        "back": BackTranslation(setting, (english, chinese), Generation(workers=1), Filters(), usage, ours),
-    }
-    optimisation = Optimisation(220, peak=2e-2, rest=1e-2, method="muon", weight_decay=0.0)
-    fit(model, parts, optimisation, tmp_path / "fit", 1, lambda what, done, total: None)
-    direction = Direction.between(tokenizer, EN, ZH, usage.written(ZH))
-    outputs = Generation().generate(model, [x for x, _ in pairs[:200]], direction)
-    written = [each[0].ids for each in outputs]
-    right = [np.mean(a == b) if len(a) == len(b) else 0.0 for a, (_, b) in zip(written, pairs, strict=False)]
-    assert np.mean(right) > 0.8  # the bootstrap: 0.7
 
 
 def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:

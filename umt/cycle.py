@@ -17,12 +17,10 @@ import torch
 from torch import Generator, Tensor
 
 from umt.batches import Batches
-from umt.filters import Filters, Usage
-from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.objectives import Loss
-from umt.rendering import Rendered, rendered
+from umt.rendering import Rendered, Renderer
 from umt.searching import Sampling
 from umt.shards import Shards
 from umt.tokenizer import Ids
@@ -82,15 +80,13 @@ class Cycle:
 
     start: the model of the languages before it translates, whose copy says what a rendering costs; the one
     that learns forgets what it is not asked for.
-    filters: a draw that does not pass is worth no more than the worst of its sentence, and nothing is learned
-    from it on the way back.
+    renderer: samples; a draw that does not pass its filters is worth no more than the worst of its sentence,
+    and nothing is learned from it on the way back.
     """
 
     setting: Setting
     texts: tuple[Shards, Shards]
-    generation: Generation
-    filters: Filters
-    usage: Usage
+    renderer: Renderer
     start: JointLM
     trips: RoundTrips
     turn: int = 0
@@ -99,18 +95,13 @@ class Cycle:
     def __post_init__(self) -> None:
         setting, samples = self.setting, self.trips.samples
         self.judge = Judge(copy.deepcopy(self.start).requires_grad_(False), setting.tokenizer)
-        self.generation = replace(self.generation, search=Sampling(self.trips.temperature))
+        sampled = replace(self.renderer.generation, search=Sampling(self.trips.temperature))
+        self.renderer = replace(self.renderer, generation=sampled)
         self.batches = [
             Batches(samples * (2 * text.lengths() + 3), setting.tokens, samples * setting.longest,
                     setting.seed + number)
             for number, text in enumerate(self.texts)
         ]  # fmt: skip
-        first, second = (text.lang for text in self.texts)
-        self.directions = [
-            Direction.between(setting.tokenizer, here, there, self.usage.written(there))
-            for here, there in ((first, second), (second, first))
-        ]
-        self.kept, self.drawn = 0, 0
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
         """One batch; None when it is not this objective's turn or no draw was fit to learn from."""
@@ -119,7 +110,7 @@ class Cycle:
         side, self.turn = self.turn, 1 - self.turn
         lines = self.batches[side].draw()
         sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.trips.samples)]
-        draws = self._draw(model, side, sentences, generator)
+        draws = self.renderer.write(model, side, sentences, generator)
         if not draws.fit.any():
             return None
         fit = torch.from_numpy(draws.fit)
@@ -130,15 +121,6 @@ class Cycle:
         there = self._there(model, side, sentences, draws, rewards)
         nats = back[fit.to(back.device)].sum() + self.trips.pull * there
         return Loss(nats, int(way_back.asked[fit].sum()), 0)
-
-    def _draw(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Rendered:
-        """Renderings in order of the sentences, of which each stands here ``samples`` times."""
-        drawn = rendered(
-            model, self.generation, self.directions[side], sentences, self.texts[1 - side].lang, self.filters,
-            self.usage, generator,
-        )  # fmt: skip
-        self.kept, self.drawn = self.kept + int(drawn.fit.sum()), self.drawn + len(drawn.fit)
-        return drawn
 
     def _there(
         self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Rendered, rewards: Tensor
@@ -169,10 +151,11 @@ class Cycle:
     def state(self) -> dict[str, Any]:
         """Where the data stand."""
         places = [batches.state() for batches in self.batches]
-        return {"places": places, "turn": self.turn, "kept": self.kept, "drawn": self.drawn}
+        return {"places": places, "turn": self.turn, **self.renderer.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Stand there again."""
         for batches, place in zip(self.batches, state["places"], strict=True):
             batches.restore(place)
-        self.turn, self.kept, self.drawn = int(state["turn"]), int(state["kept"]), int(state["drawn"])
+        self.turn = int(state["turn"])
+        self.renderer.restore(state)

@@ -67,6 +67,11 @@ class FewShot:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.keep <= 1:
             raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
+        for name in ("nats", "back", "returned"):
+            if getattr(self.filters, name) is not None:
+                raise ValueError(
+                    f"filters.{name} is for back-translation: answers to prompts are not so measured"
+                )
 
     def write(
         self,

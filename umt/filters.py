@@ -107,13 +107,29 @@ def repeated(ids: npt.NDArray[Any]) -> float:
     return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
 
 
+def returned(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> npt.NDArray[np.float64]:
+    """(sentences,) how much of each came back: F1 of its subwords, each as often as it stands there."""
+    ours, theirs = (
+        np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, again)
+    )
+    keys, places, others = np.intersect1d(ours[0], theirs[0], return_indices=True)
+    shared = np.bincount(
+        keys // vocabulary, np.minimum(ours[1][places], theirs[1][others]), minlength=len(sentences)
+    )
+    sizes = np.array([len(x) + len(y) for x, y in zip(sentences, again, strict=True)])
+    share: npt.NDArray[np.float64] = 2 * shared / np.maximum(sizes, 1)
+    return share
+
+
 @dataclass(frozen=True)
 class Filters:
     """What a rendering must be like to be learned from; null leaves a measure out.
 
     length: its length against the middle one of its batch, at most so many times longer or shorter. foreign,
     copied, repeated: the largest shares, see `Signs`. nats: the most a subword may cost the model that wrote
-    it.
+    it; back: the most that a subword of the sentence may cost it, given the rendering. returned: how much of
+    the sentence must come back when the rendering is translated again, see `returned`. ``back`` costs a pass
+    forward, ``returned`` as much as the rendering did.
     """
 
     length: float | None = 2.0
@@ -121,15 +137,18 @@ class Filters:
     copied: float | None = 0.5
     repeated: float | None = 0.4
     nats: float | None = None
+    back: float | None = None
+    returned: float | None = None
 
     def __post_init__(self) -> None:
         if self.length is not None and self.length < 1:
             raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("foreign", "copied", "repeated"):
+        for name in ("foreign", "copied", "repeated", "returned"):
             if (share := getattr(self, name)) is not None and not 0 <= share <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {share}")
-        if self.nats is not None and self.nats <= 0:
-            raise ValueError(f"nats must be above 0, got {self.nats}")
+        for name in ("nats", "back"):
+            if (cost := getattr(self, name)) is not None and cost <= 0:
+                raise ValueError(f"{name} must be above 0, got {cost}")
 
     def fit(self, signs: Signs, nats: npt.NDArray[np.float64] | None = None) -> Bools:
         """Which renderings pass; ``nats`` a subword of each, where it is known."""

@@ -1,15 +1,13 @@
 """What translating minimises, on sequences ``<x> given <y> asked </s>`` with the loss on ``asked </s>``.
 
 `Denoising` asks for a sentence from its own ruins, `Synthetic` for a real sentence from a machine's rendering
-of it, `BackTranslation` for the same with renderings that the model itself writes while it learns,
-`Supervised` for a known translation.
+of it, `Supervised` for a known translation; see also `umt.back_translation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +17,9 @@ from torch import Generator, Tensor
 from umt.abreast import total_nats
 from umt.batches import Batches
 from umt.bitexts import Bitext
-from umt.filters import Filters, Usage
-from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
-from umt.rendering import rendered
-from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
 
 
@@ -186,107 +180,3 @@ class Denoising(Renderings):
         if any(given is not asked for given, asked in self.bitexts):
             raise ValueError("denoising asks for the text that is given")
         super().__post_init__()
-
-
-@dataclass
-class BackTranslation:
-    """Real sentences from the model's own renderings of them, written with the weights of the moment.
-
-    texts: real sentences of both languages, which take turns. ahead: batches that are rendered at once, and
-    learned from in the steps after. filters: which renderings are worth learning from.
-    """
-
-    setting: Setting
-    texts: tuple[Shards, Shards]
-    generation: Generation
-    filters: Filters
-    usage: Usage
-    course: Course = Course()
-    noise: Noise | None = None
-    ahead: int = 2
-    turn: int = 0
-    waiting: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.ahead < 1:
-            raise ValueError(f"ahead must be at least 1, got {self.ahead}")
-        setting = self.setting
-        # a rendering is about as long as what it renders
-        self.batches = [
-            Batches(2 * text.lengths() + 3, setting.tokens, setting.longest, setting.seed + number)
-            for number, text in enumerate(self.texts)
-        ]
-        self.starts = word_starts(setting.tokenizer)
-        first, second = (text.lang for text in self.texts)
-        self.directions = [
-            Direction.between(setting.tokenizer, here, there, self.usage.written(there))
-            for here, there in ((first, second), (second, first))
-        ]
-        self.kept, self.drawn = 0, 0
-
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
-        """One batch; None when it is not this objective's turn or no rendering was fit to learn from."""
-        if not self.setting.takes_part(self.course, step, generator):
-            return None
-        if not self.waiting:
-            self._render(model, generator)
-        side, given, asked = self.waiting.pop(0)
-        if not given:
-            return None
-        tokenizer = self.setting.tokenizer
-        if self.noise is not None:
-            offsets = np.cumsum([0, *map(len, given)])
-            ids, ends = self.noise.apply(
-                np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
-            )
-            given = np.split(ids, ends[1:-1])
-        tags = [(tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))] * len(given)
-        return self.setting.loss(model, rows(given, asked, tags, tokenizer.end, tokenizer.pad), generator)
-
-    def _render(self, model: JointLM, generator: Generator) -> None:
-        """Translate the next real sentences; what passes the filters waits to be learned from."""
-        side, self.turn = self.turn, 1 - self.turn
-        here, there = self.texts[side], self.texts[1 - side]
-        batches = [self.batches[side].draw() for _ in range(self.ahead)]
-        asked = [here.ids(line) for batch in batches for line in batch]
-        given, _, fit = rendered(
-            model,
-            self.generation,
-            self.directions[side],
-            asked,
-            there.lang,
-            self.filters,
-            self.usage,
-            generator,
-        )
-        self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
-        ends = np.cumsum([0, *map(len, batches)])
-        for start, end in pairwise(ends.tolist()):
-            chosen = [number for number in range(start, end) if fit[number]]
-            self.waiting.append((side, [given[n] for n in chosen], [asked[n] for n in chosen]))
-
-    def state(self) -> dict[str, Any]:
-        """Where the data stand, and what was rendered and not yet learned from."""
-        waiting = [
-            (side, [ids.tolist() for ids in given], [ids.tolist() for ids in asked])
-            for side, given, asked in self.waiting
-        ]
-        places = [batches.state() for batches in self.batches]
-        return {
-            "places": places,
-            "turn": self.turn,
-            "waiting": waiting,
-            "kept": self.kept,
-            "drawn": self.drawn,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
-        dtype = self.setting.tokenizer.dtype
-        for batches, place in zip(self.batches, state["places"], strict=True):
-            batches.restore(place)
-        self.turn, self.kept, self.drawn = int(state["turn"]), int(state["kept"]), int(state["drawn"])
-        self.waiting = [
-            (int(side), [np.array(ids, dtype) for ids in given], [np.array(ids, dtype) for ids in asked])
-            for side, given, asked in state["waiting"]
-        ]

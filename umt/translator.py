@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 
 from umt.adversary import Adversary
+from umt.back_translation import BackTranslation, Rounds
 from umt.bitexts import Bitext, Renders
 from umt.checkups import Checkups, Sample
 from umt.cycle import Cycle, RoundTrips
@@ -27,11 +29,11 @@ from umt.loop import fit
 from umt.noise import Noise
 from umt.objectives import Objective
 from umt.optimisation import Optimisation
+from umt.rendering import Renderer
 from umt.selection import Criterion, check, sample
 from umt.shards import Shards
 from umt.tokenizer import Tokenizer
 from umt.translation_objectives import (
-    BackTranslation,
     Course,
     Denoising,
     Setting,
@@ -78,7 +80,8 @@ class Translation:
     written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
     ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
     for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
-    padding included. longest: subwords of a sequence. ahead: batches that back-translation writes at once.
+    padding included. longest: subwords of a sequence. ahead: batches that back-translation writes at once;
+    rounds: 0 for writing with the weights of the moment, else how often the weights that write are renewed.
     checks: check-ups over the training; looked: sentences a language at each. criterion: by which the best
         check-up is chosen.
     """
@@ -99,6 +102,7 @@ class Translation:
     tokens: int = 3072
     longest: int = 250
     ahead: int = 2
+    rounds: int = 0
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=Generation)
     guard: Guard = field(default_factory=Guard)
@@ -113,6 +117,8 @@ class Translation:
         for name in ("written", "tokens", "longest", "ahead", "checks", "looked"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.rounds < 0:
+            raise ValueError(f"rounds must not be negative, got {self.rounds}")
         if (self.supervised is None) != (self.known == 0):
             raise ValueError(f"supervised learning and known={self.known} pairs go together")
         taught = (self.synthetic, self.denoising, self.back_translation, self.cycle, self.supervised)
@@ -154,7 +160,7 @@ class Translation:
             directory=scratch,
             progress=progress,
         )
-        objectives = self._objectives(setting, model, texts, synthetic, known, usage)
+        objectives = self._objectives(setting, model, texts, synthetic, known, usage, scratch)
         fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
         step, chosen = checkups.chosen()
         return Learned(chosen, tuple(checkups.history), step, checkups.complaint)
@@ -196,7 +202,10 @@ class Translation:
         synthetic: Sequence[Bitext],
         known: Sequence[Bitext],
         usage: Usage,
+        scratch: Path,
     ) -> dict[str, Objective]:
+        languages = (texts[0].lang, texts[1].lang)
+        renderer = partial(Renderer, setting.tokenizer, languages, self.generation, self.filters, usage)
         made: dict[str, Objective] = {}
         if self.supervised is not None:
             if not known:
@@ -210,18 +219,12 @@ class Translation:
             doubled = [Bitext(text, text) for text in texts]
             made["denoising"] = Denoising(setting, doubled, self.denoising, self.noise)
         if self.back_translation is not None:
+            rounds = Rounds(self.rounds, scratch) if self.rounds else None
             made["back_translation"] = BackTranslation(
-                setting,
-                texts,
-                self.generation,
-                self.filters,
-                usage,
-                self.back_translation,
-                self.ruined,
-                self.ahead,
+                setting, texts, renderer(), self.back_translation, self.ruined, self.ahead, rounds
             )
         if self.cycle is not None:
-            made["cycle"] = Cycle(setting, texts, self.generation, self.filters, usage, model, self.cycle)
+            made["cycle"] = Cycle(setting, texts, renderer(), model, self.cycle)
         if self.adversary is not None:
             width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
             made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)
