@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -22,8 +23,10 @@ import train
 from umt import neural_stages, report_bits, report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
+from umt.beside import TAUGHT, TRANSLATOR, Beside
 from umt.codelength import measure
 from umt.console import Console, plain_errors, plain_options
+from umt.corpus import ParallelSet
 from umt.evaluation import Metric, PairedBootstrap
 from umt.joint_lm import JointLM, best_device
 from umt.lexical import LexicalTranslator
@@ -51,7 +54,7 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
     if run.translator is not None:
         # a control must not pass for unsupervised, nor one that was built before its pairs were counted
         taught = run.translator.report.get("known", run.translator.manifest["config"]["known"])
-        name = f"taught by {taught} pairs" if taught else "translator"
+        name = f"{TAUGHT}{taught} pairs" if taught else TRANSLATOR
         generation = instantiate(config.evaluation.generation)
         systems[name] = NeuralTranslator.load(
             run.translator.path, source, target, generation, config.evaluation.both_ways
@@ -66,7 +69,7 @@ SYSTEMS = ("copy", "random", "lexical", "prompts", "supervised", "translator")
 def _all_known(option: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raises BadInput when ``option`` names what there is not."""
     for name in names:
-        if name not in known and not name.startswith("taught by "):
+        if name not in known and not name.startswith(TAUGHT):
             raise BadInput(f"{option} names no '{name}': choose among {', '.join(sorted(known))}")
 
 
@@ -82,10 +85,11 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
     (run.directory / "translations").mkdir(exist_ok=True)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
+    others = [Beside(str(name), Path(folder)) for name, folder in config.evaluation.beside.items()]
     sets = {held_out.name for held_out in run.held_out}
     _all_known("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
     if compare is not None:
-        _all_known("evaluation.compare.systems", compare.systems, SYSTEMS)
+        _all_known("evaluation.compare.systems", compare.systems, {*SYSTEMS, *(each.name for each in others)})
     known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):
@@ -98,18 +102,37 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
                 start = time.perf_counter()
                 said[pairs.name, system] = translations = translator.translate(sources)
                 seconds = time.perf_counter() - start
-                file = translations_file(run, pairs.name, f"{here}-{there}", system)
-                file.write_text("\n".join(translations) + "\n", encoding="utf-8")
-                for metric in metrics:
-                    score = metric.score(translations, pairs.sides[there], there, sources)
-                    yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
+                yield from _scored(run, metrics, pairs, (here, there), system, translations, seconds)
             console.progress(f"{system} {here}-{there}", len(tests), len(tests))
+        for other, pairs in product(others, tests):
+            if told := other.said(pairs.name, f"{here}-{there}", len(pairs)):
+                said[pairs.name, other.name] = told[1]
+                yield from _scored(run, metrics, pairs, (here, there), *told, 0.0)
         if compare is not None:
             for pairs in tests:
                 ours, theirs = (said.get((pairs.name, system)) for system in compare.systems)
                 if ours and theirs:
                     for score in compare.compare(ours, theirs, pairs.sides[there], there):
                         yield Row(compare.systems[0], pairs.name, f"{here}-{there}", score, 0.0)
+
+
+def _scored(
+    run: train.Run,
+    metrics: Iterable[Metric],
+    pairs: ParallelSet,
+    way: tuple[Lang, Lang],
+    system: str,
+    translations: Sequence[str],
+    seconds: float,
+) -> Iterator[Row]:
+    """The rows of one system on one test set, whose translations are kept beside the others."""
+    here, there = way
+    file = translations_file(run, pairs.name, f"{here}-{there}", system)
+    file.write_text("\n".join(translations) + "\n", encoding="utf-8")
+    sources = [renderings[0] for renderings in pairs.sides[here]]
+    for metric in metrics:
+        score = metric.score(translations, pairs.sides[there], there, sources)
+        yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
 
 
 def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:

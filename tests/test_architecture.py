@@ -56,6 +56,7 @@ FLOORS = {
     "umt.bits": 3,
     "umt.archive": 4,
     "umt.baselines": 3,
+    "umt.beside": 3,
     "umt.evaluation": 3,
     "umt.comet": 3,
     "umt.bitexts": 2,

@@ -133,6 +133,16 @@ def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     assert all("tok:zh" in row["signature"] for row in chinese)
 
 
+def test_another_run_stands_in_the_same_table(store: Path, scores: list[dict[str, Any]]) -> None:
+    [run] = {path.parent for path in store.glob("run-*/scores.json")}
+    other = [f"+evaluation.beside.twin={run}", "evaluation.compare.systems=[translator,twin]"]
+    last = command("evaluate.py", store, *other).splitlines()[-1]
+    rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    found = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}
+    assert found["twin"] == {**found["translator"], "system": "twin", "seconds": 0.0}
+    assert {row["value"] for row in rows if row["name"] == "p bleu"} == {1.0}
+
+
 def test_the_report_shows_how_networks_learned(store: Path, scores: list[dict[str, Any]]) -> None:
     [page] = store.glob("run-*/report.html")
     text = page.read_text(encoding="utf-8")

@@ -122,8 +122,11 @@ class PairedBootstrap:
             told = results[metric][1]
             assert isinstance(told, Result)
             assert told.p_value is not None
+            p = (
+                1.0 if list(ours) == list(theirs) else told.p_value
+            )  # sacreBLEU counts only differences above 0
             signature = f"{self.systems[0]} against {self.systems[1]}|{signatures[metric]}"
-            found.append(Score(name, told.p_value, told.p_value, told.p_value, signature))
+            found.append(Score(name, p, p, p, signature))
         return tuple(found)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from umt.align import Alignment
 from umt.align.procrustes import Procrustes
@@ -235,9 +235,15 @@ def to_rebuild(config: DictConfig) -> tuple[str, ...]:
     return tuple(asked)
 
 
+_OTHERS = ("beside", "compare")
+
+
 def recipe(config: DictConfig) -> DictConfig:
-    """What a run is, apart from where it lies and what was asked to be built again."""
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"store", "rebuild"}])
+    """What a run is, apart from where it lies, what is to be built again and what it is compared with."""
+    told = OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"store", "rebuild"}])
+    with open_dict(told):
+        told.evaluation = {key: value for key, value in told.evaluation.items() if key not in _OTHERS}
+    return told
 
 
 def directions(artefact: Artefact) -> tuple[str, str]:
