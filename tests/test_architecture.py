@@ -89,7 +89,7 @@ FLOORS = {
 }
 """Everything else is floor 0: data and pure functions."""
 
-HYDRA_ALLOWED = {"train", "evaluate", "umt.stages", "umt.neural_stages", "umt.store"}
+HYDRA_ALLOWED = {"umt.console", "train", "evaluate", "umt.stages", "umt.neural_stages", "umt.store"}
 
 PAIRS_ALLOWED = {"umt.corpus", "umt.evaluation", "evaluate"}
 """Where `ParallelSet` may be named: the corpora that hold pairs out, and the code that scores."""

@@ -261,6 +261,15 @@ def test_a_vocabulary_smaller_than_asked(
     assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.duplicates=true")
 
 
+def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> None:
+    done = ran(["train.py", "-m"], store, "translator.checks=0,1")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
+    first, *_, last = done.stderr.strip().splitlines()
+    assert "checks must be at least 1" in first
+    assert "one cell of the sweep failed" in last
+
+
 def test_evaluation_never_trains(tmp_path: Path) -> None:
     line = [sys.executable, "evaluate.py", f"store={tmp_path}", *SMALL]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from umt.store import Artefact, Bench, Store
 from umt.types import BadInput
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass
@@ -115,9 +120,10 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".building-first-0123-999999999").mkdir()
+    (tmp_path / f".building-first-0123-{socket.gethostname()}-999999999").mkdir()
+    (tmp_path / ".building-first-0123-elsewhere-999999999").mkdir()
     Store(tmp_path, Diary()).build(first, numbered(3))
-    assert not list(tmp_path.glob(".building-*"))
+    assert [each.name.split("-")[3] for each in tmp_path.glob(".building-*")] == ["elsewhere"]
 
 
 def test_a_read_only_store_builds_nothing(tmp_path: Path) -> None:
@@ -141,3 +147,34 @@ def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
         store.build(interrupted, None)
     assert store.build(interrupted, None).report == {"resumed": True}
     assert [each.name.startswith("interrupted-") for each in tmp_path.iterdir()] == [True]
+
+
+SHARED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from umt.store import Store
+from test_store import Diary
+
+def slow(config, bench):
+    with (Path(sys.argv[1]) / "built").open("a") as file:
+        file.write("once ")
+    time.sleep(0.5)
+    (bench.directory / "done").touch()
+    return {}
+
+diary = Diary()
+made = Store(Path(sys.argv[1]) / "store", diary).build(slow, None)
+assert (made.path / "done").exists()
+print(diary.entries)
+"""
+
+
+def test_two_processes_build_what_they_share_once(tmp_path: Path) -> None:
+    line = [sys.executable, "-c", SHARED, str(tmp_path)]
+    running = [subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE) for _ in range(3)]
+    told = "".join(each.communicate()[0] for each in running)
+    assert [each.returncode for each in running] == [0, 0, 0]
+    assert (tmp_path / "built").read_text() == "once "
+    assert told.count("waiting for another process") + told.count("reused slow") == 2
+    assert not list((tmp_path / "store").glob(".*"))

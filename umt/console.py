@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from rich.console import Console as Terminal
 from rich.progress import (
     BarColumn,
@@ -23,6 +25,9 @@ from rich.progress import (
 
 from umt.store import Artefact
 from umt.types import BadInput
+
+FAILED = 2
+"""The exit status of what the user can mend."""
 
 
 def _terminal() -> Terminal:
@@ -113,7 +118,7 @@ def plain_errors(console: Console) -> Iterator[None]:
             console.stopped()
             raise
         # a value of the wrong kind: only the message around it says which option
-        _leave(console, str(error if isinstance(cause, TypeError) else cause), 2)
+        _leave(console, str(error if isinstance(cause, TypeError) else cause), FAILED)
 
 
 @contextmanager
@@ -125,10 +130,12 @@ def plain_options() -> Iterator[None]:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or its own report of many lines comes first
     try:
         yield
+    except CellFailed:
+        _leave(Console(), "at least one cell of the sweep failed, see above", FAILED)
     except Exception as error:
         if not type(error).__module__.startswith("hydra"):
             raise
-        _leave(Console(), _about_option(error), 2)
+        _leave(Console(), _about_option(error), FAILED)
 
 
 def _about_option(error: Exception) -> str:
@@ -149,7 +156,14 @@ def _about_option(error: Exception) -> str:
     return f"{said}{''.join(near)}? The options are {', '.join(known)}"
 
 
+class CellFailed(Exception):
+    """One cell of a sweep ended with an error that it has told; the others go on."""
+
+
 def _leave(console: Console, sentence: str, status: int) -> None:
     console.stopped()
     print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    sweeping = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweeping and status == FAILED:
+        raise CellFailed(sentence)
     sys.exit(status)

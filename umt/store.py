@@ -12,10 +12,13 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -23,10 +26,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import umt
+from umt.lock import alone
 from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
 
 MANIFEST = "manifest.json"
+_HOST = socket.gethostname()
 
 
 class Digestible(Protocol):
@@ -127,14 +132,13 @@ class Store:
         fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
+        anew = name in self.rebuild and not self.read_only
         self.team.wait()
-        found = (final / MANIFEST).exists() and (self.read_only or name not in self.rebuild)
+        artefact = None if anew else self._found(final, made)
         self.team.wait()  # until all have looked, since the first may begin now
-        if found:
-            artefact = _opened(final)
-            if [*artefact.manifest["inputs"].values()] == [*made.values()]:  # else one was rebuilt since
-                self.observer.reused(name, artefact)
-                return artefact
+        if artefact is not None:
+            self.observer.reused(name, artefact)
+            return artefact
         if self.read_only:
             raise BadInput(
                 f"nothing built for stage '{name}' with these overrides under {self.root}: "
@@ -142,15 +146,34 @@ class Store:
             )
         self.observer.started(name)
         recipe = {"stage": name, "fingerprint": fingerprint, "config": plain, "seed": seed, "inputs": made}
-        unfinished = self.root / f".unfinished-{final.name}-{digest_of([*made.values()])[:8]}"
-        if self.team.rank == 0 or name in self.together:
-            artefact = self._run(stage, config, inputs, final, recipe, unfinished)
-        self.team.wait()
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if self.team.rank:
+        with self._lock(final):
+            if self.team.rank == 0 and not anew:
+                artefact = self._found(final, made)  # another process may have built it meanwhile
+            if not self.team.agreed(artefact is not None):
+                unfinished = self.root / f".unfinished-{final.name}-{digest_of([*made.values()])[:8]}"
+                if self.team.rank == 0 or name in self.together:
+                    artefact = self._run(stage, config, inputs, final, recipe, unfinished)
+                self.team.wait()
+                shutil.rmtree(unfinished, ignore_errors=True)
+        if artefact is None or self.team.rank:
             artefact = _opened(final)
         self.observer.finished(name, artefact)
         return artefact
+
+    def _found(self, final: Path, made: Mapping[str, str]) -> Artefact | None:
+        """What lies at ``final``, unless an input was rebuilt since."""
+        if not (final / MANIFEST).exists():
+            return None
+        artefact = _opened(final)
+        same = [*artefact.manifest["inputs"].values()] == [*made.values()]
+        return artefact if same else None
+
+    def _lock(self, final: Path) -> AbstractContextManager[None]:
+        """Cells of a sweep that run at once build what they share one after the other."""
+        if self.team.rank:
+            return nullcontext()
+        told = partial(self.observer.progress, "waiting for another process that builds it", 0, None)
+        return alone(self.root / f".lock-{final.name}", told)
 
     def _run(
         self,
@@ -164,7 +187,7 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
         if self.team.rank == 0:
             _sweep(self.root)
-        building = self.root / f".building-{final.name}-{os.getpid()}"
+        building = self.root / f".building-{final.name}-{_HOST}-{os.getpid()}"
         building.mkdir()
         start = time.perf_counter()
         try:
@@ -206,8 +229,8 @@ def digest_of(content: object) -> str:
 
 
 def _sweep(root: Path) -> None:
-    """Remove what killed runs left behind."""
-    for directory in root.glob(".building-*"):
+    """Remove what killed runs of this machine left behind."""
+    for directory in root.glob(f".building-*-{_HOST}-*"):
         process = int(directory.name.rpartition("-")[2])
         if process != os.getpid() and not Path(f"/proc/{process}").exists():
             shutil.rmtree(directory, ignore_errors=True)
