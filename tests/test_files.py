@@ -118,6 +118,15 @@ def test_a_held_out_set_the_wrong_way_round(good: tuple[Path, Path], tmp_path: P
         prepare_text(Files(PAIR, *good), [swapped], Preparation(workers=1), tmp_path, quiet)
 
 
+def test_a_held_out_set_of_one_script_the_wrong_way_round(tmp_path: Path) -> None:
+    english = write(tmp_path / "en", ["The house that you see is not for the king and his men."] * 9)
+    german = write(tmp_path / "de", ["Das Haus, das ich sehe, ist nicht für den König und die Leute."] * 9)
+    pair = (EN, Lang("de"))
+    swapped = PairFiles("mine", pair, german, english)
+    with pytest.raises(BadInput, match=r"en side of held-out set mine is not en.*swapped"):
+        prepare_text(Files(pair, english, german), [swapped], Preparation(workers=1), tmp_path, quiet)
+
+
 def test_the_digest_follows_the_content(good: tuple[Path, Path]) -> None:
     before = Files(PAIR, *good).digest()
     assert Files(PAIR, *good).digest() == before

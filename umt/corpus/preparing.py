@@ -15,12 +15,11 @@ import numpy as np
 
 from umt import inflection
 from umt.corpus import HeldOut, Source
-from umt.corpus.audit import LEAKS, LeakIndex, Traces, accidental_alignment
-from umt.corpus.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation, is_spaced, key
-from umt.corpus.languages import WordProfile, foreign_share, looks_like, scripts
-from umt.corpus.normalisation import normaliser
+from umt.corpus.audit import LEAKS, Traces, accidental_alignment
+from umt.corpus.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation, key
+from umt.corpus.languages import WordProfile, looks_like, scripts
+from umt.corpus.leaks import leak_index
 from umt.corpus.prepared import lines_of
-from umt.corpus.splitting import estimated_words, split_sentences
 from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
 from umt.inflection import Inflection
@@ -121,32 +120,9 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
                 )
         profile = WordProfile.learn(first, samples[first], samples[second])
     return {
-        lang: Cleaner(lang, preparation, _leak_index(lang, held_out, preparation.split_above), profile)
-        for lang in (first, second)
+        lang: Cleaner(lang, preparation, leak_index(lang, other, held_out, preparation.split_above), profile)
+        for lang, other in ((first, second), (second, first))
     }
-
-
-def _leak_index(lang: Lang, held_out: Sequence[HeldOut], split_above: int) -> LeakIndex:
-    normalise = normaliser(lang)
-    sentences: dict[str, str] = {}
-    for each in held_out:
-        side = each.side(lang)
-        letters = "".join(filter(str.isalpha, "".join(side[:: len(side) // 1000 + 1])))
-        if foreign_share(letters, lang) > 0.5:
-            raise BadInput(
-                f"most of the {lang} side of held-out set {each.name} is not {lang}: is it swapped?"
-            )
-        for raw in side:
-            sentence = normalise(raw)
-            sentences.setdefault(sentence, each.name)
-            if estimated_words(sentence) > split_above:
-                for part in split_sentences(sentence, lang):
-                    sentences.setdefault(part, each.name)
-    keys: dict[str, str] = {}
-    for sentence, name in sentences.items():
-        if sentence_key := key(sentence, is_spaced(lang)):
-            keys.setdefault(sentence_key, name)
-    return LeakIndex(sentences, keys, is_spaced(lang))
 
 
 def _check_language(opening: Chunk, other: Lang) -> None:
