@@ -54,8 +54,8 @@ def build(config: DictConfig, store: Store) -> Run:
     prompted = stages.prompted(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)
-    known = stages.known(config, corpus)
     stages.check(config)
+    known = stages.known(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None

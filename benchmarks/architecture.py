@@ -96,7 +96,12 @@ def taught(
     texts = (Shards(tokens.path, first), Shards(tokens.path, second))
     if pairs == "known":
         config.translator = {"known": 100_000}
-        return run, tokenizer, texts, known(stages.known(config, run.corpus)[0], tokenizer, place)
+        return (
+            run,
+            tokenizer,
+            texts,
+            known(stages.known(config, run.corpus, run.held_out)[0], tokenizer, place),
+        )
     bootstrap = {
         way: neural_stages.first_translator(run.translators["lexical"], *way, drafting=True)
         for way in ((first, second), (second, first))

@@ -171,8 +171,8 @@ def translate(
     lost = [
         f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
     ]
-    if pairs_known < strategy.known:
-        lost.append(f"{strategy.known:,} true pairs were asked for, {pairs_known:,} there were")
+    left_out = sum(each.left_out for each in given if not isinstance(each, Artefact))
+    lost += about_pairs(strategy.known, pairs_known, left_out)
     [score] = [each for each in learned.history if each["step"] == learned.step]
     return {
         "languages": [source, target],
@@ -182,6 +182,14 @@ def translate(
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
         "warnings": [each for each in (learned.complaint, *lost) if each],
     }
+
+
+def about_pairs(asked: int, taken: int, left_out: int) -> list[str]:
+    """Warnings about true pairs."""
+    told = [f"{left_out:,} true pairs stand in a held-out set and were left out"] if left_out else []
+    if taken < asked:
+        told.append(f"{asked:,} true pairs were asked for, {taken:,} there were")
+    return told
 
 
 def _keep_logs(bench: Bench) -> None:

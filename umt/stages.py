@@ -6,7 +6,7 @@ a person sees, its ``warnings`` are shown below it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -21,6 +21,7 @@ from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
 from umt.corpus.files import Files
 from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
+from umt.corpus.leaks import leak_index
 from umt.corpus.prepared import PreparedText
 from umt.corpus.preparing import prepare_text
 from umt.corpus.world.source import World
@@ -94,17 +95,30 @@ def supervision(config: DictConfig, source: Source) -> Supervision | None:
     return None if known is None else Supervision(known)
 
 
-def known(config: DictConfig, source: Source) -> tuple[KnownPairs, ...]:
-    """The true pairs that a supervised translator asks for; none for any other."""
+def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> tuple[KnownPairs, ...]:
+    """The true pairs that a supervised translator asks for, without those of a held-out set; none for any
+    other.
+    """
     count = config.translator.get("known", 0) if config.translator else 0
     if not count:
         return ()
     if isinstance(source, World):
         return (WorldExamples(source, count),)
     if isinstance(source, Files) and source.pairs is not None:
-        pairs = PairsFile(source.pairs, source.languages, count)
-        if not any(1 for _ in pairs.examples()):  # all are looked at now, not after hours
-            raise BadInput(f"{source.pairs} holds no pair of sentences")
+        first, second = source.languages
+        leaks = {
+            lang: leak_index(lang, other, sets, config.preparation.split_above)
+            for lang, other in ((first, second), (second, first))
+        }
+        pairs = PairsFile(source.pairs, source.languages, count, leaks)
+        taken = sum(1 for _ in pairs.examples())  # all are looked at now, not after hours
+        if pairs.left_out and config.audit == "strict":
+            raise BadInput(
+                f"audit=strict: {pairs.left_out:,} pairs of {source.pairs} stand in a held-out set: "
+                f"take them out or run with audit=report"
+            )
+        if not taken:
+            raise BadInput(f"{source.pairs} holds no pair of sentences that stands in no held-out set")
         return (pairs,)
     raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
 
