@@ -161,6 +161,10 @@ def not_measured(run: train.Run) -> Iterator[str]:
     """What a reader would look for in vain, and why."""
     if not run.held_out:
         yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
+    for pairs in (held_out.pairs() for held_out in run.held_out):
+        if pairs.left_out:
+            told = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
+            yield f"held-out set {pairs.name}: {told} and are left out"
     if run.model is not None and not run.model.manifest["config"]["causal"]:
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import torch
 from rich.console import Console as Terminal
 
+import evaluate
+import train
 from umt.baselines import Copy, random_lexicon
+from umt.corpus.files import PairFiles
 from umt.lexicon import Lexicon
 from umt.report import Row, save_scores, show_scores
-from umt.types import Score
+from umt.types import Lang, Score
 
 ROWS = [
     Row("copy", "test", "en-zh", Score("bleu", 0.0, 0.0, 0.0, "tok:zh"), 0.1),
@@ -35,6 +40,15 @@ def test_the_table_shows_value_interval_and_signature() -> None:
     shown = out.getvalue()
     for piece in ("13.0 12.4-13.6", "0.971", "copy", "bleu: tok:zh", "Translation", "Lexicon"):
         assert piece in shown
+
+
+def test_pairs_left_out_of_a_test_set_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("One.\n\nThree.\n", encoding="utf-8")
+    (tmp_path / "b").write_text("一。\n二。\n三。\n", encoding="utf-8")
+    test = PairFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
+    run = cast(train.Run, SimpleNamespace(held_out=(test,), model=None))
+    told = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
+    assert list(evaluate.not_measured(run)) == [told]
 
 
 def test_baselines_know_nothing() -> None:

@@ -40,11 +40,13 @@ class ParallelSet:
     ``sides[lang][i]`` holds the renderings of item i in that language: ``[0]`` is the sentence to
     translate, all of them are references.
     direction: (source, target), the only direction that is fair, where one side was translated for the set.
+    left_out: how many items are not here because one of their sides is empty.
     """
 
     name: str
     sides: Mapping[Lang, tuple[tuple[str, ...], ...]]
     direction: tuple[Lang, Lang] | None = None
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         if len(self.sides) != 2:

@@ -136,6 +136,7 @@ class PairFiles:
         return ParallelSet(
             self.name,
             {lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)},
+            left_out=len(source) - len(kept),
         )
 
     def _both(self) -> tuple[list[str], list[str]]:
