@@ -21,6 +21,7 @@ from rich.console import Console as Terminal
 
 from umt import neural_stages, stages
 from umt.bits import BITS
+from umt.checks import check
 from umt.console import Console, plain_errors, plain_options
 from umt.corpus import HeldOut, Source
 from umt.corpus.known import KnownPairs
@@ -54,7 +55,7 @@ def build(config: DictConfig, store: Store) -> Run:
     prompted = stages.prompted(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)
-    stages.check(config)
+    check(config, corpus.languages, held_out)
     known = stages.known(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)

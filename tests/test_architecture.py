@@ -73,6 +73,7 @@ FLOORS = {
     "umt.saved": 3,
     "umt.translate": 4,
     "umt.stages": 4,
+    "umt.checks": 4,
     "umt.console": 4,
     "umt.report": 4,
     "umt.report_page": 4,
@@ -89,7 +90,15 @@ FLOORS = {
 }
 """Everything else is floor 0: data and pure functions."""
 
-HYDRA_ALLOWED = {"umt.console", "train", "evaluate", "umt.stages", "umt.neural_stages", "umt.store"}
+HYDRA_ALLOWED = {
+    "train",
+    "evaluate",
+    "umt.checks",
+    "umt.console",
+    "umt.stages",
+    "umt.neural_stages",
+    "umt.store",
+}
 
 PAIRS_ALLOWED = {"umt.corpus", "umt.evaluation", "evaluate"}
 """Where `ParallelSet` may be named: the corpora that hold pairs out, and the code that scores."""

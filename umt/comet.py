@@ -34,6 +34,9 @@ class Comet:
                 "or leave it out"
             )
 
+    def check(self, target: Lang) -> None:
+        """That it is installed is all that can be told."""
+
     def score(
         self,
         hypotheses: Sequence[str],

@@ -25,6 +25,10 @@ class Metric(Protocol):
     ``hypotheses[i]`` translates ``sources[i]`` into ``target``; ``references[i]`` are all of its references.
     """
 
+    def check(self, target: Lang) -> None:
+        """Raises BadInput when translations into ``target`` cannot be scored here."""
+        ...
+
     def score(
         self,
         hypotheses: Sequence[str],
@@ -60,6 +64,10 @@ class Bleu:
 
     resamples: int = 1000
 
+    def check(self, target: Lang) -> None:
+        """Raises BadInput when the tokenizer of ``target`` is not installed."""
+        _bleu(target)
+
     def score(
         self,
         hypotheses: Sequence[str],
@@ -76,6 +84,9 @@ class ChrF:
     """Character n-gram F-score (Popović 2015), which needs no word boundaries; 0 to 100."""
 
     resamples: int = 1000
+
+    def check(self, target: Lang) -> None:
+        """Every language has characters."""
 
     def score(
         self,
@@ -104,6 +115,10 @@ class PairedBootstrap:
             raise ValueError(f"systems must be two different ones, got {list(self.systems)}")
         if self.resamples < 100:
             raise ValueError(f"resamples must be at least 100, got {self.resamples}")
+
+    def check(self, target: Lang) -> None:
+        """Raises BadInput when the tokenizer of ``target`` is not installed."""
+        _bleu(target)
 
     def compare(
         self, ours: Sequence[str], theirs: Sequence[str], references: Sequence[Sequence[str]], target: Lang
@@ -134,7 +149,10 @@ def _bleu(target: Lang) -> _PlainBleu:
     try:
         return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
     except RuntimeError as error:  # its tokenizer is a package of its own
-        raise BadInput(f"BLEU into {target} cannot be computed: {' '.join(str(error).split())}") from None
+        raise BadInput(
+            f"BLEU into {target} cannot be computed: {' '.join(str(error).split())} (or leave it out of "
+            f"evaluation.metrics, with evaluation.compare=null)"
+        ) from None
 
 
 def _streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
-from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -130,25 +129,6 @@ def chosen(config: DictConfig) -> DictConfig:
         if told[group] and "_target_" not in told[group]:
             told[group] = None
     return told
-
-
-def check(config: DictConfig) -> None:
-    """Every strategy is made once before anything is built, so that a bad value costs no minute.
-
-    Raises BadInput when one lacks another, or whatever a strategy says against its values.
-    """
-    for group in ("preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm", "translator"):
-        if not config[group]:
-            continue
-        try:
-            instantiate(config[group])
-        except InstantiationException as error:
-            cause = error.__cause__
-            raise BadInput(
-                f"{group}: {cause if isinstance(cause, (ValueError, BadInput)) else error}"
-            ) from None
-    if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
-        raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
 
 
 def prompted(config: DictConfig) -> bool:

@@ -1,0 +1,45 @@
+"""What can be told of a configuration before anything is built, so that a bad value costs no minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from umt.corpus import HeldOut
+from umt.types import BadInput, Lang
+
+
+def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]) -> None:
+    """Every strategy is made once.
+
+    Raises BadInput when one lacks another or what it needs of this machine, or whatever a strategy says
+    against its values.
+    """
+    for group in ("preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm", "translator"):
+        if config[group]:
+            _made(group, config[group])
+    if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
+        raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
+    if any(each.name not in config.evaluation.left_out for each in sets):
+        _check_metrics(config, languages)
+
+
+def _made(option: str, node: DictConfig) -> Any:
+    try:
+        return instantiate(node)
+    except InstantiationException as error:
+        cause = error.__cause__
+        raise BadInput(f"{option}: {cause if isinstance(cause, (ValueError, BadInput)) else error}") from None
+
+
+def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
+    """What scores both ways must be there: some metrics are packages of their own."""
+    metrics = [_made("evaluation.metrics", each) for each in config.evaluation.metrics]
+    compare = [_made("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
+    for metric in (*metrics, *compare):
+        for lang in languages:
+            metric.check(lang)
