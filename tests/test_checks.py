@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from transformers import GPT2Config, PretrainedConfig, Qwen3Config
 
 from umt.checks import check
 from umt.corpus.files import PairFiles
@@ -40,6 +41,21 @@ def test_a_metric_that_cannot_be_computed() -> None:
 def test_a_metric_that_is_not_installed() -> None:
     with pytest.raises(BadInput, match=r"^evaluation\.metrics.*pip install unbabel-comet"):
         checked("evaluation=comet")
+
+
+@pytest.mark.parametrize(("kind", "fit"), [(GPT2Config, False), (Qwen3Config, True)])
+def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: bool, tmp_path: Path) -> None:
+    kind().save_pretrained(tmp_path)
+    start = ["lm=pretrained", f"lm.name={tmp_path}"]
+    if fit:
+        checked(*start)
+    else:
+        with pytest.raises(
+            BadInput, match=r"translator\.architecture=encoder_decoder .* is a GPT2LMHeadModel"
+        ):
+            checked(*start)
+    checked(*start, "translator.architecture=joint")
+    checked(*start, "translator=none")
 
 
 def test_a_bad_value_is_told_with_its_group() -> None:

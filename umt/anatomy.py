@@ -11,7 +11,14 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import Gemma3TextModel, LlamaModel, PreTrainedModel, Qwen3Model
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    Gemma3TextModel,
+    LlamaModel,
+    PreTrainedModel,
+    Qwen3Model,
+)
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
 Network = LlamaModel | Qwen3Model | Gemma3TextModel
@@ -66,6 +73,23 @@ def anatomy(network: object) -> Network | None:
     odd = biased or any(getattr(config, name, None) for name in caps)
     fit = kinds == {"full_attention"} and activation(inner) in ACTIVATIONS and not odd
     return inner if fit else None
+
+
+def unknown_kind(name: str) -> str | None:
+    """The kind of a causal model, in a folder or on the hub, where `anatomy` does not know it.
+
+    Only its configuration is read. None where it is known, or where nothing can be read: what opens the model
+    says why.
+    """
+    for at_hand in (True, False):  # what was fetched once asks for no connection
+        try:
+            config = AutoConfig.from_pretrained(name, local_files_only=at_hand)
+            with torch.device("meta"):
+                network = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        except Exception:  # json and the hub raise what they like
+            continue
+        return None if anatomy(network) else type(network).__name__
+    return None
 
 
 def parts(layer: nn.Module, dim: int) -> Parts:

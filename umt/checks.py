@@ -9,6 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from umt.anatomy import unknown_kind
 from umt.corpus import HeldOut
 from umt.types import BadInput, Lang
 
@@ -24,6 +25,8 @@ def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]
             _made(group, config[group])
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
         raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
+    if config.lm and config.lm.name and config.translator:
+        _check_network(config.lm.name, config.translator.architecture)
     if any(each.name not in config.evaluation.left_out for each in sets):
         _check_metrics(config, languages)
 
@@ -34,6 +37,15 @@ def _made(option: str, node: DictConfig) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         raise BadInput(f"{option}: {cause if isinstance(cause, (ValueError, BadInput)) else error}") from None
+
+
+def _check_network(name: str, architecture: str) -> None:
+    """A network from elsewhere must be one that can be divided, where that is asked for."""
+    if architecture == "encoder_decoder" and (kind := unknown_kind(name)):
+        raise BadInput(
+            f"translator.architecture=encoder_decoder divides a Llama, a Qwen 3 or a Gemma 3 without sliding "
+            f"windows, and lm.name={name} is a {kind}: choose translator.architecture=joint"
+        )
 
 
 def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
