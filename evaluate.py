@@ -8,6 +8,9 @@ line a sentence) and ``report.html``, which opens from disk, land in the run's d
 
 from __future__ import annotations
 
+import umt.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product

@@ -10,6 +10,9 @@ python evaluate.py [the same overrides]                     the scores
 
 from __future__ import annotations
 
+import umt.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
 import json
 from dataclasses import dataclass
 from pathlib import Path

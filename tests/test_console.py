@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,20 @@ def test_what_is_wrong_and_what_would_be_right(
 def test_our_own_mistakes_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError), plain_options():
         1 / 0  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["train.py", "evaluate.py", "-m umt.translate --to zh x", "-m umt.archive", "-m umt.sweep runs"],
+)
+def test_an_interrupt_while_importing_is_one_sentence(program: str, tmp_path: Path) -> None:
+    for name in ("hydra", "numpy", "rich", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}"}
+    line = [sys.executable, *program.split()]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "error: interrupted before anything was begun\n"
 
 
 def test_what_goes_on_keeps_its_bar() -> None:

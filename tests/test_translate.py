@@ -179,6 +179,19 @@ def test_one_sentence_says_what_is_wrong(
     assert len(told.strip().splitlines()) == 1
 
 
+def test_an_interrupt_is_one_sentence_of_its_own(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(translate, "open_translator", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "x"])
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted before all was translated\n"
+
+
 def test_a_broken_pipe_is_no_error(
     store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

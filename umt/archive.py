@@ -9,6 +9,9 @@ Any bytes come back as they were, on the machine and with the versions that comp
 
 from __future__ import annotations
 
+import umt.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
 import argparse
 import hashlib
 import math

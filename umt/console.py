@@ -97,17 +97,20 @@ class Console:
             self.terminal.print(f"{'':<22}  [yellow]{sentence}[/]")
 
 
+GO_ON = "interrupted; finished stages are kept, run the same command to go on"
+
+
 @contextmanager
-def plain_errors(console: Console) -> Iterator[None]:
+def plain_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     """Turn what the user can mend into one sentence on stderr and exit status 2.
 
     Covers bad input, impossible options, a full disk and numbers that stopped being finite; anything else is
-    our mistake and keeps its traceback.
+    our mistake and keeps its traceback. interrupted: what is said after Ctrl-C.
     """
     try:
         yield
     except KeyboardInterrupt:
-        _leave(console, "interrupted; finished stages are kept, run the same command to go on", 130)
+        _leave(console, interrupted, 130)
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):

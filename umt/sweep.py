@@ -9,6 +9,9 @@ Runs whose configurations differ in nothing but the seed belong together.
 
 from __future__ import annotations
 
+import umt.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
 import argparse
 import json
 import statistics

@@ -11,6 +11,9 @@ p(sentence | translation) together, by which they are ranked.
 
 from __future__ import annotations
 
+import umt.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
 import os
 import sys
 import time
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
     given = options(arguments)
     console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
-    with plain_errors(console), _output(given.output) as out:
+    with plain_errors(console, "interrupted before all was translated"), _output(given.output) as out:
         directory = given.model or given.run or newest_run(Path("runs"))
         way, beam = Way(given.source, given.to), max(given.beam, given.alternatives)
         translator = open_translator(directory, way, beam, given.lexical)
