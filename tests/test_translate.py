@@ -133,6 +133,26 @@ def test_lines_in_lines_out(store: Path) -> None:
     assert b"3 lines in" in done.stderr
 
 
+def test_nothing_on_standard_input_is_an_error(store: Path) -> None:
+    done = run(store, "--to", "zh")
+    assert done.returncode == 2
+    assert done.stderr == b"error: standard input is empty: give a sentence a line, or --input FILE\n"
+
+
+def test_text_in_the_wrong_language_is_told_once(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, doubts in (("海看见她。", 1), ("She sees 海.", 0), ("", 0)):
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), text])
+        said = capsys.readouterr()
+        assert said.err.count("warning: most of this is not en") == doubts
+        assert said.out.endswith("\n")
+    lines = io.TextIOWrapper(io.BytesIO("海看见她。\n".encode() * 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", lines)
+        patch.setattr(translate, "_BATCH", 1)
+        translate.main(["--to", "zh", "--run", str(store / "run-1")])
+    assert capsys.readouterr().err.count("warning: ") == 1
+
+
 def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     translate.main(arguments)
     return capsys.readouterr().out

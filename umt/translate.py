@@ -27,7 +27,9 @@ from rich.console import Console as Terminal
 
 from umt.baselines import Translator
 from umt.console import Console, plain_errors
+from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
+from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.saved import Way, newest_run, open_translator, told_against
 from umt.types import BadInput, Lang
@@ -88,8 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.terminal.print(f"warning: {directory}: {warning}", markup=False)
         typed = not given.sentence and given.input is None and sys.stdin.isatty()
         source = iter(given.sentence or _incoming(given.input))
-        done, start = 0, time.perf_counter()
+        done, start, doubt = 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
+            if not doubt and (doubt := _doubt(translator, batch)):
+                console.terminal.print(doubt, markup=False)
             for line in _told(translator, batch, done, given.alternatives):
                 out.write(line + "\n")
             out.flush()
@@ -98,6 +102,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 console.terminal.print(_speed(done, start), end="\r")
         if not given.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
+
+
+def _doubt(translator: NeuralTranslator | LexicalTranslator, batch: list[str]) -> str:
+    """A warning where most lines are in another language than is translated from, else nothing."""
+    if not mistaken(batch, translator.source, translator.target):
+        return ""
+    way = f"{translator.source} to {translator.target}"
+    return f"warning: most of this is not {translator.source}, and it is translated from {way} (see --to)"
 
 
 def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
@@ -130,11 +142,14 @@ def _incoming(path: Path | None) -> Iterator[str]:
     if path is not None:
         yield from (line.rstrip("\n") for line in lines(path))
         return
+    number = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise BadInput(f"line {number} of standard input is not UTF-8 ({error.reason})") from None
+    if not number:
+        raise BadInput("standard input is empty: give a sentence a line, or --input FILE")
 
 
 def _speed(done: int, start: float) -> str:
