@@ -15,10 +15,16 @@ import pytest
 import torch
 
 from umt import translate
+from umt.casing import Casing
+from umt.decoding import Search
 from umt.generation import Direction, Generation, Output
 from umt.joint_lm import Architecture, JointLM
 from umt.judge import Judge
+from umt.kneser_ney import KneserNey
+from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
+from umt.ngram import SPECIALS
+from umt.phrases import Pairs, Scoring
 from umt.searching import Beam, Greedy
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
@@ -174,6 +180,49 @@ def test_one_sentence_a_file_and_alternatives(
     numbers, scores, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
     assert set(numbers) == {"1", "2"}
     assert all(float(score) < 0 for score in scores)
+
+
+def word_by_word(here: tuple[Lang, list[str]], there: tuple[Lang, list[str]]) -> LexicalTranslator:
+    """Word i of one language is word i of the other, and nothing else."""
+    words, count = (*SPECIALS, *there[1]), len(there[1])
+    ids = np.tile(np.arange(3, 3 + count, dtype=np.int32), 50)
+    model = KneserNey(2).fit(words, ids, np.arange(0, len(ids) + 1, count))
+    keys, ones = np.arange(4, 4 + count), np.ones(count)  # a phrase of one word is its number and one
+    options = Scoring(seen=0, discount=0.0).options_of(
+        Pairs(keys, keys, np.ones(count, np.int64), ones, ones),
+        model.tables,
+        np.zeros(3 + count, np.bool_),
+        np.ones(len(words)),
+    )
+    casing, search = Casing({}, frozenset(), frozenset()), Search(8, 0, 0.1, 0.0, 1.0)
+    return LexicalTranslator(here[0], there[0], (*SPECIALS, *here[1]), options, model, casing, search, 1)
+
+
+def test_the_word_by_word_translator_of_a_run_that_has_both(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {EN: ["she", "sees", "sea", "."], ZH: ["她", "看见", "海", "。"]}
+    for here, there in ((EN, ZH), (ZH, EN)):
+        lexical = word_by_word((here, words[here]), (there, words[there]))
+        lexical.save(store / "bootstrap-2" / f"{here}-{there}")
+    for name, report in (
+        ("run-2", {"parts": ["bootstrap-2", "translate-1"]}),
+        ("bootstrap-2", {"warnings": ["no alignment was found"]}),
+    ):
+        (store / name).mkdir(exist_ok=True)
+        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        (store / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    both = ["--run", str(store / "run-2")]
+    neural = called(monkeypatch, capsys, "--to", "zh", *both, "She sees sea.")
+    assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", str(store / "run-1"), "She sees sea.")
+    translate.main(["--to", "zh", "--lexical", *both, "She sees sea.", "", "Sea sees 7."])
+    said = capsys.readouterr()
+    assert said.out == "她看见海。\n\n海看见7。\n"
+    assert "no alignment was found" in said.err, "what was told against it, not against the other"
+    assert called(monkeypatch, capsys, "--to", "en", "--lexical", *both, "海看见她。") == "sea sees she.\n"
+    with pytest.raises(SystemExit):
+        translate.main(["--to", "zh", "--lexical", "--alternatives", "2", *both, "x"])
+    assert "the word-by-word translator has no alternatives" in capsys.readouterr().err
 
 
 WRONG = {
