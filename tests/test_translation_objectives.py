@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from tests.small_translation import cipher, network, renderer
+from umt import translation_objectives
 from umt.adversary import Adversary
 from umt.back_translation import BackTranslation
 from umt.bitexts import Bitext
+from umt.joint_lm import JointLM
 from umt.noise import Noise
 from umt.optimisation import Optimisation
 from umt.translation_objectives import (
@@ -56,6 +58,39 @@ def test_the_loss_is_that_of_the_asked_subwords_one_by_one(tmp_path: Path) -> No
     assert loss.nats.item() == pytest.approx(by_hand, rel=1e-4)
     assert loss.bytes == sum(int(tokenizer.byte_lengths[row[1:][costs].numpy()].sum())
                              for row, costs in zip(ids, asked, strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("forgotten", [0.0, 0.4])
+def test_word_dropout_hides_of_what_is_asked_for_alone(
+    forgotten: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, (english, _), truth = cipher(tmp_path, 200)
+    shown: list[tuple[torch.Tensor, ...]] = []
+
+    def record(_: JointLM, *given: torch.Tensor) -> torch.Tensor:
+        shown.append(given)
+        return torch.zeros(())
+
+    monkeypatch.setattr(translation_objectives, "total_nats", record)
+    setting = Setting(tokenizer, 10, 400, 60, 1, forgotten)
+    objective, model, drawn = Supervised(setting, [Bitext(english, truth)]), network(tokenizer), generator()
+    hidden = of = 0
+    for _ in range(20):
+        batch = objective.draw(drawn)
+        before = batch.ids.clone()
+        loss = setting.loss(model, batch, drawn)
+        seen, wanted, asked = shown.pop()
+        torch.testing.assert_close(batch.ids, before)
+        torch.testing.assert_close(wanted, before[:, 1:])
+        torch.testing.assert_close(asked, batch.asked)
+        assert loss.tokens == int(asked.sum()), "what is hidden is asked for as before"
+        changed = seen != before[:, :-1]
+        assert (seen[changed] == tokenizer.mask).all()
+        told = torch.zeros_like(asked)
+        told[:, 1:] = asked[:, :-1]  # what it has been asked for, it goes on after
+        assert not (changed & ~told).any(), "never what is given, nor a tag, nor padding"
+        hidden, of = hidden + int(changed.sum()), of + int(told.sum())
+    assert hidden / of == pytest.approx(forgotten, abs=0.05)
 
 
 def test_a_course_decides_how_often_an_objective_takes_part(tmp_path: Path) -> None:
