@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
 
 import pytest
+import torch
 
 from umt.comet import Comet
 from umt.evaluation import Bleu, ChrF, PairedBootstrap
@@ -73,3 +77,57 @@ def test_a_system_is_not_compared_with_itself() -> None:
 def test_comet_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(BadInput, match="pip install unbabel-comet"):
         Comet()
+
+
+class Judged:
+    """What a COMET model answers: here the length of a translation over that of its reference."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+
+    def predict(self, rows: list[dict[str, str]], batch_size: int, gpus: int) -> SimpleNamespace:
+        assert (batch_size, gpus) == (4, int(torch.cuda.is_available()))
+        self.asked += rows
+        return SimpleNamespace(scores=[len(row["mt"]) / len(row["ref"]) for row in rows])
+
+
+def test_comet_judges_each_sentence_against_its_source_and_first_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge, opened = Judged(), list[str]()
+
+    def load(path: str) -> Judged:
+        opened.append(path)
+        return judge
+
+    fake = ModuleType("comet")
+    fake.__spec__ = ModuleSpec("comet", None)
+    fake.__dict__.update(download_model=lambda name: f"/cache/{name}", load_from_checkpoint=load)
+    monkeypatch.setitem(sys.modules, "comet", fake)
+    comet = Comet("a/judge", batch=4, resamples=300)
+    references = [["abcd", "x"], ["abcdefgh"]] * 20
+    score = comet.score(["ab", "cdefgh"] * 20, references, EN, ["甲", "乙"] * 20)
+    assert judge.asked[:2] == [
+        {"src": "甲", "mt": "ab", "ref": "abcd"},
+        {"src": "乙", "mt": "cdefgh", "ref": "abcdefgh"},
+    ]
+    assert len(judge.asked) == 40
+    assert (score.name, score.value) == ("comet", pytest.approx(0.625))
+    spread = 1.96 * 0.125 / 40**0.5  # of a mean of 40 scores, half of them 0.5, half of them 0.75
+    assert (score.low, score.high) == (
+        pytest.approx(0.625 - spread, abs=0.01),
+        pytest.approx(0.625 + spread, abs=0.01),
+    )
+    assert "a/judge" in score.signature
+    assert comet.score(["ab"] * 4, [["abcd"]] * 4, EN, ["甲"] * 4).value == pytest.approx(0.5)
+    assert opened == ["/cache/a/judge"], "opened once for all that it judges"
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        comet.score(["ab"], [["abcd"]], EN)
+
+
+def test_a_comet_model_that_cannot_be_had_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = ModuleType("comet")
+    fake.__spec__ = ModuleSpec("comet", None)
+    monkeypatch.setitem(sys.modules, "comet", fake)  # without all that is asked of it
+    with pytest.raises(BadInput, match="the COMET model nosuch/model cannot be had"):
+        Comet("nosuch/model").score(["a"], [["b"]], EN, ["c"])
