@@ -26,11 +26,11 @@ PAIR = (EN, ZH)
 def test_a_set_of_sacrebleu_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DATASETS["wmt20"], "_outdir", str(tmp_path))
     for field in DATASETS["wmt20"].fieldnames("zh-en"):
-        text = {"src": "一。\n二。\n", "ref": "One.\nTwo.\n"}.get(field, "x\nx\n")
+        text = {"src": "一。\n二。\n三。\n", "ref": "One.\nTwo.\n\n"}.get(field, "x\nx\nx\n")
         (tmp_path / f"wmt20.zh-en.{field}").write_text(text, encoding="utf-8")
     held_out = SacreBleuSet("news", PAIR, "wmt20/zh-en")
     pairs = held_out.pairs()
-    assert pairs.direction == (ZH, EN)
+    assert (pairs.direction, pairs.left_out) == ((ZH, EN), 1)
     assert pairs.sides == {ZH: (("一。",), ("二。",)), EN: (("One.",), ("Two.",))}
     assert held_out.side(EN) == ["One.", "Two."]
 

@@ -36,19 +36,19 @@ class SacreBleuSet:
             )
 
     def side(self, lang: Lang) -> list[str]:
-        return sorted(text for renderings in self._sides()[lang] for text in renderings)
+        return sorted(text for renderings in self._sides()[0][lang] for text in renderings)
 
     def pairs(self) -> ParallelSet:
-        sides = self._sides()
+        sides, left_out = self._sides()
         source, target = sides
-        return ParallelSet(self.name, sides, (source, target))
+        return ParallelSet(self.name, sides, (source, target), left_out)
 
     def digest(self) -> str:
         """Of its name: sacreBLEU checks the content against a checksum of its own."""
         return digest_of(["sacrebleu", self.testset])
 
-    def _sides(self) -> dict[Lang, tuple[tuple[str, ...], ...]]:
-        """The side that people wrote first."""
+    def _sides(self) -> tuple[dict[Lang, tuple[tuple[str, ...], ...]], int]:
+        """The side that people wrote first, and how many items are left out since a side is empty."""
         from sacrebleu.dataset import DATASETS
 
         name, _, pair = self.testset.rpartition("/")
@@ -68,7 +68,8 @@ class SacreBleuSet:
             for text, each in zip(texts, references, strict=True)
         ]
         kept = [(text, renderings) for text, renderings in rows if text and renderings]
-        return {source: tuple((text,) for text, _ in kept), target: tuple(each for _, each in kept)}
+        sides = {source: tuple((text,) for text, _ in kept), target: tuple(each for _, each in kept)}
+        return sides, len(rows) - len(kept)
 
 
 @dataclass(frozen=True)
