@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import json
 import math
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console as Terminal
 from small_texts import EN, LINES, TINY, ZH, quiet
 
 from umt import mixing
 from umt.align.cooccurrence import Cooccurrence
-from umt.bits import Bits, saving
+from umt.bits import WAYS, Bits
 from umt.company import Company
 from umt.compressors import compressed, counted
 from umt.prefix_code import PrefixCode
 from umt.prequential import Prequential
+from umt.report_bits import QUANTITIES, bits, bits_rows, show_bits
+from umt.stretches import saving, spread
 from umt.symbols import Symbols, adaptive_bits, vocabularies
 from umt.types import BadInput, Lang
 from umt.wordspace import Count
@@ -174,6 +178,23 @@ def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroy
     assert told < mixing.code(y.leaves, y.tree, y.starts, [expert.alone(y, quiet)]).sum() - 100
 
 
+def test_an_interval_holds_the_length_of_another_text_of_the_same_kind() -> None:
+    generator = np.random.default_rng(0)
+
+    def text() -> tuple[np.ndarray, np.ndarray]:
+        """Sentences of many lengths; neighbours cost alike, as of one subject."""
+        sizes = generator.integers(5, 100, 500)
+        return np.repeat(generator.uniform(1, 3, 50), 10) * sizes, sizes
+
+    inside = []
+    for _ in range(60):
+        (x, of_x), (y, of_y) = text(), text()
+        low, high = spread([np.stack([x, 1.1 * x]), np.stack([y, 1.1 * y])], [of_x, of_y], 200)
+        inside.append(low < 1.05 * 2 * (of_x.sum() + of_y.sum()) < high)
+    assert 0.85 < np.mean(inside) <= 1
+    assert spread([np.array([[10.0, 20.0]])], [np.array([5, 10])], 50) == (30, 30)
+
+
 def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     setting = Bits(
         Prequential(TINY, increments=1, length=32),
@@ -181,11 +202,22 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
         vocabulary=270,
         seeds=1,
         controls=("destroyed",),
-        conditional=False,
     )
     told = setting.measure(LINES, [], 1, tmp_path, quiet)
     assert json.loads(json.dumps(told)) == told
     both = told["pairs"]["both"]
+    for each in (both[quantity][way] for quantity in QUANTITIES for way in WAYS):
+        assert each["low"] < each["bits"] < each["high"]
+    rows = {(row.system, row.set, row.score.name): row.score for row in bits_rows(told)}
+    score = rows["network", "both", "bits/byte K(Y|X)"]
+    size = told["sides"]["zh"]["bytes"]
+    assert score.low == pytest.approx(both["K(Y|X)"]["network"]["low"] / size)
+    assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
+    shown = Terminal(width=200, file=StringIO())
+    show_bits(told, shown)
+    page = str(bits(told).body)
+    for text in (shown.file.getvalue(), page):
+        assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
     table = sum(side["table_bits"] for side in told["sides"].values())
     separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
     assert both["gain"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])

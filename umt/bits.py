@@ -24,6 +24,7 @@ from umt.compressors import compressed
 from umt.corpus.cleaning import is_spaced
 from umt.prequential import Coded, Prequential
 from umt.segmentation import segmenter
+from umt.stretches import saving, spread
 from umt.symbols import Symbols, Vocabulary, vocabularies
 from umt.types import BadInput, Lang, Progress
 
@@ -50,6 +51,7 @@ class Bits:
     controls: among ``destroyed`` (the target's subwords thrown over its text), ``more`` (as much of the
     source again in the target's place) and ``elsewhere`` (a target about something else).
     alone: False measures K(X,Y) only, under one network for both languages, mixed with counts.
+    resamples, stretches: of a text, behind each 95% interval (`umt.stretches`).
     """
 
     code: Prequential
@@ -63,6 +65,7 @@ class Bits:
     controls: tuple[str, ...] = CONTROLS
     alone: bool = True
     resamples: int = 2000
+    stretches: int = 50
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "controls", tuple(self.controls))
@@ -130,7 +133,7 @@ class Bits:
         if not self.alone:
             joint = [run.networks((x, y), f"{name}-joint", number) for number in seeds]
             sides = [_coded(text, [told[place] for told in joint]) for place, text in enumerate((x, y))]
-            return {"K(X,Y)": _lengths(sides, (x, y))}
+            return {"K(X,Y)": self._lengths(sides, (x, y))}
         networks = [
             [run.networks((text,), label, number)[0] for number in seeds]
             for text, label in ((x, "x"), (y, f"{name}-y"))
@@ -141,20 +144,42 @@ class Bits:
         alone_x, alone_y = map(_coded, (x, y), networks, own)
         joint_x, joint_y = map(_coded, (x, y), networks, carried)
         told: dict[str, Any] = {
-            "K(X)": _lengths([alone_x], (x,)),
-            "K(Y)": _lengths([alone_y], (y,)),
-            "K(X,Y)": _lengths([joint_x, joint_y], (x, y)),
+            "K(X)": self._lengths([alone_x], (x,)),
+            "K(Y)": self._lengths([alone_y], (y,)),
+            "K(X,Y)": self._lengths([joint_x, joint_y], (x, y)),
             "gain": saving(
                 [np.stack(side["code"]) for side in (alone_x, alone_y)],
                 [np.stack(side["code"]) for side in (joint_x, joint_y)],
                 self.resamples,
+                self.stretches,
             ),
         }
         if conditional:
             given_x = _coded(y, networks[1], self.company.given(y, x, run.seed, said))
             given_y = _coded(x, networks[0], self.company.given(x, y, run.seed, said))
-            told |= {"K(Y|X)": _lengths([given_x], (y,)), "K(X|Y)": _lengths([given_y], (x,))}
+            told |= {"K(Y|X)": self._lengths([given_x], (y,)), "K(X|Y)": self._lengths([given_y], (x,))}
         return told
+
+    def _lengths(self, sides: Sequence[_Bits], texts: Sequence[Symbols]) -> dict[str, Any]:
+        """Bits, tables paid: the mean over seeds, its 95% interval, and what that is per byte and so on."""
+        table = sum(text.table for text in texts)
+        size = sum(int(text.sizes.sum()) for text in texts)
+        found: dict[str, Any] = {}
+        for way in WAYS:
+            runs = [np.stack(side[way]) for side in sides]
+            by_seed = sum(run.sum(1) for run in runs) + table
+            low, high = spread(runs, [text.sizes for text in texts], self.resamples, self.stretches)
+            bits = float(np.mean(by_seed))
+            found[way] = {
+                "bits": bits,
+                "low": low + table,
+                "high": high + table,
+                "by_seed": by_seed.tolist(),
+                "per_byte": bits / size,
+                "per_character": bits / sum(int(text.characters.sum()) for text in texts),
+                "per_token": bits / sum(len(text.leaves) for text in texts),
+            }
+        return found
 
 
 class _Runs:
@@ -193,50 +218,6 @@ def _coded(text: Symbols, networks: Sequence[Coded], *experts: Floats) -> _Bits:
         ],
         "network": [text.per_sentence(each.nats / math.log(2)) for each in networks],
     }
-
-
-def saving(
-    alone: Sequence[Doubles], joint: Sequence[Doubles], resamples: int, groups: int = 50
-) -> dict[str, float]:
-    """Bits that coding texts together saves: the mean over seeds, with a 95% interval.
-
-    alone, joint: (seeds, sentences) bits of each text, seeds and sentences paired.  The bootstrap draws
-    seeds, and ``groups`` stretches of neighbouring sentences, from both sides alike.
-    """
-    saved = []  # (seeds, groups) of each text
-    for before, after in zip(alone, joint, strict=True):
-        parts = np.array_split(before - after, min(groups, before.shape[1]), axis=1)
-        saved.append(np.stack([part.sum(1) for part in parts], axis=1))
-    generator = np.random.default_rng(0)
-    drawn = np.zeros(resamples)
-    for number in range(resamples):
-        seeds = generator.integers(len(saved[0]), size=len(saved[0]))
-        for each in saved:
-            chosen = generator.integers(each.shape[1], size=each.shape[1])
-            drawn[number] += each[seeds][:, chosen].sum() / len(seeds)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    bits = sum(float(each.sum()) for each in saved) / len(saved[0])
-    total = sum(float(each.sum()) for each in alone) / len(saved[0])
-    return {"bits": bits, "low": float(low), "high": float(high), "share": bits / total}
-
-
-def _lengths(sides: Sequence[_Bits], texts: Sequence[Symbols]) -> dict[str, Any]:
-    """Mean over seeds of the bits, tables paid, and what that is per byte and character."""
-    table = sum(text.table for text in texts)
-    size = sum(int(text.sizes.sum()) for text in texts)
-    found: dict[str, Any] = {}
-    for way in WAYS:
-        runs = zip(*(side[way] for side in sides), strict=True)
-        by_seed = [sum(float(each.sum()) for each in run) + table for run in runs]
-        bits = float(np.mean(by_seed))
-        found[way] = {
-            "bits": bits,
-            "by_seed": by_seed,
-            "per_byte": bits / size,
-            "per_character": bits / sum(int(text.characters.sum()) for text in texts),
-            "per_token": bits / sum(len(text.leaves) for text in texts),
-        }
-    return found
 
 
 def _counted(text: Symbols) -> float:

@@ -23,6 +23,8 @@ PAIRS = {
 }
 QUANTITIES = ("K(X)", "K(Y)", "K(X,Y)", "K(Y|X)", "K(X|Y)")
 
+_INTERVAL = "bootstrap over seeds and stretches of text"
+
 
 def code_length_rows(name: str, lengths: Mapping[str, CodeLength], seconds: float) -> Iterator[Row]:
     """Bits of one held-out set under the joint model, a row for each language and unit."""
@@ -38,12 +40,11 @@ def bits_rows(told: Mapping[str, Any]) -> Iterator[Row]:
         for quantity in QUANTITIES:
             for way in WAYS if quantity in found else ():
                 each = found[quantity][way]
-                span = [bits / each["bits"] * each["per_byte"] for bits in each["by_seed"]]
-                signature = f"prequential|{way}|seeds:{len(span)}|interval: least and most of the seeds"
-                score = Score(f"bits/byte {quantity}", each["per_byte"], min(span), max(span), signature)
+                signature = f"prequential|{way}|seeds:{len(each['by_seed'])}|{_INTERVAL}"
+                score = Score(f"bits/byte {quantity}", *_per_byte(each), signature)
                 yield Row(way, pair, direction, score, 0.0)
         if gain := found.get("gain"):
-            signature = "prequential|code|bootstrap over seeds and stretches of text"
+            signature = f"prequential|code|{_INTERVAL}"
             score = Score("bits gain", gain["bits"], gain["low"], gain["high"], signature)
             yield Row("code", pair, direction, score, 0.0)
 
@@ -63,7 +64,7 @@ def bits(told: Mapping[str, Any]) -> Section:
     """The same for the page, with a picture of the gains."""
     measured = {pair: found["gain"] for pair, found in told["pairs"].items() if "gain" in found}
     parts: list[object] = []
-    if measured:
+    if any(each["low"] < each["high"] for each in measured.values()):
         gains = {
             "code": [tuple(each[key] / 8 for key in ("bits", "low", "high")) for each in measured.values()]
         }
@@ -80,16 +81,22 @@ def bits(told: Mapping[str, Any]) -> Section:
     return Section("Bits", lead, joined(parts))
 
 
+def _per_byte(each: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Bits a byte, and the ends of the interval."""
+    size = each["bits"] / each["per_byte"]
+    return each["per_byte"], each["low"] / size, each["high"] / size
+
+
 def _tables(told: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     lines = []
     for pair, found in told["pairs"].items():
         for quantity in (each for each in QUANTITIES if each in found):
             code, network = (found[quantity][way] for way in WAYS)
-            units = [f"{code[unit]:.3f}" for unit in ("per_byte", "per_character", "per_token")]
-            bits = f"{code['bits'] / 8:,.0f}"
-            lines.append([f"{quantity}, {pair}", bits, *units, f"{network['per_byte']:.3f}"])
+            per_byte, alone = ("{:.3f} [{:.3f}, {:.3f}]".format(*_per_byte(each)) for each in (code, network))
+            units = [f"{code[unit]:.3f}" for unit in ("per_character", "per_token")]
+            lines.append([f"{quantity}, {pair}", f"{code['bits'] / 8:,.0f}", per_byte, *units, alone])
     headings = ["code length", "bytes", "bits/byte", "bits/character", "bits/token", "network bits/byte"]
-    yield "Prequential code lengths, every byte paid", headings, lines
+    yield "Prequential code lengths, every byte paid, 95% intervals", headings, lines
     lines = [
         [PAIRS[pair]]
         + [f"{gain[key] / 8:,.0f}" for key in ("bits", "low", "high")]
