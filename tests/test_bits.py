@@ -224,3 +224,29 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     assert both["K(X,Y)"]["code"]["bits"] > table > 0
     with pytest.raises(BadInput, match="there is no zh text"):
         setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)
+
+
+def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> None:
+    setting = Bits(
+        Prequential(TINY, increments=1, length=32),
+        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2)),
+        vocabulary=270,
+        seeds=1,
+        controls=("more", "elsewhere"),
+        alone=False,
+    )
+    apart = LINES[ZH][::-1]
+    told = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)
+    assert list(told["pairs"]) == ["both"]
+    assert told["left_out"] == [
+        "control more left out: it needs 1,350 bytes of en beyond those coded, there are 183",
+        "control elsewhere left out: it needs 1,350 bytes of zh about something else, there are 900",
+    ]
+    shown = Terminal(width=200, file=StringIO())
+    show_bits(told, shown)
+    for sentence in told["left_out"]:
+        assert sentence in shown.file.getvalue()
+        assert sentence in bits(told).body
+    told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
+    assert list(told["pairs"]) == ["both", "more", "elsewhere"]
+    assert told["left_out"] == []

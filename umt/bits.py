@@ -38,6 +38,8 @@ CONTROLS = ("destroyed", "more", "elsewhere")
 WAYS = ("code", "network")
 """``code``: all experts mixed, the shortest that we have; ``network``: what it says on its own."""
 
+_ENOUGH = 0.99  # of the bytes of the text in whose place a control stands
+
 
 @dataclass(frozen=True)
 class Bits:
@@ -86,7 +88,8 @@ class Bits:
         """All code lengths and gains, as JSON.
 
         elsewhere: text of the target for the control of that name.  directory: keeps what is finished for a
-        later call with the same arguments.  Raises BadInput when a side is empty.
+        later call with the same arguments.  A control with less text than what it stands for is left out,
+        which ``left_out`` says in a sentence.  Raises BadInput when a side is empty.
         """
         limit = 2 * (self.limit or 1 << 40)  # the second half is for the control ``more``
         cut = {lang: _within(lines, limit) for lang, lines in texts.items()}
@@ -107,17 +110,28 @@ class Bits:
             ),
             "counts": {side.lang: _counted(side) for side in (x, y)},
             "pairs": {"both": self._pair(run, x, y, "both", self.conditional)},
+            "left_out": [],
         }
         if "destroyed" in self.controls:
             other = y.shuffled(np.random.default_rng(seed))
             told["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
-        if "more" in self.controls and (more := _within(cut[first][len(sides[first]) :], size)):
-            told["pairs"]["more"] = self._pair(run, x, known[first].encode(more, first), "more")
-        if "elsewhere" in self.controls and (lines := _within(elsewhere, size)):
-            there = known[second]
-            if self.disjoint:
-                there = Vocabulary(self._vocabularies({second: lines})[second].tokenizer, there.first)
-            told["pairs"]["elsewhere"] = self._pair(run, x, there.encode(lines, second), "elsewhere")
+        spare = {
+            "more": (first, cut[first][len(sides[first]) :], "beyond those coded"),
+            "elsewhere": (second, elsewhere, "about something else"),
+        }
+        for name in (each for each in spare if each in self.controls):
+            lang, rest, kind = spare[name]
+            lines, needed = _within(rest, size), _size(sides[second])
+            if _size(lines) < _ENOUGH * needed:
+                told["left_out"].append(
+                    f"control {name} left out: it needs {needed:,} bytes of {lang} {kind}, "
+                    f"there are {_size(lines):,}"
+                )
+                continue
+            there = known[lang]
+            if name == "elsewhere" and self.disjoint:
+                there = Vocabulary(self._vocabularies({lang: lines})[lang].tokenizer, there.first)
+            told["pairs"][name] = self._pair(run, x, there.encode(lines, lang), name)
         return told
 
     def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, Vocabulary]:

@@ -211,4 +211,8 @@ def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact)
     both = told["pairs"]["both"]["K(X,Y)"]["code"]
     gain = told["pairs"]["both"].get("gain")
     more = f"; joint gain {gain['share']:.2%} of K(X)+K(Y)" if gain else ""
-    return {"languages": languages, "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}"}
+    return {
+        "languages": languages,
+        "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}",
+        "warnings": told["left_out"],
+    }

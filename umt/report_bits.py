@@ -12,7 +12,7 @@ from umt.bits import WAYS
 from umt.codelength import CodeLength, scores
 from umt.report import Row
 from umt.report_figures import intervals
-from umt.report_page import Section, figure, joined, table
+from umt.report_page import Section, element, figure, joined, table
 from umt.types import Score
 
 PAIRS = {
@@ -50,7 +50,7 @@ def bits_rows(told: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def show_bits(told: Mapping[str, Any], terminal: Terminal) -> None:
-    """Print the code lengths, the gains and the compressors beside them."""
+    """Print the code lengths, the gains, the compressors beside them and the controls that were left out."""
     for title, headings, lines in _tables(told):
         shown = Table(title=title, title_justify="left")
         for number, heading in enumerate(headings):
@@ -58,6 +58,8 @@ def show_bits(told: Mapping[str, Any], terminal: Terminal) -> None:
         for line in lines:
             shown.add_row(*line)
         terminal.print(shown)
+    for sentence in told["left_out"]:
+        terminal.print(sentence)
 
 
 def bits(told: Mapping[str, Any]) -> Section:
@@ -71,6 +73,7 @@ def bits(told: Mapping[str, Any]) -> Section:
         picture = intervals([PAIRS[pair] for pair in measured], gains, "bytes saved by coding together")
         parts.append(figure(picture, "K(X)+K(Y)-K(X,Y), with 95% intervals"))
     parts += [table(headings, lines, title) for title, headings, lines in _tables(told)]
+    parts += [element("p", sentence) for sentence in told["left_out"]]
     first, second = told["languages"]
     lead = (
         f"X is {first}, Y is {second}. Prequential code lengths: a network pays for text before it learns "
