@@ -22,7 +22,7 @@ from umt.prefix_code import PrefixCode
 from umt.prequential import Prequential
 from umt.report_bits import QUANTITIES, bits, bits_rows, show_bits
 from umt.stretches import saving, spread
-from umt.symbols import Symbols, adaptive_bits, vocabularies
+from umt.symbols import Symbols, adaptive_bits, merge_bits, table_bits, vocabularies
 from umt.types import BadInput, Lang
 from umt.wordspace import Count
 
@@ -80,6 +80,16 @@ def test_symbols_are_the_text_and_the_table_is_paid() -> None:
     mixed = zh.shuffled(np.random.default_rng(0))
     assert sorted(mixed.leaves) == sorted(zh.leaves)
     assert (mixed.leaves != zh.leaves).any()
+
+
+def test_a_shared_table_is_paid_whole_alone_and_once_together() -> None:
+    shared, own = (vocabularies(LINES, 290, disjoint) for disjoint in (False, True))
+    en, zh = (shared[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
+    merges = merge_bits(shared[EN].tokenizer.parts[0].to_str())
+    assert min(table_bits([en]), table_bits([zh])) > merges > 0
+    assert table_bits([en, zh]) == pytest.approx(table_bits([en]) + table_bits([zh]) - merges)
+    pair = [own[lang].encode(LINES[lang], lang) for lang in (EN, ZH)]
+    assert table_bits(pair) == pytest.approx(sum(table_bits([each]) for each in pair))
 
 
 def _stream(values: np.ndarray, first: int, size: int = 20) -> Symbols:

@@ -3,8 +3,9 @@
 A code is a network that pays before it learns (`umt.prequential`) and the company that words keep
 (`umt.company`), mixed with counts (`umt.mixing`). Alone and together, each text has the same network, with as
 many updates, and the same counts; together, the company is also carried over from the other language. So a
-gain is what that language told, and nothing else differs. With a vocabulary for each language the table of
-subwords costs the same in every combination.
+gain is what that language told, and nothing else differs. It counts no table of subwords: with a vocabulary
+for each language their tables cost the same in every combination; one for both is paid whole by each text
+alone, or where the other is given, and once by both together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from umt.corpus.cleaning import is_spaced
 from umt.prequential import Coded, Prequential
 from umt.segmentation import segmenter
 from umt.stretches import saving, spread
-from umt.symbols import Symbols, Vocabulary, vocabularies
+from umt.symbols import Symbols, Vocabulary, table_bits, vocabularies
 from umt.types import BadInput, Lang, Progress
 
 Doubles = NDArray[np.float64]
@@ -176,7 +177,7 @@ class Bits:
 
     def _lengths(self, sides: Sequence[_Bits], texts: Sequence[Symbols]) -> dict[str, Any]:
         """Bits, tables paid: the mean over seeds, its 95% interval, and what that is per byte and so on."""
-        table = sum(text.table for text in texts)
+        table = table_bits(texts)
         size = sum(int(text.sizes.sum()) for text in texts)
         found: dict[str, Any] = {}
         for way in WAYS:

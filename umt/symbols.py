@@ -30,6 +30,8 @@ class Symbols:
     numbers: (alphabet,) the network's number of each leaf.  tag: the network's number of the language.
     tree: its symbols are the leaves themselves.  starts: (alphabet,) whether a word begins there.
     table: bits that tell a decoder the merges of the subwords and the lengths of the prefix code.
+    merges: of these, what all texts of one vocabulary pay once.  first: its first number, by which two texts
+    know whether it is the same.
     """
 
     lang: Lang
@@ -42,6 +44,8 @@ class Symbols:
     tree: PrefixCode
     starts: NDArray[np.bool_]
     table: float
+    merges: float = 0.0
+    first: int = 0
 
     def shuffled(self, generator: np.random.Generator) -> Symbols:
         """The same subwords and sentence lengths, the subwords thrown over the whole text."""
@@ -60,14 +64,10 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Subwords as the network numbers them: those of ``tokenizer``, from ``first`` on.
-
-    share: of the table that a language pays for, where several use it.
-    """
+    """Subwords as the network numbers them: those of ``tokenizer``, from ``first`` on."""
 
     tokenizer: Tokenizer
     first: int = 0
-    share: float = 1.0
 
     @property
     def end(self) -> int:
@@ -87,6 +87,7 @@ class Vocabulary:
         told = np.zeros(len(self.tokenizer), np.int64)  # 0: does not occur
         told[used] = lengths
         pieces = self.tokenizer.pieces
+        merges = merge_bits(self.tokenizer.parts[0].to_str())
         return Symbols(
             lang=lang,
             leaves=leaf[stream],
@@ -97,8 +98,9 @@ class Vocabulary:
             tag=self.tokenizer.tag(lang) + self.first,
             tree=PrefixCode.canonical(lengths[order]),
             starts=np.array([_begins(pieces[number]) for number in used[order]]),
-            table=self.share * merge_bits(self.tokenizer.parts[0].to_str())
-            + adaptive_bits(told, int(told.max()) + 1),
+            table=merges + adaptive_bits(told, int(told.max()) + 1),
+            merges=merges,
+            first=self.first,
         )
 
 
@@ -106,13 +108,19 @@ def vocabularies(texts: Mapping[Lang, Sequence[str]], size: int, disjoint: bool)
     """``size`` subwords for each language, none shared; or as many for all where not ``disjoint``."""
     if not disjoint:
         joint = Tokenizer.train(texts, size + 3 + len(texts), sample=_ALL)
-        return {lang: Vocabulary(joint, share=1 / len(texts)) for lang in texts}
+        return {lang: Vocabulary(joint) for lang in texts}
     found: dict[Lang, Vocabulary] = {}
     first = 0
     for lang, lines in texts.items():
         found[lang] = Vocabulary(Tokenizer.train({lang: lines}, size + 4, sample=_ALL), first)
         first = found[lang].end
     return found
+
+
+def table_bits(texts: Sequence[Symbols]) -> float:
+    """Bits of the tables of texts that are coded together: those of one vocabulary pay its merges once."""
+    merges = {text.first: text.merges for text in texts}
+    return sum(text.table - text.merges for text in texts) + sum(merges.values())
 
 
 def merge_bits(saved: str) -> float:
