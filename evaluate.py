@@ -27,7 +27,7 @@ from umt import neural_stages, report_bits, report_sections, report_space, repor
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.beside import TAUGHT, TRANSLATOR, Beside
-from umt.codelength import measure
+from umt.codelength import measure, predicts_next
 from umt.console import Console, plain_errors, plain_options
 from umt.corpus import ParallelSet
 from umt.evaluation import Metric, PairedBootstrap
@@ -150,7 +150,7 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
 
 def code_lengths(run: train.Run) -> Iterator[Row]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
-    if run.model is None or not run.model.manifest["config"]["causal"]:
+    if run.model is None or not predicts_next(run.model.path):
         return
     model, tokenizer = JointLM.load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
     for held_out in run.held_out:
@@ -168,7 +168,7 @@ def not_measured(run: train.Run) -> Iterator[str]:
         if pairs.left_out:
             told = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
             yield f"held-out set {pairs.name}: {told} and are left out"
-    if run.model is not None and not run.model.manifest["config"]["causal"]:
+    if run.model is not None and not predicts_next(run.model.path):
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_texts import quiet
 from torch import Generator, Tensor
 from transformers import (
     BertConfig,
@@ -18,6 +19,8 @@ from transformers import (
 )
 
 from umt.align import Alignment, Verdict
+from umt.archive import Archiver
+from umt.codelength import predicts_next
 from umt.joint_lm import Architecture, JointLM
 from umt.lexicon import Lexicon
 from umt.loop import Pace, fit
@@ -131,6 +134,36 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
     model.save(tmp_path / "saved")
     again = JointLM.load(tmp_path / "saved")
     assert torch.equal(again.embeddings.cpu(), model.embeddings.detach().cpu())
+
+
+def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
+    alignment: Alignment, tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+) -> None:
+    def trained(name: str, start: Path | None, **weights: float) -> Path:
+        given = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
+        pretraining = Pretraining(
+            **given,
+            optimisation=Optimisation(2),
+            embeddings="own" if start else "random",
+            length=16,
+            tokens=64,
+            **weights,
+        )
+        model, _ = pretraining.train(
+            tokenizer, shards, alignment, tmp_path / f"{name}-run", Generator().manual_seed(1), quiet
+        )
+        model.save(tmp_path / name)
+        tokenizer.save(tmp_path / name)
+        return tmp_path / name
+
+    masked = trained("masked", None, causal=0.0, masked=1.0)
+    with pytest.raises(BadInput, match="pseudo-likelihood and no code length"):
+        Archiver.open(masked, None, quiet)
+    after = trained("after", masked, causal=1.0, masked=0.0)
+    assert not predicts_next(masked)
+    assert predicts_next(after)
+    assert predicts_next(trained("both", None, causal=1.0, masked=1.0))
+    assert not predicts_next(trained("again", after, causal=0.0, masked=1.0))
 
 
 SMALL: dict[str, Any] = {

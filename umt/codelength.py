@@ -24,13 +24,27 @@ UNITS = ("byte", "character", "token")
 _TOKENS = 4096  # of a batch, padding included
 
 
-def refuse_masked(directory: Path) -> None:
-    """Raises BadInput when the model in ``directory`` was not trained to predict the next subword."""
+def remember(model: JointLM, objectives: Iterable[str]) -> None:
+    """Write what ``model`` was trained on into its own configuration, which goes wherever it is copied."""
+    model.network.config.objectives = list(objectives)
+
+
+def predicts_next(directory: Path) -> bool:
+    """Whether the model in ``directory`` was trained to predict the next subword, as far as it says."""
     manifest, config = directory / MANIFEST, directory / "config.json"
     made = json.loads(manifest.read_text("utf-8")).get("config") or {} if manifest.exists() else {}
     saved = json.loads(config.read_text("utf-8")) if config.exists() else {}
-    kinds = saved.get("architectures") or []
-    if (made.get("masked") and not made.get("causal")) or any("MaskedLM" in each for each in kinds):
+    masked = (
+        saved.get("objectives") == ["masked"]
+        or (made.get("masked") and not made.get("causal"))  # saved before objectives were remembered
+        or any("MaskedLM" in each for each in saved.get("architectures") or [])
+    )
+    return not masked
+
+
+def refuse_masked(directory: Path) -> None:
+    """Raises BadInput when the model in ``directory`` was not trained to predict the next subword."""
+    if not predicts_next(directory):
         raise BadInput(
             f"the model in {directory} fills in hidden subwords with both sides in sight: what it gives is a "
             "pseudo-likelihood and no code length, since no decoder could know both sides; "

@@ -16,6 +16,7 @@ from umt.bitexts import hand_on, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
 from umt.bits import BITS, Bits
 from umt.checkups import LOG as HEALTH
+from umt.codelength import remember
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.fewshot import FewShot
@@ -157,6 +158,7 @@ def translate(
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
     )
+    remember(learned.model, ["translation"])  # the next subword, whatever the language model had learned
     usage = Usage.count(tokenizer, texts)
     NeuralTranslator(
         source,

@@ -11,6 +11,7 @@ import torch
 from torch import Generator
 
 from umt.align import Alignment
+from umt.codelength import remember
 from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
@@ -93,6 +94,7 @@ class Pretraining:
             pace=Pace(compiled=self.compiled),
             team=team,
         )
+        remember(model, objectives)
         return model, records
 
     def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
