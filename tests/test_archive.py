@@ -51,6 +51,21 @@ def test_a_masked_model_has_no_code_length(tmp_path: Path) -> None:
         Archiver.open(tmp_path, None, quiet)
 
 
+def test_the_model_of_a_run_is_found(saved: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run-1"
+    run.mkdir()
+    (tmp_path / "pretrain-1").symlink_to(saved)
+    manifest = {"stage": "run", "config": {}, "report": {"parts": ["prepare-1", "pretrain-1"]}}
+    (run / MANIFEST).write_text(json.dumps(manifest))
+    assert Archiver.open(run, None, quiet).identity == Archiver.open(saved, None, quiet).identity
+    manifest["report"] = {"parts": ["prepare-1", "bits-1"]}
+    (run / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BadInput, match="run-1 has no language model: prepare-1, bits-1 is all it has"):
+        Archiver.open(run, None, quiet)
+    with pytest.raises(BadInput, match="pretrain-2 is no folder of a model"):
+        Archiver.open(tmp_path / "pretrain-2", None, quiet)
+
+
 @pytest.mark.parametrize(
     "data",
     [

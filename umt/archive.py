@@ -1,6 +1,6 @@
 """Files into real bytes and back with a language model: a code length that can be weighed.
 
-python -m umt.archive compress FILE MODEL OUT                 MODEL: a causal model with its tokenizer
+python -m umt.archive compress FILE MODEL OUT                 MODEL: a causal model and tokenizer, or a run
 python -m umt.archive compress FILE MODEL OUT --given CORPUS  learn from CORPUS first: K(FILE | CORPUS)
 python -m umt.archive decompress FILE MODEL OUT [--given CORPUS]
 
@@ -38,6 +38,7 @@ from umt.lockstep import Lockstep
 from umt.loop import fit
 from umt.objectives import Causal
 from umt.optimisation import Optimisation
+from umt.saved import language_model
 from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
@@ -124,9 +125,12 @@ class Archiver:
     def open(
         cls, directory: Path, given: Path | None, progress: Progress, header: Header | None = None
     ) -> Archiver:
-        """Raises BadInput when ``directory`` holds no causal model with a tokenizer, or another one, or
-        ``given`` is another corpus, than ``header`` asks for: before anything is learned.
+        """The model in ``directory``, or of the run that it is.
+
+        Raises BadInput when there is no causal model with a tokenizer, or another one, or ``given`` is
+        another corpus, than ``header`` asks for: before anything is learned.
         """
+        directory = language_model(directory)
         if not directory.is_dir():
             raise BadInput(f"{directory} is no folder of a model")
         refuse_masked(directory)
@@ -233,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("action", choices=("compress", "decompress"))
     parser.add_argument("file", type=Path)
-    parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer")
+    parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer, or of a run")
     parser.add_argument("out", type=Path)
     parser.add_argument(
         "--given", type=Path, help="text that the model learns from first; both sides need it"

@@ -1,4 +1,4 @@
-"""Finding a translator on disk: in a run of ``train.py``, or in a folder of its own."""
+"""Finding a translator or a language model on disk: in a run of ``train.py``, or in a folder of its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def open_translator(
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
     """
-    directory = _resolved(directory, lexical)
+    directory = _translating(directory, lexical)
     try:
         return _opened(directory, way, beam)
     except BadInput:
@@ -56,7 +56,7 @@ def open_translator(
 
 def told_against(directory: Path, lexical: bool = False) -> list[str]:
     """What its training has warned of, and whether it has seen true pairs."""
-    manifest = _resolved(directory, lexical) / MANIFEST
+    manifest = _translating(directory, lexical) / MANIFEST
     report = _json(manifest)["report"] if manifest.exists() else {}
     taught = [f"it was taught by {report['known']:,} true pairs"] if report.get("known") else []
     return [*taught, *report.get("warnings", ())]
@@ -79,22 +79,31 @@ def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalT
     return LexicalTranslator.load(directory / f"{source}-{target}")
 
 
-def _resolved(directory: Path, lexical: bool) -> Path:
+def language_model(directory: Path) -> Path:
+    """Where the language model lies that a run trained; ``directory`` itself where that is no run.
+
+    Raises BadInput when the run trained none.
+    """
+    return _resolved(directory, ("pretrain",), "language model")
+
+
+def _translating(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    if (directory / MANIFEST).exists():
-        manifest = _json(directory / MANIFEST)
-        if manifest["stage"] == "run":
-            return _part(directory, manifest["report"]["parts"], lexical)
-    return directory
+    return _resolved(directory, ("bootstrap",) if lexical else ("translate", "bootstrap"), "translator")
 
 
-def _part(run: Path, parts: list[str], lexical: bool) -> Path:
-    """Where the translator of a run lies: its parts are its neighbours."""
-    stages = ["bootstrap"] if lexical else ["translate", "bootstrap"]
+def _resolved(directory: Path, stages: tuple[str, ...], what: str) -> Path:
+    """Where it is a run, what the first of ``stages`` made that it has: its parts are its neighbours."""
+    if not (directory / MANIFEST).exists():
+        return directory
+    manifest = _json(directory / MANIFEST)
+    if manifest.get("stage") != "run":
+        return directory
+    parts: list[str] = manifest["report"]["parts"]
     found = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
     if not found:
-        raise BadInput(f"the run {run} has no translator: {', '.join(parts)} is all it has")
-    return run.parent / found[0]
+        raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
+    return directory.parent / found[0]
 
 
 def _json(path: Path) -> Any:
