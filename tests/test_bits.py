@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -234,6 +235,8 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     assert both["K(X,Y)"]["code"]["bits"] > table > 0
     with pytest.raises(BadInput, match="there is no zh text"):
         setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)
+    with pytest.raises(BadInput, match=r"there is no en text to code in bits\.limit=3 bytes"):
+        replace(setting, limit=3).measure(LINES, [], 1, tmp_path, quiet)
 
 
 def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt import stages
+from umt.types import BadInput
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -100,6 +101,21 @@ def test_the_aligner_inside_another_is_one_word(part: str) -> None:
 def test_the_strategies_of_mixed_are_strategies() -> None:
     made = instantiate(composed("aligner=mixed").aligner)
     assert all(dataclasses.is_dataclass(each) for each in made.aligner.strategies.values())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ("bits=prequential bits.vocabulary=10", "bits: vocabulary must be at least 256"),
+        ("bits=prequential bits.limit=-5", "bits: limit must be at least 1 byte"),
+        ("bits=prequential bits.limit=0", "bits: limit must be at least 1 byte"),
+        ("bits=prequential bits.resamples=0", "bits: resamples must be at least 1"),
+        ("lm=pretrained lm.name=null", "lm.name must name a folder or a model of the hub"),
+    ],
+)
+def test_a_wrong_value_is_told_before_anything_is_built(overrides: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        stages.check(composed(*overrides.split()))
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,12 @@ class Bits:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "controls", tuple(self.controls))
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {self.seeds}")
+        for name, least in (("vocabulary", 256), ("seeds", 1), ("resamples", 1), ("stretches", 1)):
+            if getattr(self, name) < least:
+                why = ", a subword for every byte" if name == "vocabulary" else ""
+                raise ValueError(f"{name} must be at least {least}{why}, got {getattr(self, name)}")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be at least 1 byte, or null for all there are, got {self.limit}")
         for name in self.controls:
             if name not in CONTROLS:
                 raise ValueError(f"controls are {', '.join(CONTROLS)}, got {name!r}")
@@ -95,11 +99,12 @@ class Bits:
         limit = 2 * (self.limit or 1 << 40)  # the second half is for the control ``more``
         cut = {lang: _within(lines, limit) for lang, lines in texts.items()}
         first, second = cut
-        for lang, lines in cut.items():
-            if not lines:
-                raise BadInput(f"there is no {lang} text to code")
         size = min(self.limit or 1 << 40, *(_size(lines) for lines in cut.values()))
         sides = {lang: _within(lines, size) for lang, lines in cut.items()}
+        for lang, lines in (*cut.items(), *sides.items()):
+            if not lines:
+                within = "" if self.limit is None else f" in bits.limit={self.limit} bytes"
+                raise BadInput(f"there is no {lang} text to code{within}")
         known = self._vocabularies(sides)
         x, y = (known[lang].encode(sides[lang], lang) for lang in sides)
         run = _Runs(self.code, max(each.end for each in known.values()), seed, directory, progress)

@@ -20,7 +20,8 @@ def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]
     Raises BadInput when one lacks another or what it needs of this machine, or whatever a strategy says
     against its values.
     """
-    for group in ("preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm", "translator"):
+    always = ("preparation", "words", "aligner", "control")
+    for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
         if config[group]:
             _made(group, config[group])
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:

@@ -51,7 +51,10 @@ class Pretraining:
 
     def __post_init__(self) -> None:
         if self.architecture is None and self.name is None:
-            raise ValueError("a network needs an architecture, or the name of a model to start from")
+            raise ValueError(
+                "there is no architecture of a new network and no model to start from: "
+                "lm.name must name a folder or a model of the hub"
+            )
         if min(self.causal, self.masked) < 0 or not self.causal + self.masked:
             raise ValueError(
                 f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"
