@@ -26,6 +26,7 @@ from umt.joint_lm import Architecture, JointLM
 from umt.loop import LOG, Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
+from umt.sharded import divide, gathered
 from umt.shards import Shards, write_shards
 from umt.team import assemble
 from umt.tokenizer import Tokenizer
@@ -46,11 +47,16 @@ WORDS = {EN: "abcd", ZH: "wxyz"}
 
 
 def train(
-    directory: Path, steps: int = 40, method: str = "adamw", seconds: float = 0.0, exact: bool = False
+    directory: Path,
+    steps: int = 40,
+    method: str = "adamw",
+    seconds: float = 0.0,
+    exact: bool = False,
+    sharded: bool = False,
 ) -> tuple[JointLM, list[dict[str, float]]]:
     """A small model of both objectives; ``directory`` may be that of a killed run.
 
-    seconds: between checkpoints. exact: see `Pace`.
+    seconds: between checkpoints. exact: see `Pace`. sharded: among the processes.
     """
     team = assemble()
     data = directory / "data"
@@ -69,9 +75,13 @@ def train(
         "causal": Causal(shards, tokenizer, 32, 512, 1, team=team),
         "masked": Masked(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
     }
+    if sharded:
+        divide(model, team)
     optimisation = Optimisation(steps, peak=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
     pace = Pace(every=1, checkpoint=seconds, exact=exact)
     records = fit(model, objectives, optimisation, directory, 3, lambda *_: None, pace=pace, team=team)
+    if sharded:
+        model = gathered(model, team)
     if team.rank == 0:
         model.save(directory / "trained")
     return model, records
@@ -107,9 +117,10 @@ def main() -> None:
     parser.add_argument("--method", default="adamw")
     parser.add_argument("--child", type=Path)
     parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--sharded", action="store_true")
     asked = parser.parse_args()
     if asked.child is not None:
-        train(asked.child, asked.steps, asked.method, exact=asked.exact)
+        train(asked.child, asked.steps, asked.method, exact=asked.exact, sharded=asked.sharded)
         return
     chance = random.Random(time.time_ns())
     with tempfile.TemporaryDirectory() as folder:

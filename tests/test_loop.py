@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -122,29 +118,6 @@ def test_short_products_lose_little(tmp_path: Path) -> None:
     assert [each["causal/nats"] for each in short] == pytest.approx(
         [each["causal/nats"] for each in exact], rel=5e-3
     )
-
-
-def test_two_processes_equal_one(tmp_path: Path) -> None:
-    alone, _ = train(tmp_path / "alone", 6, exact=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    line = [sys.executable, "-m", "benchmarks.resume", "--child", str(tmp_path / "both"), "--steps", "6"]
-    line.append("--exact")
-    team = [
-        subprocess.Popen(line, cwd=ROOT, env={**os.environ, **together, "RANK": str(rank)})
-        for rank in range(2)
-    ]
-    assert [each.wait(120) for each in team] == [0, 0]
-    both = JointLM.load(tmp_path / "both" / "trained")
-    losses = [
-        [json.loads(line)["causal/nats"] for line in (tmp_path / run / LOG).read_text().splitlines()]
-        for run in ("alone", "both")
-    ]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    for one, other in zip(alone.parameters(), both.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
 
 
 def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:

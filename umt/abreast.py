@@ -35,14 +35,10 @@ def total_nats(
     inner = model.network.base_model
     elsewhere = model.device.type != "cpu"
     if elsewhere or threads < 2 or not torch.is_grad_enabled() or not serves(inner, seen):
-        return _nats(model, seen, wanted, asked, bidirectional)
+        return cast(Tensor, model(seen, wanted, asked, bidirectional))
     parts = [(seen[n::threads], wanted[n::threads], asked[n::threads]) for n in range(threads)]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     return cast(Tensor, _Abreast.apply(model, parts, bidirectional, *weights))  # type: ignore[no-untyped-call]
-
-
-def _nats(model: JointLM, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool) -> Tensor:
-    return model.nats(model.states(seen, asked, bidirectional), wanted[asked]).sum()
 
 
 class _Abreast(Function):
@@ -58,7 +54,7 @@ class _Abreast(Function):
     ) -> Tensor:
         def through(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor | None, ...]]:
             with torch.enable_grad():
-                nats = _nats(model, *part, bidirectional)
+                nats = model(*part, bidirectional)
                 return nats.detach(), torch.autograd.grad(nats, weights, allow_unused=True)
 
         told = abreast(through, parts)

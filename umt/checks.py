@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 
 from umt.anatomy import unknown_kind
 from umt.corpus import HeldOut
+from umt.sharded import ALONE
+from umt.team import assemble
 from umt.types import BadInput, Lang
 
 
@@ -26,6 +28,8 @@ def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]
             _made(group, config[group])
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
         raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
+    if config.lm and config.lm.sharded and assemble().size < 2:
+        raise BadInput(ALONE)
     if config.lm and config.lm.name and config.translator:
         _check_network(config.lm.name, config.translator.architecture)
     if any(each.name not in config.evaluation.left_out for each in sets):

@@ -26,6 +26,7 @@ from transformers.utils.logging import disable_progress_bar
 from umt import gpu_transformer, transformer
 from umt.anatomy import Network, anatomy
 from umt.cross_entropy import cross_entropy
+from umt.foreign import trust
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
@@ -214,6 +215,14 @@ class JointLM(nn.Module):
         output = inner(ids, mask, places, past, use_cache=True)
         return cast(Tensor, output.last_hidden_state)
 
+    def forward(self, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool = False) -> Tensor:
+        """-log p of the subwords ``wanted`` where ``asked``, summed: a scalar in nats.
+
+        seen, wanted, asked: (rows, length) subwords that are looked at, that should be predicted there, and
+        whether they have to.
+        """
+        return self.nats(self.states(seen, asked, bidirectional), wanted[asked]).sum()
+
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
         return hidden @ self.head.to(hidden.dtype).T
@@ -244,7 +253,7 @@ class JointLM(nn.Module):
                 "(give a folder, or a name of the hub where that can be reached)"
             ) from None
         if anatomy(network) is None:
-            _trust(network, name)
+            trust(cls(network), name)
         if not (Path(name) / ENCODER).is_dir():
             return cls(network)
         try:
@@ -260,23 +269,6 @@ class JointLM(nn.Module):
         head included, the look-up of embeddings not."""
         inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
-
-
-@torch.no_grad()
-def _trust(network: PreTrainedModel, name: str | Path) -> None:
-    """Raises BadInput unless logits are the last hidden states by the head, of what stands before alone."""
-    model = JointLM(network).eval()
-    ids = torch.arange(1, 7)[None] % len(model.head)
-    other = ids.clone()
-    other[0, -1] = 0
-    try:
-        own, hidden, changed = network(ids).logits, model.hidden(ids), model.hidden(other)
-    except Exception as error:
-        raise BadInput(f"{name} is no network that can be trained here: {error}") from None
-    if not torch.allclose(hidden[:, :-1], changed[:, :-1], rtol=1e-4, atol=1e-4):
-        raise BadInput(f"{name} looks at what comes after: it is no causal language model")
-    if not torch.allclose(own, model.logits(hidden), rtol=1e-3, atol=1e-3):
-        raise BadInput(f"{name} makes its logits in a way of its own, which is not supported")
 
 
 def best_device() -> torch.device:

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
+from umt import training_state
 from umt.checkpoint import Checkpoints
 from umt.joint_lm import JointLM
 from umt.objectives import Loss, Objective
 from umt.optimisation import Optimisation
 from umt.precision import precision
+from umt.sharded import is_part, whole
 from umt.team import SOLO, Team
 from umt.types import Progress
 
@@ -191,8 +193,8 @@ class _Run:
         if self.step < self.optimisation.frozen * self.optimisation.steps:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]
-        self.team.add(moved)
-        norm = float(clip_grad_norm_(self.weights, self.optimisation.clip or math.inf))
+        self.team.add([each for each in moved if not is_part(each)])
+        norm = float(whole(clip_grad_norm_(self.weights, self.optimisation.clip or math.inf)))
         if not math.isfinite(norm):
             raise FloatingPointError(self._impossible(f"the norm of the gradient is {norm}"))
         tally.norm += norm
@@ -216,13 +218,14 @@ class _Run:
             writer.add_scalar(name, value, int(record["step"]))
 
     def _keep(self) -> None:
+        tensors = training_state.tensors(self.model, self.optimisers)
         if self._first:
             told = {
                 "objectives": {name: each.state() for name, each in self.objectives.items()},
                 "watch": [each.state() for each in self.watch],
                 "stopped": self.stopped,
             }
-            self.checkpoints.save(self.step, self._tensors(), told)
+            self.checkpoints.save(self.step, tensors, told)
         self.team.wait()
 
     def _resume(self) -> None:
@@ -233,17 +236,7 @@ class _Run:
                 (self.directory / LOG).unlink(missing_ok=True)
             return
         self.step, tensors, told = newest
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                parameter.copy_(tensors[f"model.{name}"])
-        for number, optimiser in enumerate(self.optimisers):
-            for place, weight in enumerate(_moved(optimiser)):
-                prefix = f"optimiser.{number}.{place}."
-                for name, tensor in tensors.items():
-                    if name.startswith(prefix):
-                        key = name.removeprefix(prefix)
-                        device = tensor.device if key == "step" and not weight.is_cuda else weight.device
-                        optimiser.state[weight][key] = tensor.to(device)
+        training_state.restore(self.model, self.optimisers, tensors)
         for name, objective in self.objectives.items():
             objective.restore(told["objectives"][name])
         for each, state in zip(self.watch, told["watch"], strict=True):
@@ -259,21 +252,9 @@ class _Run:
             )
             partial.replace(log)
 
-    def _tensors(self) -> dict[str, Tensor]:
-        tensors = {f"model.{name}": weight.data for name, weight in self.model.named_parameters()}
-        for number, optimiser in enumerate(self.optimisers):
-            for place, weight in enumerate(_moved(optimiser)):
-                for key, value in optimiser.state.get(weight, {}).items():
-                    tensors[f"optimiser.{number}.{place}.{key}"] = value
-        return tensors
-
     @property
     def _first(self) -> bool:
         return self.team.rank == 0
-
-
-def _moved(optimiser: Optimizer) -> list[Tensor]:
-    return [weight for group in optimiser.param_groups for weight in group["params"]]
 
 
 def _noted(log: Path) -> list[dict[str, float]]:

@@ -16,6 +16,7 @@ from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
+from umt.sharded import divide, gathered
 from umt.shards import Shards
 from umt.team import SOLO, Team
 from umt.token_vectors import token_vectors
@@ -35,6 +36,7 @@ class Pretraining:
     the rows, equal when None. embeddings: ``random``, ``bridge`` for the aligned word vectors,
     or ``own``: what the model ``name`` has.
     compiled: use ``torch.compile``, which takes a minute to start and pays on a GPU.
+    sharded: divide weights and optimiser state among the processes, for what does not fit on each device.
     """
 
     architecture: Architecture | None
@@ -48,6 +50,7 @@ class Pretraining:
     mixing: Mapping[str, float] | None = None
     embeddings: Literal["random", "bridge", "own"] = "random"
     compiled: bool = False
+    sharded: bool = False
 
     def __post_init__(self) -> None:
         if self.architecture is None and self.name is None:
@@ -58,6 +61,10 @@ class Pretraining:
         if min(self.causal, self.masked) < 0 or not self.causal + self.masked:
             raise ValueError(
                 f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"
+            )
+        if self.sharded and (self.compiled or self.optimisation.method != "adamw"):
+            raise ValueError(
+                "sharded weights are moved by adamw, and not compiled: method=adamw, compiled=false"
             )
         if self.embeddings not in ("random", "bridge", "own"):
             raise ValueError(f"embeddings must be random, bridge or own, got {self.embeddings!r}")
@@ -79,6 +86,8 @@ class Pretraining:
     ) -> tuple[JointLM, list[dict[str, float]]]:
         """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
         model = self.start(tokenizer, alignment, generator)
+        if self.sharded:
+            divide(model, team)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
         objectives: dict[str, Objective] = {}
         given = (shards, tokenizer, self.length, self.tokens)
@@ -98,7 +107,7 @@ class Pretraining:
             team=team,
         )
         remember(model, objectives)
-        return model, records
+        return (gathered(model, team) if self.sharded else model), records
 
     def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
         """The network before its first step, on a GPU where there is one."""

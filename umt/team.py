@@ -37,6 +37,8 @@ class Team:
         if self.size == 1:
             return
         held = list(tensors)
+        if not held:
+            return
         flat = torch.cat([each.flatten() for each in held])
         processes.all_reduce(flat)
         for each, summed in zip(held, torch.split(flat, [each.numel() for each in held]), strict=True):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from umt.anatomy import Network, Parts, activation, anatomy, gain, parts, rotation
 from umt.half_layers import attended, fed, only_normed
@@ -30,12 +31,13 @@ def serves(network: nn.Module, ids: Tensor) -> bool:
 
 
 def plain(inner: Network) -> bool:
-    """Whether ``inner`` is one in fp32 whose heads have keys of their own, without dropout, and that nobody
-    asked to have compiled.
+    """Whether ``inner`` is one in fp32 whose heads have keys of their own, without dropout, in one piece, and
+    which nobody asked to have compiled.
     """
     config: Any = inner.config
     return (
         inner._compiled_call_impl is None
+        and not isinstance(inner.layers[0], FSDPModule)
         and config.num_attention_heads == config.num_key_value_heads
         and config.hidden_size == config.num_attention_heads * config.head_dim
         and not config.attention_dropout
