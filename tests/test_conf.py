@@ -14,6 +14,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt import stages
+from umt.checks import check
 from umt.types import BadInput
 
 ROOT = Path(__file__).parent.parent
@@ -115,7 +116,7 @@ def test_the_strategies_of_mixed_are_strategies() -> None:
 )
 def test_a_wrong_value_is_told_before_anything_is_built(overrides: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        stages.check(composed(*overrides.split()))
+        check(composed(*overrides.split()), [], [])
 
 
 @pytest.mark.parametrize(
