@@ -133,8 +133,8 @@ def plain_options() -> Iterator[None]:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or its own report of many lines comes first
     try:
         yield
-    except CellFailed:
-        _leave(Console(), "at least one cell of the sweep failed, see above", FAILED)
+    except CellFailed as error:
+        _leave(Console(), f"at least one cell of the sweep failed: {error}", FAILED)
     except Exception as error:
         if not type(error).__module__.startswith("hydra"):
             raise
