@@ -28,7 +28,7 @@ from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.beside import TAUGHT, TRANSLATOR, Beside
 from umt.codelength import measure, predicts_next
-from umt.console import Console, plain_errors, plain_options
+from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
 from umt.evaluation import Metric, PairedBootstrap
 from umt.joint_lm import JointLM, best_device
@@ -226,7 +226,7 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Pat
 def main(config: DictConfig) -> None:
     """Find, score, show."""
     console = Console()
-    with plain_errors(console):
+    with stages.cell(console):
         run = train.build(config, Store(Path(config.store), console, read_only=True))
         console.started("evaluate")
         rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]

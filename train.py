@@ -25,7 +25,7 @@ from rich.console import Console as Terminal
 from umt import neural_stages, stages
 from umt.bits import BITS
 from umt.checks import check
-from umt.console import Console, plain_errors, plain_options
+from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
 from umt.corpus.known import KnownPairs
 from umt.store import Artefact, Store
@@ -104,7 +104,7 @@ def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
-    with plain_errors(console):
+    with stages.cell(console):
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
         if team.rank == 0:

@@ -97,7 +97,6 @@ HYDRA_ALLOWED = {
     "train",
     "evaluate",
     "umt.checks",
-    "umt.console",
     "umt.stages",
     "umt.neural_stages",
     "umt.store",

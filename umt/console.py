@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from rich.console import Console as Terminal
 from rich.progress import (
     BarColumn,
@@ -166,7 +164,4 @@ class CellFailed(Exception):
 def _leave(console: Console, sentence: str, status: int) -> None:
     console.stopped()
     print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
-    sweeping = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if sweeping and status == FAILED:
-        raise CellFailed(sentence)
     sys.exit(status)

@@ -6,16 +6,20 @@ a person sees, its ``warnings`` are shown below it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from umt.align import Alignment
 from umt.align.procrustes import Procrustes
+from umt.console import FAILED, CellFailed, Console, plain_errors
 from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
 from umt.corpus.files import Files
@@ -53,6 +57,18 @@ class Supervision:
     def digest(self) -> str:
         """Hex digest of the pairs."""
         return digest_of({word: sorted(known) for word, known in self.dictionary.pairs.items()})
+
+
+@contextmanager
+def cell(console: Console) -> Iterator[None]:
+    """`plain_errors` around a run; in a sweep they end this cell, and the others go on."""
+    try:
+        with plain_errors(console):
+            yield
+    except SystemExit as left:
+        if left.code != FAILED or HydraConfig.get().mode != RunMode.MULTIRUN:
+            raise
+        raise CellFailed(str(left.__context__)) from None
 
 
 def corpus(config: DictConfig) -> Source:
