@@ -16,6 +16,7 @@ from umt.filters import Filters
 from umt.generation import Direction, Generation
 from umt.mining import Space, mine
 from umt.prompted import Examples, Prompted, compose
+from umt.saved import Way, open_translator
 from umt.searching import Greedy
 from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
@@ -147,6 +148,9 @@ def test_what_is_saved_prompts_alike(
         assert again.translate(raw) == way.translate(raw)
         assert again.translate(raw)[-1] == ""
         assert len(Prompted.load(tmp_path, way.source, way.target, greedy).translate(["a b " * 60])) == 1
+    opened = open_translator(tmp_path, Way(None, EN), beam=1)  # as `umt.translate` does
+    assert isinstance(opened, Prompted)
+    assert (opened.source, opened.target) == (ZH, EN)
     with pytest.raises(BadInput, match="not en and en"):
         Prompted.load(tmp_path, EN, EN, greedy)
     with pytest.raises(BadInput, match="no prompts"):

@@ -222,7 +222,7 @@ def test_the_word_by_word_translator_of_a_run_that_has_both(
     assert called(monkeypatch, capsys, "--to", "en", "--lexical", *both, "海看见她。") == "sea sees she.\n"
     with pytest.raises(SystemExit):
         translate.main(["--to", "zh", "--lexical", "--alternatives", "2", *both, "x"])
-    assert "the word-by-word translator has no alternatives" in capsys.readouterr().err
+    assert "only the neural translator has alternatives" in capsys.readouterr().err
 
 
 WRONG = {

@@ -24,7 +24,8 @@ from umt.searching import Sampling
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
-_FILE = "prompts.json"
+PROMPTS = "prompts.json"
+"""The file that says that a folder holds prompts."""
 _TENSORS = "prompts.safetensors"
 _AT_ONCE = 512
 _NUMBERS = ("shots", "window", "candidates")
@@ -180,15 +181,15 @@ class Prompted:
             "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
             **{name: getattr(self, name) for name in _NUMBERS},
         }
-        (directory / _FILE).write_text(json.dumps(about), encoding="utf-8")
+        (directory / PROMPTS).write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path, source: Lang, target: Lang, generation: Generation) -> Prompted:
         """Read what `save` wrote, for one of its directions; raises BadInput when it is not there."""
         try:
-            about = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+            about = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise BadInput(f"{directory} holds no prompts: {_FILE} is missing") from None
+            raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing") from None
         tensors, tokenizer = load_file(directory / _TENSORS), Tokenizer.load(directory)
         sides = [
             tuple(np.split(tensors[name].numpy().astype(tokenizer.dtype), ends))

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from umt.fewshot import FewShot
 from umt.generation import Generation
 from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
+from umt.prompted import PROMPTS, Prompted
 from umt.searching import Beam, Greedy
 from umt.store import MANIFEST
 from umt.types import BadInput, Lang
@@ -40,8 +42,8 @@ def newest_run(store: Path) -> Path:
 
 def open_translator(
     directory: Path, way: Way, beam: int, lexical: bool = False
-) -> NeuralTranslator | LexicalTranslator:
-    """The translator of a run, or of a saved folder; a run's neural one unless ``lexical`` or it has none.
+) -> NeuralTranslator | LexicalTranslator | Prompted:
+    """The translator of a saved folder or of a run: its neural one, else its prompts, unless ``lexical``.
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
     """
@@ -62,7 +64,10 @@ def told_against(directory: Path, lexical: bool = False) -> list[str]:
     return [*taught, *report.get("warnings", ())]
 
 
-def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalTranslator:
+def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalTranslator | Prompted:
+    if (directory / PROMPTS).exists():
+        languages = [Lang(lang) for lang in _json(directory / PROMPTS)["languages"]]
+        return Prompted.load(directory, *way.between(languages, directory), FewShot().generation)
     if (directory / "config.json").exists():
         about = directory / "translator.json"
         if not about.exists():
@@ -89,7 +94,9 @@ def language_model(directory: Path) -> Path:
 
 def _translating(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    return _resolved(directory, ("bootstrap",) if lexical else ("translate", "bootstrap"), "translator")
+    return _resolved(
+        directory, ("bootstrap",) if lexical else ("translate", "prompt", "bootstrap"), "translator"
+    )
 
 
 def _resolved(directory: Path, stages: tuple[str, ...], what: str) -> Path:

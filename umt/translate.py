@@ -31,6 +31,7 @@ from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
 from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
+from umt.prompted import Prompted
 from umt.saved import Way, newest_run, open_translator, told_against
 from umt.types import BadInput, Lang
 
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         way, beam = Way(given.source, given.to), max(given.beam, given.alternatives)
         translator = open_translator(directory, way, beam, given.lexical)
         if given.alternatives and not isinstance(translator, NeuralTranslator):
-            raise BadInput("the word-by-word translator has no alternatives: leave --alternatives out")
+            raise BadInput("only the neural translator has alternatives: leave --alternatives out")
         for warning in told_against(directory, given.lexical):
             console.terminal.print(f"warning: {directory}: {warning}", markup=False)
         typed = not given.sentence and given.input is None and sys.stdin.isatty()
@@ -104,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
 
-def _doubt(translator: NeuralTranslator | LexicalTranslator, batch: list[str]) -> str:
+def _doubt(translator: NeuralTranslator | LexicalTranslator | Prompted, batch: list[str]) -> str:
     """A warning where most lines are in another language than is translated from, else nothing."""
     if not mistaken(batch, translator.source, translator.target):
         return ""
