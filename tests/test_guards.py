@@ -78,6 +78,15 @@ def test_a_sound_translator_is_left_alone(tmp_path: Path) -> None:
     assert seen.copied == 0
 
 
+def test_no_translation_breaks_its_line(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 20)
+    usage = Usage.count(tokenizer, texts)
+    for lang in (EN, ZH):
+        pieces = [tokenizer.pieces[number] for number in usage.written(lang)]
+        assert not {b"\n", b"\r", b"\t", b"\x00", b"\x7f"} & set(pieces)
+        assert {b"a", b" "} <= set(pieces) if lang == EN else "天".encode() in pieces
+
+
 def test_filters_drop_what_is_odd(tmp_path: Path) -> None:
     tokenizer, (english, chinese), truth = cipher(tmp_path, 20)
     sentences = [np.asarray(english.ids(line)) for line in range(20)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,18 @@ def test_a_borrowed_vocabulary_gets_our_tags(tmp_path: Path) -> None:
     assert borrowed.decode(borrowed.encode([STRANGE[5]])[0]) == STRANGE[5]
     with pytest.raises(BadInput, match="nosuch"):
         Borrowed(str(tmp_path / "nosuch")).learn({EN: []}, {})
+
+
+@pytest.mark.parametrize("disjoint", [False, True])
+def test_a_vocabulary_of_ours_is_borrowed_whole(disjoint: bool, tmp_path: Path) -> None:
+    cut = Inflection({"walked": ("walk", "ed")})
+    trained = Tokenizer.train({EN: ENGLISH, ZH: CHINESE}, 700, disjoint=disjoint)
+    replace(trained, inflections={EN: cut}).save(tmp_path)
+    borrowed = Borrowed(str(tmp_path)).learn({EN: [], ZH: []}, {})
+    assert len(borrowed) == len(trained)
+    assert borrowed.encode(["she walked"], EN)[0].tolist() != trained.encode(["she walked"], EN)[0].tolist()
+    assert borrowed.decode(borrowed.encode(["she walked"], EN)[0], EN) == "she walked"
+    assert borrowed.decode(borrowed.encode([CHINESE[0]], ZH)[0], ZH) == CHINESE[0]
 
 
 def test_a_vocabulary_below_the_bytes_is_refused() -> None:

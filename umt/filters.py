@@ -24,7 +24,8 @@ _RARER = 50
 class Usage:
     """What the subwords of a vocabulary are, told from the text of both languages.
 
-    foreign: language -> (vocabulary,), true for subwords of the other language; lettered: (vocabulary,), true
+    foreign: language -> (vocabulary,), true for subwords of the other language, and for those with control
+    characters, such as the end of a line; lettered: (vocabulary,), true
     where a subword holds a letter, so that finding it on both sides means that something was copied.
     """
 
@@ -39,7 +40,8 @@ class Usage:
             counts = np.bincount(text.tokens, minlength=len(tokenizer))
             rates[text.lang] = counts / max(1, counts.sum())
         (first, ours), (second, theirs) = rates.items()
-        foreign = {first: theirs > _RARER * ours, second: ours > _RARER * theirs}
+        control = np.array([any(byte < 32 or byte == 127 for byte in piece) for piece in tokenizer.pieces])
+        foreign = {first: control | (theirs > _RARER * ours), second: control | (ours > _RARER * theirs)}
         lettered = [any(map(str.isalpha, piece.decode("utf-8", "replace"))) for piece in tokenizer.pieces]
         return cls(foreign, np.array(lettered))
 

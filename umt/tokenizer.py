@@ -24,6 +24,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from umt import inflection
+from umt.byte_alphabet import bytes_of
 from umt.inflection import MARK, Inflection
 from umt.types import BadInput, Lang
 
@@ -151,7 +152,7 @@ class Tokenizer:
             added = part.get_added_tokens_decoder()
             for number in range(part.get_vocab_size()):
                 token = part.id_to_token(number)
-                table.append(b"" if token is None or number in added else _bytes_of(token))
+                table.append(b"" if token is None or number in added else bytes_of(token))
         return tuple(table)
 
     @cached_property
@@ -232,10 +233,14 @@ class Borrowed:
     name: str
 
     def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
-        """Endings stay where they are, as its model knows them.
+        """Of a model of ours it is the whole, endings and all; else endings stay where they are.
 
         Raises BadInput when there is none, or when it does not give every text back.
         """
+        if (Path(self.name) / _FILE).exists():
+            own = Tokenizer.load(Path(self.name))
+            if set(own.languages) == set(texts):
+                return own
         try:
             subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
         except (OSError, ValueError, AttributeError) as error:
@@ -284,17 +289,3 @@ def _labelled(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tupl
 
 def _evenly(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[str]:
     return (string for _, string in _labelled(texts, sample))
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """The printable character by which byte-level vocabularies write each byte (GPT-2)."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
-
-
-_ALPHABET = _byte_alphabet()
-
-
-def _bytes_of(token: str) -> bytes:
-    return bytes(_ALPHABET[character] for character in token if character in _ALPHABET)
