@@ -15,10 +15,12 @@ from umt.bitexts import Bitext
 from umt.cycle import row_nats
 from umt.filters import Filters, Usage, returned
 from umt.generation import Direction, Generation
+from umt.joint_lm import JointLM
 from umt.loop import fit
 from umt.optimisation import Optimisation
 from umt.shards import Shards
-from umt.translation_objectives import Course, Setting, Synthetic, rows
+from umt.tokenizer import Tokenizer
+from umt.translation_objectives import Course, Setting, Supervised, Synthetic, rows
 from umt.types import Lang
 
 
@@ -32,14 +34,29 @@ def test_what_comes_back_is_counted() -> None:
     assert returned(sentences, again, 10).tolist() == pytest.approx([2 * 2 / 7, 0.0, 1.0])
 
 
-def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(tmp_path: Path) -> None:
-    tokenizer, texts, _ = cipher(tmp_path, 60)
+@pytest.fixture(scope="module")
+def half_taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, tuple[Shards, Shards], JointLM]:
+    """A translator that knows little more than where sentences end."""
+    place = tmp_path_factory.mktemp("half")
+    tokenizer, texts, truth = cipher(place, 200)
     model = network(tokenizer)
+    pairs = [Bitext(texts[0], truth), Bitext(truth, texts[0])]
+    known = Supervised(Setting(tokenizer, 40, 400, 60, seed=1), pairs)
+    optimisation = Optimisation(40, peak=2e-2, rest=1e-2, method="muon", weight_decay=0.0)
+    fit(model, {"known": known}, optimisation, place / "fit", 1, lambda what, done, total: None)
+    return tokenizer, texts, model
+
+
+def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(
+    half_taught: tuple[Tokenizer, tuple[Shards, Shards], JointLM],
+) -> None:
+    tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
     plain = renderer(tokenizer, texts).write(model, 0, sentences, generator(0))
     tags = [(tokenizer.tag(ZH), tokenizer.tag(EN))] * 60
     told = row_nats(model, rows(plain.ids, sentences, tags, tokenizer.end, tokenizer.pad)).detach().numpy()
     costs = told / [len(each) + 1 for each in sentences]
+    assert plain.fit.sum() > 30
     middle = float(np.median(costs[plain.fit]))
     strict = renderer(tokenizer, texts, Filters(None, None, None, None, back=middle))
     fit_ = strict.write(model, 0, sentences, generator(0)).fit
@@ -48,14 +65,16 @@ def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(tmp_pat
     assert 0.3 * plain.fit.sum() < fit_.sum() < 0.7 * plain.fit.sum()
 
 
-def test_a_rendering_that_does_not_lead_back_is_left_out(tmp_path: Path) -> None:
-    tokenizer, texts, _ = cipher(tmp_path, 60)
-    model = network(tokenizer)
+def test_a_rendering_that_does_not_lead_back_is_left_out(
+    half_taught: tuple[Tokenizer, tuple[Shards, Shards], JointLM],
+) -> None:
+    tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
     plain = renderer(tokenizer, texts)
     written = plain.write(model, 0, sentences, generator(0))
     outputs = plain.generation.generate(model, written.ids, plain.directions[1])
     share = returned(sentences, [each[0].ids.astype(np.uint16) for each in outputs], len(tokenizer))
+    assert written.fit.sum() > 30
     least = float(np.quantile(share[written.fit], 0.7))
     assert least > 0
     strict = renderer(tokenizer, texts, Filters(None, None, None, None, returned=least))
