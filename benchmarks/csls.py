@@ -1,4 +1,4 @@
-"""CSLS induction both ways: ours beside the naive way, time and memory in one run.
+"""CSLS induction both ways: ours beside the naive way and FAISS, time and memory in one run.
 
 python -m benchmarks.csls [words] [dimensions] [candidates]
 """
@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -39,6 +41,26 @@ def naive(source: Tensor, target: Tensor, k: int) -> Found:
     columns = scores.topk(10, 0).values.mean(0)
     scores = 2 * scores - rows[:, None] - columns
     return scores.topk(k, 1).indices, scores.topk(k, 0).indices.T
+
+
+def peer(source: Tensor, target: Tensor, k: int) -> Found:
+    """FAISS, exact: neighbourhoods first; then CSLS itself is an inner product, of (2x, -1) and (y, r(y))."""
+    x, y = source.numpy(), target.numpy()
+
+    def search(index: npt.NDArray[np.float32], queries: npt.NDArray[np.float32], k: int) -> Any:
+        flat = faiss.IndexFlatIP(index.shape[1])
+        flat.add(np.ascontiguousarray(index))
+        return flat.search(np.ascontiguousarray(queries), k)
+
+    def candidates(
+        queries: npt.NDArray[np.float32], others: npt.NDArray[np.float32], near: npt.NDArray[np.float32]
+    ) -> Tensor:
+        ones = np.full((len(queries), 1), -1, dtype=np.float32)
+        index, asked = np.hstack([others, near[:, None]]), np.hstack([2 * queries, ones])
+        return torch.from_numpy(search(index, asked, k)[1])
+
+    rows, columns = search(y, x, 10)[0].mean(1), search(x, y, 10)[0].mean(1)
+    return candidates(x, y, columns), candidates(y, x, rows)
 
 
 def ours(source: Tensor, target: Tensor, k: int) -> Found:
@@ -73,15 +95,16 @@ def main(words: int = 20_000, dim: int = 300, k: int = 10) -> None:
     print(f"CSLS both ways, {words:,} x {words:,} x {dim}, {k} candidates, {torch.get_num_threads()} threads")
     print(f"{'way':8} {'seconds':>8} {'processor':>10} {'MiB':>8}")
     results = []
-    for way in (naive, ours):
+    for way in (naive, peer, ours):
         # a process each, or the one that runs second would find the memory of the first
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             result = pool.apply(measure, (way, words, dim, k))
         numbers = f"{result.wall:8.2f} {result.processor:10.2f} {result.memory:8.0f}"
-        print(f"{way.__name__:8} {numbers}", flush=True)
+        print(f"{'faiss' if way is peer else way.__name__:8} {numbers}", flush=True)
         results.append(result.found)
-    for name, one, other in zip(("forward", "backward"), *results, strict=True):
-        print(f"{name}: {(one == other).mean():.6f} of the candidates are the same (rounding breaks ties)")
+    for name, *others, found in zip(("forward", "backward"), *results, strict=True):
+        same = " and ".join(f"{(each == found).mean():.6f}" for each in others)
+        print(f"{name}: {same} of the candidates are the same as ours (rounding breaks ties)")
 
 
 if __name__ == "__main__":
