@@ -112,11 +112,14 @@ def taught(
 
 def main() -> None:
     """A line a network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.architecture", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--pairs", choices=("synthetic", "known"), default="synthetic")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--tokens", type=int, default=2048)
-    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--steps", type=int, default=1000, help="of each network")
+    parser.add_argument("--tokens", type=int, default=2048, help="subwords a batch")
+    parser.add_argument("overrides", nargs="*", help="as of train.py, which has built the pairs")
     asked = parser.parse_args()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=asked.overrides)

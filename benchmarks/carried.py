@@ -243,7 +243,10 @@ def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table:
 
 def main() -> None:
     """Pack or train."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.carried", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("half", choices=("pack", "train"))
     parser.add_argument("out", type=Path, help="the folder that travels")
     parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")

@@ -1,13 +1,13 @@
 """CSLS induction both ways: ours beside the naive way and FAISS, time and memory in one run.
 
-python -m benchmarks.csls [words] [dimensions] [candidates]
+python -m benchmarks.csls [--words 20000] [--dim 300] [--candidates 10]
 """
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +91,17 @@ def measure(way: Callable[[Tensor, Tensor, int], Found], words: int, dim: int, k
     return Result(wall, processor, memory, (found[0].numpy(), found[1].numpy()))
 
 
-def main(words: int = 20_000, dim: int = 300, k: int = 10) -> None:
+def main() -> None:
+    """Print a line for each way, and how far they agree."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.csls", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--words", type=int, default=20_000, help="of each language")
+    parser.add_argument("--dim", type=int, default=300, help="of their vectors")
+    parser.add_argument("--candidates", type=int, default=10, help="nearest words found for each")
+    asked = parser.parse_args()
+    words, dim, k = asked.words, asked.dim, asked.candidates
     print(f"CSLS both ways, {words:,} x {words:,} x {dim}, {k} candidates, {torch.get_num_threads()} threads")
     print(f"{'way':8} {'seconds':>8} {'processor':>10} {'MiB':>8}")
     results = []
@@ -108,4 +118,4 @@ def main(words: int = 20_000, dim: int = 300, k: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

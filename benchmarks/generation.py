@@ -211,11 +211,14 @@ def opened(directory: Path) -> tuple[Artefact, tuple[Shards, Shards]]:
 
 def main() -> None:
     """Print one table of speeds and one line on the step."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.generation", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("translator", type=Path, help="a folder translate-... of a store")
-    parser.add_argument("--sentences", type=int, default=600)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=24)
+    parser.add_argument("--sentences", type=int, default=600, help="of each language that are written")
+    parser.add_argument("--rounds", type=int, default=3, help="in which all take turns")
+    parser.add_argument("--steps", type=int, default=24, help="of back-translation that are timed")
     asked = parser.parse_args()
     strategy: Translation = instantiate(OmegaConf.load(ROOT / "conf/translator/backtranslation.yaml"))
     artefact, texts = opened(asked.translator)

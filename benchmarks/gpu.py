@@ -31,13 +31,16 @@ RECORDS, SUBWORDS = 3, 4096
 
 def main() -> None:
     """Print one line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--size", default="base")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--size", default="base", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=32768, help="rows of the head")
     parser.add_argument("--tokens", type=int, default=65536, help="a step")
     parser.add_argument("--length", type=int, default=512, help="of a row")
     parser.add_argument("--steps", type=int, default=16, help="a record")
-    parser.add_argument("--profile", type=Path)
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="write a table of kernels there")
     asked = parser.parse_args()
     size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
     architecture = Architecture(**{str(name): value for name, value in size.items() if name != "_target_"})

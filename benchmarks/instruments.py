@@ -64,10 +64,13 @@ def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
 
 def main() -> None:
     """A line a setting."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.instruments", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("texts", nargs="*", type=Path, help="texts to encipher")
     parser.add_argument("--try", dest="tries", action="append", default=[], help="overrides of one setting")
-    parser.add_argument("--store", type=Path, default=Path("runs"))
+    parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts live")
     given = parser.parse_args()
     instruments = list(corpora(given.texts, given.store))
     table = Table("setting", *(name for name, _ in instruments), "mean")

@@ -5,6 +5,7 @@ python -m benchmarks.lexical
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import numpy as np
@@ -37,6 +38,11 @@ def naive(sentence: Ints, model: NGram, options: Options, beam: int, search: Sea
 
 def main() -> None:
     """Build a random world, translate it both ways of writing the search, print sentences per second."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lexical", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.parse_args()
     generator = np.random.default_rng(0)
     weights = 1 / np.arange(1, WORDS + 1)
     words = (*SPECIALS, *(f"w{k}" for k in range(WORDS)))

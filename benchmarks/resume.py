@@ -111,13 +111,17 @@ def same(one: JointLM, other: JointLM) -> bool:
 
 def main() -> None:
     """Train once unbroken and once killed again and again; compare."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--method", default="adamw")
-    parser.add_argument("--child", type=Path)
-    parser.add_argument("--exact", action="store_true")
-    parser.add_argument("--sharded", action="store_true")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.resume", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--kills", type=int, default=20, help="at random moments")
+    parser.add_argument("--steps", type=int, default=400, help="of the whole training")
+    parser.add_argument("--method", default="adamw", help="or muon")
+    # of the processes that are started to be killed
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--sharded", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child is not None:
         train(asked.child, asked.steps, asked.method, exact=asked.exact, sharded=asked.sharded)

@@ -135,12 +135,15 @@ def trainers(model: JointLM, objective: Causal, steps: int, directory: Path, sho
 
 def main() -> None:
     """Print one line each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="tiny")
-    parser.add_argument("--vocabulary", type=int, default=4096)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--method", default="adamw")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--size", default="tiny", help="an option of the group size")
+    parser.add_argument("--vocabulary", type=int, default=4096, help="rows of the head")
+    parser.add_argument("--steps", type=int, default=12, help="of each in a round")
+    parser.add_argument("--rounds", type=int, default=5, help="in which all take turns")
+    parser.add_argument("--method", default="adamw", help="of our optimiser, or muon")
     asked = parser.parse_args()
     size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
     architecture = Architecture(**{str(name): value for name, value in size.items() if name != "_target_"})

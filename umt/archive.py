@@ -1,8 +1,8 @@
 """Files into real bytes and back with a language model: a code length that can be weighed.
 
-python -m umt.archive compress FILE MODEL OUT                 MODEL: a causal model and tokenizer, or a run
-python -m umt.archive compress FILE MODEL OUT --given CORPUS  learn from CORPUS first: K(FILE | CORPUS)
-python -m umt.archive decompress FILE MODEL OUT [--given CORPUS]
+    python -m umt.archive compress in.txt runs/run-1b4dcebd3e1d in.umt      by the model that the run trained
+    python -m umt.archive decompress in.umt runs/run-1b4dcebd3e1d out.txt   out.txt is in.txt, bit for bit
+    python -m umt.archive compress in.txt MODEL in.umt --given other.txt    K(in | other) in real bytes
 
 Any bytes come back as they were, on the machine and with the versions that compressed them.
 """
@@ -232,16 +232,19 @@ def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
+    about, _, rest = (__doc__ or "").partition("\n\n")
     parser = argparse.ArgumentParser(
-        prog="python -m umt.archive", description="Files into bytes and back with a causal language model."
+        prog="python -m umt.archive",
+        description=about,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("action", choices=("compress", "decompress"))
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help="what to compress, or an archive")
     parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer, or of a run")
-    parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--given", type=Path, help="text that the model learns from first; both sides need it"
-    )
+    parser.add_argument("out", type=Path, help="where to write; in a folder that exists")
+    given_help = "text that the model learns from first; decompress needs the same"
+    parser.add_argument("--given", type=Path, metavar="CORPUS", help=given_help)
     given = parser.parse_args(arguments)
     console = Console()
     with plain_errors(console):

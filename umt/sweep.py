@@ -169,8 +169,14 @@ def _json(path: Path) -> Any:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m umt.sweep", description="Sum up the runs of a sweep.")
-    parser.add_argument("places", nargs="+", type=Path, help="a store, or run directories")
+    about, _, rest = (__doc__ or "").partition("\n\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m umt.sweep",
+        description=about,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
     given = parser.parse_args()
     console = Console()
     with plain_errors(console):
