@@ -26,7 +26,6 @@ OPTIONS = sorted(
 )
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 FILES = ["corpus.root=/nowhere"]
-FROM_HUB = {"wikipedia", "news", "tatoeba", "bible"}
 
 
 def composed(*overrides: str) -> DictConfig:

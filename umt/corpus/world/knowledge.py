@@ -210,11 +210,6 @@ class Knowledge:
     def proper(self) -> frozenset[int]:
         return frozenset(i for i, noun in enumerate(self.vocabulary.nouns) if noun.category in PROPER)
 
-    @cached_property
-    def topic_sizes(self) -> Matrix:
-        """(topics,) number of nouns about each topic, so that all nouns get their share."""
-        return np.asarray((self.about >= 1.0).sum(axis=1), dtype=np.float64)
-
 
 def table(weights: Matrix) -> Table:
     """Candidates of positive weight and their cumulative weights; empty when there are none."""
