@@ -15,7 +15,6 @@ there are enough of them), and BLEU on the held-out pairs, greedy, both ways.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterable
@@ -35,7 +34,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import train
 from umt import neural_stages, stages
 from umt.bitexts import Bitext, known, synthetic
-from umt.console import Console
+from umt.console import Command, Console
 from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
 from umt.evaluation import Bleu
@@ -112,10 +111,7 @@ def taught(
 
 def main() -> None:
     """A line a network."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.architecture", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.architecture", __doc__)
     parser.add_argument("--pairs", choices=("synthetic", "known"), default="synthetic")
     parser.add_argument("--steps", type=int, default=1000, help="of each network")
     parser.add_argument("--tokens", type=int, default=2048, help="subwords a batch")

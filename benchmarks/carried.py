@@ -12,7 +12,6 @@ too large to carry.
 
 from __future__ import annotations
 
-import argparse
 import json
 import lzma
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ from torch import Generator
 
 from umt.align import Alignment
 from umt.bitexts import Bitext, synthetic
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.corpus import ParallelSet
 from umt.corpus.prepared import PreparedText
 from umt.evaluation import Bleu, ChrF
@@ -243,10 +242,7 @@ def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table:
 
 def main() -> None:
     """Pack or train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.carried", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.carried", __doc__)
     parser.add_argument("half", choices=("pack", "train"))
     parser.add_argument("out", type=Path, help="the folder that travels")
     parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")

@@ -5,7 +5,6 @@ python -m benchmarks.csls [--words 20000] [--dim 300] [--candidates 10]
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import resource
 import time
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from umt.console import Command
 from umt.retrieval import csls
 
 Found = tuple[Tensor, Tensor]
@@ -93,10 +93,7 @@ def measure(way: Callable[[Tensor, Tensor, int], Found], words: int, dim: int, k
 
 def main() -> None:
     """Print a line for each way, and how far they agree."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.csls", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.csls", __doc__)
     parser.add_argument("--words", type=int, default=20_000, help="of each language")
     parser.add_argument("--dim", type=int, default=300, help="of their vectors")
     parser.add_argument("--candidates", type=int, default=10, help="nearest words found for each")

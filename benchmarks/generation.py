@@ -14,7 +14,6 @@ processor, which waiting for others costs none of. Then steps of back-translatio
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import tempfile
@@ -41,6 +40,7 @@ from benchmarks import products
 from benchmarks.products import Product
 from benchmarks.training import ceiling
 from umt.back_translation import BackTranslation
+from umt.console import Command
 from umt.filters import Usage
 from umt.generation import Direction, Generation, Output
 from umt.incremental import Cache
@@ -211,10 +211,7 @@ def opened(directory: Path) -> tuple[Artefact, tuple[Shards, Shards]]:
 
 def main() -> None:
     """Print one table of speeds and one line on the step."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.generation", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.generation", __doc__)
     parser.add_argument("translator", type=Path, help="a folder translate-... of a store")
     parser.add_argument("--sentences", type=int, default=600, help="of each language that are written")
     parser.add_argument("--rounds", type=int, default=3, help="in which all take turns")

@@ -9,7 +9,6 @@ translates back says ``python -m benchmarks.carried train ... --clock 64``.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from omegaconf import OmegaConf
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import LANG, ceiling, corpus
+from umt.console import Command
 from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal
@@ -31,10 +31,7 @@ RECORDS, SUBWORDS = 3, 4096
 
 def main() -> None:
     """Print one line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.gpu", __doc__)
     parser.add_argument("--size", default="base", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=32768, help="rows of the head")
     parser.add_argument("--tokens", type=int, default=65536, help="a step")

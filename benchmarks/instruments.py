@@ -9,7 +9,6 @@ against the other half enciphered, with merged, split and moved words. No real p
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 import train
-from umt.console import Console
+from umt.console import Command, Console
 from umt.corpus import ParallelSet
 from umt.corpus.reading import lines
 from umt.evaluation import Bleu
@@ -64,10 +63,7 @@ def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
 
 def main() -> None:
     """A line a setting."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.instruments", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.instruments", __doc__)
     parser.add_argument("texts", nargs="*", type=Path, help="texts to encipher")
     parser.add_argument("--try", dest="tries", action="append", default=[], help="overrides of one setting")
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts live")

@@ -5,11 +5,11 @@ python -m benchmarks.lexical
 
 from __future__ import annotations
 
-import argparse
 import time
 
 import numpy as np
 
+from umt.console import Command
 from umt.decoding import Options, Search, decode_all
 from umt.kneser_ney import KneserNey
 from umt.ngram import END, SPECIALS, START, Ints, NGram
@@ -38,10 +38,7 @@ def naive(sentence: Ints, model: NGram, options: Options, beam: int, search: Sea
 
 def main() -> None:
     """Build a random world, translate it both ways of writing the search, print sentences per second."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.lexical", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.lexical", __doc__)
     parser.parse_args()
     generator = np.random.default_rng(0)
     weights = 1 / np.arange(1, WORDS + 1)

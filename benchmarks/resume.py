@@ -7,7 +7,6 @@ Prints how many kills were survived and whether the weights are equal bit for bi
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import signal
@@ -15,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import SUPPRESS
 from pathlib import Path
 
 import umt  # noqa: F401  (before torch: threads that sleep while they wait)
@@ -22,6 +22,7 @@ import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 # isort: split
 import torch
 
+from umt.console import Command
 from umt.joint_lm import Architecture, JointLM
 from umt.loop import LOG, Pace, fit
 from umt.objectives import Causal, Masked, Objective
@@ -111,17 +112,14 @@ def same(one: JointLM, other: JointLM) -> bool:
 
 def main() -> None:
     """Train once unbroken and once killed again and again; compare."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.resume", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.resume", __doc__)
     parser.add_argument("--kills", type=int, default=20, help="at random moments")
     parser.add_argument("--steps", type=int, default=400, help="of the whole training")
     parser.add_argument("--method", default="adamw", help="or muon")
     # of the processes that are started to be killed
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--exact", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--sharded", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=Path, help=SUPPRESS)
+    parser.add_argument("--exact", action="store_true", help=SUPPRESS)
+    parser.add_argument("--sharded", action="store_true", help=SUPPRESS)
     asked = parser.parse_args()
     if asked.child is not None:
         train(asked.child, asked.steps, asked.method, exact=asked.exact, sharded=asked.sharded)

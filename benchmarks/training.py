@@ -11,7 +11,6 @@ turn, round by round, and each keeps its best, since a busy machine only ever sl
 
 from __future__ import annotations
 
-import argparse
 import math
 import tempfile
 import time
@@ -27,6 +26,7 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
 from benchmarks.products import Product, operations, seconds
+from umt.console import Command
 from umt.joint_lm import Architecture, JointLM
 from umt.loop import Pace, fit
 from umt.objectives import Causal
@@ -135,10 +135,7 @@ def trainers(model: JointLM, objective: Causal, steps: int, directory: Path, sho
 
 def main() -> None:
     """Print one line each."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.training", __doc__)
     parser.add_argument("--size", default="tiny", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=4096, help="rows of the head")
     parser.add_argument("--steps", type=int, default=12, help="of each in a round")

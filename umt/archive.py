@@ -12,7 +12,6 @@ from __future__ import annotations
 import umt.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
-import argparse
 import hashlib
 import math
 import os
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 
 from umt.any_bytes import to_bytes, to_ids
 from umt.codelength import measure, refuse_masked
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.corpus.reading import lines as text_lines
 from umt.joint_lm import JointLM
 from umt.lockstep import Lockstep
@@ -232,13 +231,7 @@ def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    about, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m umt.archive",
-        description=about,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Command("umt.archive", __doc__)
     parser.add_argument("action", choices=("compress", "decompress"))
     parser.add_argument("file", type=Path, help="what to compress, or an archive")
     parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer, or of a run")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import NoReturn
 
 from rich.console import Console as Terminal
 from rich.progress import (
@@ -26,6 +28,21 @@ from umt.types import BadInput
 
 FAILED = 2
 """The exit status of what the user can mend."""
+
+
+class Command(ArgumentParser):
+    """The command line of the module ``name``; its help tells what the module says ``about`` itself."""
+
+    def __init__(self, name: str, about: str | None) -> None:
+        summary, _, rest = (about or "").partition("\n\n")
+        super().__init__(
+            f"python -m {name}", None, summary, rest, formatter_class=RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence, as everywhere."""
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 def _terminal() -> Terminal:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import umt.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
-import argparse
 import json
 import statistics
 from collections import Counter
@@ -25,7 +24,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.table import Table
 
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.report import DICTIONARY
 from umt.store import MANIFEST
 from umt.types import BadInput
@@ -169,13 +168,7 @@ def _json(path: Path) -> Any:
 
 def main() -> None:
     """The command."""
-    about, _, rest = (__doc__ or "").partition("\n\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m umt.sweep",
-        description=about,
-        epilog=rest,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Command("umt.sweep", __doc__)
     parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
     given = parser.parse_args()
     console = Console()

@@ -17,16 +17,16 @@ import umt.interrupts  # noqa: F401  (before all that takes long to import)
 import os
 import sys
 import time
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from rich.console import Console as Terminal
 
 from umt.baselines import Translator
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
 from umt.lexical_translator import LexicalTranslator
@@ -39,22 +39,9 @@ _BATCH = 1000
 """Lines translated at once: enough to fill batches of like length, few enough to see them come."""
 
 
-class _Parser(ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One sentence, as everywhere."""
-        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
-        sys.exit(2)
-
-
 def options(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
-    about, _, rest = (__doc__ or "").partition("\n\n")
-    parser = _Parser(
-        prog="python -m umt.translate",
-        description=about,
-        epilog=rest,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = Command("umt.translate", __doc__)
     parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
     parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
     parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")

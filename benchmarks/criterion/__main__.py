@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import benchmarks.criterion
@@ -11,17 +10,14 @@ from benchmarks.criterion.corpora import Builder
 from benchmarks.criterion.running import read, study
 from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.store import Store
 from umt.types import BadInput
 
 
 def main() -> None:
     """Run what is missing, or show what there is."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.criterion", description=benchmarks.criterion.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.criterion", benchmarks.criterion.__doc__)
     parser.add_argument("action", choices=["run", "show", "seeds", "whole"])
     parser.add_argument("what", nargs="*", help="a corpus, an option of the group aligner, overrides")
     parser.add_argument("--count", type=int, default=10, help="how many seeds")

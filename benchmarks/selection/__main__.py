@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import benchmarks.selection
 from benchmarks.selection.running import read, study
 from benchmarks.selection.tables import show
-from umt.console import Console, plain_errors
+from umt.console import Command, Console, plain_errors
 from umt.store import Store
 from umt.types import BadInput
 
 
 def main() -> None:
     """Run what is missing, or show what there is."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.selection", description=benchmarks.selection.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = Command("benchmarks.selection", benchmarks.selection.__doc__)
     parser.add_argument("action", choices=["run", "show"])
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
     parser.add_argument("--only", nargs="*", default=[], help="runs whose name contains one of these")
