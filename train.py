@@ -2,7 +2,7 @@
 
 python train.py                                             the embedded default, a generated world
 python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
-python train.py aligner=procrustes                          another strategy, by one word
+python train.py aligner=cooccurrence                        another strategy, by one word
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
 python evaluate.py [the same overrides]                     the scores

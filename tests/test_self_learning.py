@@ -11,7 +11,7 @@ from torch import Tensor
 
 from umt.align.procrustes import Procrustes
 from umt.align.self_learning import SelfLearning, agreed, scattered
-from umt.align.widening import Widening, widen
+from umt.align.widening import Widening
 from umt.types import Lang
 from umt.wordspace import WordSpace
 
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
 def test_widening_reaches_words_far_from_its_pairs() -> None:
     source, target = spaces()
     pairs = Given(100, wrong=20).find(source, target)
-    shared = widen(source, target, pairs, torch.Generator().manual_seed(0))
+    shared = Widening().widen(source, target, pairs, torch.Generator().manual_seed(0))
     assert accuracy(shared.lexicon.candidates[300:] - 300) > 0.9
     assert torch.allclose(shared.source.vectors.norm(dim=1), torch.ones(WORDS), atol=1e-5)
 
@@ -132,4 +132,4 @@ def test_bad_settings() -> None:
         Widening(sizes=())
     source, target = spaces()
     with pytest.raises(ValueError, match="pairs"):
-        widen(source, target, torch.zeros(1, 2, dtype=torch.int64), torch.Generator())
+        Widening().widen(source, target, torch.zeros(1, 2, dtype=torch.int64), torch.Generator())

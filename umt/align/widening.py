@@ -79,8 +79,3 @@ class Widening:
         left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)
         lexicon, reverse = induce(left, right, self.candidates)
         return SharedSpace(left, right, lexicon, reverse, pairs, tuple(history))
-
-
-def widen(source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:
-    """`Widening` with its default settings."""
-    return Widening().widen(source, target, pairs, generator)
