@@ -120,7 +120,7 @@ def parts(layer: nn.Module, dim: int) -> Parts:
 
 
 def gain(norm: nn.Module) -> Tensor:
-    """What an RMSNorm multiplies by; Gemma keeps its distance from 1."""
+    """(width,) what an RMSNorm multiplies by; Gemma keeps its distance from 1."""
     weight = cast(Tensor, norm.weight)
     return weight + 1 if isinstance(norm, Gemma3RMSNorm) else weight
 

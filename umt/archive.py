@@ -201,7 +201,10 @@ class Archiver:
 
 
 def learn(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress: Progress) -> None:
-    """Train ``model`` on ``corpus``: the same steps wherever an archive is made or read with it."""
+    """Train ``model`` on ``corpus``: the same steps wherever an archive is made or read.
+
+    Raises BadInput when ``corpus`` is empty.
+    """
     if not corpus:
         raise BadInput("--given holds no line to learn from")
     lang = language("\n".join(corpus).encode(), model, tokenizer)

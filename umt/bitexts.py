@@ -1,6 +1,4 @@
-"""Sentence pairs as subwords on disk: real sentences beside a bootstrap's renderings of them, or known
-pairs.
-"""
+"""Sentence pairs as subwords on disk: real sentences beside a bootstrap's renderings, or known pairs."""
 
 from __future__ import annotations
 
@@ -31,7 +29,9 @@ class Bitext(NamedTuple):
 class Renders(Protocol):
     """A bootstrap: raw sentences of one language to raw sentences of another."""
 
-    def translate(self, sentences: list[str]) -> list[str]: ...
+    def translate(self, sentences: list[str]) -> list[str]:
+        """As many as are given, in their order."""
+        ...
 
 
 def synthetic(

@@ -38,7 +38,9 @@ _STIFFNESS = 300.0  # curvature that the weights start with: so slow are they at
 class Builder(Protocol):
     """Makes a word space of tokens, as `umt.wordspace.Svd` does."""
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace: ...
+    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+        """Raises BadInput when there are too few words."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Company:
         return self._odds(text, [[shared(text, end)] for end in self._ends(text)[:-1]], progress)
 
     def together(self, x: Symbols, y: Symbols, seed: int, progress: Progress) -> tuple[Floats, Floats]:
-        """The same of two texts coded side by side, each with what the other carries over."""
+        """`alone` of two texts coded side by side, (decisions,) each, with what the other carries over."""
         of_x, of_y = [], []
         for end, beyond in zip(self._ends(x)[:-1], self._ends(y)[:-1], strict=True):
             pairs = shared(x, end), shared(y, beyond)
@@ -76,7 +78,7 @@ class Company:
         return self._odds(x, of_x, progress), self._odds(y, of_y, progress)
 
     def given(self, text: Symbols, other: Symbols, seed: int, progress: Progress) -> Floats:
-        """The same of ``text`` where all of ``other`` is known before."""
+        """`alone`, (decisions,), of ``text`` where all of ``other`` is known before."""
         groups, pairs = [], shared(other, len(other.ends))
         for end in self._ends(text)[:-1]:
             forward, _ = self._lexicons(other, len(other.ends), text, end, seed)

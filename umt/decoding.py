@@ -249,7 +249,7 @@ def decode(ids: Any, offsets: Any, options: Any, tables: Any, search: Any) -> tu
 def decode_all(
     ids: Ints, offsets: Longs, options: Options, tables: Tables, search: Search, threads: int
 ) -> tuple[Ints, Longs, Longs, Longs]:
-    """`decode` in blocks over threads; the outputs do not depend on how many."""
+    """`decode`, with its arguments and arrays, in blocks over ``threads``; their number changes nothing."""
 
     def block(first: int) -> tuple[Ints, Longs, Longs, Longs]:
         last = min(first + _BLOCK, len(offsets) - 1)

@@ -35,7 +35,9 @@ class Metric(Protocol):
         references: Sequence[Sequence[str]],
         target: Lang,
         sources: Sequence[str] = (),
-    ) -> Score: ...
+    ) -> Score:
+        """One figure for the whole set, with its interval."""
+        ...
 
 
 # The mean over resamples is a TypeError where some are 0 and the others numpy.float32: make all plain floats.

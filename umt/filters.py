@@ -1,5 +1,5 @@
-"""Which machine-made renderings are worth learning from: about as long, in the language asked for, not
-copied.
+"""Which machine-made renderings are worth learning from: about as long, in the language asked for,
+not copied, and, where that is asked for, telling enough of their sentence.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _flat(sentences: Sequence[Ids], vocabulary: int) -> _Flat:
 
 
 def repeated(ids: npt.NDArray[Any]) -> float:
-    """The share of the pairs of neighbours that have been there before."""
+    """The share of the pairs of neighbours among (subwords,) ``ids`` that have been there before."""
     if len(ids) < 2:
         return 0.0
     return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
@@ -153,7 +153,7 @@ class Filters:
                 raise ValueError(f"{name} must be above 0, got {cost}")
 
     def fit(self, signs: Signs, nats: npt.NDArray[np.float64] | None = None) -> Bools:
-        """Which renderings pass; ``nats`` a subword of each, where it is known."""
+        """(sentences,) which renderings pass; ``nats``: (sentences,) a subword of each, where it is known."""
         passed = np.ones(len(signs.length), dtype=bool)
         if self.length is not None and len(passed):
             middle = np.log(signs.length / np.median(signs.length))

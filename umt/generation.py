@@ -81,7 +81,9 @@ class Search(Protocol):
         """Whether draws are needed."""
         ...
 
-    def write(self, cache: Cache, task: Task) -> Written: ...
+    def write(self, cache: Cache, task: Task) -> Written:
+        """Hypotheses of every sentence of ``task``, the best first."""
+        ...
 
 
 class _Batch(NamedTuple):
@@ -163,7 +165,10 @@ class Generation:
         return outputs
 
     def caps(self, sources: Sequence[Ids], context: int) -> npt.NDArray[np.int64]:
-        """(sentences,) tokens that may be written for each."""
+        """(sentences,) tokens that may be written for each.
+
+        Raises ValueError when a sentence leaves no room in ``context``.
+        """
         lengths = np.array([len(source) for source in sources], dtype=np.int64)
         longest = int(lengths.max(initial=0))
         if longest + 3 > context:

@@ -70,7 +70,7 @@ class _Layer(NamedTuple):
 
 
 def serves(network: nn.Module, ids: Tensor) -> bool:
-    """Whether this module can stand in for the forward pass of ``network`` on ``ids``."""
+    """Whether this module can stand in for the forward pass of ``network`` on ``ids`` (batch, length)."""
     inner = anatomy(network)
     return inner is not None and ids.device.type == "cuda" and plain(inner)
 
@@ -82,7 +82,7 @@ def hidden_states(
     products: torch.dtype = torch.float32,
     given: Given | None = None,
 ) -> Tensor:
-    """See `umt.transformer.hidden_states`."""
+    """(batch, length, width), see `umt.transformer.hidden_states`."""
     length, device = ids.shape[1], ids.device
     mask = None
     before = torch.zeros(1, 1, dtype=torch.long, device=device)

@@ -40,7 +40,10 @@ class Health:
         lang: Lang,
         usage: Usage,
     ) -> Health:
-        """Of ``renderings`` of ``sentences`` in ``lang``, of which ``real`` is a sample of text."""
+        """Of ``renderings`` of ``sentences`` in ``lang``, of which ``real`` is a sample of text.
+
+        Raises ValueError when there is no sentence.
+        """
         if not len(sentences):
             raise ValueError("health needs a sentence to look at")
         signs = Signs.read(sentences, renderings, lang, usage)

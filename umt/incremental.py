@@ -140,7 +140,7 @@ class Cache:
         return found.view(batch, self.beams, kept, -1, weights.dim).add_(back).view(rows, -1)
 
     def follow(self, parents: Tensor) -> None:
-        """Row i goes on from what row ``parents[i]``, of the same sentence, has written."""
+        """Row i goes on from what row ``parents[i]`` (rows,), of the same sentence, has written."""
         changed = (parents != torch.arange(len(parents), device=parents.device)).nonzero()[:, 0]
         if len(changed):
             past = self.own[..., : self.written, :]

@@ -131,7 +131,7 @@ class NGram:
     tables: Tables
 
     def sentences(self, ids: Ints, offsets: Longs) -> Doubles:
-        """Log probability of each sentence with its end; sentence i is ids[offsets[i]:offsets[i + 1]]."""
+        """(sentences,) log p of each with its end, in nats; sentence i is ids[offsets[i]:offsets[i + 1]]."""
         scores: Doubles = _score(self.tables, ids, offsets)
         return scores
 
@@ -147,7 +147,7 @@ class NGram:
         return float(advance(self.tables, node, word)[0])
 
     def perplexity(self, ids: Ints, offsets: Longs) -> float:
-        """Per token, sentence ends counted."""
+        """Per token, sentence ends counted; arguments as in `sentences`."""
         return float(np.exp(-self.sentences(ids, offsets).sum() / (len(ids) + len(offsets) - 1)))
 
     def save(self, path: Path) -> None:

@@ -59,7 +59,7 @@ class Noise:
 
         ids: subwords of all sentences end to end; offsets: (sentences + 1,) where each begins, none of them
         empty; starts: see `word_starts`; mask: the number that stands for a blanked word. Returns ids and
-        offsets.
+        offsets. Raises ValueError when a sentence is empty.
         """
         lengths = np.diff(offsets)
         if not len(ids) or lengths.min() < 1:

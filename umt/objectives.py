@@ -150,7 +150,7 @@ class Packed:
         return torch.from_numpy(np.concatenate(batch))
 
     def mine(self, rows: Tensor) -> Tensor:
-        """The rows of this process."""
+        """(its share, length) of ``rows`` (rows, length): those of this process."""
         return rows[self.team.rank :: self.team.size]
 
     def state(self) -> dict[str, Any]:

@@ -52,7 +52,10 @@ class PrefixCode:
 
     @classmethod
     def canonical(cls, lengths: Longs) -> PrefixCode:
-        """The code with these lengths, shorter ones first: all that a decoder has to be told."""
+        """The code with these lengths, shorter ones first: all that a decoder has to be told.
+
+        Raises ValueError when they are those of no complete code.
+        """
         longest = int(lengths.max())
         order = np.lexsort((np.arange(len(lengths)), lengths))
         sizes = lengths[order]

@@ -110,7 +110,10 @@ class Pretraining:
         return (gathered(model, team) if self.sharded else model), records
 
     def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
-        """The network before its first step, on a GPU where there is one."""
+        """The network before its first step, on a GPU where there is one.
+
+        Raises BadInput when rows of ``length`` do not fit into its context.
+        """
         if self.name is not None:
             model = JointLM.load(self.name)
             model.resize(len(tokenizer))

@@ -3,11 +3,9 @@
 Three criteria, each the better the higher, on real sentences x of both languages with renderings y':
 
 - ``round_trip``: BLEU, over subwords, of x against the translation of y' back;
-- ``code``: minus the bits per byte of x that tell x by way of y': -log p(y') - log p(x | y'), under one
-judge;
+- ``code``: minus the bits per byte of x that tell x by way of y': -log p(y') - log p(x | y'), one judge;
 - ``agreement``: minus the gap |log p(x) p(y'|x) - log p(y') p(x|y')| in bits per byte of x, which is zero for
-a joint
-  distribution that factorises both ways (Xia et al. 2017, "Dual supervised learning").
+  a joint distribution that factorises both ways (Xia et al. 2017, "Dual supervised learning").
 """
 
 from __future__ import annotations

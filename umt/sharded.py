@@ -50,7 +50,7 @@ def gathered(model: JointLM, team: Team) -> JointLM:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """All of a tensor of which each process has a part, or what is whole already; asked by all processes."""
+    """All of a tensor of which each process has a part, or what is whole already; any shape, asked by all."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 

@@ -34,7 +34,7 @@ class Shards:
 
     @cached_property
     def tokens(self) -> Ids:
-        """(tokens,) of the whole corpus, without tags."""
+        """(tokens,) of the whole corpus, without tags; raises BadInput when the file is damaged."""
         path = self._file("bin")
         count = int(self.offsets[-1])
         dtype = np.dtype(np.uint16 if path.stat().st_size == 2 * count else np.uint32)
@@ -52,7 +52,7 @@ class Shards:
         return self.tokens[start:end]
 
     def joined(self, numbers: npt.NDArray[np.int64], before: int, after: int) -> npt.NDArray[np.int64]:
-        """The sentences ``numbers`` end to end, each between the numbers ``before`` and ``after``."""
+        """(tokens,) the sentences ``numbers`` end to end, each between ``before`` and ``after``."""
         starts = self.offsets[numbers]
         lengths = self.offsets[numbers + 1] - starts + 2
         ends = np.cumsum(lengths)

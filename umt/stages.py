@@ -72,7 +72,7 @@ def cell(console: Console) -> Iterator[None]:
 
 
 def corpus(config: DictConfig) -> Source:
-    """The text to learn from."""
+    """The text to learn from; raises BadInput when there is none."""
     if not config.corpus:
         raise BadInput("corpus=none holds no text to learn from: choose another corpus")
     return cast(Source, instantiate(config.corpus))
@@ -84,7 +84,10 @@ def elsewhere(config: DictConfig) -> tuple[Source, ...]:
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
-    """Every held-out set: those that belong to the corpus, and those the configuration adds."""
+    """Every held-out set: those that belong to the corpus, and those the configuration adds.
+
+    Raises BadInput when two have one name.
+    """
     added = [instantiate(each, name=name) for name, each in config.evaluation.sets.items()]
     sets = (*source.held_out(), *added)
     names = sorted(each.name for each in sets)
@@ -112,7 +115,7 @@ def supervision(config: DictConfig, source: Source) -> Supervision | None:
 
 def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> tuple[KnownPairs, ...]:
     """The true pairs that a supervised translator asks for, without those of a held-out set; none for any
-    other.
+    other. Raises BadInput when there are none, or when ``audit=strict`` and some stand in a held-out set.
     """
     count = config.translator.get("known", 0) if config.translator else 0
     if not count:
@@ -186,7 +189,10 @@ def align(config: DictConfig, bench: Bench, spaces: Artefact) -> Report:
 
 
 def control(config: DictConfig, bench: Bench, text: Artefact, spaces: Artefact, known: Supervision) -> Report:
-    """The supervised control: the same word spaces, mapped with a true dictionary."""
+    """The supervised control: the same word spaces, mapped with a true dictionary.
+
+    Raises BadInput when the aligner takes none.
+    """
     source, target = _spaces(spaces)
     seeds = known.dictionary.of_stems(*stems(text))
     aligner = instantiate(config)

@@ -37,7 +37,9 @@ _HOST = socket.gethostname()
 class Digestible(Protocol):
     """An input that is no artefact, known by its content: a corpus, a held-out set."""
 
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """Changes when the content does."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,21 @@ Stage = Callable[..., Mapping[str, Any]]
 class Observer(Protocol):
     """Who is told what the store does: the console."""
 
-    def progress(self, what: str, done: int, total: int | None) -> None: ...
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """``done`` of ``total`` steps of ``what``; None: nobody knows how many."""
+        ...
 
-    def reused(self, stage: str, artefact: Artefact) -> None: ...
+    def reused(self, stage: str, artefact: Artefact) -> None:
+        """It was there."""
+        ...
 
-    def started(self, stage: str) -> None: ...
+    def started(self, stage: str) -> None:
+        """It has to be made."""
+        ...
 
-    def finished(self, stage: str, artefact: Artefact) -> None: ...
+    def finished(self, stage: str, artefact: Artefact) -> None:
+        """It is made."""
+        ...
 
 
 @dataclass(frozen=True)

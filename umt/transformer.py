@@ -25,7 +25,7 @@ _LONGEST = 256
 
 
 def serves(network: nn.Module, ids: Tensor) -> bool:
-    """Whether this module can stand in for the forward pass of ``network`` on ``ids``."""
+    """Whether this module can stand in for the forward pass of ``network`` on ``ids`` (batch, length)."""
     inner = anatomy(network)
     return inner is not None and ids.device.type == "cpu" and ids.shape[1] <= _LONGEST and plain(inner)
 

@@ -114,7 +114,10 @@ class Transducer:
     def taught(
         self, source: Spelled, target: Spelled, rows: Longs, columns: Longs, weights: Floats
     ) -> Transducer:
-        """One step of expectation-maximisation on weighted pairs, the start kept in mind."""
+        """One step of expectation-maximisation on weighted pairs, the start kept in mind.
+
+        rows, columns, weights: (pairs,) words of either side and how sure each pair is.
+        """
         counts = np.zeros_like(self.edits)
         _count(*source, *target, rows, columns, weights, self.edits, counts)
         start = self.start(source, target, rows, columns).edits

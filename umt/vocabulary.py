@@ -71,7 +71,7 @@ def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, Ints, Longs]:
 
 
 def select(ids: Ints, offsets: Longs, chosen: Longs) -> tuple[Ints, Longs]:
-    """The sentences ``chosen``, in that order."""
+    """``ids`` and ``offsets`` (sentences + 1,) of the sentences ``chosen`` alone, in that order."""
     lengths = offsets[chosen + 1] - offsets[chosen]
     places = _offsets(lengths)
     inside = np.repeat(offsets[chosen] - places[:-1], lengths) + np.arange(places[-1])

@@ -152,6 +152,7 @@ class Adversarial:
         """(seeds, dim, dim) maps of the source, trained side by side, and one entry an epoch.
 
         game: two (N, dim) spaces; beside: two (N, features) unmapped; weights: two (N,) to draw by.
+        Raises FloatingPointError when a loss is no number.
         """
         dim, features = game[0].shape[1], beside[0].shape[1]
         unit = [side * math.sqrt(dim) for side in game]
@@ -269,7 +270,10 @@ def _best(found: Sequence[_Found]) -> _Found:
 
 
 def critic(players: int, inputs: int, hidden: int, generator: Generator) -> list[Tensor]:
-    """Weights and biases of ``players`` networks inputs-hidden-hidden-1, each stacked into one tensor."""
+    """Weights and biases of ``players`` networks inputs-hidden-hidden-1.
+
+    Three pairs of (players, in, out) and (players, 1, out).
+    """
     parts = []
     for fan, out in ((inputs, hidden), (hidden, hidden), (hidden, 1)):
         weight = (2 * torch.rand(players, fan, out, generator=generator) - 1) / math.sqrt(fan)

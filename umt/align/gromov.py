@@ -90,7 +90,7 @@ class Gromov:
 
 
 def drawn(size: int, keep: float, generator: Generator) -> Tensor:
-    """The numbers of a share ``keep`` of ``size`` words, drawn at random, in order."""
+    """(kept,) the numbers of a share ``keep`` of ``size`` words, drawn at random, in order."""
     count = max(2, round(keep * size))
     return torch.randperm(size, generator=generator, device=generator.device).cpu()[:count].sort().values
 

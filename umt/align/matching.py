@@ -33,7 +33,9 @@ def mutual_best(scores: Tensor) -> Tensor:
 
 
 def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
-    """Half of CSLS: each similarity less half the mean of the best ones of its row and of its column."""
+    """Half of CSLS (Conneau et al. 2018): (N, M) similarities, each less half the mean of the best
+    ``neighbourhood`` of its row and of its column.
+    """
     k = min(neighbourhood, *similarity.shape)
     rows = similarity.topk(k, dim=1, sorted=False).values.mean(1, keepdim=True)
     columns = similarity.topk(k, dim=0, sorted=False).values.mean(0, keepdim=True)
@@ -41,7 +43,7 @@ def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
 
 
 def standardised(scores: Tensor) -> Tensor:
-    """Mean 0 and deviation 1, so that a sharpness means the same for every strategy."""
+    """(N, M) of mean 0 and deviation 1, so that a sharpness means the same for every strategy."""
     return (scores - scores.mean()) / scores.std().clamp_min(1e-12)
 
 

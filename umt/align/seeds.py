@@ -32,7 +32,7 @@ class FileSeeds:
     path: Path | str | None = None
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
-        """Raises `BadInput` when the file is not named or not a dictionary."""
+        """See `Seeds`. Raises `BadInput` when the file is not named or not a dictionary."""
         if self.path is None:
             raise BadInput("no seed dictionary is named: set aligner.seeds.path to a file of word pairs")
         return Dictionary.read(Path(self.path)).find(source, target)
@@ -43,6 +43,7 @@ class IdenticalStrings:
     """Words that both languages write alike: names, numbers, punctuation, loans."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        """See `Seeds`."""
         return _alike(source.words, target.words)
 
 
@@ -51,6 +52,7 @@ class Numerals:
     """Numbers in digits alone, the seed that any two corpora share (Artetxe et al., 2017)."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
+        """See `Seeds`."""
         shared = {word for word in source.words if _NUMERAL.fullmatch(word)}
         return _alike(tuple(word if word in shared else "" for word in source.words), target.words)
 

@@ -107,7 +107,7 @@ def destroyed(space: WordSpace, words: int, generator: Generator, block: int = 2
 
     The null: the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
     one frequency, the counts change places at random, in all windows alike; so do the values of each
-    dimension of the vectors.
+    dimension of the vectors. Raises ValueError when ``words`` or ``block`` is not positive.
     """
     if words < 1 or block < 1:
         raise ValueError(f"words and block must be positive, got {words} and {block}")

@@ -65,7 +65,9 @@ class HeldOut(Protocol):
     """A held-out set by descriptor: nothing is read before one of its methods is called."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What tables and files call it."""
+        ...
 
     def side(self, lang: Lang) -> list[str]:
         """All renderings of one language, SORTED: a bag without pairing, all that the audit may see."""

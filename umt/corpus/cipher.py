@@ -139,7 +139,7 @@ class Cipher:
     def dictionary(self, part: str = "all", least: int = 10) -> Dictionary:
         """word -> its cipher words, for all words that occur ``least`` times in the text.
 
-        part: all, train or test; train and test share no word.
+        part: all, train or test, else ValueError; train and test share no word.
         """
         if part not in ("all", "train", "test"):
             raise ValueError(f"part must be all, train or test, got {part}")

@@ -29,7 +29,7 @@ class Seen:
         self._runs: list[Hashes] = []
 
     def add(self, hashes: Hashes) -> NDArray[np.bool_]:
-        """Whether each hash is new: neither in the set nor earlier in this batch; adds them all."""
+        """(hashes,) whether each is new: neither in the set nor earlier in this batch; adds them all."""
         new = np.zeros(len(hashes), dtype=bool)
         unique, first = np.unique(hashes, return_index=True)
         known = np.zeros(len(unique), dtype=bool)

@@ -45,6 +45,7 @@ class Files:
             object.__setattr__(self, name, None if given is None else Path(given))
 
     def sentences(self, lang: Lang) -> Iterator[str]:
+        """See `Source`."""
         for path in self._sides()[lang]:
             yield from lines(path)
 
@@ -57,7 +58,7 @@ class Files:
         return f"{first}{second}"
 
     def held_out(self) -> tuple[HeldOut, ...]:
-        """The pairs that lie under ``root``: ``test.*`` and ``dev.*``."""
+        """The pairs under ``root``: ``test.*`` and ``dev.*``; raises BadInput when one lies alone."""
         found = []
         for name in HELD_OUT if self.root else ():
             sides = [_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]

@@ -33,7 +33,7 @@ class PreparedText:
 
     @cached_property
     def report(self) -> dict[str, Any]:
-        """What `prepare_text` returned."""
+        """What `prepare_text` returned; raises BadInput when the folder holds none."""
         path = self.directory / "report.json"
         try:
             report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

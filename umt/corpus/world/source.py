@@ -63,7 +63,10 @@ class World:
             raise ValueError(f"grading must not be negative, got {self.grading}")
 
     def sentences(self, lang: Lang) -> Iterator[str]:
-        """``size`` sentences, document after document; the same whatever the number of processes."""
+        """``size`` sentences, document after document; the same whatever the number of processes.
+
+        Raises ValueError for a language that is not of this world.
+        """
         if lang not in self.languages:
             raise ValueError(f"the generated world speaks {' and '.join(self.languages)}, not {lang}")
         left = self.size
