@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,11 @@ def test_modules_stay_small_and_say_what_they_are(path: Path) -> None:
     assert len(text.splitlines()) <= 300, "a module over 300 lines is two modules"
     assert path.stem not in {"utils", "helpers", "common", "misc"}
     assert ast.get_docstring(ast.parse(text)), "says nothing about itself"
+
+
+def test_every_library_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    reasons = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8").partition("## Libraries")[2]
+    named = set(re.findall(r"`([\w-]+)`", "".join(re.findall(r"^\|[^|]*\|", reasons, re.MULTILINE))))
+    assert named == {re.split(r"[>=<]", each)[0] for each in asked}
