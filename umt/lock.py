@@ -1,4 +1,7 @@
-"""One process at a time: a lock that the kernel lets go of when its holder is killed."""
+"""One process at a time: a lock that the kernel lets go of when its holder is killed.
+
+It is the process's own (POSIX): a worker that was forked from it and outlives it does not keep it.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ def _held(path: Path, waiting: Callable[[], None]) -> int:
     while True:
         file = os.open(path, os.O_CREAT | os.O_RDWR)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
             waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.lockf(file, fcntl.LOCK_EX)
         try:
             if os.path.samestat(os.fstat(file), os.stat(path)):
                 return file
