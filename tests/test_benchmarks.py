@@ -5,6 +5,7 @@ And the tables and batches of our own studies.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,11 +55,11 @@ def test_without_a_network_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_configuration_of_the_hub_for_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {"eng_Latn": ["b ", "a"], "cmn_Hans": ["乙", "甲"]}
 
-    def sentences(self: Hub, lang: Lang) -> Iterator[str]:
+    def read(self: Hub, lang: Lang) -> Iterator[str]:
         assert (self.split, self.column) == ("devtest", "text")
         return iter(texts[str(self.config)])
 
-    monkeypatch.setattr(Hub, "sentences", sentences)
+    monkeypatch.setattr(Hub, "texts", read)
     configs = {"en": "eng_Latn", "zh": "cmn_Hans"}
     held_out = HubPairs("flores", PAIR, "somebody/flores", "main", "CC0", configs)
     assert held_out.pairs().sides == {EN: (("b",), ("a",)), ZH: (("乙",), ("甲",))}
@@ -68,6 +69,23 @@ def test_a_configuration_of_the_hub_for_each_language(monkeypatch: pytest.Monkey
         held_out.pairs()
     with pytest.raises(ValueError, match="one for zh"):
         HubPairs("flores", PAIR, "somebody/flores", "main", "CC0", {"en": "eng_Latn"})
+
+
+def test_rows_of_the_hub_stay_pairs_where_a_side_is_empty(tmp_path: Path) -> None:
+    rows = {"en": ["a", "", "c\nc", "d"], "zh": ["甲", "乙", "丙", " "]}
+    for lang, texts in rows.items():
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        (tmp_path / f"{lang}.jsonl").write_text(lines, encoding="utf-8")
+    settings = "".join(f"- config_name: {lang}\n  data_files: {lang}.jsonl\n" for lang in rows)
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{settings}---\n", encoding="utf-8")
+    held_out = HubPairs("ours", PAIR, str(tmp_path), None, "CC0", {"en": "en", "zh": "zh"}, split="train")
+    pairs = held_out.pairs()
+    assert pairs.sides == {EN: (("a",), ("c c",)), ZH: (("甲",), ("丙",))}
+    assert pairs.left_out == 2
+    assert held_out.side(EN) == ["a", "c c", "d"]
+    (tmp_path / "zh.jsonl").write_text('{"text": ""}\n' * 4, encoding="utf-8")
+    with pytest.raises(BadInput, match="no pair without an empty side"):
+        held_out.pairs()
 
 
 def checkups(*told: tuple[float, float, float]) -> list[dict[str, float]]:

@@ -96,7 +96,7 @@ class HubPairs:
                 raise ValueError(f"configs must name one for {lang}, got {dict(self.configs)}")
 
     def side(self, lang: Lang) -> list[str]:
-        return sorted(self._lines(lang))
+        return sorted(filter(None, self._lines(lang)))
 
     def pairs(self) -> ParallelSet:
         source, target = (self._lines(lang) for lang in self.languages)
@@ -105,14 +105,19 @@ class HubPairs:
                 f"held-out set {self.name}: {self.dataset} has {len(source):,} lines of {self.languages[0]} "
                 f"and {len(target):,} of {self.languages[1]}"
             )
-        sides = zip(self.languages, (source, target), strict=True)
-        return ParallelSet(self.name, {lang: tuple((text,) for text in each) for lang, each in sides})
+        kept = [pair for pair in zip(source, target, strict=True) if all(pair)]
+        if not kept:
+            raise BadInput(f"held-out set {self.name}: {self.dataset} has no pair without an empty side")
+        sides = zip(self.languages, zip(*kept, strict=True), strict=True)
+        items = {lang: tuple((text,) for text in each) for lang, each in sides}
+        return ParallelSet(self.name, items, left_out=len(source) - len(kept))
 
     def digest(self) -> str:
         """Of the parameters, for a pinned revision does not change."""
         return digest_of(asdict(self))
 
     def _lines(self, lang: Lang) -> list[str]:
+        """One a row, be it empty."""
         config, column = self.configs[lang], self.column
         hub = Hub(
             self.languages,
@@ -124,6 +129,6 @@ class HubPairs:
             column=column,
         )
         try:
-            return [line.strip() for line in hub.sentences(lang)]
+            return [text.replace("\n", " ").strip() for text in hub.texts(lang)]
         except BadInput as error:
             raise BadInput(f"held-out set {self.name} cannot be read: {error}") from error

@@ -55,6 +55,10 @@ class Hub:
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """The lines of each row's text; raises `BadInput` when the rows cannot be had."""
+        yield from (line for text in self.texts(lang) for line in text.split("\n") if line.strip())
+
+    def texts(self, lang: Lang) -> Iterator[str]:
+        """The text of each row as it is, empty where there is none; raises `BadInput` like `sentences`."""
         if isinstance(self.column, str):
             column = self.column
         elif lang in self.column:
@@ -69,7 +73,7 @@ class Hub:
                 raise BadInput(
                     f"{self.dataset} has no column {column!r}: set corpus.column to one of {sorted(row)}"
                 )
-            yield from (line for line in (row[column] or "").split("\n") if line.strip())
+            yield row[column] or ""
 
     def digest(self) -> str:
         """Of the parameters, for a pinned revision does not change; of a local folder's files too."""
