@@ -150,6 +150,19 @@ def test_errors_say_what_is_wrong(saved: Path, tmp_path: Path, capsys: pytest.Ca
     assert not Path(out).exists()
 
 
+def test_an_interrupt_says_what_was_not_written(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Archiver, "open", interrupted)
+    (tmp_path / "file").write_bytes(b"text")
+    with pytest.raises(SystemExit):
+        main(["compress", str(tmp_path / "file"), str(saved), str(tmp_path / "out")])
+    assert capsys.readouterr().err == f"error: interrupted, {tmp_path / 'out'} was not written\n"
+
+
 def _fails(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console as Terminal
 
+from umt import sweep
 from umt.sweep import differences, find, show
 from umt.types import BadInput
 
@@ -65,3 +67,16 @@ def test_other_settings_are_another_table(tmp_path: Path) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no finished run under"):
         find([tmp_path])
+
+
+def test_an_interrupt_is_one_sentence_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "find", interrupted)
+    monkeypatch.setattr(sys, "argv", ["umt.sweep", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        sweep.main()
+    assert capsys.readouterr().err == "error: interrupted before all was summed up\n"

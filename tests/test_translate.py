@@ -215,6 +215,9 @@ def test_the_word_by_word_translator_of_a_run_that_has_both(
     both = ["--run", str(store / "run-2")]
     neural = called(monkeypatch, capsys, "--to", "zh", *both, "She sees sea.")
     assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", str(store / "run-1"), "She sees sea.")
+    with monkeypatch.context() as there:
+        there.chdir(store / "run-1")
+        assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", ".", "She sees sea.")
     translate.main(["--to", "zh", "--lexical", *both, "She sees sea.", "", "Sea sees 7."])
     said = capsys.readouterr()
     assert said.out == "她看见海。\n\n海看见7。\n"

@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--given", type=Path, metavar="CORPUS", help=given_help)
     given = parser.parse_args(arguments)
     console = Console()
-    with plain_errors(console):
+    with plain_errors(console, f"interrupted, {given.out} was not written"):
         data, header = _read(given.file), None
         if given.out.is_dir() or not given.out.parent.is_dir():
             raise BadInput(f"{given.out} cannot be written: give the name of a file in a folder that exists")

@@ -110,7 +110,7 @@ def _resolved(directory: Path, stages: tuple[str, ...], what: str) -> Path:
     found = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
     if not found:
         raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
-    return directory.parent / found[0]
+    return directory.resolve().parent / found[0]  # "." has neighbours, too
 
 
 def _json(path: Path) -> Any:

@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
     given = parser.parse_args()
     console = Console()
-    with plain_errors(console):
+    with plain_errors(console, "interrupted before all was summed up"):
         show(find(given.places), console.terminal)
 
 
