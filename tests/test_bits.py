@@ -229,6 +229,10 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     page = str(bits(told).body)
     for text in (shown.file.getvalue(), page):
         assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
+    nothing = dict.fromkeys(("bits", "low", "share"), -1e-9) | {"high": 1.0}
+    page = str(bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).body)
+    assert "0.00%" in page
+    assert "-0" not in page
     table = sum(side["table_bits"] for side in told["sides"].values())
     separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
     assert both["gain"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])

@@ -165,6 +165,8 @@ def test_pictures_are_well_formed_on_their_own() -> None:
         scatter({"a": [(0.1, 0.2, "x & y")]}, "criterion", "p@1"),
         histograms({"one": values, "other": values**2}, "cosine"),
         intervals(["noun", "verb"], {"a": [(0.5, 0.4, 0.6), None]}, "P@1"),
+        intervals(["noun", "verb"], {"a": [(0.0, 0.0, 0.0), None]}, "P@1"),
+        intervals(["noun"], {"a": [None]}, "P@1"),
     ]
     for each in pictures:
         root = ElementTree.fromstring(standalone(each))
@@ -191,6 +193,7 @@ def test_what_a_stage_noted_becomes_curves(tmp_path: Path) -> None:
 def test_ticks_are_round_and_few() -> None:
     assert ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert ticks(-3, 47) == [0, 10, 20, 30, 40]
+    assert ticks(0, 0) == [0]
     assert len(ticks(0.31, 0.337)) <= 7
 
 

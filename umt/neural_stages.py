@@ -212,7 +212,7 @@ def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact)
     write_json(bench.directory / BITS, told)
     both = told["pairs"]["both"]["K(X,Y)"]["code"]
     gain = told["pairs"]["both"].get("gain")
-    more = f"; joint gain {gain['share']:.2%} of K(X)+K(Y)" if gain else ""
+    more = f"; joint gain {gain['share']:z.2%} of K(X)+K(Y)" if gain else ""
     return {
         "languages": languages,
         "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}",

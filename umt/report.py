@@ -80,8 +80,8 @@ def by_system(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]
 def written(score: Score) -> tuple[str, str]:
     """Value and 95% interval, rounded for a person; no interval where it is a point."""
     digits = 1 if score.name in {"bleu", "chrf"} else 3
-    interval = f"{score.low:.{digits}f}-{score.high:.{digits}f}" if score.low < score.high else ""
-    return f"{score.value:.{digits}f}", interval
+    interval = f"{score.low:z.{digits}f}-{score.high:z.{digits}f}" if score.low < score.high else ""
+    return f"{score.value:z.{digits}f}", interval
 
 
 def show_scores(rows: Sequence[Row], terminal: Terminal) -> None:

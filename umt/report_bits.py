@@ -102,8 +102,8 @@ def _tables(told: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[list
     yield "Prequential code lengths, every byte paid, 95% intervals", headings, lines
     lines = [
         [PAIRS[pair]]
-        + [f"{gain[key] / 8:,.0f}" for key in ("bits", "low", "high")]
-        + [f"{gain['share']:.2%}"]
+        + [f"{gain[key] / 8:z,.0f}" for key in ("bits", "low", "high")]
+        + [f"{gain['share']:z.2%}"]
         for pair, found in told["pairs"].items()
         if (gain := found.get("gain"))
     ]

@@ -65,7 +65,8 @@ def intervals(
     pitch = 12 + 9 * len(series)
     height = TOP + BOTTOM + pitch * len(rows)
     drawn = [each for values in series.values() for each in values if each]
-    low, top = min(0.0, *(each[1] for each in drawn)), max(0.0, *(each[2] for each in drawn))
+    low, top = min([0.0, *(each[1] for each in drawn)]), max([0.0, *(each[2] for each in drawn)])
+    low, top = (low, top) if low < top else room([0.0])
     left = round(24 + max(breadth(row, 12) for row in rows))
     frame = Frame((low, top), (0, 1), x_name, "", 760, height, left)
     parts = frame.axes(across=False, upright=True)
@@ -77,7 +78,7 @@ def intervals(
                 value, low, high = each
                 y = middle + (colour - (len(series) - 1) / 2) * 9
                 parts.append(stroke((frame.x(low), y), (frame.x(high), y), f"whisker {shade(colour)}"))
-                parts.append(dot(frame.x(value), y, colour, f"{row}: {value:.3f} [{low:.3f}, {high:.3f}]"))
+                parts.append(dot(frame.x(value), y, colour, f"{row}: {value:z.3f} [{low:z.3f}, {high:z.3f}]"))
     return drawing(frame.width, height, [*parts, *frame.legend(list(series))], x_name)
 
 

@@ -52,7 +52,7 @@ def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, 
         if (row.system, row.set, row.score.name) == ("code", "both", "bits/byte K(X,Y)"):
             shown.append((written(row.score)[0], "bits/byte of both texts, every byte paid"))
         if (row.set, row.score.name) == ("both", "bits gain"):
-            shown.append((f"{row.score.value / 8:,.0f}", "bytes that one language saves the other"))
+            shown.append((f"{row.score.value / 8:z,.0f}", "bytes that one language saves the other"))
     verdict = bridge["verdict"]
     label = element("span", verdict["label"], COLOURS[verdict["label"]])
     leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())

@@ -116,7 +116,9 @@ def standalone(picture: Markup) -> str:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round values between the bounds, at most ``most`` + 1 of them."""
+    """Round values between the bounds, at most ``most`` + 1 of them; the bound where both are one."""
+    if low == high:
+        return [low]
     step = 10.0 ** math.floor(math.log10((high - low) / most))
     step *= next((factor for factor in (1, 2, 5) if (high - low) / (step * factor) <= most), 10)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
