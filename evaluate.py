@@ -26,7 +26,7 @@ import train
 from umt import neural_stages, report_bits, report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
-from umt.beside import TAUGHT, TRANSLATOR, Beside
+from umt.beside import SYSTEMS, TAUGHT, TRANSLATOR, Beside, not_said
 from umt.codelength import measure, predicts_next
 from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
@@ -65,10 +65,6 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
     return systems
 
 
-SYSTEMS = ("copy", "random", "lexical", "prompts", "supervised", "translator")
-"""Every system that a run may have, but those taught by true pairs, whose names say by how many."""
-
-
 def _all_known(option: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raises BadInput when ``option`` names what there is not."""
     for name in names:
@@ -88,15 +84,20 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
     (run.directory / "translations").mkdir(exist_ok=True)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
-    others = [Beside(str(name), Path(folder)) for name, folder in config.evaluation.beside.items()]
+    others = [Beside(str(name), Path(str(folder))) for name, folder in config.evaluation.beside.items()]
     sets = {held_out.name for held_out in run.held_out}
     _all_known("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
     if compare is not None:
         _all_known("evaluation.compare.systems", compare.systems, {*SYSTEMS, *(each.name for each in others)})
     known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
-    for here, there in ((source, target), (target, source)):
-        tests = [pairs for pairs in known if pairs.direction in (None, (here, there))]
+    ways = {
+        (here, there): [pairs for pairs in known if pairs.direction in (None, (here, there))]
+        for here, there in ((source, target), (target, source))
+    }
+    sizes = {(pairs.name, "-".join(way)): len(pairs) for way, tests in ways.items() for pairs in tests}
+    beside = {other.name: other.everything(sizes) for other in others}  # before anything takes long
+    for (here, there), tests in ways.items():
         said: dict[tuple[str, str], list[str]] = {}  # (set, system) -> translations
         for system, translator in translators(config, run, here, there).items():
             for number, pairs in enumerate(tests):
@@ -108,7 +109,7 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
                 yield from _scored(run, metrics, pairs, (here, there), system, translations, seconds)
             console.progress(f"{system} {here}-{there}", len(tests), len(tests))
         for other, pairs in product(others, tests):
-            if told := other.said(pairs.name, f"{here}-{there}", len(pairs)):
+            if told := beside[other.name].get((pairs.name, f"{here}-{there}")):
                 said[pairs.name, other.name] = told[1]
                 yield from _scored(run, metrics, pairs, (here, there), *told, 0.0)
         if compare is not None:
@@ -238,7 +239,8 @@ def main(config: DictConfig) -> None:
         show_scores(rows, console.terminal)
         if run.told:
             show_bits(run.told, console.terminal)
-        for sentence in not_measured(run):
+        lines = by_system(row for row in rows if not row.of_words and not row.of_bits)
+        for sentence in (*not_measured(run), *not_said(map(str, config.evaluation.beside), lines)):
             console.terminal.print(sentence)
         print(f"report: {write_report(config, run, rows)}")
         print(f"scores: {scores}")
