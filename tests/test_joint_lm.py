@@ -259,6 +259,10 @@ def test_a_model_from_elsewhere_grows(tmp_path: Path) -> None:
     assert model.head is model.embeddings
     with pytest.raises(BadInput, match="nosuch"):
         JointLM.load(tmp_path / "nosuch")
+    torch.manual_seed(1)  # as another process would draw
+    other = JointLM.load(tmp_path)
+    other.resize(310)
+    assert torch.equal(model.embeddings, other.embeddings)
 
 
 def test_bad_sizes_are_refused() -> None:

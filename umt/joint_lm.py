@@ -147,9 +147,14 @@ class JointLM(nn.Module):
         return self.embeddings.device
 
     def resize(self, vocabulary: int) -> None:
-        """Give a model from elsewhere as many embeddings as the vocabulary has numbers, if it has fewer."""
+        """Give a model from elsewhere as many embeddings as the vocabulary has numbers, if it has fewer.
+
+        They are drawn about the mean of the others, the same in every process.
+        """
         if vocabulary > len(self.embeddings):
-            self.network.resize_token_embeddings(vocabulary)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                self.network.resize_token_embeddings(vocabulary)
 
     def hidden(self, ids: Tensor, mask: Tensor | None = None, bidirectional: bool = False) -> Tensor:
         """The last hidden states of ``ids`` (batch, length): (batch, length, width).
