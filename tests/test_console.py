@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from rich.console import Console as Terminal
 
-from umt.console import Console, plain_errors, plain_options
+from umt import console
+from umt.console import CellFailed, Console, plain_errors, plain_options
+from umt.types import BadInput
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,6 +57,25 @@ def test_what_is_wrong_and_what_would_be_right(
     override: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert expected in told(capsys, override)
+
+
+def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = SimpleNamespace(initialized=lambda: True, get=lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
+    monkeypatch.setattr(console, "HydraConfig", sweep)
+    with pytest.raises(CellFailed) as failed, plain_errors(Console()):
+        raise BadInput("too long")
+    assert capsys.readouterr().err == "error: too long\n"
+    with pytest.raises(SystemExit) as stopped, plain_options(), plain_errors(Console()):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    capsys.readouterr()
+    monkeypatch.undo()
+    with pytest.raises(SystemExit) as stopped, plain_options():
+        raise failed.value  # as the launcher does when all have ended
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: at least one cell of the sweep failed: too long\n"
 
 
 def test_our_own_mistakes_keep_their_traceback() -> None:

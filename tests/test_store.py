@@ -133,7 +133,7 @@ def test_a_read_only_store_builds_nothing(tmp_path: Path) -> None:
     assert Store(tmp_path, Diary(), rebuild=("first",), read_only=True).build(first, numbered(3)) == made
 
 
-def interrupted(config: None, bench: Bench) -> Mapping[str, Any]:
+def interrupted(config: None, bench: Bench, *_: Artefact) -> Mapping[str, Any]:
     seen = (bench.scratch / "checkpoint").exists()
     (bench.scratch / "checkpoint").touch()
     if not seen:
@@ -147,6 +147,15 @@ def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
         store.build(interrupted, None)
     assert store.build(interrupted, None).report == {"resumed": True}
     assert [each.name.startswith("interrupted-") for each in tmp_path.iterdir()] == [True]
+
+
+def test_scratch_is_not_gone_on_with_when_an_input_was_rebuilt(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None, store.build(first, numbered(1)))
+    again = Store(tmp_path, Diary(), rebuild=("first",)).build(first, numbered(1))
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None, again)
 
 
 SHARED = """
