@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from rich.console import Console as Terminal
 
-from umt import console
+from umt import stages
 from umt.console import CellFailed, Console, plain_errors, plain_options
 from umt.types import BadInput
 
@@ -63,11 +63,11 @@ def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = SimpleNamespace(initialized=lambda: True, get=lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
-    monkeypatch.setattr(console, "HydraConfig", sweep)
-    with pytest.raises(CellFailed) as failed, plain_errors(Console()):
+    monkeypatch.setattr(stages, "HydraConfig", sweep)
+    with pytest.raises(CellFailed) as failed, stages.cell(Console()):
         raise BadInput("too long")
     assert capsys.readouterr().err == "error: too long\n"
-    with pytest.raises(SystemExit) as stopped, plain_options(), plain_errors(Console()):
+    with pytest.raises(SystemExit) as stopped, plain_options(), stages.cell(Console()):
         raise KeyboardInterrupt
     assert stopped.value.code == 130
     capsys.readouterr()
