@@ -119,6 +119,15 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
+    def fails(config: None, bench: Bench) -> Mapping[str, Any]:
+        raise OSError(28, str(bench.scratch))
+
+    with pytest.raises(OSError, match="unfinished-fails"):
+        Store(tmp_path, Diary()).build(fails, None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / f".building-first-0123-{socket.gethostname()}-999999999").mkdir()
     (tmp_path / ".building-first-0123-elsewhere-999999999").mkdir()

@@ -15,7 +15,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -219,6 +219,8 @@ class Store:
             building.rename(final)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+            with suppress(OSError):
+                unfinished.rmdir()  # nothing was begun that could be gone on with
         return Artefact(final, manifest)
 
 
