@@ -31,8 +31,8 @@ import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 # isort: split
 import numpy as np
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -217,7 +217,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="in which all take turns")
     parser.add_argument("--steps", type=int, default=24, help="of back-translation that are timed")
     asked = parser.parse_args()
-    strategy: Translation = instantiate(OmegaConf.load(ROOT / "conf/translator/backtranslation.yaml"))
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        strategy: Translation = instantiate(compose("config").translator)
     artefact, texts = opened(asked.translator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = JointLM.load(artefact.path).to(device).eval()
