@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from umt.compiled import compiled
+
 _ROUNDS = 6
 
 
@@ -27,24 +29,34 @@ class Permutation:
 
     def __getitem__(self, places: slice) -> npt.NDArray[np.int64]:
         """The numbers at ``places.start`` to ``places.stop``; places go round and round."""
-        places = slice(places.start or 0, self.size if places.stop is None else places.stop)
-        numbers = np.arange(places.start, places.stop, dtype=np.uint64) % np.uint64(self.size)
-        numbers = self._encrypted(numbers)
-        while (outside := numbers >= self.size).any():
-            numbers[outside] = self._encrypted(numbers[outside])
-        return numbers.astype(np.int64)
-
-    def _encrypted(self, numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-        half = np.uint64(max(1, ((self.size - 1).bit_length() + 1) // 2))
-        low = np.uint64((1 << int(half)) - 1)
-        left, right = numbers >> half, numbers & low
-        for number in range(_ROUNDS):
-            left, right = right, left ^ (_mixed(right, self.seed * _ROUNDS + number) & low)
-        return (left << half) | right
+        start, stop = places.start or 0, self.size if places.stop is None else places.stop
+        keys = [(self.seed * _ROUNDS + number) * 0x9E3779B97F4A7C15 for number in range(_ROUNDS)]
+        mixed = np.array([(key + 0x632BE59BD9B4E019) % (1 << 64) for key in keys], dtype=np.uint64)
+        return _walked(np.arange(start, stop, dtype=np.uint64) % np.uint64(self.size), self.size, mixed)
 
 
-def _mixed(numbers: npt.NDArray[np.uint64], key: int) -> npt.NDArray[np.uint64]:
-    mixed = numbers ^ np.uint64((key * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % (1 << 64))
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(33))
+@compiled
+def _walked(
+    numbers: npt.NDArray[np.uint64], size: int, keys: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """Where each number goes: encrypted until it lies below ``size``."""
+    half = np.uint64(1)
+    while size - 1 >> (2 * half):
+        half += np.uint64(1)
+    low = (np.uint64(1) << half) - np.uint64(1)
+    shift, one, two = np.uint64(33), np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
+    found = np.empty(len(numbers), np.int64)
+    for place in range(len(numbers)):
+        number = numbers[place]
+        while True:
+            left, right = number >> half, number & low
+            for key in keys:
+                mixed = right ^ key
+                mixed = (mixed ^ (mixed >> shift)) * one
+                mixed = (mixed ^ (mixed >> shift)) * two
+                left, right = right, left ^ ((mixed ^ (mixed >> shift)) & low)
+            number = (left << half) | right
+            if number < np.uint64(size):
+                break
+        found[place] = number
+    return found
