@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from umt.decoding_loops import likeliest
-from umt.layer_loops import exponential, gate
+from umt.layer_loops import bits, exponential, gate, largest
 
 
 def test_powers_of_e_are_as_precise_as_the_numbers() -> None:
@@ -17,6 +17,16 @@ def test_powers_of_e_are_as_precise_as_the_numbers() -> None:
     assert np.abs(found / np.exp(x.astype(np.float64)) - 1).max() < 1e-6
     assert exponential(np.float32(-1e9)) < 1e-37
     assert np.isfinite(exponential(np.float32(1e9)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shift", [-9.0, 0.0, 9.0])
+def test_the_largest_is_the_largest(dtype: torch.dtype, shift: float) -> None:
+    lines = (torch.randn(40, 37, generator=torch.Generator().manual_seed(1)) + shift).to(dtype)
+    lines[:10, :36] = -torch.inf
+    lines[10], lines[11, 5] = -torch.inf, torch.inf
+    found = [float(largest(bits(line))) for line in lines]
+    assert found == lines.float().amax(1).tolist()
 
 
 @pytest.mark.parametrize("smooth", [True, False])

@@ -11,9 +11,10 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import types
 
-from umt.compiled import vectorised
-from umt.layer_loops import exponential
+from umt.compiled import overloaded, vectorised
+from umt.layer_loops import exponential, largest
 
 _BLOCK = 64
 
@@ -26,10 +27,7 @@ def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
         mine = logits[row]
         best, place = np.float32(-np.inf), 0
         for start in range(0, size, _BLOCK):
-            part = mine[start : start + _BLOCK]
-            top = part[0]
-            for i in range(len(part)):
-                top = max(top, part[i])
+            top = largest(mine[start : start + _BLOCK])
             if top > best:
                 best, place = top, start
         whole = np.float32(0)
@@ -40,6 +38,18 @@ def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
                 place = i
                 break
         chosen[row], nats[row] = place, math.log(whole)
+
+
+def _power(number: Any) -> Any:
+    """e ** number, as precise as the number is."""
+    raise NotImplementedError("compiled code only")
+
+
+@overloaded(_power)
+def _powers(number: Any) -> Any:
+    if number == types.float32:
+        return lambda number: exponential(number)
+    return lambda number: math.exp(number)
 
 
 @vectorised
@@ -94,21 +104,20 @@ def attend(
                 pair = complex(joint[row, at + 2 * i], joint[row, at + 2 * i + 1]) * turn[i]
                 query[2 * i], query[2 * i + 1] = pair.real, pair.imag
             keys, ours = prompt[0, sentence, shared], own[0, row, shared]
-            top = joint.dtype.type(-np.inf)
-            for place in range(length + written + 1):
+            size = length + written + 1
+            for place in range(size):
                 key = keys[place] if place < length else ours[place - length]
                 score = joint.dtype.type(0)
                 for i in range(dim):
                     score += query[i] * key[i]
                 weights[place] = score
-                top = max(top, score)
-            whole = joint.dtype.type(0)
-            for place in range(length + written + 1):
-                weights[place] = math.exp(weights[place] - top)
+            top, whole = largest(weights[:size]), joint.dtype.type(0)
+            for place in range(size):
+                weights[place] = _power(weights[place] - top)
                 whole += weights[place]
             mixed[:] = 0
             values, mine = prompt[1, sentence, shared], own[1, row, shared]
-            for place in range(length + written + 1):
+            for place in range(size):
                 value = values[place] if place < length else mine[place - length]
                 for i in range(dim):
                     mixed[i] += weights[place] * value[i]
