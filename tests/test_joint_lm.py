@@ -171,6 +171,23 @@ def test_what_is_no_number_is_not_lost_on_the_way_to_the_loss(precision: torch.d
     assert found.isfinite().tolist() == [True, False, True, True]
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["joint", "encoder-decoder"])
+def test_products_in_bf16_lead_the_same_way(apart: bool) -> None:
+    seen, wanted, asked = given_and_asked()
+
+    def led(products: torch.dtype) -> tuple[float, torch.Tensor]:
+        model = divided() if apart else made()
+        model.products = products
+        nats = model(seen, wanted, asked)
+        gradients = torch.autograd.grad(nats, list(model.parameters()), allow_unused=True)
+        return float(nats.detach()), torch.cat([each.flatten() for each in gradients if each is not None])
+
+    (exact, way), (found, other) = led(torch.float32), led(torch.bfloat16)
+    assert found == pytest.approx(exact, rel=0.01)
+    assert found != exact
+    assert float(torch.cosine_similarity(way, other, 0)) > 0.999
+
+
 def test_a_row_that_asks_for_nothing_spoils_no_other() -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
     expected = model.states(seen[1:], asked[1:])

@@ -1,6 +1,7 @@
 """Each half of a layer as one function with a backward pass of its own: `umt.layer_loops` between products.
 
-x is (batch * length, width), fp32; weights are in the precision of products, gains in fp32.
+x is (batch * length, width), fp32; weights, queries, keys and values are in the precision of products, gains in
+fp32.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ class _Attention(Function):
         shape = (rows // length, width // size, length, size)  # batch, heads, length, head
         normed, factors = _normed(x, joint.dtype, epsilon)
         made = normed @ joint.T
-        query, kept, heads = x.new_empty(shape), x.new_empty(2, *shape), x.new_empty(rows, 2 * shape[1])
+        query, kept = made.new_empty(shape), made.new_empty(2, *shape)
+        heads = x.new_empty(rows, 2 * shape[1])
         gains, turns = _gains(turned, x, size), turns.squeeze(2)
         layer_loops.turn(bits(made), gains, epsilon, bits(turns), bits(query), bits(kept), bits(heads))
         query, kept = query.view(-1, length, size), kept.view(2, -1, length, size)
@@ -101,7 +103,7 @@ class _Attention(Function):
             context.save_for_backward(x, factors, normed, made, heads, joint, turned)
             return None, kept
         key, value = kept if past is None else torch.cat([past, kept], 2)
-        seen = torch.softmax(torch.baddbmm(mask, query, key.mT), -1)  # (batch * heads, length, all keys)
+        seen = torch.softmax(torch.baddbmm(mask.to(query.dtype), query, key.mT), -1)  # (batch * heads, length, all keys)
         mixed = torch.empty_like(normed)
         _by_row(mixed, shape).copy_(torch.bmm(seen, value).view(shape))
         added = mixed @ output.T
@@ -117,8 +119,8 @@ class _Attention(Function):
         x, factors, normed, made, heads, joint, turned, *rest = context.saved_tensors
         shape, turns, into_joined, of_kept = context.shape, context.turns, *gradients
         length, size = shape[2:]
-        into_query, into_past, into_output, into_after = x.new_zeros(shape), None, None, None
-        into_kept = x.new_zeros(2, shape[0] * shape[1], length, size)
+        into_query, into_past, into_output, into_after = made.new_zeros(shape), None, None, None
+        into_kept = made.new_zeros(2, shape[0] * shape[1], length, size)
         if into_joined is not None:
             query, key, value, seen, mixed, output, added, after, last = rest
             into_added, into_after = _before_join(into_joined.contiguous(), added, after, last)
@@ -128,7 +130,7 @@ class _Attention(Function):
             into_seen = torch.bmm(of_mixed, value.mT)
             into_scores = torch._softmax_backward_data(into_seen, seen, -1, seen.dtype)
             torch.bmm(into_scores, key, out=into_query.view(query.shape))
-            into_all, before = x.new_empty(2, *key.shape), key.shape[1] - length
+            into_all, before = key.new_empty(2, *key.shape), key.shape[1] - length
             torch.bmm(into_scores.mT, query, out=into_all[0])
             torch.bmm(seen.mT, of_mixed, out=into_all[1])
             into_past = into_all[:, :, :before] if before else None

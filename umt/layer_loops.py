@@ -225,13 +225,14 @@ def turn(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, kept: Any,
                 out = query[number, head, place] if part == 0 else kept[0, number, head, place]
                 for i in range(dim // 2):
                     cosine, sine = turned[i].real, turned[i].imag
-                    out[2 * i] = line[2 * i] * cosine - line[2 * i + 1] * sine
-                    out[2 * i + 1] = line[2 * i] * sine + line[2 * i + 1] * cosine
+                    left, right = line[2 * i], line[2 * i + 1]
+                    out[2 * i] = store(left * cosine - right * sine, out[2 * i])
+                    out[2 * i + 1] = store(left * sine + right * cosine, out[2 * i])
         for head in range(heads):
             at = (2 * heads + head) * dim
             mine, out = made[row, at : at + dim], kept[1, number, head, place]
             for i in range(dim):
-                out[i] = load(mine[i])
+                out[i] = store(load(mine[i]), out[i])
 
 
 @vectorised
@@ -256,8 +257,9 @@ def before_turn(
                 given = into_query[number, head, place] if part == 0 else into_kept[0, number, head, place]
                 for i in range(dim // 2):
                     cosine, sine = turned[i].real, turned[i].imag
-                    line[2 * i] = given[2 * i] * cosine + given[2 * i + 1] * sine
-                    line[2 * i + 1] = given[2 * i + 1] * cosine - given[2 * i] * sine
+                    left, right = load(given[2 * i]), load(given[2 * i + 1])
+                    line[2 * i] = left * cosine + right * sine
+                    line[2 * i + 1] = right * cosine - left * sine
                 at = (part * heads + head) * dim
                 mine, into = made[row, at : at + dim], into_made[row, at : at + dim]
                 if len(gains):
@@ -277,7 +279,7 @@ def before_turn(
             at = (2 * heads + head) * dim
             given, into = into_kept[1, number, head, place], into_made[row, at : at + dim]
             for i in range(dim):
-                into[i] = store(given[i], into[i])
+                into[i] = store(load(given[i]), into[i])
 
 
 @vectorised

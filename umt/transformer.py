@@ -65,8 +65,8 @@ def hidden_states(
 ) -> Tensor:
     """The last hidden states of ``ids`` (batch, length), all of which are text: (batch, length, width).
 
-    products: the precision of what is multiplied by weights; everything else is fp32. given: what stands
-    before each row, read by another network.
+    products: the precision of what is multiplied, by weights or in attention; everything else is fp32. given:
+    what stands before each row, read by another network.
     """
     batch, length = ids.shape
     mask = torch.zeros(length, length)
