@@ -1,6 +1,6 @@
 """Score what ``train.py`` built with the same overrides; nothing is trained here.
 
-    python evaluate.py [the overrides of train.py]
+    python evaluate.py [the overrides of train.py] [other options of evaluation]
 
 Every system translates every held-out set both ways. A table is printed; ``scores.json``, the translations (a
 line a sentence) and ``report.html``, which opens from disk, land in the run's directory.
@@ -228,7 +228,7 @@ def main(config: DictConfig) -> None:
     """Find, score, show."""
     console = Console()
     with stages.cell(console):
-        run = train.build(config, Store(Path(config.store), console, read_only=True))
+        run = train.build(config, Store(Path(config.store), console, only=("run",)))
         console.started("evaluate")
         rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]
         rows += bits_rows(run.told) if run.told else []

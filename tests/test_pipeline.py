@@ -270,6 +270,23 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
     assert "one cell of the sweep failed" in last
 
 
+def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:
+    before = {path: path.stat().st_mtime for path in store.iterdir()}
+    bleu = "{_target_: umt.evaluation.Bleu, resamples: 200}"
+    told = command(
+        "evaluate.py", store, f"evaluation.metrics=[{bleu}]", "search@evaluation.generation.search=greedy"
+    )
+    last = Path(told.splitlines()[-1].removeprefix("scores: "))
+    made = {path for path in store.iterdir() if path.stat().st_mtime != before.get(path)}
+    rows = json.loads(last.read_text(encoding="utf-8"))
+    assert made == {last.parent}
+    assert not any(row["name"] == "chrf" for row in rows)
+    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("lexical", "bleu")]
+    assert [row["value"] for row in bleu_rows] == [
+        row["value"] for row in scores if (row["system"], row["name"]) == ("lexical", "bleu")
+    ]
+
+
 def test_evaluation_never_trains(tmp_path: Path) -> None:
     line = [sys.executable, "evaluate.py", f"store={tmp_path}", *SMALL]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -196,14 +196,16 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignmen
     start = (tokenizer, alignment, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
         Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)
+    JointLM.create(TINY, len(tokenizer), Generator()).save(tmp_path)
     with pytest.raises(BadInput, match="context of 64"):
-        Pretraining(TINY, Optimisation(1), length=65).start(*start)
+        Pretraining(None, Optimisation(1), str(tmp_path), embeddings="own", length=65).start(*start)
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({}, "architecture"),
+        ({"architecture": TINY, "length": 65}, "exceeds the context of the network, 64"),
         ({"name": "x", "causal": 0.0}, "both 0"),
         ({"name": "x", "embeddings": "bridge"}, "keeps its own"),
         ({"name": "x", "embeddings": "y"}, "bridge"),
@@ -211,7 +213,7 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignmen
 )
 def test_bad_options_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Pretraining(None, Optimisation(1), **given)
+        Pretraining(**{"architecture": None, "optimisation": Optimisation(1), **given})
 
 
 @pytest.mark.slow

@@ -135,11 +135,12 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     assert [each.name.split("-")[3] for each in tmp_path.glob(".building-*")] == ["elsewhere"]
 
 
-def test_a_read_only_store_builds_nothing(tmp_path: Path) -> None:
+def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"run python train\.py"):
-        Store(tmp_path, Diary(), read_only=True).build(first, numbered(3))
-    made = Store(tmp_path, Diary()).build(first, numbered(3))
-    assert Store(tmp_path, Diary(), rebuild=("first",), read_only=True).build(first, numbered(3)) == made
+        Store(tmp_path, Diary(), only=("second",)).build(first, numbered(3))
+    assert list(tmp_path.iterdir()) == []
+    made = Store(tmp_path, Diary(), only=("first",)).build(first, numbered(3))
+    assert Store(tmp_path, Diary(), rebuild=("first",), only=()).build(first, numbered(3)) == made
 
 
 def interrupted(config: None, bench: Bench, *_: Artefact) -> Mapping[str, Any]:

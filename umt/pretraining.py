@@ -58,6 +58,11 @@ class Pretraining:
                 "there is no architecture of a new network and no model to start from: "
                 "lm.name must name a folder or a model of the hub"
             )
+        if self.architecture is not None and self.length > self.architecture.context:
+            raise ValueError(
+                f"length={self.length} exceeds the context of the network, {self.architecture.context}: "
+                "take shorter rows or a larger size.context"
+            )
         if min(self.causal, self.masked) < 0 or not self.causal + self.masked:
             raise ValueError(
                 f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"

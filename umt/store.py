@@ -116,7 +116,7 @@ class Store:
     """Where artefacts live.
 
     rebuild: names of stages to run again even if their artefact exists.
-    read_only: find, never build; a missing artefact is `BadInput`.
+    only: names of the stages that may be built; a missing artefact of any other is `BadInput`. None: all may.
     team: processes that run one program; the first builds, the others wait and find what it built.
     together: names of stages that all of them run, of which the first keeps its outcome.
     """
@@ -124,7 +124,7 @@ class Store:
     root: Path
     observer: Observer
     rebuild: tuple[str, ...] = ()
-    read_only: bool = False
+    only: tuple[str, ...] | None = None
     team: Team = SOLO
     together: tuple[str, ...] = ()
 
@@ -133,7 +133,7 @@ class Store:
     ) -> Artefact:
         """The artefact of ``stage`` on ``config``, ``inputs`` and ``seed``: found, or made now.
 
-        Raises BadInput when it is missing and the store is read-only.
+        Raises BadInput when it is missing and may not be built.
         """
         name = stage.__name__
         plain = (
@@ -142,14 +142,15 @@ class Store:
         fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
-        anew = name in self.rebuild and not self.read_only
+        found_only = self.only is not None and name not in self.only
+        anew = name in self.rebuild and not found_only
         self.team.wait()
         artefact = None if anew else self._found(final, made)
         self.team.wait()  # until all have looked, since the first may begin now
         if artefact is not None:
             self.observer.reused(name, artefact)
             return artefact
-        if self.read_only:
+        if found_only:
             raise BadInput(
                 f"nothing built for stage '{name}' with these overrides under {self.root}: "
                 "run python train.py with the same overrides first"
