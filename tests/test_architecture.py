@@ -24,6 +24,7 @@ FLOORS = {
     "umt.wordpairs": 1,
     "umt.lexical": 1,
     "umt.anatomy": 2,
+    "umt.folding": 2,
     "umt.cross_entropy": 2,
     "umt.decoding_weights": 2,
     "umt.decoding_loops": 2,

@@ -21,6 +21,8 @@ from transformers import (
 )
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
+from umt.folding import Fold, folded
+
 Network = LlamaModel | Qwen3Model | Gemma3TextModel
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
@@ -40,22 +42,6 @@ class Parts(NamedTuple):
     gate_up: Tensor
     down: Tensor
     after_feeding: Tensor | None
-
-    def to(self, products: torch.dtype, others: torch.dtype) -> Parts:
-        """The matrices in one precision, the gains in another."""
-
-        def gains(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(others)
-
-        return Parts(
-            self.joint.to(products),
-            gains(self.turned),
-            self.output.to(products),
-            gains(self.after_attention),
-            self.gate_up.to(products),
-            self.down.to(products),
-            gains(self.after_feeding),
-        )
 
 
 def anatomy(network: object) -> Network | None:
@@ -92,30 +78,36 @@ def unknown_kind(name: str) -> str | None:
     return None
 
 
-def parts(layer: nn.Module, dim: int) -> Parts:
-    """``layer`` taken apart; ``dim``: of a head. Gradients flow back into its weights."""
+def parts(layer: nn.Module, dim: int, products: torch.dtype, others: torch.dtype) -> Parts:
+    """``layer`` taken apart, the matrices in one precision, the gains in another; ``dim``: of a head.
+
+    Gradients flow back into its weights.
+    """
     attention, mlp = cast(Any, layer).self_attn, cast(Any, layer).mlp
-    sandwiched = hasattr(layer, "pre_feedforward_layernorm")
-    paired = torch.arange(dim, device=attention.q_proj.weight.device).view(2, dim // 2).T.flatten()
-    queries, keys = (
-        part.weight.view(-1, dim, part.weight.shape[1])[:, paired].flatten(0, 1)
-        for part in (attention.q_proj, attention.k_proj)
-    )
-    turned = None
-    if hasattr(attention, "q_norm"):
-        turned = torch.stack([gain(attention.q_norm) * attention.scaling, gain(attention.k_norm)])[:, paired]
-    else:
-        queries = queries * attention.scaling
     before, after = cast(Any, layer).input_layernorm, cast(Any, layer).post_attention_layernorm
+    normed, sandwiched = hasattr(attention, "q_norm"), hasattr(layer, "pre_feedforward_layernorm")
     between = cast(Any, layer).pre_feedforward_layernorm if sandwiched else after
+    turned = None
+    if normed:
+        gains = torch.stack([gain(attention.q_norm) * attention.scaling, gain(attention.k_norm)])
+        turned = gains.view(2, 2, dim // 2).mT.flatten(1).to(others)
+
+    def whole(part: nn.Linear) -> Fold:
+        return Fold(part.weight, torch.arange(len(part.weight), device=part.weight.device))
+
+    def paired(part: nn.Linear, scale: float = 1.0) -> Fold:
+        order = whole(part).order.view(-1, 2, dim // 2).mT.flatten()
+        return Fold(part.weight, order, scale)
+
+    heads = [paired(attention.q_proj, 1.0 if normed else attention.scaling), paired(attention.k_proj)]
     return Parts(
-        torch.cat([queries, keys, attention.v_proj.weight]) * gain(before),
+        folded([*heads, whole(attention.v_proj)], gain(before), products),
         turned,
-        attention.o_proj.weight,
-        gain(after) if sandwiched else None,
-        torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]) * gain(between),
-        mlp.down_proj.weight,
-        gain(cast(Any, layer).post_feedforward_layernorm) if sandwiched else None,
+        attention.o_proj.weight.to(products),
+        gain(after).to(others) if sandwiched else None,
+        folded([whole(mlp.gate_proj), whole(mlp.up_proj)], gain(between), products),
+        mlp.down_proj.weight.to(products),
+        gain(cast(Any, layer).post_feedforward_layernorm).to(others) if sandwiched else None,
     )
 
 

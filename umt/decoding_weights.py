@@ -68,7 +68,7 @@ class Weights:
         kept = dtype or weight.dtype
 
         def copied(whole: Network) -> tuple[Parts, ...]:
-            return tuple(parts(layer, dim).to(products or kept, kept) for layer in whole.layers)
+            return tuple(parts(layer, dim, products or kept, kept) for layer in whole.layers)
 
         layers = copied(inner)
         head = cast(Any, network).get_output_embeddings().weight

@@ -1,7 +1,7 @@
 """Each half of a layer as one function with a backward pass of its own: `umt.layer_loops` between products.
 
-x is (batch * length, width), fp32; weights, queries, keys and values are in the precision of products, gains in
-fp32.
+x is (batch * length, width), fp32, as gains are; weights, queries, keys and values are in the precision of
+products.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class _Attention(Function):
             context.save_for_backward(x, factors, normed, made, heads, joint, turned)
             return None, kept
         key, value = kept if past is None else torch.cat([past, kept], 2)
-        seen = torch.softmax(torch.baddbmm(mask.to(query.dtype), query, key.mT), -1)  # (batch * heads, length, all keys)
+        seen = torch.softmax(
+            torch.baddbmm(mask.to(query.dtype), query, key.mT), -1
+        )  # (batch * heads, length, all keys)
         mixed = torch.empty_like(normed)
         _by_row(mixed, shape).copy_(torch.bmm(seen, value).view(shape))
         added = mixed @ output.T

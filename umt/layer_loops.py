@@ -75,10 +75,8 @@ def exponential(x: Any) -> Any:
 
 @vectorised
 def largest(line: Any) -> Any:
-    """The largest of a line of numbers, in fp32.
-
-    Compared as whole numbers, in whose order their bits are once those of negative ones are turned round: of
-    these the compiler takes many at a time, of others one.
+    """The largest of a line of numbers, in fp32: found among their bits, many of which are compared at once,
+    and which are in order once those of negative ones are turned round.
     """
     top = np.int32(-(2**31))
     for i in range(len(line)):

@@ -124,7 +124,7 @@ def _heads(network: Network) -> int:
 
 def _layers(network: Network, products: torch.dtype) -> Iterator[Parts]:
     for layer in network.layers:
-        yield parts(layer, cast(int, network.config.head_dim)).to(products, torch.float32)
+        yield parts(layer, cast(int, network.config.head_dim), products, torch.float32)
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:
