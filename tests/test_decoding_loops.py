@@ -40,14 +40,16 @@ def test_a_gate_opens_as_that_of_torch_does(smooth: bool) -> None:
     torch.testing.assert_close(active, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("size", [1, 64, 200])
-def test_the_likeliest_is_the_first_of_the_largest(size: int) -> None:
-    logits = torch.randn(50, size, generator=torch.Generator().manual_seed(size)).mul_(8).round_()
+def test_the_likeliest_is_the_first_of_the_largest(size: int, dtype: torch.dtype) -> None:
+    logits = torch.randn(50, size, generator=torch.Generator().manual_seed(size)).mul_(8).round_().to(dtype)
     # rounded, so that many are equal
     logits[0] = -torch.inf
     logits[0, -1] = 0  # one alone is possible
     chosen, nats = np.empty(50, np.int64), np.empty(50, np.float32)
-    likeliest(logits.numpy(), chosen, nats)
+    likeliest(bits(logits), chosen, nats)
+    logits = logits.float()
     best = logits.amax(1, keepdim=True)
     assert chosen.tolist() == (logits == best).int().argmax(1).tolist()
     expected = -logits.log_softmax(1).amax(1)

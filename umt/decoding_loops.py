@@ -14,14 +14,14 @@ import numpy as np
 from numba import types
 
 from umt.compiled import overloaded, vectorised
-from umt.layer_loops import exponential, largest
+from umt.layer_loops import exponential, largest, load
 
 _BLOCK = 64
 
 
 @vectorised
 def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
-    """The first place of the largest of each row of ``logits`` (rows, n), in fp32, and -log softmax there."""
+    """The first place of the largest of each row of ``logits`` (rows, n), and -log softmax there."""
     rows, size = logits.shape
     for row in range(rows):
         mine = logits[row]
@@ -32,9 +32,9 @@ def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
                 best, place = top, start
         whole = np.float32(0)
         for i in range(size):
-            whole += exponential(mine[i] - best)
+            whole += exponential(load(mine[i]) - best)
         for i in range(place, min(place + _BLOCK, size)):
-            if mine[i] == best:
+            if load(mine[i]) == best:
                 place = i
                 break
         chosen[row], nats[row] = place, math.log(whole)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from umt.by_rows import by_rows
 from umt.decoding_loops import likeliest
+from umt.layer_loops import bits
 from umt.incremental import BLOCK, Cache
 
 _GONE = 8
@@ -240,9 +241,9 @@ def _exact(logits: Tensor) -> Tensor:
 
 def _likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
     """(rows,) the first place of the largest of each row, and its -log softmax."""
-    if logits.device.type == "cpu" and logits.dtype == torch.float32:
+    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16):
         chosen, nats = torch.empty(len(logits), dtype=torch.int64), torch.empty(len(logits))
-        likeliest(logits.numpy(), chosen.numpy(), nats.numpy())
+        likeliest(bits(logits), bits(chosen), bits(nats))
         return chosen, nats
     if logits.is_cuda:
         return _compiled_likeliest()(logits)
