@@ -16,8 +16,8 @@ from torch import Tensor
 
 from umt.by_rows import by_rows
 from umt.decoding_loops import likeliest
-from umt.layer_loops import bits
 from umt.incremental import BLOCK, Cache
+from umt.layer_loops import bits
 
 _GONE = 8
 """Finished rows leave when one in so many is finished."""
