@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 
 from umt.compiled import overloaded, vectorised
-from umt.layer_loops import exponential, largest, load
+from umt.layer_loops import exponential, largest, load, store
 
 _BLOCK = 64
 
@@ -61,6 +61,7 @@ def attend(
     places: Any,
     prompt: Any,
     own: Any,
+    beams: Any,
     written: Any,
     found: Any,
 ) -> None:
@@ -69,12 +70,13 @@ def attend(
     joint: (rows, (heads + 2 kept) * dim) queries, keys and values of this position, not rotated; overwritten.
     turned: (2, dim) gains of norms of queries and keys, or (0, dim) where these are not normed.
     turns: (context, dim / 2) unit complex numbers. places: (rows,) length of each row's prompt.
-    prompt: (2, sentences, kept, longest, dim) keys and values; the rows of a sentence stand together.
-    own: (2, rows, kept, steps, dim), of which the first ``written`` are known and the next is filled in.
+    prompt: (2, at least the sentences, kept, longest, dim) keys and values, in any precision or the bits of
+    bf16; a sentence has ``beams`` rows, which stand together. own: (2, at least the rows, kept, steps, dim),
+    of which the first ``written`` are known and the next is filled in.
     found: (rows, heads * dim), the outcome.
     """
     rows, kept, dim = len(joint), own.shape[2], own.shape[4]
-    heads, beams = found.shape[1] // dim, rows // prompt.shape[1]
+    heads = found.shape[1] // dim
     query, mixed = np.empty(dim, joint.dtype), np.empty(dim, joint.dtype)
     weights = np.empty(prompt.shape[3] + own.shape[3], joint.dtype)
     for row in range(rows):
@@ -93,11 +95,11 @@ def attend(
             at = (heads + head) * dim
             for i in range(dim // 2):
                 pair = complex(joint[row, at + 2 * i], joint[row, at + 2 * i + 1]) * turn[i]
-                own[0, row, head, written, 2 * i] = pair.real
-                own[0, row, head, written, 2 * i + 1] = pair.imag
+                mine = own[0, row, head, written]
+                mine[2 * i], mine[2 * i + 1] = store(pair.real, mine[0]), store(pair.imag, mine[0])
             at += kept * dim
             for i in range(dim):
-                own[1, row, head, written, i] = joint[row, at + i]
+                own[1, row, head, written, i] = store(joint[row, at + i], own[1, row, head, written, i])
         for head in range(heads):
             at, shared = head * dim, head * kept // heads
             for i in range(dim // 2):
@@ -109,7 +111,7 @@ def attend(
                 key = keys[place] if place < length else ours[place - length]
                 score = joint.dtype.type(0)
                 for i in range(dim):
-                    score += query[i] * key[i]
+                    score += query[i] * load(key[i])
                 weights[place] = score
             top, whole = largest(weights[:size]), joint.dtype.type(0)
             for place in range(size):
@@ -120,7 +122,7 @@ def attend(
             for place in range(size):
                 value = values[place] if place < length else mine[place - length]
                 for i in range(dim):
-                    mixed[i] += weights[place] * value[i]
+                    mixed[i] += weights[place] * load(value[i])
             for i in range(dim):
                 found[row, at + i] = mixed[i] / whole
 
@@ -129,23 +131,24 @@ def attend(
 def join(hidden: Any, added: Any, after: Any, epsilon: Any, normed: Any) -> None:
     """Add ``added``, normed with the gains ``after`` (width,) or as it is where that is empty, and norm.
 
-    hidden, added: (rows, width); the sum is in ``hidden``, its norm in ``normed`` (rows, width).
+    hidden, added: (rows, width); the sum is in ``hidden``, its norm in ``normed`` (rows, width). What is added
+    and the norm may be the bits of bf16.
     """
     rows, width = hidden.shape
     for row in range(rows):
         if len(after):
             square = hidden.dtype.type(0)
             for i in range(width):
-                square += added[row, i] ** 2
+                square += load(added[row, i]) ** 2
             factor = hidden.dtype.type(1 / math.sqrt(square / width + epsilon))
             for i in range(width):
-                hidden[row, i] += factor * after[i] * added[row, i]
+                hidden[row, i] += factor * after[i] * load(added[row, i])
         else:
             for i in range(width):
-                hidden[row, i] += added[row, i]
+                hidden[row, i] += load(added[row, i])
         square = hidden.dtype.type(0)
         for i in range(width):
             square += hidden[row, i] ** 2
         factor = hidden.dtype.type(1 / math.sqrt(square / width + epsilon))
         for i in range(width):
-            normed[row, i] = factor * hidden[row, i]
+            normed[row, i] = store(factor * hidden[row, i], normed[row, i])

@@ -125,11 +125,13 @@ class Weights:
         return joint
 
     def join(self, hidden: Tensor, added: Tensor, after: Tensor | None) -> Tensor:
-        """Add to ``hidden``, in place, ``added`` in its norm, where that has gains; the norm of the sum."""
+        """Add to ``hidden``, in place, ``added`` in its norm, where that has gains; the norm of the sum, as
+        products take it.
+        """
         if self.exact:
-            normed = torch.empty_like(hidden)
+            normed = torch.empty_like(hidden, dtype=self.head.dtype)
             gains = hidden.new_empty(0) if after is None else after
-            join(hidden.numpy(), added.numpy(), gains.numpy(), self.epsilon, normed.numpy())
+            join(bits(hidden), bits(added), bits(gains), self.epsilon, bits(normed))
             return normed
         if after is None:
             hidden += added
@@ -141,10 +143,9 @@ class Weights:
         """What attention has ``found`` joins ``hidden``, and so does the feed-forward part, in place; the
         norm of that.
         """
-        normed = self.join(hidden, product(found, layer.output), layer.after_attention)
+        normed = self.join(hidden, found.to(layer.output.dtype) @ layer.output.T, layer.after_attention)
         active = self.gated(normed.to(layer.gate_up.dtype) @ layer.gate_up.T)
-        fed = (active @ layer.down.T).to(hidden.dtype)
-        return self.join(hidden, fed, layer.after_feeding)
+        return self.join(hidden, active @ layer.down.T, layer.after_feeding)
 
     def gated(self, made: Tensor) -> Tensor:
         """(rows, hidden) ``act(gate) * up`` of (rows, 2 hidden)."""
@@ -157,6 +158,6 @@ class Weights:
         return act.mul_(up)
 
 
-def product(x: Tensor, weight: Tensor) -> Tensor:
-    """``x @ weight.T`` in the precision of ``weight``, as that of ``x``."""
-    return (x.to(weight.dtype) @ weight.T).to(x.dtype)
+def product(x: Tensor, weight: Tensor, like: Tensor) -> Tensor:
+    """``x @ weight.T`` in the precision of ``weight``, told in that of ``like``."""
+    return (x.to(weight.dtype) @ weight.T).to(like.dtype)

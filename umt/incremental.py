@@ -8,6 +8,7 @@ from torch import Tensor
 
 from umt.decoding_loops import attend
 from umt.decoding_weights import Weights, product
+from umt.layer_loops import bits
 
 BLOCK = 64
 """Rows of logits are a multiple of this long, so that they can be searched in blocks."""
@@ -29,8 +30,11 @@ class Cache:
         batch, longest = prompts.shape
         kept = weights.heads // weights.groups
         shape = (len(weights.layers), 2, batch, kept, longest, weights.dim)
-        self.prompt = weights.embeddings.new_empty(shape)
-        self.own = weights.embeddings.new_empty((*shape[:2], batch * beams, kept, steps, weights.dim))
+        self.prompt = weights.head.new_empty(shape)  # in the precision of products, as in training
+        self.own = weights.head.new_empty((*shape[:2], batch * beams, kept, steps, weights.dim))
+        # all of it for as long as there is a row: a compiled loop over a part takes one number at a time
+        both = zip(self.prompt, self.own, strict=True) if self.by_loop else ()
+        self.known = [(bits(prompt), bits(own)) for prompt, own in both]
         self.logits = weights.head.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
         self.places = lengths.repeat_interleave(beams)
         self.mask: Tensor | None = None
@@ -54,12 +58,12 @@ class Cache:
         turns = weights.turns[:longest].repeat(batch, 1)
         both_ways = weights.reading is not weights.layers
         for number, layer in enumerate(weights.reading):
-            joint = weights.turn(product(normed, layer.joint), layer.turned, turns)
+            joint = weights.turn(product(normed, layer.joint, hidden), layer.turned, turns)
             queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
             self.prompt[number] = both.view(batch, longest, 2, kept, weights.dim).permute(2, 0, 3, 1, 4)
             if number + 1 < len(weights.reading):
                 seen = F.scaled_dot_product_attention(
-                    queries.view(batch, longest, weights.heads, weights.dim).transpose(1, 2),
+                    queries.to(self.prompt).view(batch, longest, weights.heads, weights.dim).transpose(1, 2),
                     self.prompt[number, 0],
                     self.prompt[number, 1],
                     attn_mask=None if self.mask is None or not both_ways else self.mask[:, None, None],
@@ -80,7 +84,7 @@ class Cache:
         hidden = weights.embeddings[tokens]
         normed = weights.normal(hidden)
         for number, layer in enumerate(weights.layers):
-            found = self._attend(product(normed, layer.joint), layer.turned, number)
+            found = self._attend(product(normed, layer.joint, hidden), layer.turned, number)
             normed = weights.onwards(hidden, found, layer)
         self.written += 1
         torch.mm(normed.to(self.logits), weights.head.T, out=self.logits[:rows, : len(weights.head)])
@@ -102,8 +106,8 @@ class Cache:
                 weights.epsilon,
                 weights.turns.numpy(),
                 self.places.numpy(),
-                self.prompt[number].numpy(),
-                self.own[number].numpy(),
+                *self.known[number],
+                self.beams,
                 self.written,
                 found.numpy(),
             )

@@ -111,7 +111,7 @@ class _Steps:
         hidden = weights.embeddings[self.tokens]
         normed = weights.normal(hidden)
         for number, layer in enumerate(weights.layers):
-            joint = weights.turn(product(normed, layer.joint), layer.turned, turns)
+            joint = weights.turn(product(normed, layer.joint, hidden), layer.turned, turns)
             queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
             self.past[number, :, :, :, self.position] = both.view(streams, 2, self.kept, -1).transpose(0, 1)
             keys, values = self.past[number, :, :, :, : self.position + 1]
