@@ -131,8 +131,8 @@ def attend(
 def join(hidden: Any, added: Any, after: Any, epsilon: Any, normed: Any) -> None:
     """Add ``added``, normed with the gains ``after`` (width,) or as it is where that is empty, and norm.
 
-    hidden, added: (rows, width); the sum is in ``hidden``, its norm in ``normed`` (rows, width). What is added
-    and the norm may be the bits of bf16.
+    hidden, added: (rows, width); the sum is in ``hidden``, its norm in ``normed`` (rows, width). What is
+    added and the norm may be the bits of bf16.
     """
     rows, width = hidden.shape
     for row in range(rows):

@@ -95,6 +95,12 @@ class Weights:
             torch.float64,
         )
 
+    @property
+    def whole(self) -> bool:
+        """Whether `umt.transformer` can read with these layers."""
+        heads_fill = self.heads * self.dim == self.embeddings.shape[1] and self.groups == 1
+        return self.exact and heads_fill and self.embeddings.dtype == torch.float32
+
     def room(self, share: float) -> int:
         """Positions whose keys and values fit into this share of the memory of the weights' GPU."""
         size = 2 * len(self.layers) * self.heads // self.groups * self.dim * self.embeddings.element_size()

@@ -9,6 +9,7 @@ from torch import Tensor
 from umt.decoding_loops import attend
 from umt.decoding_weights import Weights, product
 from umt.layer_loops import bits
+from umt.transformer import keys_and_values, through
 
 BLOCK = 64
 """Rows of logits are a multiple of this long, so that they can be searched in blocks."""
@@ -42,15 +43,35 @@ class Cache:
             beyond = torch.arange(longest, device=prompts.device) >= lengths[:, None]
             self.mask = torch.zeros(beyond.shape, dtype=self.prompt.dtype, device=prompts.device)
             self.mask.masked_fill_(beyond, -torch.inf)
-        self._read(prompts)
+        if weights.whole:
+            self._read_by_halves(prompts)
+        else:
+            self._read(prompts)
 
     @property
     def sentences(self) -> int:
         """How many are still being written."""
         return self.prompt.shape[2]
 
+    def _read_by_halves(self, prompts: Tensor) -> None:
+        """Fill the cache of the prompts, as training reads them."""
+        weights, (batch, longest) = self.weights, prompts.shape
+        turns = weights.turns[:longest].view(1, longest, 1, -1)
+        mask = torch.zeros(longest, longest)
+        if weights.reading is weights.layers:
+            mask.fill_(-torch.inf).triu_(1)
+        elif self.mask is not None:
+            mask = self.mask.float().repeat_interleave(weights.heads, 0)[:, None]
+        x = weights.embeddings[prompts.flatten()]
+        for number, layer in enumerate(weights.reading):
+            if number + 1 < len(weights.reading):
+                x, told = through(x, layer, None, turns, mask, weights.gate, weights.epsilon)
+            else:
+                told = keys_and_values(x, layer, turns, mask, weights.epsilon)
+            self.prompt[number] = told.view(2, batch, weights.heads, longest, weights.dim)
+
     def _read(self, prompts: Tensor) -> None:
-        """Fill the cache of the prompts; of the last layer nothing but keys and values is needed."""
+        """The same in torch, for any network; of the last layer nothing but keys and values is needed."""
         weights, (batch, longest) = self.weights, prompts.shape
         kept = weights.heads // weights.groups
         hidden = weights.embeddings[prompts.flatten()]

@@ -83,7 +83,7 @@ def hidden_states(
     x = network.embed_tokens(ids).view(batch * length, -1)
     for number, layer in enumerate(_layers(network, products)):
         past = None if given is None else given.kept[number]
-        x, _ = _through(x, layer, past, turns, mask, activation(network), epsilon)
+        x, _ = through(x, layer, past, turns, mask, activation(network), epsilon)
     x = only_normed(x, epsilon) * gain(network.norm)
     return x.view(batch, length, -1)
 
@@ -101,14 +101,14 @@ def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype =
     kept: list[Tensor] = []
     for layer in _layers(network, products):
         if len(kept) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
-            _, told = attended(x, layer.joint, layer.turned, None, None, None, turns, mask, epsilon)
+            told = keys_and_values(x, layer, turns, mask, epsilon)
         else:
-            x, told = _through(x, layer, None, turns, mask, activation(network), epsilon)
+            x, told = through(x, layer, None, turns, mask, activation(network), epsilon)
         kept.append(told)
     return Given(kept, seen)
 
 
-def _through(
+def through(
     x: Tensor, layer: Parts, past: Tensor | None, turns: Tensor, mask: Tensor, gate: str, epsilon: float
 ) -> tuple[Tensor, Tensor]:
     """``x`` after one layer, and the keys and values that it made."""
@@ -116,6 +116,11 @@ def _through(
         x, layer.joint, layer.turned, layer.output, layer.after_attention, past, turns, mask, epsilon
     )
     return fed(x, layer.gate_up, layer.down, layer.after_feeding, gate, epsilon), kept
+
+
+def keys_and_values(x: Tensor, layer: Parts, turns: Tensor, mask: Tensor, epsilon: float) -> Tensor:
+    """What one layer would make of ``x``, (2, batch * heads, length, head), and nothing else."""
+    return attended(x, layer.joint, layer.turned, None, None, None, turns, mask, epsilon)[1]
 
 
 def _heads(network: Network) -> int:
