@@ -68,9 +68,9 @@ class _Abreast(Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        known = [each for each in context.gradients if each is not None]
-        torch._foreach_mul_(known, gradients[0])
-        return None, None, None, *context.gradients
+        found, context.gradients = context.gradients, None  # what nobody else holds becomes .grad uncopied
+        torch._foreach_mul_([each for each in found if each is not None], gradients[0])
+        return None, None, None, *found
 
 
 def abreast(work: Callable[[Part], Outcome], parts: Sequence[Part]) -> list[Outcome]:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Generator
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
@@ -194,9 +194,11 @@ class _Run:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]
         self.team.add([each for each in moved if not is_part(each)])
-        norm = float(whole(clip_grad_norm_(self.weights, self.optimisation.clip or math.inf)))
+        norm = float(whole(get_total_norm(moved)))
         if not math.isfinite(norm):
             raise FloatingPointError(self._impossible(f"the norm of the gradient is {norm}"))
+        if 0 < self.optimisation.clip < norm:
+            torch._foreach_mul_(moved, self.optimisation.clip / norm)
         tally.norm += norm
         self.optimisation.schedule(self.optimisers, self.step)
         for optimiser in self.optimisers:
