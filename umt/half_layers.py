@@ -72,7 +72,7 @@ class _Attention(Function):
     keys, where these are normed. output: (width, width); None: only keys and values are wanted. after: gains
     of the norm of what is added, where there is one. past: keys and values that stand before, of the form of
     those made. turns: (batch or 1, length, 1, head / 2) rotations. mask: is added to (batch * heads, length,
-    all keys).
+    all keys), in the precision of products.
     """
 
     @staticmethod
@@ -103,9 +103,7 @@ class _Attention(Function):
             context.save_for_backward(x, factors, normed, made, heads, joint, turned)
             return None, kept
         key, value = kept if past is None else torch.cat([past, kept], 2)
-        seen = torch.softmax(
-            torch.baddbmm(mask.to(query.dtype), query, key.mT), -1
-        )  # (batch * heads, length, all keys)
+        seen = torch.softmax(torch.baddbmm(mask, query, key.mT), -1)  # (batch * heads, length, all keys)
         mixed = torch.empty_like(normed)
         _by_row(mixed, shape).copy_(torch.bmm(seen, value).view(shape))
         added = mixed @ output.T

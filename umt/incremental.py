@@ -57,11 +57,11 @@ class Cache:
         """Fill the cache of the prompts, as training reads them."""
         weights, (batch, longest) = self.weights, prompts.shape
         turns = weights.turns[:longest].view(1, longest, 1, -1)
-        mask = torch.zeros(longest, longest)
+        mask = torch.zeros(longest, longest, dtype=self.prompt.dtype)
         if weights.reading is weights.layers:
             mask.fill_(-torch.inf).triu_(1)
         elif self.mask is not None:
-            mask = self.mask.float().repeat_interleave(weights.heads, 0)[:, None]
+            mask = self.mask.repeat_interleave(weights.heads, 0)[:, None]
         x = weights.embeddings[prompts.flatten()]
         for number, layer in enumerate(weights.reading):
             if number + 1 < len(weights.reading):
