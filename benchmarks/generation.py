@@ -3,8 +3,8 @@
     python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
 
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
-of length: as `umt.generation` does, in fp32 and as in training, with the products inside the layers in bf16
-where the processor has instructions for it; and as ``transformers`` does with its key/value cache, in
+of length: as `umt.generation` does, in fp32 and as in training, with all products in bf16 where the processor
+has instructions for it; and as ``transformers`` does with its key/value cache, in
 left-padded batches of like length, in fp32 and bf16, of the size that serves it best. All take turns, and
 each keeps its best round, since a busy machine only ever slows down. Beside them stands what the matrix
 products alone of our batches take, less than which nothing that decodes them can, and seconds of the
@@ -262,10 +262,7 @@ def main() -> None:
         if device == "cpu":
             done = recorded(ways["ours"])
             inside = torch.bfloat16 if native_bf16() else torch.float32
-            apart = [[[each for each in part if (each.outside == len(model.head)) is head] for part in done]
-                     for head in (False, True)]  # fmt: skip
-            fewest = products.seconds(apart[0], inside, asked.rounds)
-            fewest += products.seconds(apart[1], torch.float32, asked.rounds)
+            fewest = products.seconds(done, inside, asked.rounds)
             spent["products of ours alone"] = [fewest, np.nan]
         for name, both in spent.items():
             total = clocks.setdefault(name, [0.0, 0.0])
