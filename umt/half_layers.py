@@ -1,7 +1,6 @@
 """Each half of a layer as one function with a backward pass of its own: `umt.layer_loops` between products.
 
-x is (batch * length, width), fp32, as gains are; weights, queries, keys and values are in the precision of
-products.
+x is (batch * length, width), fp32; weights are in the precision of products, gains in fp32.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class _Attention(Function):
     keys, where these are normed. output: (width, width); None: only keys and values are wanted. after: gains
     of the norm of what is added, where there is one. past: keys and values that stand before, of the form of
     those made. turns: (batch or 1, length, 1, head / 2) rotations. mask: is added to (batch * heads, length,
-    all keys), in the precision of products.
+    all keys), in the precision in which attention multiplies.
     """
 
     @staticmethod
@@ -93,12 +92,12 @@ class _Attention(Function):
         shape = (rows // length, width // size, length, size)  # batch, heads, length, head
         normed, factors = _normed(x, joint.dtype, epsilon)
         made = normed @ joint.T
-        query, kept = made.new_empty(shape), made.new_empty(2, *shape)
+        query, kept = mask.new_empty(shape), mask.new_empty(2, *shape)
         heads = x.new_empty(rows, 2 * shape[1])
         gains, turns = _gains(turned, x, size), turns.squeeze(2)
         layer_loops.turn(bits(made), gains, epsilon, bits(turns), bits(query), bits(kept), bits(heads))
         query, kept = query.view(-1, length, size), kept.view(2, -1, length, size)
-        context.shape, context.turns = shape, turns
+        context.shape, context.turns, context.precision = shape, turns, mask.dtype
         if output is None:
             context.save_for_backward(x, factors, normed, made, heads, joint, turned)
             return None, kept
@@ -119,8 +118,9 @@ class _Attention(Function):
         x, factors, normed, made, heads, joint, turned, *rest = context.saved_tensors
         shape, turns, into_joined, of_kept = context.shape, context.turns, *gradients
         length, size = shape[2:]
-        into_query, into_past, into_output, into_after = made.new_zeros(shape), None, None, None
-        into_kept = made.new_zeros(2, shape[0] * shape[1], length, size)
+        into_query, into_past = x.new_zeros(shape, dtype=context.precision), None
+        into_output = into_after = None
+        into_kept = into_query.new_zeros(2, shape[0] * shape[1], length, size)
         if into_joined is not None:
             query, key, value, seen, mixed, output, added, after, last = rest
             into_added, into_after = _before_join(into_joined.contiguous(), added, after, last)

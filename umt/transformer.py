@@ -65,17 +65,18 @@ def hidden_states(
 ) -> Tensor:
     """The last hidden states of ``ids`` (batch, length), all of which are text: (batch, length, width).
 
-    products: the precision of what is multiplied, by weights or in attention; everything else is fp32. given:
-    what stands before each row, read by another network.
+    products: the precision of what is multiplied by weights and, without ``given``, in attention; everything
+    else is fp32. given: what stands before each row, read by another network.
     """
     batch, length = ids.shape
-    mask = torch.zeros(length, length, dtype=products)
+    # attention over sentences has new shapes at every step, for each of which bf16 has to compile
+    mask = torch.zeros(length, length, dtype=products if given is None else torch.float32)
     if not bidirectional:
         mask.fill_(-torch.inf).triu_(1)
     before = torch.zeros(1, dtype=torch.long)
     if given is not None:
         before = given.seen.sum(1)
-        hidden = torch.zeros(given.seen.shape, dtype=products).masked_fill_(~given.seen, -torch.inf)
+        hidden = torch.zeros(given.seen.shape).masked_fill_(~given.seen, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
@@ -94,7 +95,7 @@ def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype =
     """
     batch, longest = ids.shape
     seen = torch.arange(longest) < lengths[:, None]
-    mask = torch.zeros(seen.shape, dtype=products).masked_fill_(~seen, -torch.inf)
+    mask = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
     mask = mask.repeat_interleave(_heads(network), 0)[:, None]
     turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * longest, -1)
