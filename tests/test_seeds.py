@@ -15,7 +15,8 @@ from umt.store import Artefact, Bench, Store, settings_of
 
 def test_child_seed_depends_on_every_name() -> None:
     seeds = [child_seed(1), child_seed(2), child_seed(1, "a"), child_seed(1, "a", "b"), child_seed(1, "ab")]
-    assert len(set(seeds)) == len(seeds) and child_seed(1, "a", 2) == child_seed(1, "a", 2)
+    assert len(set(seeds)) == len(seeds)
+    assert child_seed(1, "a", 2) == child_seed(1, "a", 2)
     assert all(0 <= seed < 1 << 60 for seed in seeds)
 
 
