@@ -23,7 +23,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import neural_stages, report_bits, report_sections, report_space, report_training, stages
+from umt import report_bits, report_sections, report_space, report_training, stages
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.beside import SYSTEMS, TAUGHT, TRANSLATOR, Beside, not_said
@@ -32,7 +32,7 @@ from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
 from umt.evaluation import Metric, PairedBootstrap
 from umt.joint_lm import JointLM, best_device
-from umt.lexical import LexicalTranslator
+from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
 from umt.report_bits import bits_rows, code_length_rows, show_bits
@@ -40,6 +40,7 @@ from umt.report_lexicon import lexicon_rows
 from umt.report_page import write_page
 from umt.report_sections import Sample
 from umt.runtime.threads import use_threads
+from umt.saved import bootstrap_translator
 from umt.store import Store
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
@@ -48,11 +49,11 @@ from umt.types import BadInput, Lang
 def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
     """Every system that translates from ``source`` to ``target``, the baselines first."""
     learned: dict[str, Translator] = {
-        system: neural_stages.first_translator(artefact, source, target)
+        system: bootstrap_translator(artefact.path, artefact.report["kind"], source, target)
         for system, artefact in run.translators.items()
     }
     systems: dict[str, Translator] = {"copy": Copy()}
-    if isinstance(lexical := learned.get("lexical"), LexicalTranslator):
+    if isinstance(lexical := learned.get(PHRASE_BASED), LexicalTranslator):
         systems["random"] = random_translator(lexical)
     systems |= learned
     if run.translator is not None:
@@ -197,7 +198,7 @@ def samples(rows: Iterable[Row], run: train.Run, each: int = 5) -> Iterator[Samp
 
 def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Path:
     """The page of the run, ``report.html``: a new section is one line here."""
-    bridge = run.bridges["lexical"]
+    bridge = run.bridges["unsupervised"]
     alignment, truth = Alignment.load(bridge.path), stages.dictionary(config, run.corpus, "test")
     sections = [
         report_sections.headline(rows, run.text.report, bridge.report),
@@ -237,7 +238,7 @@ def main(config: DictConfig) -> None:
         console.stopped()
         scores = run.directory / "scores.json"
         save_scores(rows, scores)
-        show_run(run.text.report, run.bridges["lexical"].report, console.terminal)
+        show_run(run.text.report, run.bridges["unsupervised"].report, console.terminal)
         show_scores(rows, console.terminal)
         if run.told:
             show_bits(run.told, console.terminal)

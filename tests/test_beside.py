@@ -40,7 +40,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         Beside("theirs", tmp_path / "nosuch")
 
 
-@pytest.mark.parametrize("name", ["lexical", "translator", "taught by 5 pairs", "a/b", "../a", ""])
+@pytest.mark.parametrize("name", ["phrase-based", "translator", "taught by 5 pairs", "a/b", "../a", ""])
 def test_a_name_is_no_system_of_a_run_and_fits_a_file(name: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="choose"):
         Beside(name, tmp_path)

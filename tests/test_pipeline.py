@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.console import Console, plain_errors
 from umt.lexical_translator import LexicalTranslator
-from umt.neural_stages import first_translator
+from umt.saved import bootstrap_translator
 from umt.store import Artefact, Store
 from umt.types import Lang
 
@@ -123,7 +123,7 @@ def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
     assert all(set(row) == keys for row in scores)
-    systems = {"copy", "random", "lexical", "supervised", "translator", "joint model"}
+    systems = {"copy", "random", "phrase-based", "unsupervised", "supervised", "translator", "joint model"}
     assert {row["system"] for row in scores} == systems
     of_bits = {row["direction"] for row in scores if row["system"] == "joint model"}
     assert of_bits == {"en", "zh", "together"}
@@ -166,7 +166,7 @@ def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
     [_, learned] = sorted(store.glob("bootstrap-*"), key=lambda path: path.stat().st_mtime)
     manifest = json.loads((learned / "manifest.json").read_text(encoding="utf-8"))
     artefact, way = Artefact(learned, manifest), (Lang("en"), Lang("zh"))
-    whole, hasty = (first_translator(artefact, *way, drafting=drafting) for drafting in (False, True))
+    whole, hasty = (bootstrap_translator(artefact.path, "phrase-based", *way, fast) for fast in (False, True))
     assert isinstance(whole, LexicalTranslator)
     assert isinstance(hasty, LexicalTranslator)
     assert whole.search.beam == manifest["config"]["beam"] == 4 * hasty.search.beam
@@ -180,7 +180,7 @@ def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) 
     last = command("evaluate.py", store, *few).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
     found = {row["system"] for row in rows if row["name"] == "bleu"}
-    assert found == {"copy", "prompts", "translator"}
+    assert found == {"copy", "few-shot", "translator"}
 
 
 def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -281,9 +281,9 @@ def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[s
     rows = json.loads(last.read_text(encoding="utf-8"))
     assert made == {last.parent}
     assert not any(row["name"] == "chrf" for row in rows)
-    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("lexical", "bleu")]
+    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("phrase-based", "bleu")]
     assert [row["value"] for row in bleu_rows] == [
-        row["value"] for row in scores if (row["system"], row["name"]) == ("lexical", "bleu")
+        row["value"] for row in scores if (row["system"], row["name"]) == ("phrase-based", "bleu")
     ]
 
 

@@ -11,7 +11,7 @@ from umt.types import BadInput
 TAUGHT = "taught by "
 """How the name of a neural translator begins that saw true pairs; the others are called so:"""
 TRANSLATOR = "translator"
-SYSTEMS = ("copy", "random", "lexical", "prompts", "supervised", TRANSLATOR)
+SYSTEMS = ("copy", "random", "phrase-based", "few-shot", "supervised", TRANSLATOR)
 """Every system that a run may have, but those taught by true pairs, whose names say by how many."""
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -24,11 +25,12 @@ from umt.corpus.prepared import PreparedText
 from umt.decoding import BITS, LONGEST, Options, Search, decode_all
 from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
-from umt.lexical_translator import LexicalTranslator
+from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.processes import cores
+from umt.smt.bootstrap import BootstrapInputs
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
@@ -106,6 +108,8 @@ class Lexical:
     also lacked most articles and endings; docs/results.md).
     """
 
+    needs_lm: ClassVar[bool] = False
+
     vocabulary: int = 32_000
     lines: int = 1_000_000
     order: int = 4
@@ -136,6 +140,17 @@ class Lexical:
         for name in ("rounds", "threads", "trust", "model", "distortion", "letters"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+
+    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+        """See `Bootstrap`."""
+        source, target = inputs.languages
+        generator = torch.Generator().manual_seed(inputs.seed)
+        translators = self.fit(
+            inputs.text, source, target, *inputs.lexicons, generator, progress, inputs.precision
+        )
+        for translator in translators:
+            translator.save(directory / f"{translator.source}-{translator.target}")
+        return {"kind": PHRASE_BASED, "summary": f"{source} to {target} and back"}
 
     def fit(
         self,

@@ -25,6 +25,10 @@ _PIECE = 80
 """Longer sentences are translated in pieces, cut after punctuation where there is any."""
 
 
+PHRASE_BASED = "phrase-based"
+"""The kind of a bootstrap whose folder holds two of these, ``en-zh`` and ``zh-en``."""
+
+
 @dataclass(frozen=True)
 class LexicalTranslator:
     """Raw sentences in one language to raw sentences in another.

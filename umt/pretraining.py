@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from torch import Generator
 
-from umt.align import Alignment
 from umt.codelength import remember
 from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
@@ -23,6 +22,7 @@ from umt.team import SOLO, Team
 from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
+from umt.wordspace import Embeddings
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class Pretraining:
         self,
         tokenizer: Tokenizer,
         shards: Mapping[Lang, Shards],
-        alignment: Alignment,
+        spaces: tuple[Embeddings, Embeddings],
         directory: Path,
         generator: Generator,
         progress: Progress,
         team: Team = SOLO,
     ) -> tuple[JointLM, list[dict[str, float]]]:
         """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
-        model = self.start(tokenizer, alignment, generator)
+        model = self.start(tokenizer, spaces, generator)
         if self.sharded:
             divide(model, team)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
@@ -117,7 +117,9 @@ class Pretraining:
         remember(model, objectives)
         return (gathered(model, team) if self.sharded else model), records
 
-    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
+    def start(
+        self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
+    ) -> JointLM:
         """The network before its first step, on a GPU where there is one.
 
         Raises BadInput when rows of ``length`` do not fit into its context.
@@ -131,6 +133,6 @@ class Pretraining:
         if self.length > model.context:
             raise BadInput(f"lm.length={self.length} exceeds the model's context of {model.context}")
         if self.embeddings == "bridge":
-            vectors = token_vectors(alignment, tokenizer, model.embeddings.shape[1], generator)
+            vectors = token_vectors(spaces, tokenizer, model.embeddings.shape[1], generator)
             model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
         return model.to(best_device())

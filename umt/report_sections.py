@@ -20,7 +20,7 @@ from umt.report_page import Markup, Section, beside, element, figure, joined, ta
 from umt.store import MANIFEST
 from umt.types import Score
 
-OURS = ("translator", "lexical")
+OURS = ("translator", "phrase-based")
 """The systems that a run is about, the best first; the others are there to compare."""
 
 COLOURS = {"aligned": "good", "doubtful": "fair", "failed": "bad"}
@@ -45,7 +45,7 @@ def headline(rows: Sequence[Row], text: Mapping[str, Any], bridge: Mapping[str, 
     for (name, direction, each), found in by_system(rows).items():
         if each == system and "bleu" in found:
             shown.append((written(found["bleu"].score)[0], f"BLEU {_arrow(direction)}, {name}"))
-        if (each, name) == ("lexical", DICTIONARY):
+        if (each, name) == ("unsupervised", DICTIONARY):
             covered, every = (written(found[kind].score)[0] for kind in ("p@1 covered", "p@1"))
             shown.append((covered, f"P@1 {_arrow(direction)} of covered words, {every} of all"))
     for row in rows:

@@ -138,16 +138,22 @@ class Store:
     together: tuple[str, ...] = ()
 
     def build(
-        self, stage: Stage, config: DictConfig | None, *inputs: Artefact | Digestible, seed: int = 0
+        self,
+        stage: Stage,
+        config: DictConfig | None,
+        *inputs: Artefact | Digestible | None,
+        seed: int = 0,
     ) -> Artefact:
         """The artefact of ``stage`` on ``config``, ``inputs`` and ``seed``: found, or made now.
+
+        An input that is optional and not there is None.
 
         Raises BadInput when it is missing and may not be built.
         """
         name = stage.__name__
         plain = settings_of(config)
         seed = child_seed(seed, name, *(each.seed for each in inputs if isinstance(each, Artefact)))
-        fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
+        fingerprint = digest_of([name, plain, seed, [each.digest() if each else None for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
         found_only = self.only is not None and name not in self.only
@@ -198,7 +204,7 @@ class Store:
         self,
         stage: Stage,
         config: DictConfig | None,
-        inputs: Iterable[Artefact | Digestible],
+        inputs: Iterable[Artefact | Digestible | None],
         final: Path,
         recipe: Mapping[str, Any],
         unfinished: Path,

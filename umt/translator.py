@@ -128,6 +128,11 @@ class Translation:
                 "nothing to learn: synthetic, denoising, back_translation, cycle and supervised are null"
             )
 
+    @property
+    def sentence_length(self) -> int:
+        """Subwords of a sentence beside which its translation and three tags fit into ``longest``."""
+        return max(1, (self.longest - 3) // 2)
+
     def learn(
         self,
         model: JointLM,

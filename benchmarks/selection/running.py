@@ -72,10 +72,7 @@ def render(
 ) -> Mapping[str, Any]:
     """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
     first, second = neural_stages.languages_of(text)
-    translators = {
-        way: neural_stages.first_translator(bootstrap, *way, drafting=True)
-        for way in ((first, second), (second, first))
-    }
+    translators = neural_stages.bootstrap_translators(bootstrap, (first, second))
     tokenizer = Tokenizer.load(tokens.path)
     synthetic(
         PreparedText(text.path), translators, tokenizer, config.written, bench.directory, bench.progress

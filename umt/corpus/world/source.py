@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from umt.corpus import HeldOut, ParallelSet
+from umt.corpus.audit import LeakIndex
 from umt.corpus.world.speaking import Voice, speak, tell
 from umt.corpus.world.truth import content_words, half
 from umt.corpus.world.vocabulary import read_vocabulary
@@ -106,6 +107,10 @@ class World:
     def held_out(self) -> tuple[HeldOut, ...]:
         """500 dev and 1,000 test pairs."""
         return WorldPairs(self, "dev", 500), WorldPairs(self, "test", 1000)
+
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> WorldExamples:
+        """Pairs for a supervised control; no held-out meaning of this world is among them by construction."""
+        return WorldExamples(self, count)
 
     def digest(self) -> str:
         """Changes with every option that changes the text, with the vocabulary and with `GRAMMAR_VERSION`."""
@@ -207,3 +212,31 @@ class WorldPairs:
 
     def _items(self) -> tuple[dict[str, tuple[str, ...]], ...]:
         return tell(self.world.voice(self.split), self.size, self.references)
+
+
+@dataclass(frozen=True)
+class WorldExamples:
+    """What the two sides of a world say, half of it each, told in both languages.
+
+    Held-out meanings belong to neither side, so these pairs know nothing of a test set.
+    """
+
+    world: World
+    size: int
+
+    @property
+    def languages(self) -> tuple[Lang, Lang]:
+        return self.world.languages
+
+    def examples(self) -> Iterator[tuple[str, str]]:
+        first, second = self.languages
+        for side, count in ((first, self.size - self.size // 2), (second, self.size // 2)):
+            for item in tell(self.world.voice(side), count, 1) if count else ():
+                yield item[first][0], item[second][0]
+
+    @property
+    def left_out(self) -> int:
+        return 0
+
+    def digest(self) -> str:
+        return sha256(f"{self.world.digest()} examples {self.size}".encode()).hexdigest()
