@@ -39,6 +39,7 @@ from umt.report_bits import bits_rows, code_length_rows, show_bits
 from umt.report_lexicon import lexicon_rows
 from umt.report_page import write_page
 from umt.report_sections import Sample
+from umt.runtime.threads import use_threads
 from umt.store import Store
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
@@ -228,6 +229,7 @@ def main(config: DictConfig) -> None:
     """Find, score, show."""
     console = Console()
     with stages.cell(console):
+        use_threads(config.runtime.threads)
         run = train.build(config, Store(Path(config.store), console, only=("run",)))
         console.started("evaluate")
         rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]

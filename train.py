@@ -28,6 +28,7 @@ from umt.checks import check
 from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
 from umt.corpus.known import KnownPairs
+from umt.runtime.threads import use_threads
 from umt.store import Artefact, Store
 from umt.team import assemble
 
@@ -105,6 +106,7 @@ def main(config: DictConfig) -> None:
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
     with stages.cell(console):
+        use_threads(config.runtime.threads)
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
         if team.rank == 0:

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from umt.batches import Batches
 from umt.joint_lm import JointLM
 from umt.objectives import Loss
+from umt.runtime.seeds import child_seed
 from umt.shards import Shards
 from umt.translation_objectives import Course, Setting
 
@@ -39,8 +40,13 @@ class Adversary:
     ) -> None:
         self.setting, self.texts, self.course = setting, texts, course
         self.batches = [
-            Batches(text.lengths() + 1, setting.tokens // 2, setting.longest, setting.seed + number)
-            for number, text in enumerate(texts)
+            Batches(
+                text.lengths() + 1,
+                setting.tokens // 2,
+                setting.longest,
+                child_seed(setting.seed, "adversary", text.lang),
+            )
+            for text in texts
         ]
         self.discriminator = nn.Sequential(nn.Linear(width, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
         with torch.no_grad():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from umt.compiled import compiled
 from umt.ngram import END, START, UNKNOWN, Floats, Ints, Longs, Tables, advance, find
+from umt.processes import cores
 
 LONGEST = 4
 """Words in the longest phrase of either side."""
@@ -249,7 +250,8 @@ def decode(ids: Any, offsets: Any, options: Any, tables: Any, search: Any) -> tu
 def decode_all(
     ids: Ints, offsets: Longs, options: Options, tables: Tables, search: Search, threads: int
 ) -> tuple[Ints, Longs, Longs, Longs]:
-    """`decode`, with its arguments and arrays, in blocks over ``threads``; their number changes nothing."""
+    """`decode`, with its arguments and arrays, in blocks over ``threads`` (0: one a core), whose number
+    changes nothing."""
 
     def block(first: int) -> tuple[Ints, Longs, Longs, Longs]:
         last = min(first + _BLOCK, len(offsets) - 1)
@@ -257,7 +259,7 @@ def decode_all(
         result: tuple[Ints, Longs, Longs, Longs] = decode(*part, options, tables, search)
         return result
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(cores(threads)) as pool:
         blocks = list(pool.map(block, range(0, len(offsets) - 1, _BLOCK)))
     words, links = [part[0] for part in blocks], [part[2] for part in blocks]
     return (

@@ -20,6 +20,7 @@ from umt.generation import Generation
 from umt.joint_lm import JointLM
 from umt.mining import Space, mine
 from umt.prompted import Examples, Prompted
+from umt.runtime.seeds import child_seed
 from umt.searching import Sampling
 from umt.selection import sample
 from umt.shards import Shards
@@ -98,7 +99,7 @@ class FewShot:
             found, record = [], {}
             for side, way in enumerate((prompted, prompted.turned())):
                 progress(f"prompts, round {number + 1}", 2 * number + side, 2 * self.rounds)
-                sentences = self._sentences(texts[side], self.sentences, seed + 1 + number)
+                sentences = self._sentences(texts[side], self.sentences, child_seed(seed, "round", number))
                 answers = way.render(sentences, generator)
                 kept = self._kept(answers, way.target, usage)
                 found.append(kept)
@@ -124,7 +125,7 @@ class FewShot:
 
     def _sentences(self, text: Shards, count: int, seed: int) -> Sequence[Ids]:
         """Random ones of which an example leaves room in the window for the sentence and its answer."""
-        return sample(text, count, max(4, self.window // 5), seed % 2**31)
+        return sample(text, count, max(4, self.window // 5), seed)
 
     def _kept(self, answers: Examples, lang: Lang, usage: Usage) -> Examples:
         """The best of the answers in ``lang`` that are fit to learn from."""

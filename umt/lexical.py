@@ -28,6 +28,7 @@ from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.processes import cores
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
@@ -116,7 +117,7 @@ class Lexical:
     jump: int = 4
     distortion: float = 0.6
     beam: int = 40
-    threads: int = 2
+    threads: int = 0
     length: float = 1.0
     letters: float = 0.0
     balance: Balance = field(default_factory=Balance)
@@ -127,12 +128,12 @@ class Lexical:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
-        for name in ("beam", "threads", "sentences", "lines"):
+        for name in ("beam", "sentences", "lines"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0.2 <= self.length <= 2:
             raise ValueError(f"length must lie in 0.2..2, got {self.length}")
-        for name in ("rounds", "trust", "model", "distortion", "letters"):
+        for name in ("rounds", "threads", "trust", "model", "distortion", "letters"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
@@ -155,7 +156,7 @@ class Lexical:
         """
         steps = 3 + 2 * self.rounds
         progress("language models", 0, steps)
-        with ThreadPoolExecutor(min(2, self.threads)) as pool:
+        with ThreadPoolExecutor(min(2, cores(self.threads))) as pool:
             x, y = pool.map(lambda lang: self._side(text, lang), (source, target))
         progress("word by word", 2, steps)
         content = content_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)

@@ -31,6 +31,7 @@ class LexicalTranslator:
 
     vocabulary: source words by number; the target's are ``model.words``.
     inflections: the endings of each language that are words of their own to it.
+    threads: that decode; 0: one a core. A fact of the machine, which is not saved.
     """
 
     source: Lang
@@ -40,7 +41,7 @@ class LexicalTranslator:
     model: NGram
     casing: Casing
     search: Search
-    threads: int = 2
+    threads: int = 0
     inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -84,7 +85,6 @@ class LexicalTranslator:
         about = {
             "source": self.source,
             "target": self.target,
-            "threads": self.threads,
             "search": self.search._asdict(),
             "vocabulary": self.vocabulary,
         }
@@ -108,7 +108,6 @@ class LexicalTranslator:
             model=NGram.load(directory / "model.safetensors"),
             casing=Casing.load(directory / "casing.json"),
             search=Search(**about["search"]),
-            threads=about["threads"],
             inflections=inflection.load(directory),
         )
 

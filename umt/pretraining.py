@@ -16,6 +16,7 @@ from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
+from umt.runtime.seeds import child_seed
 from umt.sharded import divide, gathered
 from umt.shards import Shards
 from umt.team import SOLO, Team
@@ -100,7 +101,9 @@ class Pretraining:
         if self.causal:
             objectives["causal"] = Causal(*given, seed, mixing, team, weight=self.causal)
         if self.masked:
-            objectives["masked"] = Masked(*given, seed + 1, mixing, team, weight=self.masked, rate=self.rate)
+            objectives["masked"] = Masked(
+                *given, child_seed(seed, "masked"), mixing, team, weight=self.masked, rate=self.rate
+            )
         records = fit(
             model,
             objectives,

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from umt.align import Alignment
 from umt.align.procrustes import Procrustes
@@ -32,7 +32,7 @@ from umt.fewshot import FewShot
 from umt.inflection import Inflection
 from umt.lexicon import Dictionary
 from umt.neural_stages import bits, languages_of, pretrain, prompt, tokenise, translate
-from umt.store import Artefact, Bench, digest_of
+from umt.store import Artefact, Bench, digest_of, settings_of
 from umt.types import BadInput
 from umt.wordspace import WordSpace
 
@@ -255,11 +255,14 @@ _OTHERS = ("beside", "compare")
 
 
 def recipe(config: DictConfig) -> DictConfig:
-    """What a run is, apart from where it lies, what is to be built again and what it is compared with."""
-    told = OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"store", "rebuild"}])
-    with open_dict(told):
-        told.evaluation = {key: value for key, value in told.evaluation.items() if key not in _OTHERS}
-    return told
+    """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
+    machine."""
+    settings = settings_of(config)
+    for key in ("store", "rebuild", "runtime"):
+        del settings[key]
+    for key in _OTHERS:
+        settings["evaluation"].pop(key, None)
+    return cast(DictConfig, OmegaConf.create(settings))
 
 
 def directions(artefact: Artefact) -> tuple[str, str]:

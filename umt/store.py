@@ -2,6 +2,9 @@
 
 An artefact is a directory named after the fingerprint of its stage, configuration, seed and inputs. An input
 that reports its content counts by that: what was asked for otherwise and came out the same is not rebuilt.
+Options that come from the group ``runtime`` are facts of the machine and in no fingerprint. The seed of a
+stage follows from its name, the seed of the run and the seeds of its inputs alone: settings of one
+hyper-parameter share their random numbers, and renaming a class or an option changes no figure.
 It is made in a temporary directory beside its final place and appears there by one rename, ``manifest.json``
 written last: what exists is complete.
 """
@@ -23,10 +26,11 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import umt
 from umt.lock import alone
+from umt.runtime.seeds import child_seed
 from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
 
@@ -59,6 +63,11 @@ class Artefact:
         return cast(str, self.report.get("content", self.manifest["made"]))
 
     @property
+    def seed(self) -> int:
+        """Of the randomness that went into it."""
+        return cast(int, self.manifest["seed"])
+
+    @property
     def report(self) -> Mapping[str, Any]:
         """What the stage said about its own work."""
         return cast(Mapping[str, Any], self.manifest["report"])
@@ -68,7 +77,7 @@ class Artefact:
 class Bench:
     """What a stage works with: where to write, where its randomness comes from, whom to tell how far it is.
 
-    The seed comes from the stage's fingerprint, so that skipping a stage changes nothing after it.
+    The seed follows from the stage's name, the seed of the run and the seeds of its inputs.
     """
 
     directory: Path
@@ -136,9 +145,8 @@ class Store:
         Raises BadInput when it is missing and may not be built.
         """
         name = stage.__name__
-        plain = (
-            None if config is None else OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        )
+        plain = settings_of(config)
+        seed = child_seed(seed, name, *(each.seed for each in inputs if isinstance(each, Artefact)))
         fingerprint = digest_of([name, plain, seed, [each.digest() for each in inputs]])
         final = self.root / f"{name}-{fingerprint[:12]}"
         made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
@@ -202,7 +210,7 @@ class Store:
         building.mkdir()
         start = time.perf_counter()
         try:
-            bench = Bench(building, int(recipe["fingerprint"][:15], 16), self.observer.progress, unfinished)
+            bench = Bench(building, int(recipe["seed"]), self.observer.progress, unfinished)
             report = stage(config, bench, *inputs)
             manifest = {
                 **recipe,
@@ -234,6 +242,23 @@ def write_json(path: Path, content: object) -> None:
     partial = path.with_name(f".{path.name}-{os.getpid()}")
     partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+RUNTIME = "${runtime."
+
+
+def settings_of(node: Any) -> Any:
+    """``node`` of a configuration as plain dictionaries, resolved, without what the machine decides: options
+    whose value is an interpolation of the group ``runtime``.
+    """
+    if isinstance(node, DictConfig) and node:
+        raw = cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))
+        return {
+            str(key): settings_of(node[key]) for key in node if not str(raw[str(key)]).startswith(RUNTIME)
+        }
+    if isinstance(node, (DictConfig, ListConfig)):
+        return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    return node
 
 
 def digest_of(content: object) -> str:

@@ -16,6 +16,7 @@ from umt.align import Aligner, Alignment
 from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
 from umt.align.widening import Widening
+from umt.processes import cores
 from umt.wordspace import WordSpace
 
 
@@ -37,7 +38,7 @@ class Restarts:
     nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
     criterion: the thresholds of the verdict. widening: from the consensus to all words; enrichment: reads
         the lexicons off the counts too, None leaves those of the widening.
-    workers: processes, one thread each; the result does not depend on their number.
+    workers: processes, one thread each (0: one a core); the result does not depend on their number.
     """
 
     aligner: Aligner
@@ -48,12 +49,14 @@ class Restarts:
     attempts: int = 3
     nulls: int = 4
     compared: int = 1000
-    workers: int = 2
+    workers: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("attempts", "compared", "workers"):
+        for name in ("attempts", "compared"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.workers < 0:
+            raise ValueError(f"workers must not be negative, got {self.workers}")
         if self.nulls < 2:
             raise ValueError(f"nulls must be at least 2, to be compared with each other, got {self.nulls}")
         known = [each.name for each in fields(cast(Any, self.aligner))]
@@ -85,7 +88,7 @@ class Restarts:
         targets = target, null_target
         for attempt in range(self.attempts):
             jobs += [Job(variant, False, seeds[attempt][i]) for i, variant in enumerate(variants)]
-            results = _run(jobs, source, targets, self.compared, self.workers)
+            results = _run(jobs, source, targets, self.compared, cores(self.workers))
             if attempt == 0:
                 nulls, results = results[: self.nulls], results[self.nulls :]
             runs += results

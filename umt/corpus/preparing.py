@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -23,6 +22,7 @@ from umt.corpus.prepared import lines_of
 from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
 from umt.inflection import Inflection
+from umt.processes import cores
 from umt.types import BadInput, Lang, Progress
 
 _SAMPLE = 20_000
@@ -49,7 +49,7 @@ def prepare_text(
         )
         sides = {lang: Tally(lang, text[lang], words[lang]) for lang in source.languages}
         openings: dict[Lang, Chunk] = {}
-        for chunk in cleaned(source, cleaners, preparation.workers or os.cpu_count() or 1):
+        for chunk in cleaned(source, cleaners, cores(preparation.workers)):
             side = sides[chunk.lang]
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk
