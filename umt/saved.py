@@ -11,8 +11,8 @@ from umt.generation import Generation
 from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.prompted import PROMPTS, Prompted
+from umt.runtime.files import MANIFEST
 from umt.searching import Beam, Greedy
-from umt.store import MANIFEST
 from umt.types import BadInput, Lang
 
 

@@ -8,7 +8,6 @@ written last: what exists is complete.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -27,10 +26,12 @@ from omegaconf import DictConfig, OmegaConf
 
 import umt
 from umt.lock import alone
+from umt.runtime.files import MANIFEST as MANIFEST
+from umt.runtime.files import digest_of as digest_of
+from umt.runtime.files import write_json as write_json
 from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
 
-MANIFEST = "manifest.json"
 _HOST = socket.gethostname()
 
 
@@ -227,18 +228,6 @@ class Store:
 
 def _opened(directory: Path) -> Artefact:
     return Artefact(directory, json.loads((directory / MANIFEST).read_text(encoding="utf-8")))
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write ``content`` to ``path`` by rename, so that a reader never sees half a file."""
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-def digest_of(content: object) -> str:
-    """Hex digest of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sweep(root: Path) -> None:
