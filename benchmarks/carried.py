@@ -42,8 +42,9 @@ from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.neural_translator import NeuralTranslator
 from umt.pretraining import Pretraining
+from umt.runtime.files import write_json
 from umt.shards import Shards
-from umt.store import Store, write_json
+from umt.store import Store
 from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation

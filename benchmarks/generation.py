@@ -52,9 +52,10 @@ from umt.objectives import Loss
 from umt.optimisation import Optimisation
 from umt.precision import native_bf16, precision
 from umt.rendering import Renderer
+from umt.runtime.files import MANIFEST
 from umt.selection import sample
 from umt.shards import Shards
-from umt.store import MANIFEST, Artefact
+from umt.store import Artefact
 from umt.tokenizer import Ids, Tokenizer
 from umt.translation_objectives import Setting
 from umt.translator import Translation

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from umt.joint_lm import JointLM
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Score
 

@@ -22,6 +22,7 @@ from torch import Generator, Tensor
 
 from umt.joint_lm import Architecture, JointLM
 from umt.optimisation import Optimisation
+from umt.runtime.files import atomic_bytes
 from umt.symbols import Symbols
 from umt.types import Progress
 
@@ -121,13 +122,9 @@ class Prequential:
                     network = _Network(self, texts, vocabulary, seed)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
-                    partial = kept.with_suffix(".partial.npz")
-                    np.savez(
-                        partial,
-                        nats=np.concatenate([each[0] for each in pieces]),
-                        odds=np.concatenate([each[1] for each in pieces]),
-                    )
-                    partial.replace(kept)
+                    nats, odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+                    with atomic_bytes(kept) as file:
+                        np.savez(file, nats=nats, odds=odds)
                 _spread(np.load(kept), batches[start:end], coded, begins)
             start = max(start, end)
         return coded

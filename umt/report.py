@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.table import Table
 
-from umt.store import write_json
+from umt.runtime.files import write_json
 from umt.types import Score
 
 DICTIONARY = "dictionary"

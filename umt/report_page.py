@@ -7,12 +7,13 @@ A new section is a function that returns a `Section`; its tables come from `tabl
 from __future__ import annotations
 
 import html
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from umt.runtime.files import atomic_text
 
 
 class Markup(str):
@@ -109,6 +110,5 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     )
     main = element("body", element("main", joined(body)))
     page = f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n{main}\n</html>\n'
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    with atomic_text(path) as file:
+        file.write(page)

@@ -17,7 +17,7 @@ from umt.report import DICTIONARY, UNITS, Row, by_system, written
 from umt.report_figures import intervals
 from umt.report_lexicon import READINGS
 from umt.report_page import Markup, Section, beside, element, figure, joined, table, tiles
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 from umt.types import Score
 
 OURS = ("translator", "phrase-based")

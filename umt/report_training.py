@@ -8,7 +8,7 @@ from pathlib import Path
 
 from umt.report_figures import lines
 from umt.report_page import Markup, Section, beside, element, figure, joined
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 
 LOGS = {"metrics.jsonl": "what was learnt from", "health.jsonl": "health, without references"}
 """The files in a stage's directory that are drawn, and what they hold."""

@@ -11,7 +11,6 @@ written last: what exists is complete.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -30,11 +29,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 import umt
 from umt.lock import alone
+from umt.runtime.files import MANIFEST as MANIFEST
+from umt.runtime.files import digest_of as digest_of
+from umt.runtime.files import write_json as write_json
 from umt.runtime.seeds import child_seed
 from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
 
-MANIFEST = "manifest.json"
 _HOST = socket.gethostname()
 
 
@@ -243,13 +244,6 @@ def _opened(directory: Path) -> Artefact:
     return Artefact(directory, json.loads((directory / MANIFEST).read_text(encoding="utf-8")))
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write ``content`` to ``path`` by rename, so that a reader never sees half a file."""
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
 RUNTIME = "${runtime."
 
 
@@ -265,11 +259,6 @@ def settings_of(node: Any) -> Any:
     if isinstance(node, (DictConfig, ListConfig)):
         return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
     return node
-
-
-def digest_of(content: object) -> str:
-    """Hex digest of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sweep(root: Path) -> None:

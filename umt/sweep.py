@@ -26,7 +26,7 @@ from rich.table import Table
 
 from umt.console import Command, Console, plain_errors
 from umt.report import DICTIONARY
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 from umt.types import BadInput
 
 SHOWN = ("bleu", "p@1", "p@1 covered")

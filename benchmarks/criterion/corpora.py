@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 
 from umt import stages
 from umt.lexicon import Dictionary
-from umt.store import Artefact, Bench, Store, digest_of
+from umt.runtime.files import digest_of
+from umt.store import Artefact, Bench, Store
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 

@@ -27,7 +27,7 @@ from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, consensus, destroyed, support
 from umt.align.widening import Widening
 from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
+from umt.runtime.files import digest_of
 from umt.wordspace import WordSpace
 
 WHOLE = 25_000

@@ -21,7 +21,7 @@ from benchmarks.criterion.seeds import WHOLE
 from benchmarks.criterion.tables import table
 from umt.align import Aligner
 from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
+from umt.runtime.files import digest_of
 from umt.wordspace import WordSpace
 
 
