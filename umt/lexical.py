@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.decoding import Search, decode_all
 from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
-from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
