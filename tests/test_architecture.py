@@ -15,6 +15,7 @@ MODULES = sorted([*(ROOT / "umt").rglob("*.py"), ROOT / "train.py", ROOT / "eval
 FLOORS = {
     "umt.align": 1,
     "umt.ngram": 1,
+    "umt.hypotheses": 1,
     "umt.decoding": 1,
     "umt.phrases": 1,
     "umt.vocabulary": 1,

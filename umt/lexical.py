@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.decoding import Search, decode_all
 from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
@@ -31,6 +31,7 @@ from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
 from umt.processes import cores
 from umt.smt.bootstrap import BootstrapInputs
+from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
