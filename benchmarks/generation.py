@@ -43,8 +43,8 @@ from umt.back_translation import BackTranslation
 from umt.console import Command
 from umt.filters import Usage
 from umt.generation import Direction, Generation, Output
-from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.kernels.kv_cache import Cache
 from umt.loop import Pace, fit
 from umt.neural_stages import languages_of
 from umt.noise import word_starts

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from umt.decoding_weights import Weights
-from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.kernels.decoding_weights import Weights
+from umt.kernels.kv_cache import Cache
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang

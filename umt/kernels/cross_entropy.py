@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from umt.by_rows import by_rows
-from umt.layer_loops import bits, surprise
+from umt.kernels.cpu_loops import bits, surprise
+from umt.kernels.gpu_compile import by_rows
 
 _KEPT = 1 << 28
 """Most logits that a forward pass keeps for its backward pass (1 GB in fp32; on a GPU 16 times as many); more

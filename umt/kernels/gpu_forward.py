@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
-from umt.anatomy import Network, activation, anatomy, gain, rotation
-from umt.by_rows import by_rows
-from umt.transformer import Given, plain
+from umt.kernels.cpu_forward import Given, plain
+from umt.kernels.gpu_compile import by_rows
+from umt.kernels.layer_weights import Network, activation, anatomy, gain, rotation
 
 _ALIGNED = 8
 """Rows of a mask begin at multiples of so many numbers, or attention copies it in every layer."""
@@ -82,7 +82,7 @@ def hidden_states(
     products: torch.dtype = torch.float32,
     given: Given | None = None,
 ) -> Tensor:
-    """(batch, length, width), see `umt.transformer.hidden_states`."""
+    """(batch, length, width), see `umt.kernels.cpu_forward.hidden_states`."""
     length, device = ids.shape[1], ids.device
     mask = None
     before = torch.zeros(1, 1, dtype=torch.long, device=device)
@@ -96,7 +96,7 @@ def hidden_states(
 
 
 def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype = torch.float32) -> Given:
-    """See `umt.transformer.read`; here what is kept is (2, batch, heads, longest, head)."""
+    """See `umt.kernels.cpu_forward.read`; here what is kept is (2, batch, heads, longest, head)."""
     seen = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
     mask = _mask(~seen[:, None, None], products).expand(-1, 1, ids.shape[1], -1)
     before = torch.zeros(1, 1, dtype=torch.long, device=ids.device)

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from umt.decoding_loops import attend
-from umt.decoding_weights import Weights, product
-from umt.layer_loops import bits
-from umt.transformer import keys_and_values, through
+from umt.kernels.cpu_forward import keys_and_values, through
+from umt.kernels.cpu_loops import bits
+from umt.kernels.decoding_loops import attend
+from umt.kernels.decoding_weights import Weights, product
 
 BLOCK = 64
 """Rows of logits are a multiple of this long, so that they can be searched in blocks."""
@@ -22,7 +22,8 @@ class Cache:
     a mask.
 
     prompts: (batch, longest), padded on the right; lengths: (batch,); each sentence has ``beams`` rows, and
-    writes at most ``steps`` tokens. by_loop: attend in `umt.decoding_loops`, else by products over all rows.
+    writes at most ``steps`` tokens.
+    by_loop: attend in `umt.kernels.decoding_loops`, else by products over all rows.
     """
 
     def __init__(self, weights: Weights, prompts: Tensor, lengths: Tensor, beams: int, steps: int) -> None:

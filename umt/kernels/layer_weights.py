@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
-from umt.folding import Fold, folded
+from umt.kernels.fused_weights import Fold, folded
 
 Network = LlamaModel | Qwen3Model | Gemma3TextModel
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")

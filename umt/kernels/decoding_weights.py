@@ -1,7 +1,7 @@
 """A network's weights laid out for decoding, and the steps between its products.
 
-The arithmetic is that of ``transformers``' Llama, Qwen 3 and Gemma 3 (`umt.anatomy`); the tests hold one
-against the other.  Queries, keys and values are one matrix product, gate and up another; a rotation is one
+The arithmetic is that of ``transformers``' Llama, Qwen 3 and Gemma 3 (`umt.kernels.layer_weights`); the tests
+hold one against the other.  Queries, keys and values are one matrix product, gate and up another; a rotation is one
 complex product.
 """
 
@@ -14,9 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from umt.anatomy import Network, Parts, activation, anatomy, embedding_scale, gain, parts, rotation
-from umt.decoding_loops import join
-from umt.layer_loops import bits, gate
+from umt.kernels.cpu_loops import bits, gate
+from umt.kernels.decoding_loops import join
+from umt.kernels.layer_weights import (
+    Network,
+    Parts,
+    activation,
+    anatomy,
+    embedding_scale,
+    gain,
+    parts,
+    rotation,
+)
 from umt.types import BadInput
 
 
@@ -54,7 +63,7 @@ class Weights:
         """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
         matrices if another than that; ``encoder``: what reads prompts in its place.
 
-        Raises BadInput when its layers are none that `umt.anatomy` knows.
+        Raises BadInput when its layers are none that `umt.kernels.layer_weights` knows.
         """
         inner = anatomy(network)
         if inner is None:
@@ -89,7 +98,7 @@ class Weights:
 
     @property
     def exact(self) -> bool:
-        """Whether `umt.decoding_loops` can work with what lies between the products."""
+        """Whether `umt.kernels.decoding_loops` can work with what lies between the products."""
         return self.embeddings.device.type == "cpu" and self.embeddings.dtype in (
             torch.float32,
             torch.float64,
@@ -97,7 +106,7 @@ class Weights:
 
     @property
     def whole(self) -> bool:
-        """Whether `umt.transformer` can read with these layers."""
+        """Whether `umt.kernels.cpu_forward` can read with these layers."""
         heads_fill = self.heads * self.dim == self.embeddings.shape[1] and self.groups == 1
         return self.exact and heads_fill and self.embeddings.dtype == torch.float32
 

@@ -3,7 +3,7 @@
 On a CPU half of a training step of a small network goes into reading and writing: a norm of six operations,
 a rotation of eight, attention in blocks too small. Here each half of a layer is one function with a backward
 pass of its own: norms fold into the matrices that follow, what lies between two products is one pass
-(`umt.layer_loops`), and softmax and products run over all heads at once.  The numbers are those of
+(`umt.kernels.cpu_loops`), and softmax and products run over all heads at once.  The numbers are those of
 ``transformers`` up to rounding (tested), or up to that of bf16 where the products by the weights are asked
 for in it, as on a GPU.
 """
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
-from umt.anatomy import Network, Parts, activation, anatomy, gain, parts, rotation
-from umt.half_layers import attended, fed, only_normed
+from umt.kernels.cpu_autograd import attended, fed, only_normed
+from umt.kernels.layer_weights import Network, Parts, activation, anatomy, gain, parts, rotation
 
 _LONGEST = 256
 """Beyond this length, attention that skips the future costs less than one that computes and hides it."""

@@ -1,4 +1,4 @@
-"""Each half of a layer as one function with a backward pass of its own: `umt.layer_loops` between products.
+"""Each half of a layer as one function with a backward pass of its own (`umt.kernels.cpu_loops`).
 
 x is (batch * length, width), fp32; weights are in the precision of products, gains in fp32.
 """
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from umt import layer_loops
-from umt.layer_loops import bits
+from umt.kernels import cpu_loops as layer_loops
+from umt.kernels.cpu_loops import bits
 
 
 def _gains(gains: Tensor | None, like: Tensor, width: int) -> Any:

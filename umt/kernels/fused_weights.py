@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from umt.compiled import vectorised
-from umt.layer_loops import bits, load, store
+from umt.kernels.cpu_loops import bits, load, store
 
 
 class Fold(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 
 from umt.compiled import overloaded, vectorised
-from umt.layer_loops import exponential, largest, load, store
+from umt.kernels.cpu_loops import exponential, largest, load, store
 
 _BLOCK = 64
 
