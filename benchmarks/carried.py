@@ -37,7 +37,7 @@ from umt.bitexts import Bitext, synthetic
 from umt.console import Command, Console, plain_errors
 from umt.corpus import ParallelSet
 from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu, ChrF
+from umt.evaluation.metrics import Bleu, ChrF
 from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.neural_translator import NeuralTranslator

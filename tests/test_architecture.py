@@ -52,10 +52,7 @@ FLOORS = {
     "umt.prequential": 3,
     "umt.bits": 3,
     "umt.archive": 4,
-    "umt.baselines": 3,
-    "umt.beside": 3,
     "umt.evaluation": 3,
-    "umt.comet": 3,
     "umt.bitexts": 2,
     "umt.guards": 3,
     "umt.selection": 3,
@@ -72,15 +69,6 @@ FLOORS = {
     "umt.stages": 4,
     "umt.checks": 4,
     "umt.console": 4,
-    "umt.report": 4,
-    "umt.report_page": 4,
-    "umt.report_svg": 4,
-    "umt.report_figures": 4,
-    "umt.report_bits": 4,
-    "umt.report_lexicon": 4,
-    "umt.report_space": 4,
-    "umt.report_training": 4,
-    "umt.report_sections": 4,
     "umt.sweep": 4,
     "train": 5,
     "evaluate": 6,
@@ -96,10 +84,10 @@ HYDRA_ALLOWED = {
     "umt.store",
 }
 
-PAIRS_ALLOWED = {"umt.corpus", "umt.evaluation", "evaluate"}
+PAIRS_ALLOWED = {"umt.corpus", "evaluate"}
 """Where `ParallelSet` may be named: the corpora that hold pairs out, and the code that scores."""
 
-PAIRS_OPENED = {"umt.evaluation", "evaluate"}
+PAIRS_OPENED = {"evaluate"}
 """Where held-out pairs may be opened with ``.pairs()``."""
 
 

@@ -12,13 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.compiled import compiled
-from umt.ngram import END, START, UNKNOWN, Floats, Ints, Longs, Tables, advance, find
-from umt.processes import cores
 from umt.compiled import compiled, inlined
 from umt.hypotheses import HYPOTHESIS, NOWHERE, Phrase, Stacks, begin, recombine, sign, trace_back, worst_of
 from umt.ngram import END, START, UNKNOWN, Tables, advance, find
 from umt.phrases import BITS, LONGEST, Options
+from umt.processes import cores
 from umt.types import F32, I32, I64
 
 _BLOCK = 64  # sentences a thread translates at a time

@@ -28,10 +28,9 @@ from umt.kneser_ney import KneserNey
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
-from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
 from umt.processes import cores
 from umt.smt.bootstrap import BootstrapInputs
-from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled

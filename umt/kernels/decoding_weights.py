@@ -1,8 +1,8 @@
 """A network's weights laid out for decoding, and the steps between its products.
 
 The arithmetic is that of ``transformers``' Llama, Qwen 3 and Gemma 3 (`umt.kernels.layer_weights`); the tests
-hold one against the other.  Queries, keys and values are one matrix product, gate and up another; a rotation is one
-complex product.
+hold one against the other.  Queries, keys and values are one matrix product, gate and up another; a rotation
+is one complex product.
 """
 
 from __future__ import annotations

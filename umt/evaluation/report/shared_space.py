@@ -8,22 +8,23 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment
+from umt.evaluation.report.figures import Place, histograms, line_chart, word_map
+from umt.evaluation.report.page import Cell, Figure, Section, SideBySide, Tiles
+from umt.evaluation.report.tsne import tsne
 from umt.lexicon import Dictionary, Lexicon
-from umt.projection import on_paper
-from umt.report_figures import Place, histograms, lines, word_map
-from umt.report_page import Section, beside, figure, joined, tiles
 from umt.wordspace import Embeddings
 
 
-def shared_space(alignment: Alignment, words: int = 200) -> Section:
+def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 200) -> Section:
     """The most frequent words of both languages on one sheet.
 
     Chosen by frequency alone, each side for itself, so that a failed alignment looks like one.
+    languages: of the source and the target.
     """
     sides = alignment.source, alignment.target
     chosen = [_frequent(side, words) for side in sides]
     vectors = torch.cat([side.vectors[rows] for side, rows in zip(sides, chosen, strict=True)])
-    spots = on_paper(vectors).tolist()
+    spots = tsne(vectors).tolist()
     number = {
         each: place for place, each in enumerate((side, row) for side in (0, 1) for row in chosen[side])
     }
@@ -35,16 +36,16 @@ def shared_space(alignment: Alignment, words: int = 200) -> Section:
     places = []
     for (side, row), place in number.items():
         word = sides[side].words[row]
-        told = _told(word, alignment.reverse if side else alignment.lexicon)
+        tooltip = _candidates(word, alignment.reverse if side else alignment.lexicon)
         x, y = spots[place]
-        places.append(Place(word, x, y, side, told, ties.get(place, ())))
+        places.append(Place(word, x, y, side, tooltip, ties.get(place, ()), languages[side]))
     lead = (
         f"The {words} most frequent words of either language, laid on paper by t-SNE of the shared vectors: "
         "neighbours are true, distances across the sheet are not. Lines join words that are each other's "
         "best translation; a pointer shows a word's candidates."
     )
     sheet = word_map(places, "words of both languages in the shared space")
-    return Section("The shared space", lead, figure(sheet, "", "broad"))
+    return Section("The shared space", lead, [Figure(sheet, broad=True)])
 
 
 def similarities(alignment: Alignment, known: Dictionary | None, generator: Generator) -> Section:
@@ -55,14 +56,13 @@ def similarities(alignment: Alignment, known: Dictionary | None, generator: Gene
     series = {"random": torch.stack(drawn, 1), "matched": matched}
     if known is not None:
         series["true"] = known.find(*sides)
-    found = {name: _cosines(alignment, pairs).numpy() for name, pairs in series.items() if len(pairs) > 1}
+    cosines = {name: _cosines(alignment, pairs).numpy() for name, pairs in series.items() if len(pairs) > 1}
     caption = (
         f"Cosines in the shared space of {len(matched):,} pairs of words that are each other's best "
         "translation, and of pairs drawn at random."
     )
-    return Section(
-        "Similarity", "Matched pairs against chance.", figure(histograms(found, "cosine"), caption)
-    )
+    picture = Figure(histograms(cosines, "cosine"), caption)
+    return Section("Similarity", "Matched pairs against chance.", [picture])
 
 
 def history(alignment: Alignment) -> Section:
@@ -74,23 +74,23 @@ def history(alignment: Alignment) -> Section:
             if value == value:
                 points.append((len(points) + 1.0, value))
     named = [(name, points) for phase in series.values() for name, points in phase.items() if points]
-    single = tiles((f"{points[0][1]:.4g}", name) for name, points in named if len(points) == 1)
-    curves = [lines({name: points}, "round", name, 380, 220) for name, points in named if len(points) > 1]
+    single = [(Cell(f"{points[0][1]:.4g}"), name) for name, points in named if len(points) == 1]
+    several = [(name, points) for name, points in named if len(points) > 1]
+    curves = [Figure(line_chart({name: points}, "round", name, 380, 220)) for name, points in several]
     lead = "What the strategy noted in each round of each of its phases; it is all that it may be judged by."
-    body = joined([single, beside(figure(each, "") for each in curves)])
-    return Section("History of the criterion", lead, body)
+    return Section("History of the criterion", lead, [Tiles(single), SideBySide(curves)])
 
 
 def mutual_pairs(alignment: Alignment) -> Tensor:
     """(pairs, 2) rows of the embeddings of words that are each other's best candidate in both lexicons."""
     column = {word: row for row, word in enumerate(alignment.target.words)}
     back = alignment.reverse
-    found = []
+    pairs = []
     for row, word in enumerate(alignment.source.words):
         best = _best(alignment.lexicon, word)
         if best in column and _best(back, best) == word:
-            found.append((row, column[best]))
-    return torch.tensor(found, dtype=torch.int64).view(-1, 2)
+            pairs.append((row, column[best]))
+    return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
 
 
 def _best(lexicon: Lexicon, word: str) -> str:
@@ -104,7 +104,7 @@ def _frequent(side: Embeddings, words: int) -> list[int]:
     return rows[:words]
 
 
-def _told(word: str, lexicon: Lexicon) -> str:
+def _candidates(word: str, lexicon: Lexicon) -> str:
     candidates = lexicon.translations(word)[:5]
     return f"{word}: " + ", ".join(f"{other} {probability:.2f}" for other, probability in candidates)
 

@@ -1,4 +1,4 @@
-"""Many dimensions on a sheet of paper."""
+"""t-SNE: vectors of many dimensions on a plane."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def on_paper(vectors: Tensor, perplexity: float = 15.0, steps: int = 400) -> Tensor:
+def tsne(vectors: Tensor, perplexity: float = 15.0, steps: int = 400) -> Tensor:
     """t-SNE (van der Maaten and Hinton, 2008), exact: near vectors stay near, the rest is free.
 
     vectors: (n, dim), their cosines matter. Returns (n, 2), the same for the same vectors: it starts from the

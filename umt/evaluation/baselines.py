@@ -27,7 +27,7 @@ class Copy:
         return list(sentences)
 
 
-def random_lexicon(lexicon: Lexicon) -> Lexicon:
+def permuted_lexicon(lexicon: Lexicon) -> Lexicon:
     """The same probabilities over target words that a random permutation has exchanged."""
     exchange = _exchange(len(lexicon.target))
     return replace(lexicon, candidates=exchange[lexicon.candidates])

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from umt.report_page import Markup, stylesheet, text
+from markupsafe import Markup, escape
+
+from umt.evaluation.report.page import stylesheet
 
 Points = Sequence[tuple[float, float]]
 Anchor = Literal["start", "middle", "end"]
@@ -45,52 +47,59 @@ class Frame:
         """Names and ticks; with ``across`` grid lines at the ticks of y, with ``upright`` at those of x."""
         floor, middle = self.height - BOTTOM, (self.left + self.width - RIGHT) / 2
         parts = [
-            mark(4, 14, self.y_name, "name", "start"),
-            mark(middle, self.height - 4, self.x_name, "name"),
+            text_mark(4, 14, self.y_name, "name", "start"),
+            text_mark(middle, self.height - 4, self.x_name, "name"),
         ]
         for value in ticks(*self.y_range) if across else []:
             y = self.y(value)
             parts.append(stroke((self.left, y), (self.width - RIGHT, y), "grid"))
-            parts.append(mark(self.left - 6, y + 4, f"{value:g}", "tick", "end"))
+            parts.append(text_mark(self.left - 6, y + 4, f"{value:g}", "tick", "end"))
         for value in ticks(*self.x_range):
             x = self.x(value)
             parts += [stroke((x, TOP), (x, floor), "grid")] if upright else []
-            parts.append(mark(x, floor + 16, f"{value:g}", "tick"))
+            parts.append(text_mark(x, floor + 16, f"{value:g}", "tick"))
         return parts
 
-    def curve(self, points: Points, colour: int, area: bool = False) -> str:
-        """A line through the points, or the area below it."""
+    def curve(self, points: Points, colour: int, area: bool = False, tooltip: str = "") -> str:
+        """A line through the points, or the area below it; a pointer shows the ``tooltip``."""
         way = "M" + "L".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
-        return f'<path class="{"area" if area else "curve"} {shade(colour)}" d="{way}{"Z" if area else ""}"/>'
+        kind, end = ("area", "Z") if area else ("curve", "")
+        return f'<path class="{kind} {shade(colour)}" d="{way}{end}">{_title(tooltip)}</path>'
 
-    def dot(self, x: float, y: float, colour: int, told: str = "") -> str:
-        """A point of the data; a pointer shows what is ``told``."""
-        return dot(self.x(x), self.y(y), colour, told)
+    def dot(self, x: float, y: float, colour: int, tooltip: str = "") -> str:
+        """A point of the data; a pointer shows the ``tooltip``."""
+        return dot(self.x(x), self.y(y), colour, tooltip)
 
     def legend(self, names: Sequence[str]) -> list[str]:
         """The name of each series in its colour, from the right."""
         parts, right = [], float(self.width - RIGHT)
         for number in reversed(range(len(names))):
-            parts.append(mark(right, 14, names[number], f"label {shade(number)}", "end"))
-            right -= breadth(names[number], 12) + 12
+            parts.append(text_mark(right, 14, names[number], f"label {shade(number)}", "end"))
+            right -= text_width(names[number], 12) + 12
         return parts
 
 
 def shade(number: int) -> str:
-    """The colour of the series of that number."""
-    return f"s{number % 6}"
+    """The colour of the series of that number, and from the seventh on its dashes."""
+    return f"s{number % 6} dash{number // 6 % 4}"
 
 
-def mark(x: float, y: float, what: str, kind: str, anchor: Anchor = "middle", told: str = "") -> str:
-    """Text in a picture."""
-    inside = f"{text(what)}<title>{text(told)}</title>" if told else text(what)
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{inside}</text>'
+def text_mark(
+    x: float, y: float, what: str, kind: str, anchor: Anchor = "middle", tooltip: str = "", lang: str = ""
+) -> str:
+    """Text in a picture, in ``lang`` where that is not the language of the page."""
+    language = f' lang="{escape(lang)}"' if lang else ""
+    inside = f"{escape(what)}{_title(tooltip)}"
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{language}>{inside}</text>'
 
 
-def dot(x: float, y: float, colour: int, told: str = "") -> str:
-    """A small disc, in pixels; a pointer shows what is ``told``."""
-    title = f"<title>{text(told)}</title>" if told else ""
-    return f'<circle class="dot {shade(colour)}" cx="{x:.1f}" cy="{y:.1f}" r="3.2">{title}</circle>'
+def dot(x: float, y: float, colour: int, tooltip: str = "") -> str:
+    """A small disc, in pixels; a pointer shows the ``tooltip``."""
+    return f'<circle class="dot {shade(colour)}" cx="{x:.1f}" cy="{y:.1f}" r="3.2">{_title(tooltip)}</circle>'
+
+
+def _title(tooltip: str) -> str:
+    return f"<title>{escape(tooltip)}</title>" if tooltip else ""
 
 
 def stroke(start: tuple[float, float], end: tuple[float, float], kind: str) -> str:
@@ -103,7 +112,7 @@ def drawing(width: int, height: int, parts: Iterable[str], label: str) -> Markup
     """An ``svg`` element; ``label`` is read out to those who cannot see it."""
     inside = "\n".join(parts)
     return Markup(
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{text(label)}">\n{inside}\n</svg>'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">\n{inside}\n</svg>'
     )
 
 
@@ -125,7 +134,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(step * number, 10) for number in range(first, last + 1)]
 
 
-def room(values: Iterable[float]) -> tuple[float, float]:
+def padded_range(values: Iterable[float]) -> tuple[float, float]:
     """Bounds of the values with a little room; never empty."""
     known = list(values)
     low, high = min(known), max(known)
@@ -133,6 +142,6 @@ def room(values: Iterable[float]) -> tuple[float, float]:
     return low - extra, high + extra
 
 
-def breadth(word: str, size: float) -> float:
+def text_width(word: str, size: float) -> float:
     """Roughly the pixels of a word: Chinese characters are square, Latin letters half as wide."""
     return sum(size if ord(letter) > 0x2E7F else 0.56 * size for letter in word)

@@ -48,11 +48,11 @@ class Comet:
         import torch
 
         rows = [
-            {"src": source, "mt": hypothesis, "ref": each[0]}
-            for source, hypothesis, each in zip(sources, hypotheses, references, strict=True)
+            {"src": source, "mt": hypothesis, "ref": item[0]}
+            for source, hypothesis, item in zip(sources, hypotheses, references, strict=True)
         ]
-        told = _opened(self.model).predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
-        scores = np.asarray(told.scores)
+        output = _model(self.model).predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
+        scores = np.asarray(output.scores)
         draws = np.random.default_rng(12345).integers(0, len(scores), (self.resamples, len(scores)))
         low, high = np.quantile(scores[draws].mean(1), (0.025, 0.975))
         signature = f"model:{self.model}|bs:{self.resamples}|seed:12345"
@@ -60,7 +60,7 @@ class Comet:
 
 
 @cache
-def _opened(name: str) -> Any:
+def _model(name: str) -> Any:
     """The model, read once for all that it is to judge."""
     import comet  # takes seconds, and may not be there
 
