@@ -14,8 +14,9 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.console import Console, plain_errors
 from umt.lexical_translator import LexicalTranslator
+from umt.pipeline.artefact import Artefact
 from umt.saved import bootstrap_translator
-from umt.store import Artefact, Store
+from umt.store import Store
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent

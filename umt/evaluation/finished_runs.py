@@ -15,7 +15,7 @@ from typing import Any
 
 from umt.evaluation.external_systems import read_lines, translations_file
 from umt.evaluation.rows import ScoreRow
-from umt.store import MANIFEST, write_json
+from umt.runtime.files import MANIFEST, write_json
 from umt.types import BadInput
 
 SCORES, TEST_SETS = "scores.json", "test_sets"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from umt.store import write_json
+from umt.runtime.files import write_json
 from umt.types import Score
 
 DICTIONARY = "dictionary"

@@ -28,7 +28,7 @@ from umt.evaluation.report.page import (
 )
 from umt.evaluation.report.score_tables import direction_arrow, score_table
 from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, group_by_system
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 
 OURS = ("translator", "phrase-based")
 """The systems that a run is about, the best first; the others are there to compare."""

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from umt.evaluation.report.figures import line_chart
 from umt.evaluation.report.page import Block, Figure, Heading, Section, SideBySide
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 
 LOGS = {"metrics.jsonl": "what was learnt from", "health.jsonl": "health, without references"}
 """The files in a stage's directory that are drawn, and what they hold."""
