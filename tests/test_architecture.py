@@ -54,6 +54,8 @@ FLOORS = {
     "umt.training_state": 3,
     "umt.sharded": 3,
     "umt.foreign": 2,
+    "umt.context_counts": 1,
+    "umt.logistic_mixing": 1,
     "umt.mixing": 1,
     "umt.company": 1,
     "umt.compressors": 1,
