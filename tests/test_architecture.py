@@ -18,6 +18,7 @@ FLOORS = {
     "umt.hypotheses": 1,
     "umt.decoding": 1,
     "umt.phrases": 1,
+    "umt.phrase_extraction": 1,
     "umt.vocabulary": 1,
     "umt.unknown": 1,
     "umt.kneser_ney": 1,

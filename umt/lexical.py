@@ -27,7 +27,8 @@ from umt.kneser_ney import KneserNey
 from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
-from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
+from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
