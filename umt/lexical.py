@@ -31,6 +31,8 @@ from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
 from umt.processes import cores
 from umt.smt.bootstrap import BootstrapInputs
+from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
