@@ -19,6 +19,7 @@ from umt.noise import Noise, word_starts
 from umt.objectives import Loss
 from umt.rendering import Renderer
 from umt.runtime.files import atomic_directory
+from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids
 from umt.translation_objectives import Course, Setting, rows
@@ -74,8 +75,7 @@ class BackTranslation:
     writer: JointLM | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.ahead < 1:
-            raise ValueError(f"ahead must be at least 1, got {self.ahead}")
+        require(self, positive="ahead")
         setting = self.setting
         # a rendering is about as long as what it renders
         self.batches = [

@@ -19,6 +19,7 @@ from torch import Generator, Tensor
 from umt.decoding_weights import Weights
 from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.runtime.validate import require
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
@@ -111,11 +112,9 @@ class Generation:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.ratio < 0 or self.extra < 0 or self.ratio + self.extra < 1:
+        require(self, positive="cached", at_least_zero="ratio extra workers")
+        if self.ratio + self.extra < 1:
             raise ValueError(f"ratio {self.ratio} and extra {self.extra} leave no token to write")
-        for name, least in (("cached", 1), ("workers", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     def generate(
         self,

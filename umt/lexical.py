@@ -28,6 +28,7 @@ from umt.lexical_translator import LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
@@ -123,18 +124,18 @@ class Lexical:
     scoring: Scoring = field(default_factory=Scoring)
 
     def __post_init__(self) -> None:
-        limits = {"vocabulary": (10, 2**BITS - 10), "longest": (1, LONGEST), "order": (1, 8), "jump": (0, 40)}
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
-        for name in ("beam", "threads", "sentences", "lines"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0.2 <= self.length <= 2:
-            raise ValueError(f"length must lie in 0.2..2, got {self.length}")
-        for name in ("rounds", "trust", "model", "distortion", "letters"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        require(
+            self,
+            positive="beam threads sentences lines",
+            at_least_zero="rounds trust model distortion letters",
+            within={
+                "vocabulary": f"[10, {2**BITS - 10}]",
+                "longest": f"[1, {LONGEST}]",
+                "order": "[1, 8]",
+                "jump": "[0, 40]",
+                "length": "[0.2, 2]",
+            },
+        )
 
     def fit(
         self,

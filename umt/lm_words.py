@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
 from umt.joint_lm import JointLM, best_device
+from umt.runtime.validate import require
 from umt.tokenizer import Borrowed, Tokenizer
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
@@ -52,12 +53,7 @@ class LanguageModel:
     power: float = 0.25
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        for name in ("size", "kept", "minimum_count", "sentences", "longest"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
+        require(self, positive="size windows kept minimum_count sentences longest")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language; vectors are (words, 2 * width) at most.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from umt.compiled import compiled
 from umt.decoding import BITS, LONGEST, Options
 from umt.ngram import UNKNOWN, Doubles, Ints, Longs, Tables, advance, empty_table, insert, intern
+from umt.runtime.validate import require
 
 
 class Pairs(NamedTuple):
@@ -162,6 +163,9 @@ class Scoring:
     discount: float = 0.5
     seen: int = 2
     options: int = 12
+
+    def __post_init__(self) -> None:
+        require(self)
 
     def options_of(
         self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_], lengths: Doubles

@@ -23,6 +23,7 @@ from torch import Generator, Tensor
 from umt.joint_lm import Architecture, JointLM
 from umt.optimisation import Optimisation
 from umt.runtime.files import atomic_bytes
+from umt.runtime.validate import require
 from umt.symbols import Symbols
 from umt.types import Progress
 
@@ -73,15 +74,12 @@ class Prequential:
     method: Literal["adamw", "muon"] = "muon"
 
     def __post_init__(self) -> None:
-        for name in ("increments", "length", "rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.factor <= 1:
-            raise ValueError(f"increments must grow: factor must exceed 1, got {self.factor}")
-        if min(self.epochs, self.replay) < 0:
-            raise ValueError(f"epochs and replay must not be negative: {self.epochs}, {self.replay}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average must lie in [0, 1), got {self.average}")
+        require(
+            self,
+            positive="increments length rows",
+            at_least_zero="epochs replay",
+            within={"factor": "(1, inf)", "average": "[0, 1)"},
+        )
 
     def code(
         self,

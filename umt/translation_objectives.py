@@ -20,6 +20,7 @@ from umt.bitexts import Bitext
 from umt.joint_lm import JointLM
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
+from umt.runtime.validate import require
 from umt.tokenizer import Ids, Tokenizer
 
 
@@ -86,8 +87,7 @@ class Setting:
     forgotten: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.forgotten < 1:
-            raise ValueError(f"forgotten must lie in [0, 1), got {self.forgotten}")
+        require(self, within={"forgotten": "[0, 1)"})
 
     def loss(self, model: JointLM, batch: Rows, generator: Generator) -> Loss:
         """The nats of what is asked for."""

@@ -16,6 +16,7 @@ from umt.align import Aligner, Alignment
 from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -51,11 +52,7 @@ class Restarts:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("attempts", "compared", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.nulls < 2:
-            raise ValueError(f"nulls must be at least 2, to be compared with each other, got {self.nulls}")
+        require(self, positive="attempts compared workers", at_least={"nulls": 2})
         known = [each.name for each in fields(cast(Any, self.aligner))]
         for name, values in self.settings.items():
             if name not in known:
