@@ -8,9 +8,10 @@ model compresses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Generator, Tensor
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
 from umt.joint_lm import JointLM, best_device
+from umt.runtime.batching import budgeted, pad
 from umt.runtime.validate import require
 from umt.tokenizer import Borrowed, Tokenizer
 from umt.types import BadInput, Lang
@@ -29,6 +31,7 @@ _TOKENS = 8192
 """Subwords read at once."""
 
 Words = NDArray[np.int32]
+_Row: TypeAlias = tuple[list[int], list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,11 @@ class _Reading:
 
     def read(self, sentences: Iterator[Words]) -> None:
         """Add the words of these sentences."""
-        rows: list[tuple[list[int], list[tuple[int, int, int]]]] = []
-        widest = 0
+        for batch in budgeted(self._rows(sentences), _TOKENS, lambda row: len(row[0])):
+            self._add(batch)
+
+    def _rows(self, sentences: Iterator[Words]) -> Iterator[_Row]:
+        """Subwords of each sentence, and (word, place before it, place of its last subword) of its words."""
         for words in sentences:
             ids, places = [*self.start], []
             for word in words.tolist():
@@ -110,17 +116,12 @@ class _Reading:
                     break
                 places.append((word, len(ids) - 1, len(ids) + len(piece) - 1))
                 ids += piece
-            if max(widest, len(ids)) * (len(rows) + 1) > _TOKENS and rows:
-                self._add(rows, widest)
-                rows, widest = [], 0
-            rows.append((ids, places))
-            widest = max(widest, len(ids))
-        if rows:
-            self._add(rows, widest)
+            yield ids, places
 
     @torch.no_grad()
-    def _add(self, rows: list[tuple[list[int], list[tuple[int, int, int]]]], widest: int) -> None:
-        ids = torch.tensor([row + row[-1:] * (widest - len(row)) for row, _ in rows])
+    def _add(self, rows: Sequence[_Row]) -> None:
+        ids = pad([row for row, _ in rows], 0)
+        widest = ids.shape[1]
         hidden = self.model.hidden(ids.to(self.model.device)).flatten(0, 1)
         found = [
             (word, number * widest + before, number * widest + end)

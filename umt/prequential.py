@@ -22,6 +22,7 @@ from torch import Generator, Tensor
 
 from umt.joint_lm import Architecture, JointLM
 from umt.optimisation import Optimisation
+from umt.runtime.batching import pad
 from umt.runtime.files import atomic_bytes
 from umt.runtime.validate import require
 from umt.symbols import Symbols
@@ -209,12 +210,12 @@ class _Network:
         """Hidden states before the paid symbols, the head of their language, and these symbols."""
         text = rows[0].text
         numbers, leaves = self.numbers[text], self.leaves[text]
-        longest = max(row.end - row.start for row in rows)
-        ids = torch.full((len(rows), longest), self.texts[text].tag)
+        tag = torch.tensor([self.texts[text].tag])
+        ids = pad([torch.cat((tag, numbers[leaves[row.start : row.end - 1]])) for row in rows], int(tag))
+        longest = ids.shape[1]
         before: list[Tensor] = []
         targets: list[Tensor] = []
         for place, row in enumerate(rows):
-            ids[place, 1 : row.end - row.start] = numbers[leaves[row.start : row.end - 1]]
             before.append(place * longest + torch.arange(row.paid - row.start, row.end - row.start))
             targets.append(leaves[row.paid : row.end])
         hidden = model.hidden(ids).flatten(0, 1)[torch.cat(before)]
