@@ -20,6 +20,7 @@ from umt.objectives import Loss
 from umt.rendering import Renderer
 from umt.runtime.files import atomic_directory
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids
 from umt.translation_objectives import Course, Setting, rows
@@ -75,8 +76,7 @@ class BackTranslation:
     writer: JointLM | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.ahead < 1:
-            raise ValueError(f"ahead must be at least 1, got {self.ahead}")
+        require(self, positive="ahead")
         setting = self.setting
         # a rendering is about as long as what it renders
         self.batches = [

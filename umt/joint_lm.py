@@ -28,6 +28,7 @@ from umt.kernels import cpu_forward as transformer
 from umt.kernels import gpu_forward as gpu_transformer
 from umt.kernels.cross_entropy import cross_entropy
 from umt.kernels.layer_weights import Network, anatomy
+from umt.runtime.validate import require
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
@@ -56,9 +57,7 @@ class Architecture:
     context: int
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        require(self, positive="width layers heads hidden context")
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even width")
 

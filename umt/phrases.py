@@ -9,6 +9,7 @@ import numpy as np
 
 from umt.compiled import compiled
 from umt.ngram import Tables, advance, empty_table, insert, intern
+from umt.runtime.validate import require
 from umt.types import F32, F64, I32, I64, Bools
 
 LONGEST = 4
@@ -92,6 +93,9 @@ class Scoring:
     discount: float = 0.5
     seen: int = 2
     options: int = 12
+
+    def __post_init__(self) -> None:
+        require(self)
 
     def options_of(self, pairs: Pairs, tables: Tables, barriers: Bools, lengths: F64) -> Options:
         """Merge equal pairs, score them and keep the best of each source phrase.

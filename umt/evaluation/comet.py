@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang, Score
 
 
@@ -26,8 +27,7 @@ class Comet:
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.resamples < 1:
-            raise ValueError(f"batch {self.batch} and resamples {self.resamples} must be at least 1")
+        require(self, positive="batch resamples")
         if find_spec("comet") is None:
             raise BadInput(
                 "evaluation.metrics asks for COMET, which is not installed: pip install unbabel-comet, "

@@ -13,6 +13,7 @@ from sacrebleu.metrics.bleu import BLEU, BLEUScore
 from sacrebleu.metrics.chrf import CHRF, CHRFScore
 from sacrebleu.significance import PairedTest, Result
 
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang, Score
 
 TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
@@ -86,6 +87,9 @@ class Bleu:
     several_references: ClassVar[bool] = True
     resamples: int = 1000
 
+    def __post_init__(self) -> None:
+        require(self)
+
     def check(self, target: Lang) -> None:
         """Raises BadInput when the tokenizer of ``target`` is not installed."""
         _bleu(target)
@@ -107,6 +111,9 @@ class ChrF:
 
     several_references: ClassVar[bool] = True
     resamples: int = 1000
+
+    def __post_init__(self) -> None:
+        require(self)
 
     def check(self, target: Lang) -> None:
         """Every language has characters."""
@@ -133,11 +140,9 @@ class PairedBootstrap:
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "systems", tuple(str(system) for system in self.systems))
+        require(self, at_least={"resamples": 100})
         if len(set(self.systems)) != 2:
             raise ValueError(f"systems must be two different ones, got {list(self.systems)}")
-        if self.resamples < 100:
-            raise ValueError(f"resamples must be at least 100, got {self.resamples}")
 
     def check(self, target: Lang) -> None:
         """Raises BadInput when the tokenizer of ``target`` is not installed."""
