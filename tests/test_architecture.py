@@ -73,6 +73,7 @@ FLOORS = {
     "umt.checks": 4,
     "umt.console": 4,
     "umt.sweep": 4,
+    "umt.cli": 4,
     "train": 5,
     "evaluate": 6,
 }
