@@ -27,8 +27,9 @@ from umt.bits import BITS
 from umt.checks import check
 from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
-from umt.corpus.known import KnownPairs
-from umt.store import Artefact, Store
+from umt.pipeline.artefact import Artefact
+from umt.runtime.threads import use_threads
+from umt.store import Store
 from umt.team import assemble
 
 
@@ -55,46 +56,46 @@ class Run:
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
     config = stages.chosen(config)
-    prompted = stages.prompted(config)
+    seed, needs_lm = config.seed, stages.needs_lm(config)
     corpus = stages.corpus(config)
     held_out = stages.held_out(config, corpus)
     check(config, corpus.languages, held_out)
-    known = stages.known(config, corpus, held_out)
+    pairs = stages.known(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None
     if config.bits:
-        apart = [store.build(stages.prepare, config.preparation, each) for each in stages.elsewhere(config)]
-        bits = store.build(neural_stages.bits, config.bits, text, *apart, seed=config.seed)
+        other = [
+            store.build(stages.prepare, config.preparation, source) for source in stages.elsewhere(config)
+        ]
+        bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
-    words = store.build(stages.words, config.words, text, seed=config.seed)
-    bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
-    bridges, translators = {"lexical": bridge}, {}
-    word_by_word = bool(config.bootstrap) and not prompted
-    if word_by_word:
-        first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
-        translators["lexical"] = first
+    words = store.build(stages.words, config.words, text, seed=seed)
+    bridge = store.build(stages.align, config.aligner, words, seed=seed)
+    bridges = {"unsupervised": bridge}
+    translators: dict[str, Artefact] = {}
 
-    model = translator = None
+    tokens = model = bootstrap = translator = None
     if config.lm:
         tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
-        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
-        if prompted:
-            translators["prompts"] = store.build(
-                neural_stages.prompt, config.bootstrap, tokens, bridge, model, seed=config.seed
-            )
-        if config.translator:
-            given: list[Artefact | KnownPairs] = [text, tokens, model, *translators.values(), *known]
-            translator = store.build(neural_stages.translate, config.translator, *given, seed=config.seed)
+        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=seed)
+    if config.bootstrap:
+        neural = (tokens, model) if needs_lm else ()
+        bootstrap = store.build(stages.bootstrap, config.bootstrap, text, bridge, *neural, seed=seed)
+        translators[bootstrap.report["kind"]] = bootstrap
+    if model and config.translator:
+        translator = store.build(
+            neural_stages.translate, config.translator, text, tokens, model, bootstrap, pairs, seed=seed
+        )
 
     if dictionary := stages.supervision(config, corpus):
-        control = store.build(stages.control, config.control, text, words, dictionary, seed=config.seed)
+        control = store.build(stages.control, config.control, text, words, dictionary, seed=seed)
         bridges["supervised"] = control
-        if word_by_word:
-            best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)
-            translators["supervised"] = best
-    optional = [each for each in (bits, model, translator) if each]
-    parts = (text, words, *optional, *bridges.values(), *translators.values())
+        if bootstrap and not needs_lm:
+            translators["supervised"] = store.build(
+                stages.bootstrap, config.bootstrap, text, control, seed=seed
+            )
+    parts = (text, words, *filter(None, (bits, model, translator)), *bridges.values(), *translators.values())
     everything = store.build(stages.run, stages.recipe(config), *parts)
     return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
 
@@ -105,6 +106,7 @@ def main(config: DictConfig) -> None:
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
     with stages.cell(console):
+        use_threads(config.runtime.threads)
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
         if team.rank == 0:

@@ -37,7 +37,7 @@ from umt.bitexts import Bitext, known, synthetic
 from umt.console import Command, Console
 from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu
+from umt.evaluation.metrics import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM
@@ -95,16 +95,10 @@ def taught(
     texts = (Shards(tokens.path, first), Shards(tokens.path, second))
     if pairs == "known":
         config.translator = {"known": 100_000}
-        return (
-            run,
-            tokenizer,
-            texts,
-            known(stages.known(config, run.corpus, run.held_out)[0], tokenizer, place),
-        )
-    bootstrap = {
-        way: neural_stages.first_translator(run.translators["lexical"], *way, drafting=True)
-        for way in ((first, second), (second, first))
-    }
+        true_pairs = stages.known(config, run.corpus, run.held_out)
+        assert true_pairs is not None
+        return run, tokenizer, texts, known(true_pairs, tokenizer, place)
+    bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
     prepared = PreparedText(run.text.path)
     return run, tokenizer, texts, synthetic(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
 

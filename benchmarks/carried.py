@@ -37,7 +37,7 @@ from umt.bitexts import Bitext, synthetic
 from umt.console import Command, Console, plain_errors
 from umt.corpus import ParallelSet
 from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu, ChrF
+from umt.evaluation.metrics import Bleu, ChrF
 from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.neural_translator import NeuralTranslator
@@ -49,6 +49,7 @@ from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
 from umt.types import BadInput, Lang, Progress
+from umt.wordspace import Embeddings
 
 ROOT = Path(__file__).parent.parent
 ABOUT = "about.json"
@@ -102,7 +103,7 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
     """Everything up to the networks, into ``out``."""
     # with these come libraries that the other half does without
     from umt import stages
-    from umt.neural_stages import first_translator, languages_of, tokenise
+    from umt.neural_stages import bootstrap_translators, languages_of, tokenise
 
     console = Console()
     store = Store(Path(config.store), console)
@@ -114,7 +115,7 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
     first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
     tokens = store.build(tokenise, config.tokenizer, text)
     languages, tokenizer = languages_of(text), Tokenizer.load(tokens.path)
-    bootstrap = {way: first_translator(first, *way, drafting=True) for way in (languages, languages[::-1])}
+    bootstrap = bootstrap_translators(first, languages)
     place = Path(config.store) / f"rendered-{first.path.name}-{tokens.path.name}-{config.translator.written}"
     bitexts = synthetic(
         PreparedText(text.path), bootstrap, tokenizer, config.translator.written, place, console.progress
@@ -133,9 +134,8 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
         put_shards(out, f"{real}.renderings", bitext.given, np.arange(len(bitext.given)))
         put(out / f"{real}.rendered", np.searchsorted(kept, rendered).astype(np.uint32))
     width = int(config.size.width)
-    vectors = token_vectors(
-        Alignment.load(bridge.path), tokenizer, width, Generator().manual_seed(config.seed)
-    )
+    alignment, generator = Alignment.load(bridge.path), Generator().manual_seed(config.seed)
+    vectors = token_vectors((alignment.source, alignment.target), tokenizer, width, generator)
     scales = vectors.abs().amax(1, keepdim=True).clamp(min=1e-9) / 127
     put(out / "vectors", (vectors / scales).round().to(torch.int8).numpy())
     put(out / "scales", scales.numpy())
@@ -159,8 +159,10 @@ class Carried(Pretraining):
         told = {each.name: getattr(pretraining, each.name) for each in fields(Pretraining)}
         return cls(**(told | {"embeddings": "random"}), vectors=vectors)
 
-    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
-        model = super().start(tokenizer, alignment, generator)
+    def start(
+        self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
+    ) -> JointLM:
+        model = super().start(tokenizer, spaces, generator)
         assert self.vectors is not None
         if (width := model.embeddings.shape[1]) != self.vectors.shape[1]:
             raise BadInput(

@@ -139,7 +139,7 @@ def test_what_is_saved_prompts_alike(
     small: tuple[Tokenizer, tuple[Shards, Shards], Shards], space: Space, tmp_path: Path
 ) -> None:
     tokenizer, texts, _ = small
-    found = QUICK.write(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
+    found = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
     found.prompted.save(tmp_path)
     greedy = Generation(Greedy())
     for way in (found.prompted, found.prompted.turned()):
@@ -161,8 +161,8 @@ def test_rounds_keep_the_best_and_hand_pairs_on(
     small: tuple[Tokenizer, tuple[Shards, Shards], Shards], space: Space, tmp_path: Path
 ) -> None:
     tokenizer, texts, _ = small
-    found = QUICK.write(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
-    start, *rounds = found.told
+    found = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
+    start, *rounds = found.round_log
     assert start["examples"] == 50
     for record in rounds:
         assert 1 <= record["en-zh pairs"] <= 10

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, Options, Search, decode, decode_all
+from umt.decoding import Search, decode, decode_all
 from umt.inflection import Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical import Lexical, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import END, SPECIALS, START, NGram
-from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.phrases import BITS, Linked, Options, Pairs, Scoring, extract
 from umt.types import BadInput, Lang
 from umt.vocabulary import read, select
 from umt.wordpairs import Balance

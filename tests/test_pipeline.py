@@ -14,8 +14,9 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.console import Console, plain_errors
 from umt.lexical_translator import LexicalTranslator
-from umt.neural_stages import first_translator
-from umt.store import Artefact, Store
+from umt.pipeline.artefact import Artefact
+from umt.saved import bootstrap_translator
+from umt.store import Store
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
@@ -122,8 +123,9 @@ def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict
 
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
+    keys |= {"kind", "parallel_pairs", "references"}
     assert all(set(row) == keys for row in scores)
-    systems = {"copy", "random", "lexical", "supervised", "translator", "joint model"}
+    systems = {"copy", "random", "phrase-based", "unsupervised", "supervised", "translator", "joint model"}
     assert {row["system"] for row in scores} == systems
     of_bits = {row["direction"] for row in scores if row["system"] == "joint model"}
     assert of_bits == {"en", "zh", "together"}
@@ -166,7 +168,7 @@ def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
     [_, learned] = sorted(store.glob("bootstrap-*"), key=lambda path: path.stat().st_mtime)
     manifest = json.loads((learned / "manifest.json").read_text(encoding="utf-8"))
     artefact, way = Artefact(learned, manifest), (Lang("en"), Lang("zh"))
-    whole, hasty = (first_translator(artefact, *way, drafting=drafting) for drafting in (False, True))
+    whole, hasty = (bootstrap_translator(artefact.path, "phrase-based", *way, fast) for fast in (False, True))
     assert isinstance(whole, LexicalTranslator)
     assert isinstance(hasty, LexicalTranslator)
     assert whole.search.beam == manifest["config"]["beam"] == 4 * hasty.search.beam
@@ -180,7 +182,7 @@ def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) 
     last = command("evaluate.py", store, *few).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
     found = {row["system"] for row in rows if row["name"] == "bleu"}
-    assert found == {"copy", "prompts", "translator"}
+    assert found == {"copy", "few-shot", "translator"}
 
 
 def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -272,7 +274,7 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
 
 def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:
     before = {path: path.stat().st_mtime for path in store.iterdir()}
-    bleu = "{_target_: umt.evaluation.Bleu, resamples: 200}"
+    bleu = "{_target_: umt.evaluation.metrics.Bleu, resamples: 200}"
     told = command(
         "evaluate.py", store, f"evaluation.metrics=[{bleu}]", "search@evaluation.generation.search=greedy"
     )
@@ -281,9 +283,9 @@ def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[s
     rows = json.loads(last.read_text(encoding="utf-8"))
     assert made == {last.parent}
     assert not any(row["name"] == "chrf" for row in rows)
-    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("lexical", "bleu")]
+    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("phrase-based", "bleu")]
     assert [row["value"] for row in bleu_rows] == [
-        row["value"] for row in scores if (row["system"], row["name"]) == ("lexical", "bleu")
+        row["value"] for row in scores if (row["system"], row["name"]) == ("phrase-based", "bleu")
     ]
 
 

@@ -18,11 +18,9 @@ from transformers import (
     GPT2LMHeadModel,
 )
 
-from umt.align import Alignment, Verdict
 from umt.archive import Archiver
 from umt.codelength import predicts_next
 from umt.joint_lm import Architecture, JointLM
-from umt.lexicon import Lexicon
 from umt.loop import Pace, fit
 from umt.objectives import Causal
 from umt.optimisation import Optimisation
@@ -42,6 +40,9 @@ LINES = {
 TINY = Architecture(width=16, layers=1, heads=2, hidden=24, context=64)
 
 
+Spaces = tuple[Embeddings, Embeddings]
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     return Tokenizer.train(LINES, 400)
@@ -56,14 +57,11 @@ def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 @pytest.fixture(scope="module")
-def alignment() -> Alignment:
+def spaces() -> Spaces:
     """Every word beside its translation."""
     vectors = torch.randn(4, 30, generator=Generator().manual_seed(1))
     noise = 0.1 * torch.randn(4, 30, generator=Generator().manual_seed(2))
-    pairs = Lexicon(ENGLISH, CHINESE, torch.arange(4)[:, None], torch.ones(4, 1))
-    back = Lexicon(CHINESE, ENGLISH, torch.arange(4)[:, None], torch.ones(4, 1))
-    sides = (Embeddings(ENGLISH, vectors), Embeddings(CHINESE, vectors + noise))
-    return Alignment(*sides, pairs, back, (), Verdict("aligned", 1.0, 0.0, "made so"))
+    return Embeddings(ENGLISH, vectors), Embeddings(CHINESE, vectors + noise)
 
 
 def cosine(one: Tensor, other: Tensor) -> float:
@@ -71,8 +69,8 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize("width", [16, 48])
-def test_translations_start_side_by_side(tokenizer: Tokenizer, alignment: Alignment, width: int) -> None:
-    vectors = token_vectors(alignment, tokenizer, width, Generator().manual_seed(1))
+def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, width: int) -> None:
+    vectors = token_vectors(spaces, tokenizer, width, Generator().manual_seed(1))
     assert vectors.shape == (len(tokenizer), width)
     torch.testing.assert_close(vectors.pow(2).mean(1), torch.ones(len(tokenizer)), rtol=1e-4, atol=1e-4)
     rows = {}
@@ -86,10 +84,10 @@ def test_translations_start_side_by_side(tokenizer: Tokenizer, alignment: Alignm
         assert max(told) > 0.9
 
 
-def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, alignment: Alignment) -> None:
+def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, spaces: Spaces) -> None:
     optimisation = Optimisation(1)
     model = Pretraining(TINY, optimisation, embeddings="bridge", length=32).start(
-        tokenizer, alignment, Generator().manual_seed(1)
+        tokenizer, spaces, Generator().manual_seed(1)
     )
     cat, dog, neko = (int(tokenizer.encode([word])[0][0]) for word in (" cat", " dog", "猫"))
     rows = model.embeddings.detach().cpu()
@@ -106,7 +104,7 @@ def theirs(folder: Path) -> str:
     return str(folder)
 
 
-def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: Path) -> None:
+def test_training_goes_on_from_any_causal_model(spaces: Spaces, tmp_path: Path) -> None:
     name = theirs(tmp_path / "theirs")
     tokenizer = Borrowed(name).learn({EN: [], ZH: []}, {})
     for lang, lines in LINES.items():
@@ -123,11 +121,11 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
         mixing={"en": 1, "zh": 3},
     )
     model, records = pretraining.train(
-        tokenizer, shards, alignment, tmp_path / "run", Generator().manual_seed(1), lambda *_: None
+        tokenizer, shards, spaces, tmp_path / "run", Generator().manual_seed(1), lambda *_: None
     )
     assert len(model.embeddings) == len(tokenizer)
     assert model.network.config.model_type == "gpt2"
-    begun = pretraining.start(tokenizer, alignment, Generator()).embeddings.detach().cpu()
+    begun = pretraining.start(tokenizer, spaces, Generator()).embeddings.detach().cpu()
     own = GPT2LMHeadModel.from_pretrained(name).get_input_embeddings().weight.detach()
     assert torch.equal(begun[: len(own)], own), "training begins with what the model knows"
     assert records[-1]["causal/bits_per_byte"] < 0.7 * records[0]["causal/bits_per_byte"]
@@ -137,7 +135,7 @@ def test_training_goes_on_from_any_causal_model(alignment: Alignment, tmp_path: 
 
 
 def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
-    alignment: Alignment, tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+    spaces: Spaces, tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
 ) -> None:
     def trained(name: str, start: Path | None, **weights: float) -> Path:
         given = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
@@ -150,7 +148,7 @@ def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
             **weights,
         )
         model, _ = pretraining.train(
-            tokenizer, shards, alignment, tmp_path / f"{name}-run", Generator().manual_seed(1), quiet
+            tokenizer, shards, spaces, tmp_path / f"{name}-run", Generator().manual_seed(1), quiet
         )
         model.save(tmp_path / name)
         tokenizer.save(tmp_path / name)
@@ -192,8 +190,8 @@ def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str
         JointLM.load(tmp_path)
 
 
-def test_impossible_starts_are_refused(tokenizer: Tokenizer, alignment: Alignment, tmp_path: Path) -> None:
-    start = (tokenizer, alignment, Generator())
+def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp_path: Path) -> None:
+    start = (tokenizer, spaces, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
         Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)
     JointLM.create(TINY, len(tokenizer), Generator()).save(tmp_path)

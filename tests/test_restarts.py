@@ -170,9 +170,9 @@ def test_bad_settings_are_named() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(RESTARTS, settings=settings)
-    for field in ("attempts", "workers", "compared", "nulls"):
+    for field, value in (("attempts", 0), ("workers", -1), ("compared", 0), ("nulls", 0)):
         with pytest.raises(ValueError, match=field):
-            dataclasses.replace(RESTARTS, **{field: 0})  # type: ignore[arg-type]
+            dataclasses.replace(RESTARTS, **{field: value})  # type: ignore[arg-type]
 
 
 def test_the_verdict_needs_agreement_beyond_the_null() -> None:

@@ -27,7 +27,7 @@ def finished(store: Path, number: int, p1: float | None, verdict: str = "aligned
         row = {
             "set": "dictionary",
             "direction": "en-zh",
-            "system": "lexical",
+            "system": "unsupervised",
             "name": "p@1 covered",
             "value": p1,
         }

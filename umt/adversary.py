@@ -17,6 +17,7 @@ from umt.batches import Batches
 from umt.joint_lm import JointLM
 from umt.objectives import Loss
 from umt.runtime.batching import pad
+from umt.runtime.seeds import child_seed
 from umt.shards import Shards
 from umt.translation_objectives import Course, Setting
 
@@ -40,8 +41,13 @@ class Adversary:
     ) -> None:
         self.setting, self.texts, self.course = setting, texts, course
         self.batches = [
-            Batches(text.lengths() + 1, setting.tokens // 2, setting.longest, setting.seed + number)
-            for number, text in enumerate(texts)
+            Batches(
+                text.lengths() + 1,
+                setting.tokens // 2,
+                setting.longest,
+                child_seed(setting.seed, "adversary", text.lang),
+            )
+            for text in texts
         ]
         self.discriminator = nn.Sequential(nn.Linear(width, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
         with torch.no_grad():

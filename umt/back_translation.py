@@ -19,6 +19,7 @@ from umt.noise import Noise, word_starts
 from umt.objectives import Loss
 from umt.rendering import Renderer
 from umt.runtime.files import atomic_directory
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids
@@ -79,8 +80,13 @@ class BackTranslation:
         setting = self.setting
         # a rendering is about as long as what it renders
         self.batches = [
-            Batches(2 * text.lengths() + 3, setting.tokens, setting.longest, setting.seed + number)
-            for number, text in enumerate(self.texts)
+            Batches(
+                2 * text.lengths() + 3,
+                setting.tokens,
+                setting.longest,
+                child_seed(setting.seed, "back-translation", text.lang),
+            )
+            for text in self.texts
         ]
         self.starts = word_starts(setting.tokenizer)
 

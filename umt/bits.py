@@ -24,6 +24,7 @@ from umt.company import Company
 from umt.compressors import compressed
 from umt.corpus.cleaning import is_spaced
 from umt.prequential import Coded, Prequential
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.segmentation import segmenter
 from umt.stretches import saving, spread
@@ -215,8 +216,8 @@ class _Runs:
             self.done[name, number] = self.setting.code(
                 texts,
                 self.vocabulary,
-                self.seed + number,
-                self.directory / f"{name}-{self.seed + number}",
+                child_seed(self.seed, number),
+                self.directory / f"{name}-{number}",
                 lambda what, done, total: self.progress(f"{name}, seed {number + 1}, {what}", done, total),
             )
         return self.done[name, number]

@@ -21,6 +21,7 @@ from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.objectives import Loss
 from umt.rendering import Rendered, Renderer
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.searching import Sampling
 from umt.shards import Shards
@@ -97,8 +98,8 @@ class Cycle:
         self.renderer = replace(self.renderer, generation=sampled)
         self.batches = [
             Batches(samples * (2 * text.lengths() + 3), setting.tokens, samples * setting.longest,
-                    setting.seed + number)
-            for number, text in enumerate(self.texts)
+                    child_seed(setting.seed, "cycle", text.lang))
+            for text in self.texts
         ]  # fmt: skip
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Generator
 
+from umt.bitexts import hand_on
 from umt.filters import Filters, Signs, Usage
 from umt.generation import Generation
-from umt.joint_lm import JointLM
+from umt.joint_lm import JointLM, best_device
 from umt.mining import Space, mine
-from umt.prompted import Examples, Prompted
+from umt.prompted import FEW_SHOT, Examples, Prompted
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.searching import Sampling
 from umt.selection import sample
 from umt.shards import Shards
+from umt.smt.bootstrap import BootstrapInputs
+from umt.token_vectors import token_vectors
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang, Progress
 
@@ -32,13 +37,13 @@ class Handed(NamedTuple):
     """What the route ends with.
 
     prompted: the way to prompt from source to target, with the examples of the end. pairs: language -> real
-    sentences of it as ``target``, what is to become them as ``source``. told: of each round, how many were
-    kept and how well they fit.
+    sentences of it as ``target``, what is to become them as ``source``. round_log: of each round, how many
+    were kept and how well they fit.
     """
 
     prompted: Prompted
     pairs: Mapping[Lang, Examples]
-    told: tuple[dict[str, float], ...]
+    round_log: tuple[dict[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class FewShot:
     round's renderings that is kept, the likest to their sentences in the aligned space; filters: what they
     must be like before that. shots, window, candidates: see `Prompted`. generation: how answers are written.
     """
+
+    needs_lm: ClassVar[bool] = True
 
     mined: int = 20_000
     seeds: int = 2_000
@@ -72,7 +79,33 @@ class FewShot:
                     f"filters.{name} is for back-translation: answers to prompts are not so measured"
                 )
 
-    def write(
+    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+        """See `umt.smt.bootstrap.Bootstrap`."""
+        if inputs.tokens is None or inputs.model is None:
+            raise BadInput("bootstrap=fewshot prompts the joint language model: choose an lm other than none")
+        tokenizer, (source, target) = Tokenizer.load(inputs.tokens), inputs.languages
+        texts = (Shards(inputs.tokens, source), Shards(inputs.tokens, target))
+        generator, width = Generator().manual_seed(inputs.seed), inputs.spaces[0].vectors.shape[1]
+        space = Space.of(
+            token_vectors(inputs.spaces, tokenizer, width, generator),
+            torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
+        )
+        model = JointLM.load(inputs.model).to(best_device()).eval()
+        result = self.run(model, tokenizer, space, texts, inputs.seed, progress)
+        result.prompted.save(directory)
+        for real, other in ((source, target), (target, source)):
+            pairs = result.pairs[real]
+            sources = [tokenizer.decode(ids, other) for ids in pairs.source]
+            targets = [tokenizer.decode(ids, real) for ids in pairs.target]
+            hand_on(directory, (other, sources), (real, targets), tokenizer)
+        sizes = ", ".join(f"{len(pairs):,} for {lang}" for lang, pairs in result.pairs.items())
+        return {
+            "kind": FEW_SHOT,
+            "rounds": result.round_log,
+            "summary": f"pairs: {sizes}; {result.round_log[0]['examples']:,} of them mined",
+        }
+
+    def run(
         self,
         model: JointLM,
         tokenizer: Tokenizer,
@@ -97,7 +130,7 @@ class FewShot:
             found, record = [], {}
             for side, way in enumerate((prompted, prompted.turned())):
                 progress(f"prompts, round {number + 1}", 2 * number + side, 2 * self.rounds)
-                sentences = self._sentences(texts[side], self.sentences, seed + 1 + number)
+                sentences = self._sentences(texts[side], self.sentences, child_seed(seed, "round", number))
                 answers = way.render(sentences, generator)
                 kept = self._kept(answers, way.target, usage)
                 found.append(kept)
@@ -123,7 +156,7 @@ class FewShot:
 
     def _sentences(self, text: Shards, count: int, seed: int) -> Sequence[Ids]:
         """Random ones of which an example leaves room in the window for the sentence and its answer."""
-        return sample(text, count, max(4, self.window // 5), seed % 2**31)
+        return sample(text, count, max(4, self.window // 5), seed)
 
     def _kept(self, answers: Examples, lang: Lang, usage: Usage) -> Examples:
         """The best of the answers in ``lang`` that are fit to learn from."""

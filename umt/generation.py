@@ -16,14 +16,16 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from umt.decoding_weights import Weights
-from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.kernels.decoding_weights import Weights
+from umt.kernels.kv_cache import Cache
 from umt.runtime.validate import require
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
 
+_POSITIONS = 8192
+"""Of keys and values, few enough for the caches of a processor."""
 _SHARE = 0.125
 """Of a GPU's memory, for keys and values."""
 
@@ -100,19 +102,19 @@ class Generation:
 
     search: how tokens are chosen.
     ratio, extra: at most ``ratio * length + extra`` tokens are written, the end included.
-    cached: positions kept in memory at once by each worker, of prompts and hypotheses together; a GPU keeps
-        what fits into an eighth of its memory.
+    cached: positions kept in memory at once by each worker, of prompts and hypotheses together; 0:
+        `_POSITIONS`. A GPU keeps what fits into an eighth of its memory.
     workers: batches decoded at once, each by one thread; 0: one a core on the CPU, one on a GPU.
     """
 
     search: Search = field(default_factory=Greedy)
     ratio: float = 1.5
     extra: int = 10
-    cached: int = 8192
+    cached: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
-        require(self, positive="cached", at_least_zero="ratio extra workers")
+        require(self, at_least_zero="ratio extra cached workers")
         if self.ratio + self.extra < 1:
             raise ValueError(f"ratio {self.ratio} and extra {self.extra} leave no token to write")
 
@@ -156,7 +158,7 @@ class Generation:
             return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
 
         decode = torch.autocast(model.device.type, enabled=False)(decode)
-        cached = weights.room(_SHARE) if on_gpu else self.cached
+        cached = weights.room(_SHARE) if on_gpu else self.cached or _POSITIONS
         batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers, cached)
         for batch, written in zip(batches, _spread(decode, batches, workers), strict=True):
             for place, hypotheses in zip(batch.places.tolist(), _outputs(written, direction), strict=True):

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +22,16 @@ from numpy.typing import NDArray
 
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.decoding import Search, decode_all
 from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
-from umt.lexical_translator import LexicalTranslator
+from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
-from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
+from umt.processes import cores
 from umt.runtime.validate import require
+from umt.smt.bootstrap import BootstrapInputs
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
@@ -106,6 +109,8 @@ class Lexical:
     also lacked most articles and endings; docs/results.md).
     """
 
+    needs_lm: ClassVar[bool] = False
+
     vocabulary: int = 32_000
     lines: int = 1_000_000
     order: int = 4
@@ -117,7 +122,7 @@ class Lexical:
     jump: int = 4
     distortion: float = 0.6
     beam: int = 40
-    threads: int = 2
+    threads: int = 0
     length: float = 1.0
     letters: float = 0.0
     balance: Balance = field(default_factory=Balance)
@@ -126,8 +131,8 @@ class Lexical:
     def __post_init__(self) -> None:
         require(
             self,
-            positive="beam threads sentences lines",
-            at_least_zero="rounds trust model distortion letters",
+            positive="beam sentences lines",
+            at_least_zero="rounds threads trust model distortion letters",
             within={
                 "vocabulary": f"[10, {2**BITS - 10}]",
                 "longest": f"[1, {LONGEST}]",
@@ -136,6 +141,17 @@ class Lexical:
                 "length": "[0.2, 2]",
             },
         )
+
+    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+        """See `Bootstrap`."""
+        source, target = inputs.languages
+        generator = torch.Generator().manual_seed(inputs.seed)
+        translators = self.fit(
+            inputs.text, source, target, *inputs.lexicons, generator, progress, inputs.precision
+        )
+        for translator in translators:
+            translator.save(directory / f"{translator.source}-{translator.target}")
+        return {"kind": PHRASE_BASED, "summary": f"{source} to {target} and back"}
 
     def fit(
         self,
@@ -156,7 +172,7 @@ class Lexical:
         """
         steps = 3 + 2 * self.rounds
         progress("language models", 0, steps)
-        with ThreadPoolExecutor(min(2, self.threads)) as pool:
+        with ThreadPoolExecutor(min(2, cores(self.threads))) as pool:
             x, y = pool.map(lambda lang: self._side(text, lang), (source, target))
         progress("word by word", 2, steps)
         content = content_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)

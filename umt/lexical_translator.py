@@ -12,9 +12,10 @@ from safetensors.numpy import load_file, save_file
 from umt import inflection
 from umt.casing import Casing
 from umt.corpus.normalisation import normaliser
-from umt.decoding import Options, Search, decode_all, known
+from umt.decoding import Search, decode_all
 from umt.inflection import Inflection
 from umt.ngram import NGram
+from umt.phrases import Options, known
 from umt.segmentation import segmenter
 from umt.types import BadInput, Lang
 from umt.unknown import Unknown
@@ -25,12 +26,17 @@ _PIECE = 80
 """Longer sentences are translated in pieces, cut after punctuation where there is any."""
 
 
+PHRASE_BASED = "phrase-based"
+"""The kind of a bootstrap whose folder holds two of these, ``en-zh`` and ``zh-en``."""
+
+
 @dataclass(frozen=True)
 class LexicalTranslator:
     """Raw sentences in one language to raw sentences in another.
 
     vocabulary: source words by number; the target's are ``model.words``.
     inflections: the endings of each language that are words of their own to it.
+    threads: that decode; 0: one a core. A fact of the machine, which is not saved.
     """
 
     source: Lang
@@ -40,7 +46,7 @@ class LexicalTranslator:
     model: NGram
     casing: Casing
     search: Search
-    threads: int = 2
+    threads: int = 0
     inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
@@ -84,7 +90,6 @@ class LexicalTranslator:
         about = {
             "source": self.source,
             "target": self.target,
-            "threads": self.threads,
             "search": self.search._asdict(),
             "vocabulary": self.vocabulary,
         }
@@ -108,7 +113,6 @@ class LexicalTranslator:
             model=NGram.load(directory / "model.safetensors"),
             casing=Casing.load(directory / "casing.json"),
             search=Search(**about["search"]),
-            threads=about["threads"],
             inflections=inflection.load(directory),
         )
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.align import Alignment
-from umt.bitexts import hand_on, handed_on, synthetic
+from umt.bitexts import Bitext, Renders, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
 from umt.bits import BITS, Bits
 from umt.checkups import LOG as HEALTH
 from umt.codelength import remember
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
-from umt.fewshot import FewShot
 from umt.filters import Usage
 from umt.joint_lm import JointLM, best_device
-from umt.lexical import LexicalTranslator
 from umt.loop import LOG
-from umt.mining import Space
 from umt.neural_translator import NeuralTranslator
-from umt.prompted import Prompted
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import write_json
+from umt.saved import bootstrap_translator
 from umt.shards import Shards, write_shards
-from umt.store import Artefact, Bench, write_json
+from umt.store import Bench
 from umt.team import assemble
-from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
-from umt.translator import Translation
+from umt.translator import Duel, Learned, Translation
 from umt.types import Lang
 
 Report = Mapping[str, Any]
@@ -42,17 +38,6 @@ def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
     """(source, target) of an artefact that remembers them."""
     source, target = artefact.report["languages"]
     return Lang(source), Lang(target)
-
-
-def first_translator(
-    bootstrap: Artefact, source: Lang, target: Lang, drafting: bool = False
-) -> LexicalTranslator | Prompted:
-    """What a bootstrap translates with; ``drafting``: with less care where much is to be written."""
-    if bootstrap.manifest["stage"] == prompt.__name__:
-        generation = instantiate(bootstrap.manifest["config"]["generation"])
-        return Prompted.load(bootstrap.path, source, target, generation)
-    lexical = LexicalTranslator.load(bootstrap.path / f"{source}-{target}")
-    return lexical.drafting() if drafting else lexical
 
 
 def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
@@ -81,7 +66,13 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     alignment = Alignment.load(bridge.path)
     strategy = instantiate(config)
     model, records = strategy.train(
-        tokenizer, shards, alignment, bench.scratch, bench.generator(), bench.progress, assemble()
+        tokenizer,
+        shards,
+        (alignment.source, alignment.target),
+        bench.scratch,
+        bench.generator(),
+        bench.progress,
+        assemble(),
     )
     model.save(bench.directory)
     tokenizer.save(bench.directory)
@@ -92,71 +83,35 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
 
 
-def prompt(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact, model: Artefact) -> Report:
-    """A joint language model to pairs, by prompts with examples that the aligned space suggests."""
-    strategy: FewShot = instantiate(config)
-    tokenizer, alignment = Tokenizer.load(tokens.path), Alignment.load(bridge.path)
-    source, target = languages_of(tokens)
-    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
-    space = Space.of(
-        token_vectors(alignment, tokenizer, alignment.source.vectors.shape[1], bench.generator()),
-        torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
-    )
-    start = JointLM.load(model.path).to(best_device()).eval()
-    found = strategy.write(start, tokenizer, space, texts, bench.seed, bench.progress)
-    found.prompted.save(bench.directory)
-    for real, other in ((source, target), (target, source)):
-        pairs = found.pairs[real]
-        given = [tokenizer.decode(ids, other) for ids in pairs.source]
-        asked = [tokenizer.decode(ids, real) for ids in pairs.target]
-        hand_on(bench.directory, (other, given), (real, asked), tokenizer)
-    sizes = ", ".join(f"{len(each):,} for {lang}" for lang, each in found.pairs.items())
-    return {
-        "languages": [source, target],
-        "rounds": found.told,
-        "summary": f"pairs: {sizes}; {found.told[0]['examples']:,} of them mined",
-    }
-
-
 def translate(
     config: DictConfig,
     bench: Bench,
     text: Artefact,
     tokens: Artefact,
     model: Artefact,
-    *given: Artefact | KnownPairs,
+    bootstrap: Artefact | None,
+    pairs: KnownPairs | None,
 ) -> Report:
     """A joint language model to a translator both ways.
 
-    given: a bootstrap, where there is one; true pairs, for a supervised control only.
+    pairs: true ones, for a supervised control only.
     """
     strategy: Translation = instantiate(config)
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
     texts = (Shards(tokens.path, source), Shards(tokens.path, target))
-    bootstrap = {
-        (here, there): first_translator(each, here, there, drafting=True)
-        for each in given
-        if isinstance(each, Artefact)
-        for here, there in ((source, target), (target, source))
-    }
-    written = []
-    if strategy.synthetic is not None and bootstrap:
-        prepared, place = PreparedText(text.path), bench.scratch / "synthetic"
-        pairs = (handed_on(each.path, (source, target)) for each in given if isinstance(each, Artefact))
-        written = [bitext for each in pairs for bitext in each] or synthetic(
-            prepared, bootstrap, tokenizer, strategy.written, place, bench.progress
-        )
-    told = [
-        bitext
-        for each in given
-        if not isinstance(each, Artefact)
-        for bitext in known_bitexts(each, tokenizer, bench.scratch)
-    ]
-    pairs_known = len(told[0].given) if told else 0
-    start = JointLM.load(model.path).to(best_device())
+    first = bootstrap_translators(bootstrap, (source, target))
+    written = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
+    known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
     learned = strategy.learn(
-        start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
+        JointLM.load(model.path).to(best_device()),
+        tokenizer,
+        texts,
+        written,
+        known,
+        bench.scratch,
+        bench.seed,
+        bench.progress,
     )
     remember(learned.model, ["translation"])  # the next subword, whatever the language model had learned
     usage = Usage.count(tokenizer, texts)
@@ -166,23 +121,69 @@ def translate(
         learned.model,
         tokenizer,
         {lang: usage.written(lang) for lang in (source, target)},
-        longest=max(1, (strategy.longest - 3) // 2),
+        longest=strategy.sentence_length,
     ).save(bench.directory)
     _keep_logs(bench)
-    duel = strategy.duel(learned.model, tokenizer, texts, bootstrap, bench.seed) if bootstrap else {}
-    lost = [
-        f"{way}: the bootstrap tells more than the translator" for way, each in duel.items() if not each.won
-    ]
-    left_out = sum(each.left_out for each in given if not isinstance(each, Artefact))
-    lost += about_pairs(strategy.known, pairs_known, left_out)
-    [score] = [each for each in learned.history if each["step"] == learned.step]
+    duel = strategy.duel(learned.model, tokenizer, texts, first, bench.seed) if first else {}
+    return {"languages": [source, target], **_translator_report(strategy, learned, duel, known, pairs)}
+
+
+def bootstrap_translators(
+    bootstrap: Artefact | None, languages: tuple[Lang, Lang]
+) -> dict[tuple[Lang, Lang], Renders]:
+    """(from, to) -> what a bootstrap translates with where much is to be written; none without one."""
+    if bootstrap is None:
+        return {}
+    source, target = languages
     return {
-        "languages": [source, target],
-        "known": pairs_known,
+        way: bootstrap_translator(bootstrap.path, bootstrap.report["kind"], *way, fast=True)
+        for way in ((source, target), (target, source))
+    }
+
+
+def _synthetic_pairs(
+    strategy: Translation,
+    bootstrap: Artefact | None,
+    first: Mapping[tuple[Lang, Lang], Renders],
+    text: Artefact,
+    tokenizer: Tokenizer,
+    bench: Bench,
+) -> list[Bitext]:
+    """Those that the bootstrap has written itself, else what it translates now; none where none are asked."""
+    if strategy.synthetic is None or bootstrap is None:
+        return []
+    return handed_on(bootstrap.path, languages_of(text)) or synthetic(
+        PreparedText(text.path),
+        first,
+        tokenizer,
+        strategy.written,
+        bench.scratch / "synthetic",
+        bench.progress,
+    )
+
+
+def _translator_report(
+    strategy: Translation,
+    learned: Learned,
+    duel: Mapping[str, Duel],
+    known: Sequence[Bitext],
+    pairs: KnownPairs | None,
+) -> Report:
+    """What the training says of its outcome, in the report of the stage."""
+    count = len(known[0].given) if known else 0
+    lost = [
+        f"{way}: the bootstrap's translations cost fewer bits than the translator's"
+        for way, outcome in duel.items()
+        if not outcome.won
+    ]
+    lost += about_pairs(strategy.known, count, pairs.left_out if pairs else 0)
+    [score] = [entry for entry in learned.history if entry["step"] == learned.step]
+    return {
+        "known": count,
         "history": learned.history,
-        "duel": {way: each._asdict() for way, each in duel.items()},
+        "duel": {way: outcome._asdict() for way, outcome in duel.items()},
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
-        "warnings": [each for each in (learned.complaint, *lost) if each],
+        "warnings": [sentence for sentence in (learned.complaint, *lost) if sentence],
     }
 
 

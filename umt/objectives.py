@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from umt.abreast import total_nats
 from umt.joint_lm import JointLM
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.shuffling import Permutation
@@ -129,8 +130,8 @@ class Packed:
             raise BadInput(f"mixing {dict(shares)} must give a share to some of {', '.join(self.shards)}")
         self.shares = {lang: shares.get(lang, 0.0) / sum(shares.values()) for lang in self.shards}
         self.streams = {
-            lang: Rows(shards, self.tokenizer.tag(lang), self.tokenizer.end, self.seed + 7919 * number)
-            for number, (lang, shards) in enumerate(self.shards.items())
+            lang: Rows(shards, self.tokenizer.tag(lang), self.tokenizer.end, child_seed(self.seed, lang))
+            for lang, shards in self.shards.items()
         }
         self.owed = dict.fromkeys(self.shards, 0.0)  # rows that a language's share exceeds what it was given
         self.byte_lengths = torch.from_numpy(self.tokenizer.byte_lengths)

@@ -6,33 +6,60 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umt.compiled import compiled
-from umt.decoding import BITS, LONGEST, Options
-from umt.ngram import UNKNOWN, Doubles, Ints, Longs, Tables, advance, empty_table, insert, intern
+from umt.ngram import UNKNOWN, Tables, advance, empty_table, insert, intern
 from umt.runtime.validate import require
+from umt.types import F32, F64, I32, I64, Bools
+
+LONGEST = 4
+"""Words in the longest phrase of either side."""
+BITS = 15
+"""Bits of a word in a packed phrase, which bounds the vocabulary of either side."""
+
+
+class Options(NamedTuple):
+    """What each source phrase may become; H hash slots, P phrases, O options.
+
+    keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) its options.
+    words: (O, LONGEST) target words.  sizes: (O,) how many of them count; 0 deletes the phrase.
+    lengths: (O,) what they count for where length is rewarded; a word that is copied counts 1.
+    scores: (O,) log score of the option without the language model.  guess: (O,) log p of its words out of
+    context.  links: (O,) bit i * LONGEST + j set when source word i and target word j correspond.
+    barriers: (source vocabulary,) words that no reordering may cross.
+    """
+
+    keys: I64
+    nodes: I32
+    begins: I64
+    words: I32
+    sizes: I64
+    lengths: F32
+    scores: F32
+    guess: F32
+    links: I64
+    barriers: Bools
 
 
 class Pairs(NamedTuple):
     """Phrase pairs, repeated or weighted: packed source and target words (0: the empty phrase), links."""
 
-    source: Longs
-    target: Longs
-    links: Longs
-    forward: Doubles  # counts towards p(target | source)
-    backward: Doubles  # counts towards p(source | target)
+    source: I64
+    target: I64
+    links: I64
+    forward: F64  # counts towards p(target | source)
+    backward: F64  # counts towards p(source | target)
 
 
 class Linked(NamedTuple):
     """Sentence pairs with word links i * 65536 + j; ids and offsets of both sides."""
 
-    source: Ints
-    source_offsets: Longs
-    target: Ints
-    target_offsets: Longs
-    links: Longs
-    link_offsets: Longs
+    source: I32
+    source_offsets: I64
+    target: I32
+    target_offsets: I64
+    links: I64
+    link_offsets: I64
 
 
 @compiled
@@ -132,7 +159,7 @@ def _guess(words: Any, sizes: Any, tables: Any) -> Any:
     return guess
 
 
-def _unpack(packed: Longs) -> tuple[Ints, Longs]:
+def _unpack(packed: I64) -> tuple[I32, I64]:
     """(N, LONGEST) words and (N,) sizes of packed phrases."""
     words = np.full((len(packed), LONGEST), -1, np.int32)
     sizes = np.zeros(len(packed), np.int64)
@@ -167,9 +194,7 @@ class Scoring:
     def __post_init__(self) -> None:
         require(self)
 
-    def options_of(
-        self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_], lengths: Doubles
-    ) -> Options:
+    def options_of(self, pairs: Pairs, tables: Tables, barriers: Bools, lengths: F64) -> Options:
         """Merge equal pairs, score them and keep the best of each source phrase.
 
         lengths: (target vocabulary,) what each word counts for where length is rewarded.
@@ -212,3 +237,9 @@ class Scoring:
             links=links,
             barriers=barriers,
         )
+
+
+def known(options: Options) -> list[int]:
+    """The single words that have options, by number."""
+    words = options.keys[(options.keys > 0) & (options.keys < 1 << BITS)]
+    return sorted(int(word) - 1 for word in words)

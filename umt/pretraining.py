@@ -10,12 +10,12 @@ from typing import Literal
 import torch
 from torch import Generator
 
-from umt.align import Alignment
 from umt.codelength import remember
 from umt.joint_lm import Architecture, JointLM, best_device
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.sharded import divide, gathered
 from umt.shards import Shards
@@ -23,6 +23,7 @@ from umt.team import SOLO, Team
 from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
+from umt.wordspace import Embeddings
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ class Pretraining:
         self,
         tokenizer: Tokenizer,
         shards: Mapping[Lang, Shards],
-        alignment: Alignment,
+        spaces: tuple[Embeddings, Embeddings],
         directory: Path,
         generator: Generator,
         progress: Progress,
         team: Team = SOLO,
     ) -> tuple[JointLM, list[dict[str, float]]]:
         """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
-        model = self.start(tokenizer, alignment, generator)
+        model = self.start(tokenizer, spaces, generator)
         if self.sharded:
             divide(model, team)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
@@ -98,7 +99,9 @@ class Pretraining:
         if self.causal:
             objectives["causal"] = Causal(*given, seed, mixing, team, weight=self.causal)
         if self.masked:
-            objectives["masked"] = Masked(*given, seed + 1, mixing, team, weight=self.masked, rate=self.rate)
+            objectives["masked"] = Masked(
+                *given, child_seed(seed, "masked"), mixing, team, weight=self.masked, rate=self.rate
+            )
         records = fit(
             model,
             objectives,
@@ -112,7 +115,9 @@ class Pretraining:
         remember(model, objectives)
         return (gathered(model, team) if self.sharded else model), records
 
-    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
+    def start(
+        self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
+    ) -> JointLM:
         """The network before its first step, on a GPU where there is one.
 
         Raises BadInput when rows of ``length`` do not fit into its context.
@@ -126,6 +131,6 @@ class Pretraining:
         if self.length > model.context:
             raise BadInput(f"lm.length={self.length} exceeds the model's context of {model.context}")
         if self.embeddings == "bridge":
-            vectors = token_vectors(alignment, tokenizer, model.embeddings.shape[1], generator)
+            vectors = token_vectors(spaces, tokenizer, model.embeddings.shape[1], generator)
             model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
         return model.to(best_device())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from multiprocessing.context import ForkServerContext
 
@@ -16,3 +17,8 @@ def clean_processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("umt.")))
     return context
+
+
+def cores(wanted: int = 0) -> int:
+    """``wanted``, or where that is 0 the number of cores that this process may use."""
+    return wanted or len(os.sched_getaffinity(0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from umt.corpus.normalisation import normaliser
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM, best_device
 from umt.mining import Space
-from umt.searching import Sampling
+from umt.searching import Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
@@ -28,6 +28,8 @@ PROMPTS = "prompts.json"
 """The file that says that a folder holds prompts."""
 _TENSORS = "prompts.safetensors"
 _AT_ONCE = 512
+FEW_SHOT = "few-shot"
+"""The kind of a bootstrap whose folder holds this."""
 _NUMBERS = ("shots", "window", "candidates")
 
 
@@ -176,16 +178,25 @@ class Prompted:
             tensors[name] = torch.from_numpy(np.concatenate(lines).astype(np.int64))
             tensors[f"{name}.lengths"] = torch.tensor([len(line) for line in lines])
         save_file({name: each.contiguous() for name, each in tensors.items()}, directory / _TENSORS)
+        drawn = self.generation.search
+        search = asdict(drawn) if isinstance(drawn, Sampling) else {}
         about = {
             "languages": [self.source, self.target],
             "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
+            "generation": {"ratio": self.generation.ratio, "extra": self.generation.extra, **search},
             **{name: getattr(self, name) for name in _NUMBERS},
         }
         (directory / PROMPTS).write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path, source: Lang, target: Lang, generation: Generation) -> Prompted:
-        """Read what `save` wrote, for one of its directions; raises BadInput when it is not there."""
+    def load(
+        cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
+    ) -> Prompted:
+        """Read what `save` wrote, for one of its directions.
+
+        generation: how answers are written, where not as when they were saved. Raises BadInput when no
+        prompts are there.
+        """
         try:
             about = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -206,8 +217,19 @@ class Prompted:
             Examples(sides[0], sides[1], tensors["scores"]),
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             **{name: int(about[name]) for name in _NUMBERS},
-            generation=generation,
+            generation=generation or _generation(about["generation"]),
         )
         if (source, target) not in ((first, second), (second, first)):
             raise BadInput(f"{directory} prompts between {first} and {second}, not {source} and {target}")
         return prompted if source == first else prompted.turned()
+
+
+def _generation(about: Mapping[str, float]) -> Generation:
+    """How answers were written when the prompts were saved; numbers only, whatever else the file says."""
+    draws = {name: about[name] for name in ("temperature", "top_k", "top_p") if name in about}
+    search = (
+        Sampling(float(draws["temperature"]), int(draws["top_k"]), float(draws["top_p"]))
+        if draws
+        else Greedy()
+    )
+    return Generation(search, float(about["ratio"]), int(about["extra"]))

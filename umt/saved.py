@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from umt.fewshot import FewShot
 from umt.generation import Generation
-from umt.lexical_translator import LexicalTranslator
+from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.neural_translator import NeuralTranslator
-from umt.prompted import PROMPTS, Prompted
+from umt.prompted import FEW_SHOT, PROMPTS, Prompted
 from umt.runtime.files import MANIFEST
 from umt.searching import Beam, Greedy
 from umt.types import BadInput, Lang
@@ -56,6 +55,23 @@ def open_translator(
         raise BadInput(f"{directory} is damaged: {' '.join(str(error).split())}") from None
 
 
+def bootstrap_translator(
+    directory: Path, kind: str, source: Lang, target: Lang, fast: bool = False
+) -> LexicalTranslator | Prompted:
+    """What a bootstrap of that ``kind`` left in ``directory``; fast: with less search, to write much.
+
+    Raises BadInput when the kind is not known.
+    """
+    if kind == FEW_SHOT:
+        return Prompted.load(directory, source, target)
+    if kind == PHRASE_BASED:
+        translator = LexicalTranslator.load(directory / f"{source}-{target}")
+        return translator.drafting() if fast else translator
+    raise BadInput(
+        f"{directory} holds a bootstrap of the kind {kind!r}: {PHRASE_BASED} and {FEW_SHOT} are known"
+    )
+
+
 def told_against(directory: Path, lexical: bool = False) -> list[str]:
     """What its training has warned of, and whether it has seen true pairs."""
     manifest = _translating(directory, lexical) / MANIFEST
@@ -67,7 +83,7 @@ def told_against(directory: Path, lexical: bool = False) -> list[str]:
 def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalTranslator | Prompted:
     if (directory / PROMPTS).exists():
         languages = [Lang(lang) for lang in _json(directory / PROMPTS)["languages"]]
-        return Prompted.load(directory, *way.between(languages, directory), FewShot().generation)
+        return Prompted.load(directory, *way.between(languages, directory))
     if (directory / "config.json").exists():
         about = directory / "translator.json"
         if not about.exists():
@@ -94,9 +110,7 @@ def language_model(directory: Path) -> Path:
 
 def _translating(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    return _resolved(
-        directory, ("bootstrap",) if lexical else ("translate", "prompt", "bootstrap"), "translator"
-    )
+    return _resolved(directory, ("bootstrap",) if lexical else ("translate", "bootstrap"), "translator")
 
 
 def _resolved(directory: Path, stages: tuple[str, ...], what: str) -> Path:

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from umt.by_rows import by_rows
-from umt.decoding_loops import likeliest
-from umt.incremental import BLOCK, Cache
-from umt.layer_loops import bits
+from umt.kernels.cpu_loops import bits
+from umt.kernels.decoding_loops import likeliest
+from umt.kernels.gpu_compile import by_rows
+from umt.kernels.kv_cache import BLOCK, Cache
 from umt.runtime.validate import require
 
 _GONE = 8

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from umt.align import Alignment
-from umt.align.procrustes import Procrustes
+from umt.align import Aligner, Alignment
 from umt.console import FAILED, CellFailed, Console, plain_errors
 from umt.cooccurrence import read_tokens
 from umt.corpus import HeldOut, Source
-from umt.corpus.files import Files
-from umt.corpus.known import KnownPairs, PairsFile, WorldExamples
+from umt.corpus.known import HasTrainingPairs, KnownPairs
 from umt.corpus.leaks import leak_index
 from umt.corpus.prepared import PreparedText
 from umt.corpus.preparing import prepare_text
-from umt.corpus.world.source import World
-from umt.fewshot import FewShot
 from umt.inflection import Inflection
 from umt.lexicon import Dictionary
-from umt.neural_stages import bits, languages_of, pretrain, prompt, tokenise, translate
-from umt.store import Artefact, Bench, digest_of
+from umt.neural_stages import bits, languages_of, pretrain, tokenise, translate
+from umt.pipeline.artefact import Artefact, settings_of
+from umt.runtime.files import digest_of
+from umt.smt.bootstrap import Bootstrap, BootstrapInputs
+from umt.store import Bench
 from umt.types import BadInput
 from umt.wordspace import WordSpace
 
@@ -45,6 +44,15 @@ class KnowsTruth(Protocol):
 
     def dictionary(self, part: str) -> Dictionary:
         """The ``train`` or the ``test`` part of the truth."""
+        ...
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """An aligner that is fitted on known translations."""
+
+    def with_seeds(self, seeds: Dictionary) -> Aligner:
+        """The same aligner, fitted on these."""
         ...
 
 
@@ -113,32 +121,32 @@ def supervision(config: DictConfig, source: Source) -> Supervision | None:
     return None if known is None else Supervision(known)
 
 
-def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> tuple[KnownPairs, ...]:
-    """The true pairs that a supervised translator asks for, without those of a held-out set; none for any
+def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> KnownPairs | None:
+    """The true pairs that a supervised translator asks for, without those of a held-out set; None for any
     other. Raises BadInput when there are none, or when ``audit=strict`` and some stand in a held-out set.
     """
     count = config.translator.get("known", 0) if config.translator else 0
     if not count:
-        return ()
-    if isinstance(source, World):
-        return (WorldExamples(source, count),)
-    if isinstance(source, Files) and source.pairs is not None:
-        first, second = source.languages
-        leaks = {
-            lang: leak_index(lang, other, sets, config.preparation.split_above)
-            for lang, other in ((first, second), (second, first))
-        }
-        pairs = PairsFile(source.pairs, source.languages, count, leaks)
-        taken = sum(1 for _ in pairs.examples())  # all are looked at now, not after hours
-        if pairs.left_out and config.audit == "strict":
-            raise BadInput(
-                f"audit=strict: {pairs.left_out:,} pairs of {source.pairs} stand in a held-out set: "
-                f"take them out or run with audit=report"
-            )
-        if not taken:
-            raise BadInput(f"{source.pairs} holds no pair of sentences that stands in no held-out set")
-        return (pairs,)
-    raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
+        return None
+    if not isinstance(source, HasTrainingPairs):
+        raise BadInput(
+            f"translator.known={count} needs true pairs, and corpus={type(source).__name__} has none"
+        )
+    first, second = source.languages
+    leaks = {
+        lang: leak_index(lang, other, sets, config.preparation.split_above)
+        for lang, other in ((first, second), (second, first))
+    }
+    pairs = source.training_pairs(count, leaks)
+    taken = sum(1 for _ in pairs.examples())  # all are looked at now, not after hours
+    if pairs.left_out and config.audit == "strict":
+        raise BadInput(
+            f"audit=strict: {pairs.left_out:,} of the true pairs stand in a held-out set: "
+            f"take them out or run with audit=report"
+        )
+    if not taken:
+        raise BadInput("corpus.pairs holds no pair of sentences that stands in no held-out set")
+    return pairs
 
 
 def chosen(config: DictConfig) -> DictConfig:
@@ -150,16 +158,15 @@ def chosen(config: DictConfig) -> DictConfig:
     return told
 
 
-def prompted(config: DictConfig) -> bool:
-    """Whether the first pairs come of prompts to the joint language model, which must be there before.
+def needs_lm(config: DictConfig) -> bool:
+    """Whether the bootstrap starts from the joint language model.
 
     Raises BadInput when there is to be none.
     """
-    if not config.bootstrap or get_class(config.bootstrap._target_) is not FewShot:
-        return False
-    if not config.lm:
-        raise BadInput("bootstrap=fewshot prompts the joint language model: choose an lm other than none")
-    return True
+    needs = bool(config.bootstrap) and cast(Bootstrap, get_class(config.bootstrap._target_)).needs_lm
+    if needs and not config.lm:
+        raise BadInput("the bootstrap starts from the joint language model: choose an lm other than none")
+    return needs
 
 
 def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
@@ -196,11 +203,11 @@ def control(config: DictConfig, bench: Bench, text: Artefact, spaces: Artefact, 
     source, target = _spaces(spaces)
     seeds = known.dictionary.of_stems(*stems(text))
     aligner = instantiate(config)
-    if not isinstance(aligner, Procrustes):
+    if not isinstance(aligner, Supervised):
         raise BadInput(
             f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
         )
-    fitted = replace(aligner, seeds=seeds).align(source, target, bench.generator())
+    fitted = aligner.with_seeds(seeds).align(source, target, bench.generator())
     return _aligned(fitted, bench, spaces)
 
 
@@ -211,23 +218,28 @@ def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return source, target
 
 
-def bootstrap(config: DictConfig, bench: Bench, text: Artefact, bridge: Artefact) -> Report:
-    """A lexicon each way to a first translator each way."""
-    source, target = languages_of(text)
+def bootstrap(
+    config: DictConfig,
+    bench: Bench,
+    text: Artefact,
+    bridge: Artefact,
+    tokens: Artefact | None = None,
+    model: Artefact | None = None,
+) -> Report:
+    """A lexicon each way, or prompts to a language model, to a first translator each way."""
     alignment = Alignment.load(bridge.path)
-    translators = instantiate(config).fit(
+    inputs = BootstrapInputs(
         PreparedText(text.path),
-        source,
-        target,
-        alignment.lexicon,
-        alignment.reverse,
-        bench.generator(),
-        bench.progress,
+        languages_of(text),
+        (alignment.lexicon, alignment.reverse),
+        (alignment.source, alignment.target),
         alignment.verdict.certainty,
+        bench.seed,
+        tokens.path if tokens else None,
+        model.path if model else None,
     )
-    for translator, direction in zip(translators, directions(text), strict=True):
-        translator.save(bench.directory / direction)
-    return {"languages": [source, target], "summary": f"{source} to {target} and back"}
+    strategy: Bootstrap = instantiate(config)
+    return {"languages": languages_of(text), **strategy.write(inputs, bench.directory, bench.progress)}
 
 
 def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
@@ -236,7 +248,7 @@ def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, prompt, translate, bits, run)
+STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, bits, run)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
@@ -255,11 +267,14 @@ _OTHERS = ("beside", "compare")
 
 
 def recipe(config: DictConfig) -> DictConfig:
-    """What a run is, apart from where it lies, what is to be built again and what it is compared with."""
-    told = OmegaConf.masked_copy(config, [str(key) for key in config if key not in {"store", "rebuild"}])
-    with open_dict(told):
-        told.evaluation = {key: value for key, value in told.evaluation.items() if key not in _OTHERS}
-    return told
+    """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
+    machine."""
+    settings = settings_of(config)
+    for key in ("store", "rebuild", "runtime"):
+        del settings[key]
+    for key in _OTHERS:
+        settings["evaluation"].pop(key, None)
+    return cast(DictConfig, OmegaConf.create(settings))
 
 
 def directions(artefact: Artefact) -> tuple[str, str]:

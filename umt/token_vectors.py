@@ -5,24 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from umt.align import Alignment
 from umt.tokenizer import Tokenizer
 from umt.wordspace import Embeddings
 
 
-def token_vectors(alignment: Alignment, tokenizer: Tokenizer, width: int, generator: Generator) -> Tensor:
-    """(vocabulary, width), of root mean square 1 a row, both languages in the same space.
+def token_vectors(
+    spaces: tuple[Embeddings, Embeddings], tokenizer: Tokenizer, width: int, generator: Generator
+) -> Tensor:
+    """Initial subword vectors: (vocabulary, width), root mean square 1 a row, both languages in one space.
 
     A subword that is a word takes the word's vector, one that is a word of both languages the mean; another
     takes the mean of the words it occurs in; one that occurs in no word is random. The shared space is cut
     to its top ``width`` singular directions. Source of the idea: Banerjee et al. 2021.
     """
-    sides = (alignment.source, alignment.target)
-    vectors = torch.cat([_projected(side.vectors, sides, width) for side in sides])
-    words = [word for side in sides for word in side.words]
+    vectors = torch.cat([_projected(side.vectors, spaces, width) for side in spaces])
+    words = [word for side in spaces for word in side.words]
     whole, parts = torch.zeros(len(tokenizer), width), torch.zeros(len(tokenizer), width)
     counts = torch.zeros(len(tokenizer), 2)
-    langs = [lang for lang, side in zip(tokenizer.languages, sides, strict=True) for _ in side.words]
+    langs = [lang for lang, side in zip(tokenizer.languages, spaces, strict=True) for _ in side.words]
     for form in (str, str.capitalize, " {}".format, lambda word: f" {word.capitalize()}"):
         for lang in tokenizer.languages:
             places = [place for place, each in enumerate(langs) if each == lang]

@@ -25,10 +25,10 @@ from typing import TextIO
 
 from rich.console import Console as Terminal
 
-from umt.baselines import Translator
 from umt.console import Command, Console, plain_errors
 from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
+from umt.evaluation.baselines import Translator
 from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.prompted import Prompted

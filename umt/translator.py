@@ -30,6 +30,7 @@ from umt.noise import Noise
 from umt.objectives import Objective
 from umt.optimisation import Optimisation
 from umt.rendering import Renderer
+from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.selection import Criterion, check, sample
 from umt.shards import Shards
@@ -122,6 +123,11 @@ class Translation:
                 "nothing to learn: synthetic, denoising, back_translation, cycle and supervised are null"
             )
 
+    @property
+    def sentence_length(self) -> int:
+        """Subwords of a sentence beside which its translation and three tags fit into ``longest``."""
+        return max(1, (self.longest - 3) // 2)
+
     def learn(
         self,
         model: JointLM,
@@ -142,7 +148,7 @@ class Translation:
         if self.architecture == "encoder_decoder" and model.encoder is None:
             model = model.divided()
         usage = Usage.count(tokenizer, texts)
-        setting = Setting(tokenizer, steps, self.tokens, self.longest, seed % 2**31, self.forgotten)
+        setting = Setting(tokenizer, steps, self.tokens, self.longest, seed, self.forgotten)
         looked = {text.lang: sample(text, self.looked, self.longest // 3, setting.seed) for text in texts}
         checkups = Checkups(
             Sample(looked, usage),
@@ -178,9 +184,9 @@ class Translation:
         for text in texts:
             here = text.lang
             there = next(each.lang for each in texts if each.lang != here)
-            sentences = sample(text, self.looked, self.longest // 3, seed % 2**31)
+            sentences = sample(text, self.looked, self.longest // 3, seed)
             direction = Direction.between(tokenizer, here, there, usage.written(there))
-            draws = torch.Generator().manual_seed(seed % 2**31)
+            draws = torch.Generator().manual_seed(seed)
             outputs = self.generation.generate(model, sentences, direction, draws)
             ours = [each[0].ids.astype(tokenizer.dtype) for each in outputs]
             raw = bootstrap[here, there].translate([tokenizer.decode(ids, here) for ids in sentences])
@@ -221,6 +227,9 @@ class Translation:
         if self.cycle is not None:
             made["cycle"] = Cycle(setting, texts, renderer(), model, self.cycle)
         if self.adversary is not None:
-            width, generator = model.embeddings.shape[1], torch.Generator().manual_seed(setting.seed)
+            width, generator = (
+                model.embeddings.shape[1],
+                torch.Generator().manual_seed(child_seed(setting.seed, "adversary")),
+            )
             made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)
         return made

@@ -51,7 +51,7 @@ def main() -> None:
         elif given.action == "show":
             if not records.exists():
                 raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")
-            print(show(read(records), Path("docs")))
+            print(show(read(records), Path("docs/studies")))
         else:
             study(builder, records, given.only, given.minutes)
 

@@ -13,8 +13,8 @@ import torch
 from scipy.stats import spearmanr
 
 from umt.align.verdict import Criterion, Matches, support
-from umt.report_figures import scatter
-from umt.report_svg import standalone
+from umt.evaluation.report.figures import scatter
+from umt.evaluation.report.svg import standalone
 
 Record = dict[str, Any]
 NAMES = {
@@ -88,16 +88,16 @@ def show(records: Sequence[Record], directory: Path) -> str:
     groups = [each.record["corpus"] for each in judged]
     alone = sum("error" not in each and not each["null"] for each in records) - len(judged)
     parts = [
-        "# A criterion without a dictionary",
+        "# Validation criteria for alignments, without a dictionary",
         f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora"
-        f", {nulls} more on destroyed targets, {len(failed)} that gave up by themselves, {alone} left out: "
-        f"they have no fellow to be compared with; {seconds / 60:.0f} minutes on one core. {MEASURE}",
+        f", {nulls} more on permuted targets, {len(failed)} that stopped without a result, {alone} left out: "
+        f"no other setting to compare them with; {seconds / 60:.0f} minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
-        "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
+        "## Rank correlation of the criteria with P@1\n\nSpearman.",
         table(
             ["criterion", "all runs", "within a corpus on which some run worked, mean"], _correlations(judged)
         ),
-        "## The verdict",
+        "## Verdict against P@1",
         table(["verdict", *BANDS], _confusion(judged)),
         _sentence(judged),
         "## By corpus",

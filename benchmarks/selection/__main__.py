@@ -26,7 +26,7 @@ def main() -> None:
         if given.action == "run":
             study(Store(given.store, console), records, given.only, given.minutes)
         elif records.exists():
-            print(show(read(records), Path("docs")))
+            print(show(read(records), Path("docs/studies")))
         else:
             raise BadInput(f"{records} holds no run yet: python -m benchmarks.selection run")
 

@@ -24,9 +24,10 @@ from umt.corpus.prepared import PreparedText
 from umt.generation import Generation
 from umt.guards import Guard, Health
 from umt.joint_lm import JointLM
+from umt.pipeline.artefact import Artefact
 from umt.runtime.files import digest_of
 from umt.shards import Shards
-from umt.store import Artefact, Bench, Store
+from umt.store import Bench, Store
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
 
@@ -73,10 +74,7 @@ def render(
 ) -> Mapping[str, Any]:
     """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
     first, second = neural_stages.languages_of(text)
-    translators = {
-        way: neural_stages.first_translator(bootstrap, *way, drafting=True)
-        for way in ((first, second), (second, first))
-    }
+    translators = neural_stages.bootstrap_translators(bootstrap, (first, second))
     tokenizer = Tokenizer.load(tokens.path)
     synthetic(
         PreparedText(text.path), translators, tokenizer, config.written, bench.directory, bench.progress

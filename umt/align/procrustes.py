@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator, Tensor
@@ -35,6 +35,10 @@ class Procrustes:
 
     def __post_init__(self) -> None:
         require(self, positive="candidates", at_least_zero="reweight ridge")
+
+    def with_seeds(self, seeds: Seeds) -> Procrustes:
+        """The same, fitted on other pairs."""
+        return replace(self, seeds=seeds)
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when the seeds hold fewer than two pairs that both vocabularies know."""

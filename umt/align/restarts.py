@@ -16,6 +16,7 @@ from umt.align import Aligner, Alignment
 from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
 from umt.align.widening import Widening
+from umt.processes import cores
 from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
@@ -38,7 +39,7 @@ class Restarts:
     nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
     criterion: the thresholds of the verdict. widening: from the consensus to all words; enrichment: reads
         the lexicons off the counts too, None leaves those of the widening.
-    workers: processes, one thread each; the result does not depend on their number.
+    workers: processes, one thread each (0: one a core); the result does not depend on their number.
     """
 
     aligner: Aligner
@@ -49,10 +50,10 @@ class Restarts:
     attempts: int = 3
     nulls: int = 4
     compared: int = 1000
-    workers: int = 2
+    workers: int = 0
 
     def __post_init__(self) -> None:
-        require(self, positive="attempts compared workers", at_least={"nulls": 2})
+        require(self, positive="attempts compared", at_least_zero="workers", at_least={"nulls": 2})
         known = [each.name for each in fields(cast(Any, self.aligner))]
         for name, values in self.settings.items():
             if name not in known:
@@ -82,7 +83,7 @@ class Restarts:
         targets = target, null_target
         for attempt in range(self.attempts):
             jobs += [Job(variant, False, seeds[attempt][i]) for i, variant in enumerate(variants)]
-            results = _run(jobs, source, targets, self.compared, self.workers)
+            results = _run(jobs, source, targets, self.compared, cores(self.workers))
             if attempt == 0:
                 nulls, results = results[: self.nulls], results[self.nulls :]
             runs += results

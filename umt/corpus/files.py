@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from umt.corpus import HeldOut, ParallelSet
+from umt.corpus.audit import LeakIndex
+from umt.corpus.known import PairsFile
 from umt.corpus.reading import SUFFIXES, digest, files_under, lines
 from umt.types import BadInput, Lang
 
@@ -71,6 +73,12 @@ class Files:
             if present:
                 found.append(PairFiles(name, self.languages, present[0], present[1]))
         return tuple(found)
+
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> PairsFile:
+        """The first ``count`` of the true pairs in no held-out set; raises BadInput when none were given."""
+        if self.pairs is None:
+            raise BadInput(f"translator.known={count} needs true pairs: give them with corpus.pairs=FILE")
+        return PairsFile(self.pairs, self.languages, count, leaks)
 
     def _sides(self) -> dict[Lang, list[Path]]:
         if self.root is not None and (self.source or self.target):

@@ -11,13 +11,11 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from umt.corpus.audit import LeakIndex
 from umt.corpus.leaks import leaked, mistaken
 from umt.corpus.reading import digest, lines
-from umt.corpus.world.source import World
-from umt.corpus.world.speaking import tell
 from umt.types import BadInput, Lang
 
 _LINES = 4_000
@@ -42,6 +40,18 @@ class KnownPairs(Protocol):
 
     def digest(self) -> str:
         """Hex digest of the content."""
+        ...
+
+
+@runtime_checkable
+class HasTrainingPairs(Protocol):
+    """A source that knows true translations of sentences, beside the text that it teaches."""
+
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> KnownPairs:
+        """At most ``count`` pairs, none of which stands in a held-out set (``leaks``, of either language).
+
+        Raises BadInput when it was given none.
+        """
         ...
 
 
@@ -97,31 +107,3 @@ class PairsFile:
             if len(parts) != 2 or not all(part.strip() for part in parts):
                 raise BadInput(f"{self.path}: line {number} is no pair of sentences with a tab between them")
             yield parts[0].strip(), parts[1].strip()
-
-
-@dataclass(frozen=True)
-class WorldExamples:
-    """What the two sides of a world say, half of it each, told in both languages.
-
-    Held-out meanings belong to neither side, so these pairs know nothing of a test set.
-    """
-
-    world: World
-    size: int
-
-    @property
-    def languages(self) -> tuple[Lang, Lang]:
-        return self.world.languages
-
-    def examples(self) -> Iterator[tuple[str, str]]:
-        first, second = self.languages
-        for side, count in ((first, self.size - self.size // 2), (second, self.size // 2)):
-            for item in tell(self.world.voice(side), count, 1) if count else ():
-                yield item[first][0], item[second][0]
-
-    @property
-    def left_out(self) -> int:
-        return 0
-
-    def digest(self) -> str:
-        return sha256(f"{self.world.digest()} examples {self.size}".encode()).hexdigest()

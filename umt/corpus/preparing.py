@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
@@ -22,6 +21,7 @@ from umt.corpus.prepared import lines_of
 from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
 from umt.inflection import Inflection
+from umt.processes import cores
 from umt.runtime.files import atomic_text, disk_full_as_bad_input
 from umt.types import BadInput, Lang, Progress
 
@@ -49,7 +49,7 @@ def prepare_text(
         )
         sides = {lang: Tally(lang, text[lang], words[lang]) for lang in source.languages}
         openings: dict[Lang, Chunk] = {}
-        for chunk in cleaned(source, cleaners, preparation.workers or os.cpu_count() or 1):
+        for chunk in cleaned(source, cleaners, cores(preparation.workers)):
             side = sides[chunk.lang]
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk

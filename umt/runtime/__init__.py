@@ -1,4 +1,4 @@
-"""The machine: files, checks of settings, batches of rows.
+"""The machine: threads, processes, files, locks, seeds, checks of settings; no text, no model.
 
-Knows no text and no model, and imports nothing of umt but `umt.types`.
+Imports nothing of umt but `umt.types`.
 """

@@ -75,6 +75,35 @@ def digest_of(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """BLAKE2b of the content, 128 bits in hex: it notices damage, and takes a second a gigabyte."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def file_digests(directory: Path) -> dict[str, str]:
+    """Path below ``directory`` -> digest of each file there."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): file_digest(path) for path in files}
+
+
+@contextmanager
+def temporary_directory(place: Path) -> Iterator[Path]:
+    """A directory in ``place`` that is gone when the block ends."""
+    directory = _beside(place / "temporary", "partial")
+    directory.mkdir()
+    try:
+        yield directory
+    finally:
+        _remove(directory)
+
+
+def unfinished(directory: Path) -> set[str]:
+    """Names of the files and directories that something has begun to write in ``directory``."""
+    matches = (_UNFINISHED.fullmatch(place.name) for place in directory.iterdir())
+    return {match["name"] for match in matches if match}
+
+
 def remove_unfinished(directory: Path, name: str | None = None, *, exclusive: bool = False) -> None:
     """Remove what killed processes of this machine left in ``directory``, of the file ``name`` or of all.
 

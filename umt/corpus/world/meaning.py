@@ -6,6 +6,7 @@ Plain slotted classes: hundreds of thousands are built.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Literal
 
 Tense = Literal[
@@ -97,7 +98,8 @@ def key(concepts: list[int], salt: int, canonical: dict[int, int]) -> int:
     share their key too. Sentences that differ in tense, number or articles share it as well, so a split by
     this key separates near-paraphrases.
     """
-    return hash((salt, *sorted(canonical.get(concept, concept) for concept in concepts))) & 0xFFFFFFFF
+    names = sorted(canonical.get(concept, concept) for concept in concepts)
+    return int.from_bytes(blake2b(repr((salt, names)).encode(), digest_size=4).digest(), "little")
 
 
 def _of_clause(clause: Clause, found: list[int], unsaid: str = "") -> None:
