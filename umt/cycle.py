@@ -44,7 +44,7 @@ class RoundTrips:
     likelier than the gradient takes them to be. pull: weight of the way there against the way back.
     """
 
-    course: Course = field(default_factory=Course)
+    course: Course
     samples: int = 3
     temperature: float = 1.0
     fluency: float = 0.5

@@ -67,7 +67,7 @@ class FewShot:
     window: int = 64
     candidates: int = 4
     filters: Filters = field(default_factory=Filters)
-    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7)))
+    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), extra=5))
 
     def __post_init__(self) -> None:
         require(

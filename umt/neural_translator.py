@@ -58,7 +58,7 @@ class NeuralTranslator:
     tokenizer: Tokenizer
     written: Mapping[Lang, Sequence[int]] = field(default_factory=dict)
     longest: int = 100
-    generation: Generation = field(default_factory=lambda: Generation(Beam()))
+    generation: Generation = field(default_factory=lambda: Generation(Beam(4)))
     both_ways: bool = True
 
     def __post_init__(self) -> None:
@@ -179,7 +179,7 @@ class NeuralTranslator:
             Tokenizer.load(directory),
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             int(about["longest"]),
-            generation or Generation(Beam()),
+            generation or Generation(Beam(4)),
             both_ways,
         )
 

@@ -47,10 +47,10 @@ class Pretraining:
     causal: float = 1.0
     masked: float = 0.0
     rate: float = 0.15
-    length: int = 128
+    length: int = 64
     tokens: int = 2048
     mixing: Mapping[str, float] | None = None
-    embeddings: Literal["random", "bridge", "own"] = "random"
+    embeddings: Literal["random", "bridge", "own"] = "bridge"
     compiled: bool = False
     sharded: bool = False
 

@@ -131,7 +131,7 @@ class Beam:
     them and its best beginning, at its present length, is no better than the worst of them.
     """
 
-    size: int = 4
+    size: int = 8
     length_penalty: float = 0.0
 
     random = False
