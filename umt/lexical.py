@@ -29,6 +29,7 @@ from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
 from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.processes import cores
 from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs
