@@ -23,27 +23,51 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 import train
-from umt import report_bits, report_sections, report_space, report_training, stages
+from umt import stages
 from umt.align import Alignment
-from umt.baselines import Copy, Translator, random_translator
-from umt.beside import SYSTEMS, TAUGHT, TRANSLATOR, Beside, not_said
 from umt.codelength import measure, predicts_next
 from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
-from umt.evaluation import Metric, PairedBootstrap
+from umt.evaluation.baselines import Copy, Translator, random_translator
+from umt.evaluation.bits_rows import bits_rows, code_length_rows
+from umt.evaluation.external_systems import (
+    FOLDER,
+    INDEX,
+    SYSTEMS,
+    TRANSLATOR,
+    ExternalSystem,
+    missing_translations,
+    translations_file,
+)
+from umt.evaluation.finished_runs import FinishedRun, TestSet
+from umt.evaluation.lexicon_rows import lexicon_rows
+from umt.evaluation.metrics import Metric, PairedBootstrap, with_first_reference
+from umt.evaluation.report import sections
+from umt.evaluation.report.bits import bits, show_bits
+from umt.evaluation.report.page import write_page
+from umt.evaluation.report.score_tables import lexicon
+from umt.evaluation.report.shared_space import history, shared_space, similarities
+from umt.evaluation.report.tables import show_run, show_scores
+from umt.evaluation.report.training_curves import training_curves
+from umt.evaluation.rows import ScoreRow, System, group_by_system, save_scores
 from umt.joint_lm import JointLM, best_device
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.neural_translator import NeuralTranslator
-from umt.report import Row, by_system, save_scores, show_run, show_scores
-from umt.report_bits import bits_rows, code_length_rows, show_bits
-from umt.report_lexicon import lexicon_rows
-from umt.report_page import write_page
-from umt.report_sections import Sample
+from umt.runtime.files import write_json
 from umt.runtime.threads import use_threads
 from umt.saved import bootstrap_translator
 from umt.store import Store
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
+
+
+def parallel_pairs(run: train.Run) -> dict[str, int]:
+    """System -> true pairs it was trained on: a control must not pass for unsupervised."""
+    if run.translator is None:
+        return {}
+    # a manifest that is older than the count says it in its configuration
+    known = run.translator.report.get("known", run.translator.manifest["config"]["known"])
+    return {TRANSLATOR: int(known)}
 
 
 def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) -> dict[str, Translator]:
@@ -57,11 +81,8 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
         systems["random"] = random_translator(lexical)
     systems |= learned
     if run.translator is not None:
-        # a control must not pass for unsupervised, nor one that was built before its pairs were counted
-        taught = run.translator.report.get("known", run.translator.manifest["config"]["known"])
-        name = f"{TAUGHT}{taught} pairs" if taught else TRANSLATOR
         generation = instantiate(config.evaluation.generation)
-        systems[name] = NeuralTranslator.load(
+        systems[TRANSLATOR] = NeuralTranslator.load(
             run.translator.path, source, target, generation, config.evaluation.both_ways
         )
     return systems
@@ -70,7 +91,7 @@ def translators(config: DictConfig, run: train.Run, source: Lang, target: Lang) 
 def _all_known(option: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raises BadInput when ``option`` names what there is not."""
     for name in names:
-        if name not in known and not name.startswith(TAUGHT):
+        if name not in known:
             raise BadInput(f"{option} names no '{name}': choose among {', '.join(sorted(known))}")
 
 
@@ -81,12 +102,14 @@ class KnowsKinds(Protocol):
     def kinds(self) -> Mapping[str, str]: ...
 
 
-def translation_scores(config: DictConfig, run: train.Run, console: Console) -> Iterator[Row]:
+def translation_scores(config: DictConfig, run: train.Run, console: Console) -> Iterator[ScoreRow]:
     """Each metric of each system on each test set in each direction."""
     metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
-    (run.directory / "translations").mkdir(exist_ok=True)
+    (run.directory / FOLDER).mkdir(exist_ok=True)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
-    others = [Beside(str(name), Path(str(folder))) for name, folder in config.evaluation.beside.items()]
+    others = [
+        ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.beside.items()
+    ]
     sets = {held_out.name for held_out in run.held_out}
     _all_known("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
     if compare is not None:
@@ -98,28 +121,40 @@ def translation_scores(config: DictConfig, run: train.Run, console: Console) -> 
         for here, there in ((source, target), (target, source))
     }
     sizes = {(pairs.name, "-".join(way)): len(pairs) for way, tests in ways.items() for pairs in tests}
-    beside = {other.name: other.everything(sizes) for other in others}  # before anything takes long
+    external = {other.name: other.all_translations(sizes) for other in others}  # before anything takes long
+    trained_on = parallel_pairs(run)
+    trained_on |= {
+        system: pairs for each in external.values() for (system, pairs), _ in each.values() if pairs
+    }
+    write_json(run.directory / FOLDER / INDEX, {system: trained_on.get(system, 0) for system in SYSTEMS})
     for (here, there), tests in ways.items():
-        said: dict[tuple[str, str], list[str]] = {}  # (set, system) -> translations
+        outputs: dict[tuple[str, str], list[str]] = {}  # (set, system) -> translations
         for system, translator in translators(config, run, here, there).items():
             for number, pairs in enumerate(tests):
                 console.progress(f"{system} {here}-{there}", number, len(tests))
                 sources = [renderings[0] for renderings in pairs.sides[here]]
                 start = time.perf_counter()
-                said[pairs.name, system] = translations = translator.translate(sources)
+                outputs[pairs.name, system] = translations = translator.translate(sources)
                 seconds = time.perf_counter() - start
-                yield from _scored(run, metrics, pairs, (here, there), system, translations, seconds)
+                by = (system, trained_on.get(system, 0))
+                yield from _scored(run, metrics, pairs, (here, there), by, translations, seconds)
             console.progress(f"{system} {here}-{there}", len(tests), len(tests))
         for other, pairs in product(others, tests):
-            if told := beside[other.name].get((pairs.name, f"{here}-{there}")):
-                said[pairs.name, other.name] = told[1]
-                yield from _scored(run, metrics, pairs, (here, there), *told, 0.0)
+            if translated := external[other.name].get((pairs.name, f"{here}-{there}")):
+                outputs[pairs.name, other.name] = translated[1]
+                yield from _scored(run, metrics, pairs, (here, there), *translated, 0.0)
         if compare is not None:
+            first = compare.systems[0]
             for pairs in tests:
-                ours, theirs = (said.get((pairs.name, system)) for system in compare.systems)
+                ours, theirs = (outputs.get((pairs.name, system)) for system in compare.systems)
                 if ours and theirs:
+                    references = max(map(len, pairs.sides[there]))
                     for score in compare.compare(ours, theirs, pairs.sides[there], there):
-                        yield Row(compare.systems[0], pairs.name, f"{here}-{there}", score, 0.0)
+                        yield ScoreRow(
+                            *(first, pairs.name, f"{here}-{there}", score, 0.0),
+                            parallel_pairs=trained_on.get(first, 0),
+                            references=references,
+                        )
 
 
 def _scored(
@@ -127,21 +162,27 @@ def _scored(
     metrics: Iterable[Metric],
     pairs: ParallelSet,
     way: tuple[Lang, Lang],
-    system: str,
+    system: System,
     translations: Sequence[str],
     seconds: float,
-) -> Iterator[Row]:
-    """The rows of one system on one test set, whose translations are kept beside the others."""
-    here, there = way
-    file = translations_file(run, pairs.name, f"{here}-{there}", system)
+) -> Iterator[ScoreRow]:
+    """The rows of one system on one test set; all that was compared is kept with the run."""
+    (here, there), direction, (name, trained_on) = way, "-".join(way), system
+    file = translations_file(run.directory, pairs.name, direction, name)
     file.write_text("\n".join(translations) + "\n", encoding="utf-8")
     sources = [renderings[0] for renderings in pairs.sides[here]]
+    TestSet(sources, pairs.sides[there]).save(run.directory, pairs.name, direction)
+    references = max(map(len, pairs.sides[there]))
     for metric in metrics:
-        score = metric.score(translations, pairs.sides[there], there, sources)
-        yield Row(system, pairs.name, f"{here}-{there}", score, seconds)
+        for score in with_first_reference(metric, translations, pairs.sides[there], there, sources):
+            yield ScoreRow(
+                *(name, pairs.name, direction, score, seconds),
+                parallel_pairs=trained_on,
+                references=references,
+            )
 
 
-def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
+def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[ScoreRow]:
     """Precision of each lexicon in each direction, where a true dictionary is known."""
     known = stages.dictionary(config, run.corpus, "test")
     if known is not None:
@@ -151,7 +192,7 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
         yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text), stems)
 
 
-def code_lengths(run: train.Run) -> Iterator[Row]:
+def code_lengths(run: train.Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not predicts_next(run.model.path):
         return
@@ -159,69 +200,63 @@ def code_lengths(run: train.Run) -> Iterator[Row]:
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
-        found = measure(model, tokenizer, sides)
-        yield from code_length_rows(held_out.name, found, time.perf_counter() - start)
+        lengths = measure(model, tokenizer, sides)
+        yield from code_length_rows(held_out.name, lengths, time.perf_counter() - start)
 
 
-def not_measured(run: train.Run) -> Iterator[str]:
+def missing_measurements(run: train.Run) -> Iterator[str]:
     """What a reader would look for in vain, and why."""
     if not run.held_out:
         yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
     for pairs in (held_out.pairs() for held_out in run.held_out):
         if pairs.left_out:
-            told = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
-            yield f"held-out set {pairs.name}: {told} and are left out"
+            count = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
+            yield f"held-out set {pairs.name}: {count} and are left out"
     if run.model is not None and not predicts_next(run.model.path):
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 
 
-def translations_file(run: train.Run, name: str, direction: str, system: str) -> Path:
-    """Where the translations of one held-out set by one system lie, a line a sentence."""
-    return run.directory / "translations" / f"{name}.{direction}.{system}.txt"
-
-
-def samples(rows: Iterable[Row], run: train.Run, each: int = 5) -> Iterator[Sample]:
+def samples(rows: Iterable[ScoreRow], run: train.Run, each: int = 5) -> Iterator[sections.Sample]:
     """Evenly spaced items of every set that was scored, as the systems translated them."""
     systems: dict[tuple[str, str], list[str]] = {}
-    for name, direction, system in by_system(row for row in rows if not row.of_words and not row.of_bits):
+    for name, direction, system in group_by_system(row for row in rows if row.kind == "translation"):
         systems.setdefault((name, direction), []).append(system)
-    sets = {held_out.name: held_out for held_out in run.held_out}
+    sets, finished = {held_out.name: held_out for held_out in run.held_out}, FinishedRun(run.directory)
     for (name, direction), known in systems.items():
         pairs = sets[name].pairs()
         here, there = (pairs.sides[Lang(lang)] for lang in direction.split("-"))
-        files = {system: translations_file(run, name, direction, system) for system in known}
-        said = {system: file.read_text(encoding="utf-8").split("\n") for system, file in files.items()}
+        outputs = {system: finished.translations(name, direction, system) or [] for system in known}
         for item in range(len(pairs) // (2 * each), len(pairs), max(1, len(pairs) // each)):
-            translations = {system: lines[item] for system, lines in said.items()}
-            yield Sample(name, direction, here[item][0], there[item], translations)
+            translations = {system: lines[item] for system, lines in outputs.items()}
+            yield sections.Sample(name, direction, here[item][0], there[item], translations)
 
 
-def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Path:
+def write_report(config: DictConfig, run: train.Run, rows: Sequence[ScoreRow]) -> Path:
     """The page of the run, ``report.html``: a new section is one line here."""
-    bridge = run.bridges["unsupervised"]
+    bridge, provenance = run.bridges["unsupervised"], FinishedRun(run.directory).provenance
     alignment, truth = Alignment.load(bridge.path), stages.dictionary(config, run.corpus, "test")
-    sections = [
-        report_sections.headline(rows, run.text.report, bridge.report),
+    source, target = run.corpus.languages
+    shown = [
+        sections.headline(rows, run.text.report, bridge.report),
         *(
-            [report_sections.translation(rows), report_sections.samples(list(samples(rows, run)))]
+            [sections.translation(rows, provenance), sections.samples(list(samples(rows, run)))]
             if run.translators
             else []
         ),
-        *([report_sections.lexicon(rows)] if truth else []),
-        *([report_sections.code_lengths(rows)] if run.model else []),
-        *([report_bits.bits(run.told)] if run.told else []),
-        report_space.shared_space(alignment),
-        report_space.similarities(alignment, truth, torch.Generator().manual_seed(0)),
-        report_space.history(alignment),
-        *report_training.training(run.directory),
-        report_sections.text_used(run.text.report),
-        report_sections.audit(run.text.report),
-        report_sections.provenance(run.directory),
+        *([lexicon(rows, provenance)] if truth else []),
+        *([sections.code_lengths(rows, provenance)] if run.model else []),
+        *([bits(run.told)] if run.told else []),
+        shared_space(alignment, (source, target)),
+        similarities(alignment, truth, torch.Generator().manual_seed(0)),
+        history(alignment),
+        *training_curves(run.directory),
+        sections.text_used(run.text.report),
+        sections.audit(run.text.report),
+        sections.how_it_was_made(run.directory),
     ]
-    source, target = run.corpus.languages
     text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
     path = run.directory / "report.html"
-    write_page(path, f"{source} and {target} from {Path(text).name}", f"Run {run.directory}", sections)
+    write_page(path, f"{source} and {target} from {Path(text).name}", f"Run {run.directory}", shown)
     return path
 
 
@@ -239,11 +274,14 @@ def main(config: DictConfig) -> None:
         scores = run.directory / "scores.json"
         save_scores(rows, scores)
         show_run(run.text.report, run.bridges["unsupervised"].report, console.terminal)
-        show_scores(rows, console.terminal)
+        show_scores(rows, console.terminal, FinishedRun(run.directory).provenance)
         if run.told:
             show_bits(run.told, console.terminal)
-        lines = by_system(row for row in rows if not row.of_words and not row.of_bits)
-        for sentence in (*not_measured(run), *not_said(map(str, config.evaluation.beside), lines)):
+        lines = group_by_system(row for row in rows if row.kind == "translation")
+        for sentence in (
+            *missing_measurements(run),
+            *missing_translations(map(str, config.evaluation.beside), lines),
+        ):
             console.terminal.print(sentence)
         print(f"report: {write_report(config, run, rows)}")
         print(f"scores: {scores}")

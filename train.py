@@ -27,8 +27,9 @@ from umt.bits import BITS
 from umt.checks import check
 from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
+from umt.pipeline.artefact import Artefact
 from umt.runtime.threads import use_threads
-from umt.store import Artefact, Store
+from umt.store import Store
 from umt.team import assemble
 
 

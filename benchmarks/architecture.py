@@ -37,7 +37,7 @@ from umt.bitexts import Bitext, known, synthetic
 from umt.console import Command, Console
 from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu
+from umt.evaluation.metrics import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM

@@ -37,13 +37,14 @@ from umt.bitexts import Bitext, synthetic
 from umt.console import Command, Console, plain_errors
 from umt.corpus import ParallelSet
 from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu, ChrF
+from umt.evaluation.metrics import Bleu, ChrF
 from umt.filters import Usage
 from umt.joint_lm import JointLM
 from umt.neural_translator import NeuralTranslator
 from umt.pretraining import Pretraining
+from umt.runtime.files import write_json
 from umt.shards import Shards
-from umt.store import Store, write_json
+from umt.store import Store
 from umt.token_vectors import token_vectors
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation

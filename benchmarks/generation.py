@@ -43,18 +43,19 @@ from umt.back_translation import BackTranslation
 from umt.console import Command
 from umt.filters import Usage
 from umt.generation import Direction, Generation, Output
-from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.kernels.kv_cache import Cache
 from umt.loop import Pace, fit
 from umt.neural_stages import languages_of
 from umt.noise import word_starts
 from umt.objectives import Loss
 from umt.optimisation import Optimisation
+from umt.pipeline.artefact import Artefact
 from umt.precision import native_bf16, precision
 from umt.rendering import Renderer
+from umt.runtime.files import MANIFEST
 from umt.selection import sample
 from umt.shards import Shards
-from umt.store import MANIFEST, Artefact
 from umt.tokenizer import Ids, Tokenizer
 from umt.translation_objectives import Setting
 from umt.translator import Translation

@@ -20,7 +20,7 @@ import train
 from umt.console import Command, Console
 from umt.corpus import ParallelSet
 from umt.corpus.reading import lines
-from umt.evaluation import Bleu
+from umt.evaluation.metrics import Bleu
 from umt.lexical import LexicalTranslator
 from umt.store import Store
 

@@ -10,10 +10,10 @@ import time
 import numpy as np
 
 from umt.console import Command
-from umt.decoding import Options, Search, decode_all
+from umt.decoding import Search, decode_all
 from umt.kneser_ney import KneserNey
 from umt.ngram import END, SPECIALS, START, Ints, NGram
-from umt.phrases import Pairs, Scoring
+from umt.phrases import Options, Pairs, Scoring
 
 WORDS, CHOICES, LENGTH, SENTENCES = 5000, 8, 25, 2000
 

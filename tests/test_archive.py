@@ -16,7 +16,7 @@ from umt.archive import Archiver, Header, main
 from umt.codelength import CodeLength, measure, refuse_masked
 from umt.inflection import Inflection
 from umt.joint_lm import JointLM
-from umt.store import MANIFEST
+from umt.runtime.files import MANIFEST
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput
 

@@ -19,9 +19,10 @@ from umt.align.cooccurrence import Cooccurrence
 from umt.bits import WAYS, Bits
 from umt.company import Company
 from umt.compressors import compressed, counted
+from umt.evaluation.bits_rows import QUANTITIES, bits_rows
+from umt.evaluation.report.bits import bits, show_bits
 from umt.prefix_code import PrefixCode
 from umt.prequential import Prequential
-from umt.report_bits import QUANTITIES, bits, bits_rows, show_bits
 from umt.stretches import saving, spread
 from umt.symbols import Symbols, adaptive_bits, merge_bits, table_bits, vocabularies
 from umt.types import BadInput, Lang
@@ -263,7 +264,7 @@ def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> N
     show_bits(told, shown)
     for sentence in told["left_out"]:
         assert sentence in shown.file.getvalue()
-        assert sentence in bits(told).body
+        assert sentence in bits(told).html()
     told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
     assert list(told["pairs"]) == ["both", "more", "elsewhere"]
     assert told["left_out"] == []

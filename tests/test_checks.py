@@ -30,7 +30,9 @@ def test_a_metric_that_cannot_be_computed() -> None:
         with pytest.raises(BadInput, match=r"BLEU into ko cannot be computed.*sacrebleu\[ko\]"):
             checked(left_out, languages=(KO, EN))
     checked(
-        "evaluation.metrics=[{_target_: umt.evaluation.ChrF}]", "evaluation.compare=null", languages=(EN, KO)
+        "evaluation.metrics=[{_target_: umt.evaluation.metrics.ChrF}]",
+        "evaluation.compare=null",
+        languages=(EN, KO),
     )
     checked(languages=(EN, KO), sets=0)
     checked(languages=(EN, KO), sets=1)  # dev is not scored
@@ -59,5 +61,5 @@ def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: boo
 
 
 def test_a_bad_value_is_told_with_its_group() -> None:
-    with pytest.raises(BadInput, match=r"translator: architecture must be joint or encoder_decoder"):
+    with pytest.raises(BadInput, match=r"translator: architecture must be one of joint, encoder_decoder"):
         checked("translator.architecture=both")

@@ -107,10 +107,16 @@ def test_the_strategies_of_mixed_are_strategies() -> None:
     ("overrides", "told"),
     [
         ("bits=prequential bits.vocabulary=10", "bits: vocabulary must be at least 256"),
-        ("bits=prequential bits.limit=-5", "bits: limit must be at least 1 byte"),
-        ("bits=prequential bits.limit=0", "bits: limit must be at least 1 byte"),
-        ("bits=prequential bits.resamples=0", "bits: resamples must be at least 1"),
+        ("bits=prequential bits.limit=-5", "bits: limit must be positive, got -5"),
+        ("bits=prequential bits.limit=0", "bits: limit must be positive, got 0"),
+        ("bits=prequential bits.resamples=0", "bits: resamples must be positive, got 0"),
         ("lm=pretrained lm.name=null", "lm.name must name a folder or a model of the hub"),
+        ("words.windows=7", "words: windows must be a list, got 7"),
+        ("words.size=abc", "words: size must be a whole number, got 'abc'"),
+        ("lm.optimisation.peak=abc", "lm: peak must be a finite number, got 'abc'"),
+        ("lm.optimisation.peak=nan", "lm: peak must be a finite number, got nan"),
+        ("lm.sharded=perhaps", "lm: sharded must be true or false, got 'perhaps'"),
+        ("tokenizer.sample=1.5", "tokenizer: sample must be a whole number, got 1.5"),
     ],
 )
 def test_a_wrong_value_is_told_before_anything_is_built(overrides: str, told: str) -> None:

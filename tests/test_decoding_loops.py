@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from umt.decoding_loops import likeliest
-from umt.layer_loops import bits, exponential, gate, largest
+from umt.kernels.cpu_loops import bits, exponential, gate, largest
+from umt.kernels.decoding_loops import likeliest
 
 
 def test_powers_of_e_are_as_precise_as_the_numbers() -> None:

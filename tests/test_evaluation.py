@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from umt.comet import Comet
-from umt.evaluation import Bleu, ChrF, PairedBootstrap
+from umt.evaluation.comet import Comet
+from umt.evaluation.metrics import Bleu, ChrF, PairedBootstrap
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")

@@ -18,10 +18,10 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from umt.decoding_weights import Weights
 from umt.generation import Direction, Generation, Output, Search
-from umt.incremental import Cache
 from umt.joint_lm import Architecture, JointLM
+from umt.kernels.decoding_weights import Weights
+from umt.kernels.kv_cache import Cache
 from umt.searching import Beam, Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang

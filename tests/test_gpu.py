@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from umt import gpu_transformer
-from umt.cross_entropy import cross_entropy
 from umt.generation import Direction, Generation, Search
 from umt.joint_lm import Architecture, JointLM
+from umt.kernels import gpu_forward as gpu_transformer
+from umt.kernels.cross_entropy import cross_entropy
 from umt.precision import precision
 from umt.searching import Beam, Greedy, Sampling
 

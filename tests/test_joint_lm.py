@@ -18,9 +18,10 @@ from transformers import (
     pipeline,
 )
 
-from umt import cross_entropy as cross_entropy_module
-from umt import gpu_transformer, transformer
 from umt.joint_lm import Architecture, JointLM
+from umt.kernels import cpu_forward as transformer
+from umt.kernels import cross_entropy as cross_entropy_module
+from umt.kernels import gpu_forward as gpu_transformer
 from umt.shuffling import Permutation
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from umt.lexicon import Dictionary, Lexicon, Ranks, frequency_bands, induce, precision, wilson
+from umt.evaluation.lexicon_precision import Ranks, frequency_bands, precision, wilson
+from umt.lexicon import Dictionary, Lexicon, induce
 from umt.types import BadInput
 from umt.wordspace import Embeddings
 
@@ -74,13 +75,13 @@ def test_ranks_of_a_part_of_the_words() -> None:
     pairs = {"dog": {"狗"}, "cat": {"猫"}, "moon": {"月"}, "sun": {"阳光", "狗"}}
     truth = Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
     ranks = Ranks.read(lexicon(), truth)
-    assert ranks.places == {"dog": 1, "cat": 2, "moon": None, "sun": 2}
-    scores = {score.name: score.value for score in ranks.only({"cat", "moon"}).scores((1, 2))}
+    assert ranks.ranks == {"dog": 1, "cat": 2, "moon": None, "sun": 2}
+    scores = {score.name: score.value for score in ranks.restricted_to({"cat", "moon"}).scores((1, 2))}
     assert scores["coverage"] == scores["p@2"] == 0.5
     assert scores["p@1"] == scores["p@1 covered"] == 0
     assert scores["mrr"] == 0.25
     assert scores["mrr covered"] == 0.5
-    nothing = {score.name: score for score in ranks.only(()).scores()}
+    nothing = {score.name: score for score in ranks.restricted_to(()).scores()}
     assert (nothing["p@1"].low, nothing["p@1"].high) == (0, 1)
 
 

@@ -14,8 +14,9 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.console import Console, plain_errors
 from umt.lexical_translator import LexicalTranslator
+from umt.pipeline.artefact import Artefact
 from umt.saved import bootstrap_translator
-from umt.store import Artefact, Store
+from umt.store import Store
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
@@ -122,6 +123,7 @@ def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict
 
 def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
+    keys |= {"kind", "parallel_pairs", "references"}
     assert all(set(row) == keys for row in scores)
     systems = {"copy", "random", "phrase-based", "unsupervised", "supervised", "translator", "joint model"}
     assert {row["system"] for row in scores} == systems
@@ -272,7 +274,7 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
 
 def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:
     before = {path: path.stat().st_mtime for path in store.iterdir()}
-    bleu = "{_target_: umt.evaluation.Bleu, resamples: 200}"
+    bleu = "{_target_: umt.evaluation.metrics.Bleu, resamples: 200}"
     told = command(
         "evaluate.py", store, f"evaluation.metrics=[{bleu}]", "search@evaluation.generation.search=greedy"
     )

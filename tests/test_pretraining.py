@@ -40,6 +40,9 @@ LINES = {
 TINY = Architecture(width=16, layers=1, heads=2, hidden=24, context=64)
 
 
+Spaces = tuple[Embeddings, Embeddings]
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     return Tokenizer.train(LINES, 400)
@@ -54,7 +57,7 @@ def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 @pytest.fixture(scope="module")
-def spaces() -> tuple[Embeddings, Embeddings]:
+def spaces() -> Spaces:
     """Every word beside its translation."""
     vectors = torch.randn(4, 30, generator=Generator().manual_seed(1))
     noise = 0.1 * torch.randn(4, 30, generator=Generator().manual_seed(2))
@@ -66,9 +69,7 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize("width", [16, 48])
-def test_translations_start_side_by_side(
-    tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], width: int
-) -> None:
+def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, width: int) -> None:
     vectors = token_vectors(spaces, tokenizer, width, Generator().manual_seed(1))
     assert vectors.shape == (len(tokenizer), width)
     torch.testing.assert_close(vectors.pow(2).mean(1), torch.ones(len(tokenizer)), rtol=1e-4, atol=1e-4)
@@ -83,9 +84,7 @@ def test_translations_start_side_by_side(
         assert max(told) > 0.9
 
 
-def test_the_bridge_is_where_training_starts(
-    tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings]
-) -> None:
+def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, spaces: Spaces) -> None:
     optimisation = Optimisation(1)
     model = Pretraining(TINY, optimisation, embeddings="bridge", length=32).start(
         tokenizer, spaces, Generator().manual_seed(1)
@@ -105,9 +104,7 @@ def theirs(folder: Path) -> str:
     return str(folder)
 
 
-def test_training_goes_on_from_any_causal_model(
-    spaces: tuple[Embeddings, Embeddings], tmp_path: Path
-) -> None:
+def test_training_goes_on_from_any_causal_model(spaces: Spaces, tmp_path: Path) -> None:
     name = theirs(tmp_path / "theirs")
     tokenizer = Borrowed(name).learn({EN: [], ZH: []}, {})
     for lang, lines in LINES.items():
@@ -138,7 +135,7 @@ def test_training_goes_on_from_any_causal_model(
 
 
 def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
-    spaces: tuple[Embeddings, Embeddings], tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+    spaces: Spaces, tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
 ) -> None:
     def trained(name: str, start: Path | None, **weights: float) -> Path:
         given = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
@@ -193,9 +190,7 @@ def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str
         JointLM.load(tmp_path)
 
 
-def test_impossible_starts_are_refused(
-    tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], tmp_path: Path
-) -> None:
+def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp_path: Path) -> None:
     start = (tokenizer, spaces, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
         Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)

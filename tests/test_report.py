@@ -13,16 +13,17 @@ from rich.console import Console as Terminal
 
 import evaluate
 import train
-from umt.baselines import Copy, random_lexicon
 from umt.corpus.files import PairFiles
+from umt.evaluation.baselines import Copy, permuted_lexicon
+from umt.evaluation.report.tables import show_scores
+from umt.evaluation.rows import ScoreRow, save_scores
 from umt.lexicon import Lexicon
-from umt.report import Row, save_scores, show_scores
 from umt.types import Lang, Score
 
 ROWS = [
-    Row("copy", "test", "en-zh", Score("bleu", 0.0, 0.0, 0.0, "tok:zh"), 0.1),
-    Row("lexical", "test", "en-zh", Score("bleu", 13.04, 12.41, 13.62, "tok:zh"), 2.5),
-    Row("lexical", "dictionary", "en-zh", Score("p@1", 0.9712, 0.961, 0.98, "words:10"), 0.1),
+    ScoreRow("copy", "test", "en-zh", Score("bleu", 0.0, 0.0, 0.0, "tok:zh"), 0.1),
+    ScoreRow("lexical", "test", "en-zh", Score("bleu", 13.04, 12.41, 13.62, "tok:zh"), 2.5),
+    ScoreRow("lexical", "dictionary", "en-zh", Score("p@1", 0.9712, 0.961, 0.98, "words:10"), 0.1, "lexicon"),
 ]
 
 
@@ -48,13 +49,13 @@ def test_pairs_left_out_of_a_test_set_are_told(tmp_path: Path) -> None:
     test = PairFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
     run = cast(train.Run, SimpleNamespace(held_out=(test,), model=None))
     told = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
-    assert list(evaluate.not_measured(run)) == [told]
+    assert list(evaluate.missing_measurements(run)) == [told]
 
 
 def test_baselines_know_nothing() -> None:
     assert Copy().translate(["a", ""]) == ["a", ""]
     words = tuple(f"w{i}" for i in range(500))
     exact = Lexicon(words, words, torch.arange(500)[:, None], torch.ones(500, 1))
-    shuffled = random_lexicon(exact)
+    shuffled = permuted_lexicon(exact)
     assert (shuffled.candidates == exact.candidates).float().mean() < 0.05
-    assert torch.equal(shuffled.candidates, random_lexicon(exact).candidates)
+    assert torch.equal(shuffled.candidates, permuted_lexicon(exact).candidates)

@@ -116,7 +116,7 @@ def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
     assert len(again.pairs) > len(wide.pairs)
     with pytest.raises(BadInput, match=r"enrichment\.windows=\[3\]: 3 was not counted .* 5, 10"):
         Enrichment(windows=(3,)).enrich(source, target, wide)
-    with pytest.raises(ValueError, match="weight must be above 0, got -1"):
+    with pytest.raises(ValueError, match="weight must be positive, got -1"):
         Enrichment(weight=-1)
 
 

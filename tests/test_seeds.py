@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tests.test_store import Diary
+from umt.pipeline.artefact import Artefact, settings_of
 from umt.runtime.seeds import child_seed
-from umt.store import Artefact, Bench, Store, settings_of
+from umt.store import Bench, Store
 
 
 def test_child_seed_depends_on_every_name() -> None:

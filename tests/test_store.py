@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from umt.store import Artefact, Bench, Store
+from umt.pipeline.artefact import Artefact
+from umt.store import Bench, Store
 from umt.types import BadInput
 
 ROOT = Path(__file__).parent.parent
@@ -29,8 +29,8 @@ class Diary:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self.entries.append(f"{what} {done}/{total}")
 
-    def reused(self, stage: str, artefact: Artefact) -> None:
-        self.entries.append(f"reused {stage}")
+    def reused(self, stage: str, artefact: Artefact, stale: bool) -> None:
+        self.entries.append(f"reused {stage}{' of other code' if stale else ''}")
 
     def started(self, stage: str) -> None:
         self.entries.append(f"started {stage}")
@@ -128,11 +128,66 @@ def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
-    (tmp_path / f".building-first-0123-{socket.gethostname()}-999999999").mkdir()
-    (tmp_path / ".building-first-0123-elsewhere-999999999").mkdir()
+def test_store_removes_what_a_killed_build_left(tmp_path: Path) -> None:
+    for name in (".first-0123.vm-999999999.partial", ".second-9.elsewhere-1.partial"):
+        (tmp_path / name).mkdir()
     Store(tmp_path, Diary()).build(first, numbered(3))
-    assert [each.name.split("-")[3] for each in tmp_path.glob(".building-*")] == ["elsewhere"]
+    assert [place.name for place in tmp_path.glob(".*")] == []
+
+
+def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
+    """Host names and process numbers say nothing between containers: the lock does."""
+    place = tmp_path / ".other-1.vm-999999999.partial"
+    place.mkdir()
+    script = (
+        "import sys, time; from pathlib import Path; from umt.lock import alone\n"
+        "with alone(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / ".lock-other-1")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        Store(tmp_path, Diary()).build(first, numbered(3))
+        assert place.exists()
+        other.kill()
+    Store(tmp_path, Diary()).build(first, numbered(4))
+    assert not place.exists()
+
+
+def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    artefact = store.build(first, numbered(3))
+    store.build(first, numbered(3)).verify()
+    (artefact.path / "number").write_text("4")
+    with pytest.raises(BadInput, match=r"number is not as it was written.*rebuild=\[first\]"):
+        store.build(first, numbered(3))
+    assert replace(store, check_files=False).build(first, numbered(3)).path == artefact.path
+    assert (replace(store, rebuild=("first",)).build(first, numbered(3)).path / "number").read_text() == "3"
+
+
+def test_store_says_that_an_artefact_was_built_by_other_code(tmp_path: Path) -> None:
+    place = tmp_path / "plugin"
+    place.mkdir()
+    (place / "my_strategy.py").write_text("RATE = 1\n")
+    script = f"""
+import sys; sys.path.insert(0, {str(place)!r})
+from pathlib import Path
+from omegaconf import OmegaConf
+from tests.test_store import Diary, first
+from umt.store import Store
+diary = Diary()
+config = OmegaConf.create({{"number": 1, "_target_": "my_strategy.Rate"}})
+Store(Path({str(tmp_path / "store")!r}), diary).build(first, config)
+print(diary.entries[0])
+"""
+    outputs = []
+    for text in ("RATE = 1\n", "RATE = 1\n", "RATE = 2\n"):
+        (place / "my_strategy.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        outputs.append(done.stdout.strip())
+    assert outputs == ["started first", "reused first", "reused first of other code"]
 
 
 def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:

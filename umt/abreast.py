@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from umt.joint_lm import JointLM
-from umt.transformer import serves
+from umt.kernels.cpu_forward import serves
 
 Part = TypeVar("Part")
 Outcome = TypeVar("Outcome")

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from umt.batches import Batches
 from umt.joint_lm import JointLM
 from umt.objectives import Loss
+from umt.runtime.batching import pad
 from umt.runtime.seeds import child_seed
 from umt.shards import Shards
 from umt.translation_objectives import Course, Setting
@@ -81,11 +82,8 @@ class Adversary:
         """(sentences, width) of the next batch of one language."""
         text, tokenizer = self.texts[side], self.setting.tokenizer
         sentences = [text.ids(line) for line in self.batches[side].draw()]
-        ids = np.full((len(sentences), max(map(len, sentences)) + 1), tokenizer.pad, dtype=np.int64)
-        ids[:, 0] = tokenizer.tag(text.lang)
-        for row, sentence in enumerate(sentences):
-            ids[row, 1 : len(sentence) + 1] = sentence
-        batch = torch.from_numpy(ids).to(model.device)
+        tag = [tokenizer.tag(text.lang)]
+        batch = pad([np.concatenate((tag, each)) for each in sentences], tokenizer.pad).to(model.device)
         reader = model.network.base_model if model.encoder is None else model.encoder
         told = reader(input_ids=batch, use_cache=False, output_hidden_states=True)
         states = told.hidden_states[len(told.hidden_states) // 2][:, 1:]  # (sentences, length, width)

@@ -14,7 +14,6 @@ import umt.interrupts  # noqa: F401  (before all that takes long to import)
 # isort: split
 import hashlib
 import math
-import os
 import struct
 import tempfile
 import time
@@ -37,6 +36,7 @@ from umt.lockstep import Lockstep
 from umt.loop import fit
 from umt.objectives import Causal
 from umt.optimisation import Optimisation
+from umt.runtime.files import atomic_bytes
 from umt.saved import language_model
 from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
@@ -255,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = time.perf_counter()
         if given.action == "compress":
             archive, bits = archiver.compress(data, console.progress)
-            _write(given.out, archive)
+            with atomic_bytes(given.out) as file:
+                file.write(archive)
             size = len(data)
             told = (
                 f"{size:,} bytes to {len(archive):,}: {8 * len(archive) / max(size, 1):.4f} bits a byte; "
@@ -263,7 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         else:
             content = archiver.decompress(data, given.file, console.progress)
-            _write(given.out, content)
+            with atomic_bytes(given.out) as file:
+                file.write(content)
             size, told = len(content), f"{len(data):,} bytes to {len(content):,}"
         console.stopped()
         seconds = time.perf_counter() - start
@@ -279,12 +281,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 if __name__ == "__main__":

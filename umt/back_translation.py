@@ -4,7 +4,6 @@ line (Lample et al. 2018) or in rounds (Hoang et al. 2018)."""
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,7 +18,9 @@ from umt.joint_lm import JointLM
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
 from umt.rendering import Renderer
+from umt.runtime.files import atomic_directory
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids
 from umt.translation_objectives import Course, Setting, rows
@@ -41,11 +42,8 @@ class Rounds:
 
     def begin(self, number: int, model: JointLM) -> JointLM:
         """Keep the weights of ``model`` for round ``number``; a copy of it to write with."""
-        final, partial = self._place(number), self.directory / f".round-{number}"
-        for left in (final, partial):
-            shutil.rmtree(left, ignore_errors=True)
-        model.save(partial)
-        partial.rename(final)
+        with atomic_directory(self._place(number)) as directory:
+            model.save(directory)
         return copy.deepcopy(model).requires_grad_(False)
 
     def reopened(self, number: int, model: JointLM) -> JointLM:
@@ -78,8 +76,7 @@ class BackTranslation:
     writer: JointLM | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.ahead < 1:
-            raise ValueError(f"ahead must be at least 1, got {self.ahead}")
+        require(self, positive="ahead")
         setting = self.setting
         # a rendering is about as long as what it renders
         self.batches = [

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from umt.runtime.batching import budgeted
 from umt.types import BadInput
 
 Longs = npt.NDArray[np.int64]
@@ -61,14 +62,6 @@ class Batches:
         generator = np.random.default_rng((self.seed, self.epoch))
         lengths = self.lengths[self.fitting]
         order = self.fitting[np.lexsort((generator.random(len(lengths)), lengths))]
-        sizes = self.lengths[order]
-        cuts, start = [0], 0
-        while start < len(order):
-            # the longest of a batch is its last, which sets what every row of it costs
-            most = int(self.tokens // sizes[start])
-            ahead = sizes[start : start + most]
-            fits = ahead * np.arange(1, len(ahead) + 1) <= self.tokens
-            start += int(fits.sum())
-            cuts.append(start)
-        batches = np.split(order, cuts[1:-1])
+        counts = [len(batch) for batch in budgeted(self.lengths[order].tolist(), self.tokens, int)]
+        batches = np.split(order, np.cumsum(counts)[:-1])
         return [batches[number] for number in generator.permutation(len(batches))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import NamedTuple, Protocol
 from umt.corpus.known import KnownPairs
 from umt.corpus.normalisation import normaliser
 from umt.corpus.prepared import PreparedText
+from umt.runtime.files import atomic_directory
 from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
@@ -107,11 +107,8 @@ def known(pairs: KnownPairs, tokenizer: Tokenizer, directory: Path) -> list[Bite
 
 
 def _once(place: Path, write: Callable[[Path], None]) -> Path:
-    """``place``, written now unless it is there; what a killed call left half done is thrown away."""
+    """``place``, written now unless it is there."""
     if not place.exists():
-        partial = place.with_name(f".{place.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        write(partial)
-        partial.rename(place)
+        with atomic_directory(place) as directory:
+            write(directory)
     return place

@@ -25,6 +25,7 @@ from umt.compressors import compressed
 from umt.corpus.cleaning import is_spaced
 from umt.prequential import Coded, Prequential
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.segmentation import segmenter
 from umt.stretches import saving, spread
 from umt.symbols import Symbols, Vocabulary, table_bits, vocabularies
@@ -72,16 +73,12 @@ class Bits:
     stretches: int = 50
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "controls", tuple(self.controls))
-        for name, least in (("vocabulary", 256), ("seeds", 1), ("resamples", 1), ("stretches", 1)):
-            if getattr(self, name) < least:
-                why = ", a subword for every byte" if name == "vocabulary" else ""
-                raise ValueError(f"{name} must be at least {least}{why}, got {getattr(self, name)}")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be at least 1 byte, or null for all there are, got {self.limit}")
-        for name in self.controls:
-            if name not in CONTROLS:
-                raise ValueError(f"controls are {', '.join(CONTROLS)}, got {name!r}")
+        require(
+            self,
+            positive="limit seeds resamples stretches",
+            at_least={"vocabulary": 256},
+            choice={"controls": CONTROLS},
+        )  # a subword for every byte
 
     def measure(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from umt.runtime.files import atomic_directory, disk_full_as_bad_input, remove_unfinished
 from umt.types import BadInput
 
 _TENSORS, _TOLD = "tensors.safetensors", "state.json"
@@ -29,24 +29,15 @@ class Checkpoints:
 
     def save(self, step: int, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
         """Keep a state; raises BadInput when the disk is full."""
-        partial = self.directory / f".{step}-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir(parents=True)
-            _written(partial / _TENSORS, tensors)
-            text = json.dumps({"digest": _digest(partial / _TENSORS), **told}, ensure_ascii=False)
-            (partial / _TOLD).write_text(text, encoding="utf-8")
-            final = self.directory / str(step)
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
-        except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise BadInput(
-                    f"no space is left for the checkpoint {self.directory / str(step)}: free some and run "
-                    f"the same command again, training goes on from step {max(self.steps(), default=0)}"
-                ) from error
-            raise
+        final = self.directory / str(step)
+        advice = (
+            f"no space is left for the checkpoint {final}: free some and run the same command again, "
+            f"training goes on from step {max(self.steps(), default=0)}"
+        )
+        with disk_full_as_bad_input(advice), atomic_directory(final) as directory:
+            _written(directory / _TENSORS, tensors)
+            text = json.dumps({"digest": _digest(directory / _TENSORS), **told}, ensure_ascii=False)
+            (directory / _TOLD).write_text(text, encoding="utf-8")
         for old in self.steps()[:-2]:
             shutil.rmtree(self.directory / str(old), ignore_errors=True)
 
@@ -55,8 +46,7 @@ class Checkpoints:
 
         Raises BadInput when something was kept and all of it is damaged.
         """
-        for left in self.directory.glob(".*"):
-            shutil.rmtree(left, ignore_errors=True)
+        remove_unfinished(self.directory, exclusive=True)
         for step in reversed(self.steps()):
             place = self.directory / str(step)
             try:

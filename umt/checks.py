@@ -9,8 +9,8 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from umt.anatomy import unknown_kind
 from umt.corpus import HeldOut
+from umt.kernels.layer_weights import unknown_kind
 from umt.sharded import ALONE
 from umt.team import assemble
 from umt.types import BadInput, Lang

@@ -5,7 +5,6 @@ kept.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from umt.guards import Guard, Health
 from umt.joint_lm import JointLM, best_device
 from umt.judge import Judge
 from umt.loop import Stop
+from umt.runtime.files import atomic_directory
 from umt.selection import Criterion, round_trip
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang, Progress
@@ -147,11 +147,8 @@ class Checkups:
         self.history, self.complaint = list(state["history"]), str(state["complaint"])
 
     def _keep(self, model: JointLM) -> None:
-        partial = self.directory / f".{BEST}"
-        shutil.rmtree(partial, ignore_errors=True)
-        model.save(partial)
-        shutil.rmtree(self.directory / BEST, ignore_errors=True)
-        partial.rename(self.directory / BEST)
+        with atomic_directory(self.directory / BEST) as directory:
+            model.save(directory)
 
     def _line(self, examined: Examined) -> str:
         worst = max(examined.health.values(), key=lambda health: health.foreign + health.copied)

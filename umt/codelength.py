@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from umt.joint_lm import JointLM
-from umt.store import MANIFEST
+from umt.runtime.batching import budgeted, inside, pad
+from umt.runtime.files import MANIFEST
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Score
 
@@ -102,17 +103,11 @@ def measure(
                 pieces.append((number, np.append(tokenizer.tag(lang), whole[start : start + room])))
         pieces.sort(key=lambda piece: len(piece[1]))
         bits = np.zeros(len(lines))
-        start = 0
-        while start < len(pieces):
-            stop = start + 1
-            while stop < len(pieces) and (stop + 1 - start) * len(pieces[stop][1]) <= _TOKENS:
-                stop += 1
-            batch = pieces[start:stop]
+        for batch in budgeted(pieces, _TOKENS, lambda piece: len(piece[1])):
             for (number, _), nats in zip(
                 batch, _nats(model, [row for _, row in batch], tokenizer.pad), strict=True
             ):
                 bits[number] += nats / math.log(2)
-            start = stop
         found[lang] = CodeLength(
             bits,
             np.array([len(line.encode()) + 1 for line in lines]),
@@ -128,15 +123,11 @@ def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:
 
 
 @torch.no_grad()
-def _nats(model: JointLM, rows: Sequence[Longs], pad: int) -> list[float]:
+def _nats(model: JointLM, rows: Sequence[Longs], fill: int) -> list[float]:
     """-log p of all but the first of each row."""
-    longest = max(map(len, rows))
-    ids = torch.full((len(rows), longest), pad)
-    for place, row in enumerate(rows):
-        ids[place, : len(row)] = torch.from_numpy(row)
-    ids = ids.to(model.device)
-    inside = torch.arange(longest - 1) < torch.tensor([len(row) - 1 for row in rows])[:, None]
-    hidden = model.hidden(ids[:, :-1])[inside.to(model.device)]
-    nats = torch.zeros(inside.shape, dtype=torch.float64)
-    nats[inside] = model.nats(hidden, ids[:, 1:][inside.to(model.device)]).double().cpu()
+    ids = pad(rows, fill).to(model.device)
+    asked = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)
+    hidden = model.hidden(ids[:, :-1])[asked.to(model.device)]
+    nats = torch.zeros(asked.shape, dtype=torch.float64)
+    nats[asked] = model.nats(hidden, ids[:, 1:][asked.to(model.device)]).double().cpu()
     return [float(each) for each in nats.sum(1)]

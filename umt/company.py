@@ -23,6 +23,7 @@ from torch import Generator, Tensor
 from umt.align import Aligner
 from umt.cooccurrence import Counts, Tokens, tokenize
 from umt.lexicon import Lexicon
+from umt.runtime.validate import require
 from umt.symbols import Symbols
 from umt.types import BadInput, Lang, Progress
 from umt.wordspace import WordSpace
@@ -59,9 +60,7 @@ class Company:
     weight: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("doublings", "candidates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require(self, positive="doublings candidates")
 
     def alone(self, text: Symbols, progress: Progress) -> Floats:
         """Log odds of the decisions of ``text``, (decisions,), as `umt.mixing.code` takes them."""

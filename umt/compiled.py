@@ -19,6 +19,13 @@ def compiled(function: Function) -> Function:
     return cast(Function, numba.njit(cache=True, nogil=True)(function))
 
 
+def inlined(function: Function) -> Function:
+    """`compiled`, and made part of whatever compiled function calls it: a call costs as much as its arguments
+    have fields, which for many arrays is more than the work of a short helper.
+    """
+    return cast(Function, numba.njit(cache=True, nogil=True, forceinline=True)(function))
+
+
 def vectorised(function: Function) -> Function:
     """The same, several terms at once: sums in whatever order is fastest, and nobody looks for a zero before
     he divides.

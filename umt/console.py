@@ -23,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from umt.store import Artefact
+from umt.pipeline.artefact import Artefact
 from umt.types import BadInput
 
 FAILED = 2
@@ -102,9 +102,11 @@ class Console:
         self.stopped()
         self._line(stage, f"{artefact.manifest['seconds']:7.1f} s", artefact)
 
-    def reused(self, stage: str, artefact: Artefact) -> None:
+    def reused(self, stage: str, artefact: Artefact, stale: bool) -> None:
         """A stage was already done."""
         self._line(stage, "   kept  ", artefact)
+        if stale:
+            self.terminal.print(f"{'':<22}  [yellow]built by other code: rebuild=\\[{stage}] runs it anew[/]")
 
     def _line(self, stage: str, took: str, artefact: Artefact) -> None:
         self.terminal.print(f"[bold]{stage:<10}[/] {took}  {artefact.report.get('summary', '')}")

@@ -22,6 +22,7 @@ from umt.judge import Judge
 from umt.objectives import Loss
 from umt.rendering import Rendered, Renderer
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.searching import Sampling
 from umt.shards import Shards
 from umt.tokenizer import Ids
@@ -50,10 +51,7 @@ class RoundTrips:
     pull: float = 0.3
 
     def __post_init__(self) -> None:
-        if self.samples < 2:
-            raise ValueError(f"samples must be at least 2, one to judge another by, got {self.samples}")
-        if self.fluency < 0 or self.pull < 0:
-            raise ValueError(f"fluency {self.fluency} and pull {self.pull} must not be negative")
+        require(self, at_least_zero="fluency pull", at_least={"samples": 2})  # one to judge another by
 
 
 def advantages(rewards: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from umt.joint_lm import JointLM, best_device
 from umt.mining import Space, mine
 from umt.prompted import FEW_SHOT, Examples, Prompted
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.searching import Sampling
 from umt.selection import sample
 from umt.shards import Shards
@@ -69,11 +70,9 @@ class FewShot:
     generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7)))
 
     def __post_init__(self) -> None:
-        for name in ("mined", "seeds", "sentences", "rounds", "shots", "window", "candidates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.keep <= 1:
-            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
+        require(
+            self, positive="mined seeds sentences rounds shots window candidates", within={"keep": "(0, 1]"}
+        )
         for name in ("nats", "back", "returned"):
             if getattr(self.filters, name) is not None:
                 raise ValueError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
@@ -143,14 +144,7 @@ class Filters:
     returned: float | None = None
 
     def __post_init__(self) -> None:
-        if self.length is not None and self.length < 1:
-            raise ValueError(f"length must be at least 1, got {self.length}")
-        for name in ("foreign", "copied", "repeated", "returned"):
-            if (share := getattr(self, name)) is not None and not 0 <= share <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {share}")
-        for name in ("nats", "back"):
-            if (cost := getattr(self, name)) is not None and cost <= 0:
-                raise ValueError(f"{name} must be above 0, got {cost}")
+        require(self, positive="nats back", share="foreign copied repeated returned", at_least={"length": 1})
 
     def fit(self, signs: Signs, nats: npt.NDArray[np.float64] | None = None) -> Bools:
         """(sentences,) which renderings pass; ``nats``: (sentences,) a subword of each, where it is known."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
-from umt.decoding_weights import Weights
-from umt.incremental import Cache
 from umt.joint_lm import JointLM
+from umt.kernels.decoding_weights import Weights
+from umt.kernels.kv_cache import Cache
+from umt.runtime.validate import require
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
@@ -113,11 +114,9 @@ class Generation:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.ratio < 0 or self.extra < 0 or self.ratio + self.extra < 1:
+        require(self, at_least_zero="ratio extra cached workers")
+        if self.ratio + self.extra < 1:
             raise ValueError(f"ratio {self.ratio} and extra {self.extra} leave no token to write")
-        for name in ("cached", "workers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 
     def generate(
         self,

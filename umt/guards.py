@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from umt.filters import Signs, Usage
+from umt.runtime.validate import require
 from umt.tokenizer import Ids
 from umt.types import Lang
 
@@ -83,12 +84,7 @@ class Guard:
     finished: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if name == "length":
-                if value < 1:
-                    raise ValueError(f"length must be at least 1, got {value}")
-            elif not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        require(self, share="foreign copied repeated diversity finished", at_least={"length": 1})
 
     def complaint(self, health: Mapping[str, Health]) -> str | None:
         """One sentence about the first direction that has collapsed; None when all is well."""

@@ -23,10 +23,12 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from umt import gpu_transformer, transformer
-from umt.anatomy import Network, anatomy
-from umt.cross_entropy import cross_entropy
 from umt.foreign import trust
+from umt.kernels import cpu_forward as transformer
+from umt.kernels import gpu_forward as gpu_transformer
+from umt.kernels.cross_entropy import cross_entropy
+from umt.kernels.layer_weights import Network, anatomy
+from umt.runtime.validate import require
 from umt.types import BadInput
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
@@ -55,9 +57,7 @@ class Architecture:
     context: int
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        require(self, positive="width layers heads hidden context")
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} does not divide into {self.heads} heads of even width")
 
@@ -117,7 +117,7 @@ class JointLM(nn.Module):
     def divided(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
 
-        Raises BadInput when the network is none that `umt.anatomy` knows.
+        Raises BadInput when the network is none that `umt.kernels.layer_weights` knows.
         """
         inner = anatomy(self.network)
         if inner is None:
@@ -235,7 +235,7 @@ class JointLM(nn.Module):
     def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """-log p(targets): of (n, width) hidden states and (n,) targets, (n,) in nats.
 
-        See `umt.cross_entropy`.
+        See `umt.kernels.cross_entropy`.
         """
         hidden, targets = hidden.to(self.products), sent(targets, hidden.device)
         return cross_entropy(hidden, self.head.to(hidden.dtype), targets)

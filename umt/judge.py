@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from umt.joint_lm import JointLM
+from umt.runtime.batching import inside, pad
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import Lang
 
@@ -43,20 +44,20 @@ class Judge:
         """Nats of ``row[start:]`` given ``row[:start]``."""
         self.model.eval()
         nats = np.zeros(len(rows))
-        order = np.argsort([len(row) for row in rows], kind="stable")
+        ends = [len(row) for row in rows]
+        order = np.argsort(ends, kind="stable")
         size = _ROWS_OF_A_GPU if self.model.device.type == "cuda" else _ROWS
         for first in range(0, len(rows), size):
             places = order[first : first + size]
-            longest = max(len(rows[place]) for place in places)
-            ids = np.full((len(places), longest), self.tokenizer.pad, dtype=np.int64)
-            told = np.zeros((len(places), longest - 1), dtype=bool)
-            for row, place in enumerate(places):
-                ids[row, : len(rows[place])] = rows[place]
-                told[row, starts[place] - 1 : len(rows[place]) - 1] = True
-            batch, asked = (torch.from_numpy(part).to(self.model.device) for part in (ids, told))
+            ids = pad([rows[place] for place in places], self.tokenizer.pad)
+            before, through = (
+                inside([each[place] - 1 for place in places], ids.shape[1] - 1) for each in (starts, ends)
+            )
+            told = through & ~before
+            batch, asked = (part.to(self.model.device) for part in (ids, told))
             hidden = self.model.states(batch[:, :-1], asked)
             costs = self.model.nats(hidden, batch[:, 1:][asked]).double().cpu().numpy()
-            nats[places] = np.bincount(told.nonzero()[0], costs, len(places))
+            nats[places] = np.bincount(told.nonzero()[:, 0].numpy(), costs, len(places))
         return nats
 
     def criteria(

@@ -22,6 +22,7 @@ from umt.ngram import (
     insert,
     intern,
 )
+from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ class KneserNey:
     large: int = 3_000_000
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= 8:
-            raise ValueError(f"order must lie in 1..8, got {self.order}")
+        require(self, within={"order": "[1, 8]"})
 
     def fit(self, words: Sequence[str], ids: Ints, offsets: Longs) -> NGram:
         """Estimate from sentences; sentence i is ids[offsets[i]:offsets[i + 1]], ids into ``words``.

@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
-from umt.decoding import BITS, LONGEST, Options, Search, decode_all
+from umt.decoding import Search, decode_all
 from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, Ints, Longs, NGram
-from umt.phrases import Linked, Pairs, Scoring, extract
+from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.processes import cores
+from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs
 from umt.types import BadInput, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
@@ -128,18 +130,18 @@ class Lexical:
     scoring: Scoring = field(default_factory=Scoring)
 
     def __post_init__(self) -> None:
-        limits = {"vocabulary": (10, 2**BITS - 10), "longest": (1, LONGEST), "order": (1, 8), "jump": (0, 40)}
-        for name, (low, high) in limits.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie in {low}..{high}, got {getattr(self, name)}")
-        for name in ("beam", "sentences", "lines"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0.2 <= self.length <= 2:
-            raise ValueError(f"length must lie in 0.2..2, got {self.length}")
-        for name in ("rounds", "threads", "trust", "model", "distortion", "letters"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        require(
+            self,
+            positive="beam sentences lines",
+            at_least_zero="rounds threads trust model distortion letters",
+            within={
+                "vocabulary": f"[10, {2**BITS - 10}]",
+                "longest": f"[1, {LONGEST}]",
+                "order": "[1, 8]",
+                "jump": "[0, 40]",
+                "length": "[0.2, 2]",
+            },
+        )
 
     def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
         """See `Bootstrap`."""

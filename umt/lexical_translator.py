@@ -12,9 +12,10 @@ from safetensors.numpy import load_file, save_file
 from umt import inflection
 from umt.casing import Casing
 from umt.corpus.normalisation import normaliser
-from umt.decoding import Options, Search, decode_all, known
+from umt.decoding import Search, decode_all
 from umt.inflection import Inflection
 from umt.ngram import NGram
+from umt.phrases import Options, known
 from umt.segmentation import segmenter
 from umt.types import BadInput, Lang
 from umt.unknown import Unknown

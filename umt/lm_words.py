@@ -8,9 +8,10 @@ model compresses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from torch import Generator, Tensor
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
 from umt.joint_lm import JointLM, best_device
+from umt.runtime.batching import budgeted, pad
+from umt.runtime.validate import require
 from umt.tokenizer import Borrowed, Tokenizer
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
@@ -28,6 +31,7 @@ _TOKENS = 8192
 """Subwords read at once."""
 
 Words = NDArray[np.int32]
+_Row: TypeAlias = tuple[list[int], list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,7 @@ class LanguageModel:
     power: float = 0.25
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        for name in ("size", "kept", "minimum_count", "sentences", "longest"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
+        require(self, positive="size windows kept minimum_count sentences longest")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language; vectors are (words, 2 * width) at most.
@@ -104,8 +103,11 @@ class _Reading:
 
     def read(self, sentences: Iterator[Words]) -> None:
         """Add the words of these sentences."""
-        rows: list[tuple[list[int], list[tuple[int, int, int]]]] = []
-        widest = 0
+        for batch in budgeted(self._rows(sentences), _TOKENS, lambda row: len(row[0])):
+            self._add(batch)
+
+    def _rows(self, sentences: Iterator[Words]) -> Iterator[_Row]:
+        """Subwords of each sentence, and (word, place before it, place of its last subword) of its words."""
         for words in sentences:
             ids, places = [*self.start], []
             for word in words.tolist():
@@ -114,17 +116,12 @@ class _Reading:
                     break
                 places.append((word, len(ids) - 1, len(ids) + len(piece) - 1))
                 ids += piece
-            if max(widest, len(ids)) * (len(rows) + 1) > _TOKENS and rows:
-                self._add(rows, widest)
-                rows, widest = [], 0
-            rows.append((ids, places))
-            widest = max(widest, len(ids))
-        if rows:
-            self._add(rows, widest)
+            yield ids, places
 
     @torch.no_grad()
-    def _add(self, rows: list[tuple[list[int], list[tuple[int, int, int]]]], widest: int) -> None:
-        ids = torch.tensor([row + row[-1:] * (widest - len(row)) for row, _ in rows])
+    def _add(self, rows: Sequence[_Row]) -> None:
+        ids = pad([row for row, _ in rows], 0)
+        widest = ids.shape[1]
         hidden = self.model.hidden(ids.to(self.model.device)).flatten(0, 1)
         found = [
             (word, number * widest + before, number * widest + end)

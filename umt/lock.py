@@ -13,8 +13,11 @@ from pathlib import Path
 
 
 @contextmanager
-def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the file ``path``, which is there only meanwhile; ``waiting`` is called where another holds it."""
+def alone(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the file ``path``, which is there only meanwhile.
+
+    waiting: called where another process holds it, before waiting for it; None: BlockingIOError instead.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = _held(path, waiting)
     try:
@@ -24,12 +27,15 @@ def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         os.close(file)
 
 
-def _held(path: Path, waiting: Callable[[], None]) -> int:
+def _held(path: Path, waiting: Callable[[], None] | None) -> int:
     while True:
         file = os.open(path, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            if waiting is None:
+                os.close(file)
+                raise BlockingIOError(f"{path} is held by another process") from None
             waiting()
             fcntl.lockf(file, fcntl.LOCK_EX)
         try:

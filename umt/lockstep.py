@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from umt.decoding_weights import Weights, product
 from umt.joint_lm import JointLM
+from umt.kernels.decoding_weights import Weights, product
 from umt.types import BadInput, Progress
 
 Longs = NDArray[np.int64]

@@ -23,6 +23,7 @@ from umt.joint_lm import JointLM
 from umt.objectives import Loss, Objective
 from umt.optimisation import Optimisation
 from umt.precision import precision
+from umt.runtime.files import atomic_text
 from umt.sharded import is_part, whole
 from umt.team import SOLO, Team
 from umt.types import Progress
@@ -248,11 +249,8 @@ class _Run:
         self.records = [record for record in _noted(log) if record["step"] <= self.step]
         self.team.wait()  # everybody has read what the first now writes
         if self._first:
-            partial = log.with_name(f".{LOG}")
-            partial.write_text(
-                "".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8"
-            )
-            partial.replace(log)
+            with atomic_text(log) as file:
+                file.writelines(json.dumps(record) + "\n" for record in self.records)
 
     @property
     def _first(self) -> bool:

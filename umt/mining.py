@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from umt.retrieval import csls, mutual
+from umt.runtime.batching import inside, pad
 from umt.tokenizer import Ids
 
 _FREQUENT = 1e-3
@@ -67,12 +68,8 @@ class Space:
 
     def _padded(self, sentences: Sequence[Ids]) -> tuple[Tensor, Tensor]:
         """(sentences, longest, dim) and the weights, which are 0 where there is nothing."""
-        ids = torch.zeros(len(sentences), max(1, *map(len, sentences)), dtype=torch.long)
-        weights = torch.zeros(ids.shape)
-        for number, sentence in enumerate(sentences):
-            ids[number, : len(sentence)] = torch.from_numpy(sentence.astype(np.int64))
-            weights[number, : len(sentence)] = self.weights[ids[number, : len(sentence)]]
-        return self.vectors[ids], weights
+        ids = pad(sentences, 0, width=1)
+        return self.vectors[ids], self.weights[ids] * inside([len(each) for each in sentences], ids.shape[1])
 
 
 def mine(space: Space, sources: Sequence[Ids], targets: Sequence[Ids], count: int) -> tuple[Tensor, Tensor]:

@@ -21,9 +21,11 @@ from umt.filters import Usage
 from umt.joint_lm import JointLM, best_device
 from umt.loop import LOG
 from umt.neural_translator import NeuralTranslator
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import write_json
 from umt.saved import bootstrap_translator
 from umt.shards import Shards, write_shards
-from umt.store import Artefact, Bench, write_json
+from umt.store import Bench
 from umt.team import assemble
 from umt.tokenizer import Tokenizer
 from umt.translator import Duel, Learned, Translation

@@ -19,6 +19,7 @@ from umt.generation import Direction, Generation, Output
 from umt.inflection import MARK
 from umt.joint_lm import JointLM, best_device
 from umt.judge import Judge
+from umt.runtime.validate import require
 from umt.searching import Beam
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
@@ -65,8 +66,7 @@ class NeuralTranslator:
             if lang not in self.tokenizer.languages:
                 known = " and ".join(self.tokenizer.languages)
                 raise BadInput(f"the translator does not know {lang}: it knows {known}")
-        if self.longest < 1:
-            raise ValueError(f"longest must be at least 1, got {self.longest}")
+        require(self, positive="longest")
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order; an empty sentence gives an empty one."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Generator
 
+from umt.runtime.validate import require
 from umt.tokenizer import Ids, Tokenizer
 
 Longs = npt.NDArray[np.int64]
@@ -46,11 +47,7 @@ class Noise:
     blank: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.shuffle < 0:
-            raise ValueError(f"shuffle must not be negative, got {self.shuffle}")
-        for name in ("drop", "blank"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        require(self, at_least_zero="shuffle", within={"drop blank": "[0, 1)"})
 
     def apply(
         self, ids: Ids, offsets: Longs, starts: npt.NDArray[np.bool_], mask: int, generator: Generator

@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from umt.abreast import total_nats
 from umt.joint_lm import JointLM
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.shuffling import Permutation
 from umt.team import SOLO, Team
@@ -119,8 +120,7 @@ class Packed:
     streams: dict[Lang, Rows] = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.length < 2:
-            raise ValueError(f"length must be at least 2, got {self.length}")
+        require(self, at_least={"length": 2})
         if self.tokens < self.length * self.team.size:
             raise BadInput(
                 f"a batch of {self.tokens} subwords holds no row of {self.length} for every process"
@@ -190,8 +190,7 @@ class Masked(Packed):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.rate < 1:
-            raise ValueError(f"rate must lie in (0, 1), got {self.rate}")
+        require(self, within={"rate": "(0, 1)"})
         self.special = torch.tensor(sorted(self.tokenizer.special))
 
     def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:

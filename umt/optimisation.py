@@ -15,6 +15,7 @@ from torch.optim import AdamW, Optimizer
 from umt.abreast import abreast
 from umt.joint_lm import JointLM
 from umt.precision import native_bf16
+from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,12 @@ class Optimisation:
     frozen: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "accumulation"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("peak", "rest"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "decay", "frozen"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share of the steps, in [0, 1], got {getattr(self, name)}")
-        if self.clip < 0 or self.weight_decay < 0:
-            raise ValueError(f"clip and weight_decay must not be negative: {self.clip}, {self.weight_decay}")
-        if self.method not in ("adamw", "muon"):
-            raise ValueError(f"method must be adamw or muon, got {self.method!r}")
+        require(
+            self,
+            positive="steps accumulation peak rest",
+            at_least_zero="clip weight_decay",
+            share="warmup decay frozen",
+        )
 
     def level(self, step: int) -> float:
         """The learning rate of an update as a share of its peak."""

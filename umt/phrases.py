@@ -1,4 +1,4 @@
-"""Phrase pairs: read off linked sentences, counted, and scored as the options of a decoder."""
+"""Phrase pairs counted and scored as the options of a decoder; `umt.phrase_extraction` finds them."""
 
 from __future__ import annotations
 
@@ -6,118 +6,49 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umt.compiled import compiled
-from umt.decoding import BITS, LONGEST, Options
-from umt.ngram import UNKNOWN, Doubles, Ints, Longs, Tables, advance, empty_table, insert, intern
+from umt.ngram import Tables, advance, empty_table, insert, intern
+from umt.runtime.validate import require
+from umt.types import F32, F64, I32, I64, Bools
+
+LONGEST = 4
+"""Words in the longest phrase of either side."""
+BITS = 15
+"""Bits of a word in a packed phrase, which bounds the vocabulary of either side."""
+
+
+class Options(NamedTuple):
+    """What each source phrase may become; H hash slots, P phrases, O options.
+
+    keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) its options.
+    words: (O, LONGEST) target words.  sizes: (O,) how many of them count; 0 deletes the phrase.
+    lengths: (O,) what they count for where length is rewarded; a word that is copied counts 1.
+    scores: (O,) log score of the option without the language model.  guess: (O,) log p of its words out of
+    context.  links: (O,) bit i * LONGEST + j set when source word i and target word j correspond.
+    barriers: (source vocabulary,) words that no reordering may cross.
+    """
+
+    keys: I64
+    nodes: I32
+    begins: I64
+    words: I32
+    sizes: I64
+    lengths: F32
+    scores: F32
+    guess: F32
+    links: I64
+    barriers: Bools
 
 
 class Pairs(NamedTuple):
     """Phrase pairs, repeated or weighted: packed source and target words (0: the empty phrase), links."""
 
-    source: Longs
-    target: Longs
-    links: Longs
-    forward: Doubles  # counts towards p(target | source)
-    backward: Doubles  # counts towards p(source | target)
-
-
-class Linked(NamedTuple):
-    """Sentence pairs with word links i * 65536 + j; ids and offsets of both sides."""
-
-    source: Ints
-    source_offsets: Longs
-    target: Ints
-    target_offsets: Longs
-    links: Longs
-    link_offsets: Longs
-
-
-@compiled
-def _extract(linked: Any, limit: Any, fill: Any, room: Any) -> tuple[Any, Any, Any, Any]:
-    """Count (fill False) or write all phrase pairs up to ``limit`` words a side that no link leaves."""
-    sources, targets = np.empty(room, np.int64), np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    found = 0
-    widest = 1
-    for s in range(len(linked.target_offsets) - 1):
-        widest = max(widest, linked.target_offsets[s + 1] - linked.target_offsets[s])
-        widest = max(widest, linked.source_offsets[s + 1] - linked.source_offsets[s])
-    low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # links of each source word
-    source_low, source_high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # of each target word
-    for s in range(len(linked.target_offsets) - 1):
-        x = linked.source[linked.source_offsets[s] : linked.source_offsets[s + 1]]
-        y = linked.target[linked.target_offsets[s] : linked.target_offsets[s + 1]]
-        links = linked.links[linked.link_offsets[s] : linked.link_offsets[s + 1]]
-        low[: len(x)], high[: len(x)] = 1 << 30, -1
-        source_low[: len(y)], source_high[: len(y)] = 1 << 30, -1
-        for link in links:
-            i, j = link >> 16, link & 65535
-            low[i], high[i] = min(low[i], j), max(high[i], j)
-            source_low[j], source_high[j] = min(source_low[j], i), max(source_high[j], i)
-        for i in range(len(x)):
-            if x[i] == UNKNOWN:
-                continue
-            if high[i] < 0:
-                if fill:
-                    sources[found], targets[found], bits[found] = np.int64(x[i]) + 1, 0, 0
-                found += 1
-            key = np.int64(0)
-            left, right = 1 << 30, -1
-            for end in range(i, min(i + limit, len(x))):
-                if x[end] == UNKNOWN:
-                    break
-                key = (key << BITS) | (np.int64(x[end]) + 1)
-                left, right = min(left, low[end]), max(right, high[end])
-                if right < 0 or high[i] < 0 or high[end] < 0:
-                    continue
-                if right - left >= limit:
-                    break
-                consistent = True
-                for j in range(left, right + 1):
-                    if source_high[j] >= 0 and (source_low[j] < i or source_high[j] > end):
-                        consistent = False
-                if not consistent:
-                    continue
-                # Words without a link may join at either end.
-                a = left
-                while True:
-                    b = right
-                    while True:
-                        packed = np.int64(0)
-                        known = True
-                        for j in range(a, b + 1):
-                            packed = (packed << BITS) | (np.int64(y[j]) + 1)
-                            known = known and y[j] != UNKNOWN
-                        if known:
-                            if fill:
-                                pattern = np.int64(0)
-                                for link in links:
-                                    if i <= link >> 16 <= end:
-                                        pattern |= np.int64(1) << (
-                                            ((link >> 16) - i) * LONGEST + (link & 65535) - a
-                                        )
-                                sources[found], targets[found], bits[found] = key, packed, pattern
-                            found += 1
-                        b += 1
-                        if b >= len(y) or b - a >= limit or source_high[b] >= 0:
-                            break
-                    a -= 1
-                    if a < 0 or right - a >= limit or source_high[a] >= 0:
-                        break
-    return sources[:found], targets[:found], bits[:found], found
-
-
-def extract(linked: Linked, limit: int) -> Pairs:
-    """All phrase pairs up to ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
-
-    A source word without a link counts as translated by nothing.
-    """
-    room = _extract(linked, limit, False, 0)[3]
-    source, target, links, _ = _extract(linked, limit, True, room)
-    ones = np.ones(len(source))
-    return Pairs(source, target, links, ones, ones)
+    source: I64
+    target: I64
+    links: I64
+    forward: F64  # counts towards p(target | source)
+    backward: F64  # counts towards p(source | target)
 
 
 @compiled
@@ -131,7 +62,7 @@ def _guess(words: Any, sizes: Any, tables: Any) -> Any:
     return guess
 
 
-def _unpack(packed: Longs) -> tuple[Ints, Longs]:
+def _unpack(packed: I64) -> tuple[I32, I64]:
     """(N, LONGEST) words and (N,) sizes of packed phrases."""
     words = np.full((len(packed), LONGEST), -1, np.int32)
     sizes = np.zeros(len(packed), np.int64)
@@ -163,9 +94,10 @@ class Scoring:
     seen: int = 2
     options: int = 12
 
-    def options_of(
-        self, pairs: Pairs, tables: Tables, barriers: NDArray[np.bool_], lengths: Doubles
-    ) -> Options:
+    def __post_init__(self) -> None:
+        require(self)
+
+    def options_of(self, pairs: Pairs, tables: Tables, barriers: Bools, lengths: F64) -> Options:
         """Merge equal pairs, score them and keep the best of each source phrase.
 
         lengths: (target vocabulary,) what each word counts for where length is rewarded.
@@ -208,3 +140,9 @@ class Scoring:
             links=links,
             barriers=barriers,
         )
+
+
+def known(options: Options) -> list[int]:
+    """The single words that have options, by number."""
+    words = options.keys[(options.keys > 0) & (options.keys < 1 << BITS)]
+    return sorted(int(word) - 1 for word in words)

@@ -22,6 +22,9 @@ from torch import Generator, Tensor
 
 from umt.joint_lm import Architecture, JointLM
 from umt.optimisation import Optimisation
+from umt.runtime.batching import pad
+from umt.runtime.files import atomic_bytes
+from umt.runtime.validate import require
 from umt.symbols import Symbols
 from umt.types import Progress
 
@@ -72,15 +75,12 @@ class Prequential:
     method: Literal["adamw", "muon"] = "muon"
 
     def __post_init__(self) -> None:
-        for name in ("increments", "length", "rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.factor <= 1:
-            raise ValueError(f"increments must grow: factor must exceed 1, got {self.factor}")
-        if min(self.epochs, self.replay) < 0:
-            raise ValueError(f"epochs and replay must not be negative: {self.epochs}, {self.replay}")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average must lie in [0, 1), got {self.average}")
+        require(
+            self,
+            positive="increments length rows",
+            at_least_zero="epochs replay",
+            within={"factor": "(1, inf)", "average": "[0, 1)"},
+        )
 
     def code(
         self,
@@ -121,13 +121,9 @@ class Prequential:
                     network = _Network(self, texts, vocabulary, seed)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
-                    partial = kept.with_suffix(".partial.npz")
-                    np.savez(
-                        partial,
-                        nats=np.concatenate([each[0] for each in pieces]),
-                        odds=np.concatenate([each[1] for each in pieces]),
-                    )
-                    partial.replace(kept)
+                    nats, odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+                    with atomic_bytes(kept) as file:
+                        np.savez(file, nats=nats, odds=odds)
                 _spread(np.load(kept), batches[start:end], coded, begins)
             start = max(start, end)
         return coded
@@ -214,12 +210,12 @@ class _Network:
         """Hidden states before the paid symbols, the head of their language, and these symbols."""
         text = rows[0].text
         numbers, leaves = self.numbers[text], self.leaves[text]
-        longest = max(row.end - row.start for row in rows)
-        ids = torch.full((len(rows), longest), self.texts[text].tag)
+        tag = torch.tensor([self.texts[text].tag])
+        ids = pad([torch.cat((tag, numbers[leaves[row.start : row.end - 1]])) for row in rows], int(tag))
+        longest = ids.shape[1]
         before: list[Tensor] = []
         targets: list[Tensor] = []
         for place, row in enumerate(rows):
-            ids[place, 1 : row.end - row.start] = numbers[leaves[row.start : row.end - 1]]
             before.append(place * longest + torch.arange(row.paid - row.start, row.end - row.start))
             targets.append(leaves[row.paid : row.end])
         hidden = model.hidden(ids).flatten(0, 1)[torch.cat(before)]

@@ -16,6 +16,7 @@ from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.sharded import divide, gathered
 from umt.shards import Shards
 from umt.team import SOLO, Team
@@ -54,6 +55,7 @@ class Pretraining:
     sharded: bool = False
 
     def __post_init__(self) -> None:
+        require(self, at_least_zero="causal masked")
         if self.architecture is None and self.name is None:
             raise ValueError(
                 "there is no architecture of a new network and no model to start from: "
@@ -64,16 +66,12 @@ class Pretraining:
                 f"length={self.length} exceeds the context of the network, {self.architecture.context}: "
                 "take shorter rows or a larger size.context"
             )
-        if min(self.causal, self.masked) < 0 or not self.causal + self.masked:
-            raise ValueError(
-                f"causal and masked must not be negative or both 0: {self.causal}, {self.masked}"
-            )
+        if not self.causal + self.masked:
+            raise ValueError("causal and masked must not be both 0: there is nothing to learn")
         if self.sharded and (self.compiled or self.optimisation.method != "adamw"):
             raise ValueError(
                 "sharded weights are moved by adamw, and not compiled: method=adamw, compiled=false"
             )
-        if self.embeddings not in ("random", "bridge", "own"):
-            raise ValueError(f"embeddings must be random, bridge or own, got {self.embeddings!r}")
         if (self.embeddings == "own") != (self.name is not None):
             raise ValueError(
                 f"embeddings={self.embeddings} does not go with name={self.name}: "

@@ -10,8 +10,8 @@ from umt.generation import Generation
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.prompted import FEW_SHOT, PROMPTS, Prompted
+from umt.runtime.files import MANIFEST
 from umt.searching import Beam, Greedy
-from umt.store import MANIFEST
 from umt.types import BadInput, Lang
 
 

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from umt.by_rows import by_rows
-from umt.decoding_loops import likeliest
-from umt.incremental import BLOCK, Cache
-from umt.layer_loops import bits
+from umt.kernels.cpu_loops import bits
+from umt.kernels.decoding_loops import likeliest
+from umt.kernels.gpu_compile import by_rows
+from umt.kernels.kv_cache import BLOCK, Cache
+from umt.runtime.validate import require
 
 _GONE = 8
 """Finished rows leave when one in so many is finished."""
@@ -87,14 +88,9 @@ class Sampling:
     random = True
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(
-                f"temperature must be positive, got {self.temperature}: Greedy is its limit at 0"
-            )
-        if self.top_k < 0:
-            raise ValueError(f"top_k must not be negative, got {self.top_k}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must lie in (0, 1], got {self.top_p}")
+        require(
+            self, positive="temperature", at_least_zero="top_k", within={"top_p": "(0, 1]"}
+        )  # greedy search is its limit at 0
 
     def write(self, cache: Cache, task: Task) -> Written:
         """One hypothesis a sentence."""
@@ -141,8 +137,7 @@ class Beam:
     random = False
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size of the beam must be at least 1, got {self.size}")
+        require(self, positive="size")
 
     @property
     def rows(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from umt.compiled import compiled
+from umt.runtime.validate import require
 
 _ROUNDS = 6
 
@@ -24,8 +25,7 @@ class Permutation:
     seed: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.size < 1 << 62:
-            raise ValueError(f"size must lie in 1..2^62, got {self.size}")
+        require(self, within={"size": f"[1, {1 << 62})"})
 
     def __getitem__(self, places: slice) -> npt.NDArray[np.int64]:
         """The numbers at ``places.start`` to ``places.stop``; places go round and round."""

@@ -10,6 +10,7 @@ import torch
 from torch import Generator
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 
@@ -35,12 +36,7 @@ class Skipgram:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        for name in ("size", "dim", "window", "kept", "minimum_count", "epochs", "negative", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
+        require(self, positive="size dim windows window kept minimum_count epochs negative workers")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language. Raises `BadInput` when hardly a word is frequent enough."""

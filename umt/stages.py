@@ -28,8 +28,10 @@ from umt.corpus.preparing import prepare_text
 from umt.inflection import Inflection
 from umt.lexicon import Dictionary
 from umt.neural_stages import bits, languages_of, pretrain, tokenise, translate
+from umt.pipeline.artefact import Artefact, settings_of
+from umt.runtime.files import digest_of
 from umt.smt.bootstrap import Bootstrap, BootstrapInputs
-from umt.store import Artefact, Bench, digest_of, settings_of
+from umt.store import Bench
 from umt.types import BadInput
 from umt.wordspace import WordSpace
 

@@ -11,11 +11,7 @@ written last: what exists is complete.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -23,19 +19,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
 import umt
 from umt.lock import alone
+from umt.pipeline.artefact import Artefact, code_digest, commit, settings_of
+from umt.runtime.files import (
+    MANIFEST,
+    atomic_directory,
+    digest_of,
+    file_digests,
+    remove_unfinished,
+    temporary_directory,
+    unfinished,
+    write_json,
+)
 from umt.runtime.seeds import child_seed
 from umt.team import SOLO, Team
 from umt.types import BadInput, Progress
-
-MANIFEST = "manifest.json"
-_HOST = socket.gethostname()
 
 
 class Digestible(Protocol):
@@ -44,33 +48,6 @@ class Digestible(Protocol):
     def digest(self) -> str:
         """Changes when the content does."""
         ...
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A finished directory and what its manifest says."""
-
-    path: Path
-    manifest: Mapping[str, Any]
-
-    def digest(self) -> str:
-        """The ``content`` that its stage reports, else the fingerprint of everything that went into it."""
-        return cast(str, self.report.get("content", self.manifest["fingerprint"]))
-
-    @property
-    def version(self) -> str:
-        """Changes when what is built on it has to be built again: its content, else when it was made."""
-        return cast(str, self.report.get("content", self.manifest["made"]))
-
-    @property
-    def seed(self) -> int:
-        """Of the randomness that went into it."""
-        return cast(int, self.manifest["seed"])
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """What the stage said about its own work."""
-        return cast(Mapping[str, Any], self.manifest["report"])
 
 
 @dataclass(frozen=True)
@@ -107,8 +84,8 @@ class Observer(Protocol):
         """``done`` of ``total`` steps of ``what``; None: nobody knows how many."""
         ...
 
-    def reused(self, stage: str, artefact: Artefact) -> None:
-        """It was there."""
+    def reused(self, stage: str, artefact: Artefact, stale: bool) -> None:
+        """It was there; stale: the code of its strategies has changed since it was built."""
         ...
 
     def started(self, stage: str) -> None:
@@ -128,6 +105,7 @@ class Store:
     only: names of the stages that may be built; a missing artefact of any other is `BadInput`. None: all may.
     team: processes that run one program; the first builds, the others wait and find what it built.
     together: names of stages that all of them run, of which the first keeps its outcome.
+    check_files: whether the files of what is used again are compared with their digests.
     """
 
     root: Path
@@ -136,6 +114,7 @@ class Store:
     only: tuple[str, ...] | None = None
     team: Team = SOLO
     together: tuple[str, ...] = ()
+    check_files: bool = True
 
     def build(
         self,
@@ -150,131 +129,108 @@ class Store:
 
         Raises BadInput when it is missing and may not be built.
         """
-        name = stage.__name__
-        plain = settings_of(config)
+        name, settings = stage.__name__, settings_of(config)
         seed = child_seed(seed, name, *(each.seed for each in inputs if isinstance(each, Artefact)))
-        fingerprint = digest_of([name, plain, seed, [each.digest() if each else None for each in inputs]])
+        fingerprint = digest_of([name, settings, seed, [each.digest() if each else None for each in inputs]])
+        versions = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
+        recipe = {
+            "stage": name,
+            "fingerprint": fingerprint,
+            "config": settings,
+            "seed": seed,
+            "inputs": versions,
+            "code": code_digest(settings),
+        }
         final = self.root / f"{name}-{fingerprint[:12]}"
-        made = {each.path.name: each.version for each in inputs if isinstance(each, Artefact)}
-        found_only = self.only is not None and name not in self.only
-        anew = name in self.rebuild and not found_only
+        may_build = self.only is None or name in self.only
+        rebuild = name in self.rebuild and may_build
         self.team.wait()
-        artefact = None if anew else self._found(final, made)
+        artefact = None if rebuild else self._finished(final, versions)
         self.team.wait()  # until all have looked, since the first may begin now
         if artefact is not None:
-            self.observer.reused(name, artefact)
+            if self.check_files:
+                artefact.verify()
+            self.observer.reused(name, artefact, artefact.manifest.get("code") not in (None, recipe["code"]))
             return artefact
-        if found_only:
+        if not may_build:
             raise BadInput(
                 f"nothing built for stage '{name}' with these overrides under {self.root}: "
                 "run python train.py with the same overrides first"
             )
         self.observer.started(name)
-        recipe = {"stage": name, "fingerprint": fingerprint, "config": plain, "seed": seed, "inputs": made}
         with self._lock(final):
-            if self.team.rank == 0 and not anew:
-                artefact = self._found(final, made)  # another process may have built it meanwhile
+            if self.team.rank == 0 and not rebuild:
+                artefact = self._finished(final, versions)  # another process may have built it meanwhile
             if not self.team.agreed(artefact is not None):
-                unfinished = self.root / f".unfinished-{final.name}-{digest_of([*made.values()])[:8]}"
+                scratch = self.root / f".unfinished-{final.name}-{digest_of([*versions.values()])[:8]}"
                 if self.team.rank == 0 or name in self.together:
-                    artefact = self._run(stage, config, inputs, final, recipe, unfinished)
+                    self._run(partial(stage, config), inputs, final, recipe, scratch)
                 self.team.wait()
-                shutil.rmtree(unfinished, ignore_errors=True)
-        if artefact is None or self.team.rank:
-            artefact = _opened(final)
+                if self.team.rank == 0:
+                    for left in self.root.glob(f".unfinished-{final.name}-*"):
+                        shutil.rmtree(left, ignore_errors=True)
+                artefact = Artefact.open(final)
+        artefact = artefact or Artefact.open(final)
         self.observer.finished(name, artefact)
         return artefact
 
-    def _found(self, final: Path, made: Mapping[str, str]) -> Artefact | None:
+    def _finished(self, final: Path, versions: Mapping[str, str]) -> Artefact | None:
         """What lies at ``final``, unless an input was rebuilt since."""
         if not (final / MANIFEST).exists():
             return None
-        artefact = _opened(final)
-        same = [*artefact.manifest["inputs"].values()] == [*made.values()]
+        artefact = Artefact.open(final)
+        same = [*artefact.manifest["inputs"].values()] == [*versions.values()]
         return artefact if same else None
 
     def _lock(self, final: Path) -> AbstractContextManager[None]:
-        """Cells of a sweep that run at once build what they share one after the other."""
+        """Jobs of a sweep that run at once build what they share one after the other."""
         if self.team.rank:
             return nullcontext()
-        told = partial(self.observer.progress, "waiting for another process that builds it", 0, None)
-        return alone(self.root / f".lock-{final.name}", told)
+        waiting = partial(self.observer.progress, "waiting for another process that builds it", 0, None)
+        return alone(self._lock_file(final.name), waiting)
+
+    def _lock_file(self, name: str) -> Path:
+        return self.root / f".lock-{name}"
 
     def _run(
         self,
-        stage: Stage,
-        config: DictConfig | None,
+        stage: Callable[..., Mapping[str, Any]],
         inputs: Iterable[Artefact | Digestible | None],
         final: Path,
         recipe: Mapping[str, Any],
-        unfinished: Path,
-    ) -> Artefact:
+        scratch: Path,
+    ) -> None:
+        """Let ``stage`` fill ``final``, all or nothing; the first process of a team keeps its outcome."""
         self.root.mkdir(parents=True, exist_ok=True)
         if self.team.rank == 0:
-            _sweep(self.root)
-        building = self.root / f".building-{final.name}-{_HOST}-{os.getpid()}"
-        building.mkdir()
+            self._remove_left_over(final.name)
         start = time.perf_counter()
-        try:
-            bench = Bench(building, int(recipe["seed"]), self.observer.progress, unfinished)
-            report = stage(config, bench, *inputs)
-            manifest = {
-                **recipe,
-                "report": report,
-                "seconds": round(time.perf_counter() - start, 3),
-                "made": datetime.now(UTC).isoformat(timespec="microseconds"),
-                "umt": umt.__version__,
-                "torch": torch.__version__,
-            }
-            if self.team.rank:
-                return Artefact(final, manifest)
-            write_json(building / MANIFEST, manifest)
-            if final.exists():
-                shutil.rmtree(final)
-            building.rename(final)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-            with suppress(OSError):
-                unfinished.rmdir()  # nothing was begun that could be gone on with
-        return Artefact(final, manifest)
+        place = atomic_directory(final) if self.team.rank == 0 else temporary_directory(self.root)
+        with place as directory:
+            try:
+                bench = Bench(directory, int(recipe["seed"]), self.observer.progress, scratch)
+                report = stage(bench, *inputs)
+                manifest = {
+                    **recipe,
+                    "report": report,
+                    "seconds": round(time.perf_counter() - start, 3),
+                    "made": datetime.now(UTC).isoformat(timespec="microseconds"),
+                    "umt": umt.__version__,
+                    "commit": commit(),
+                    "torch": torch.__version__,
+                    "files": file_digests(directory),
+                }
+                write_json(directory / MANIFEST, manifest)
+            finally:
+                with suppress(OSError):
+                    scratch.rmdir()  # nothing was begun that could be gone on with
 
+    def _remove_left_over(self, name: str) -> None:
+        """Remove what killed builds left, where this process holds the lock of ``name``.
 
-def _opened(directory: Path) -> Artefact:
-    return Artefact(directory, json.loads((directory / MANIFEST).read_text(encoding="utf-8")))
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write ``content`` to ``path`` by rename, so that a reader never sees half a file."""
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
-RUNTIME = "${runtime."
-
-
-def settings_of(node: Any) -> Any:
-    """``node`` of a configuration as plain dictionaries, resolved, without what the machine decides: options
-    whose value is an interpolation of the group ``runtime``.
-    """
-    if isinstance(node, DictConfig) and node:
-        raw = cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))
-        return {
-            str(key): settings_of(node[key]) for key in node if not str(raw[str(key)]).startswith(RUNTIME)
-        }
-    if isinstance(node, (DictConfig, ListConfig)):
-        return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    return node
-
-
-def digest_of(content: object) -> str:
-    """Hex digest of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _sweep(root: Path) -> None:
-    """Remove what killed runs of this machine left behind."""
-    for directory in root.glob(f".building-*-{_HOST}-*"):
-        process = int(directory.name.rpartition("-")[2])
-        if process != os.getpid() and not Path(f"/proc/{process}").exists():
-            shutil.rmtree(directory, ignore_errors=True)
+        A build that still runs, in whatever container, holds the lock of its own.
+        """
+        remove_unfinished(self.root, name, exclusive=True)
+        for other in unfinished(self.root) - {name}:
+            with suppress(BlockingIOError), alone(self._lock_file(other)):
+                remove_unfinished(self.root, other, exclusive=True)

@@ -25,9 +25,8 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from umt.console import Command, Console, plain_errors
-from umt.report import DICTIONARY
-from umt.store import MANIFEST
-from umt.types import BadInput
+from umt.evaluation.finished_runs import SCORES, FinishedRun, find_runs, parameter_differences
+from umt.evaluation.rows import DICTIONARY, system_label
 
 SHOWN = ("bleu", "p@1", "p@1 covered")
 COLLAPSED = 0.1
@@ -35,81 +34,49 @@ COLLAPSED = 0.1
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A run directory: what it was made from, what it says of itself, what was measured."""
-
-    path: Path
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """What the run wrote last."""
-        told: dict[str, Any] = _json(self.path / MANIFEST)
-        return told
-
-    @property
-    def corpus(self) -> str:
-        """The folder or the kind of its text."""
-        corpus = self.manifest["config"]["corpus"]
-        kind = corpus["_target_"].rpartition(".")[2].lower()
-        return Path(corpus.get("root") or corpus.get("source") or kind).name
-
-    @cached_property
-    def verdict(self) -> str:
-        """What the alignment said of itself."""
-        for part in self.manifest["inputs"]:
-            told = _json(self.path.parent / part / MANIFEST)
-            if told["stage"] == "align":
-                return str(told["report"]["verdict"]["label"])
-        return "none"
+class SweepRun(FinishedRun):
+    """A run of a sweep, with the values that are summed up."""
 
     @cached_property
     def scores(self) -> dict[tuple[str, str, str, str], float]:
         """(set, direction, system, name) -> value; empty before ``evaluate.py`` saw the run."""
-        path = self.path / "scores.json"
-        rows = _json(path) if path.exists() else []
-        return {(row["set"], row["direction"], row["system"], row["name"]): row["value"] for row in rows}
+        path = self.path / SCORES
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        systems = [system_label((row["system"], row.get("parallel_pairs", 0))) for row in rows]
+        return {
+            (row["set"], row["direction"], system, row["name"]): row["value"]
+            for system, row in zip(systems, rows, strict=True)
+        }
 
     @property
     def collapsed(self) -> bool | None:
         """Whether the lexicon is worth nothing; None where no dictionary says."""
-        found = [
+        values = [
             value
             for (name, _, system, score), value in self.scores.items()
             if (name, system, score) == (DICTIONARY, "unsupervised", "p@1 covered")
         ]
-        return max(found) < COLLAPSED if found else None
+        return max(values) < COLLAPSED if values else None
 
     def group(self) -> str:
         """Equal for runs that differ in the seed alone."""
         return json.dumps({**self.manifest["config"], "seed": None}, sort_keys=True)
 
 
-def find(places: Iterable[Path]) -> list[Finished]:
+def find(places: Iterable[Path]) -> list[SweepRun]:
     """Every finished run among or under ``places``, by seed; raises `BadInput` where there is none."""
-    known = list(places)
-    found = {
-        directory.resolve()
-        for place in known
-        for directory in ([place] if place.name.startswith("run-") else place.glob("run-*"))
-        if (directory / MANIFEST).exists()
-    }
-    if not found:
-        raise BadInput(f"no finished run under {', '.join(map(str, known))}: give a store or run directories")
-    runs = [Finished(path) for path in sorted(found)]
-    return sorted(runs, key=lambda run: int(run.manifest["config"]["seed"]))
+    return [SweepRun(run.path) for run in find_runs(places)]
 
 
 def differences(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
     """What sets each configuration apart from the others: "key=value key=value"."""
-    flat = [dict(_flat(each)) for each in configurations]
-    keys = sorted({key for each in flat for key in each} - {"seed"})
-    apart = [key for key in keys if len({json.dumps(each.get(key), sort_keys=True) for each in flat}) > 1]
-    return [" ".join(f"{key}={each[key]}" for key in apart if key in each) for each in flat]
+    parameters = parameter_differences(configurations)
+    return [" ".join(f"{key}={value}" for key, value in each.items()) for each in parameters]
 
 
-def show(runs: Sequence[Finished], terminal: Terminal) -> None:
+def show(runs: Sequence[SweepRun], terminal: Terminal) -> None:
     """Print one table for each configuration."""
-    groups: dict[str, list[Finished]] = {}
+    groups: dict[str, list[SweepRun]] = {}
     for run in runs:
         groups.setdefault(run.group(), []).append(run)
     for members in groups.values():
@@ -120,7 +87,7 @@ def show(runs: Sequence[Finished], terminal: Terminal) -> None:
             terminal.print(table(members))
 
 
-def summary(runs: Sequence[Finished]) -> str:
+def summary(runs: Sequence[SweepRun]) -> str:
     """Seeds, verdicts, collapsed runs, and how many of those were called aligned."""
     seeds = ", ".join(str(run.manifest["config"]["seed"]) for run in runs)
     verdicts = ", ".join(f"{count} {label}" for label, count in Counter(run.verdict for run in runs).items())
@@ -134,7 +101,7 @@ def summary(runs: Sequence[Finished]) -> str:
     return told + (f"; {unscored} not scored: python evaluate.py with their overrides" if unscored else "")
 
 
-def table(runs: Sequence[Finished]) -> Table:
+def table(runs: Sequence[SweepRun]) -> Table:
     """Mean, standard deviation, smallest and largest of each score over the runs that have it."""
     found = Table(title_justify="left")
     for heading in ("set", "direction", "system", "score"):
@@ -152,18 +119,6 @@ def table(runs: Sequence[Finished]) -> Table:
         cells = (statistics.fmean(values), spread, min(values), max(values))
         found.add_row(*key, str(len(values)), *(f"{each:.{digits}f}" for each in cells))
     return found
-
-
-def _flat(tree: Mapping[str, Any], root: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{root}{key}.")
-        else:
-            yield f"{root}{key}", value
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main() -> None:

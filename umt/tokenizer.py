@@ -26,6 +26,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from umt import inflection
 from umt.byte_alphabet import bytes_of
 from umt.inflection import MARK, Inflection
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
@@ -217,6 +218,9 @@ class BytePairs:
     disjoint: bool = False
     sample: int = 10_000_000
     endings: bool = True
+
+    def __post_init__(self) -> None:
+        require(self)
 
     def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
         """From the lines of each language."""

@@ -25,13 +25,14 @@ from typing import TextIO
 
 from rich.console import Console as Terminal
 
-from umt.baselines import Translator
 from umt.console import Command, Console, plain_errors
 from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
+from umt.evaluation.baselines import Translator
 from umt.lexical_translator import LexicalTranslator
 from umt.neural_translator import NeuralTranslator
 from umt.prompted import Prompted
+from umt.runtime.files import atomic_text
 from umt.saved import Way, newest_run, open_translator, told_against
 from umt.types import BadInput, Lang
 
@@ -149,7 +150,7 @@ def _speed(done: int, start: float) -> str:
 def _output(path: Path | None) -> Iterator[TextIO]:
     """Standard output, or a file that appears under its name when all is written.
 
-    What an error or a signal cuts short stays beside it as ``.partial``; a pipe or a device is written to.
+    What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
         try:
@@ -164,14 +165,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
             yield file
         return
     path = path.resolve()  # a link stays a link
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            yield file
-        partial.replace(path)
-    finally:
-        if partial.exists() and not partial.stat().st_size:
-            partial.unlink()
+    with atomic_text(path, keep_unfinished=True) as file:
+        yield file
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from umt.bitexts import Bitext
 from umt.joint_lm import JointLM
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
+from umt.runtime.batching import inside, pad
+from umt.runtime.validate import require
 from umt.tokenizer import Ids, Tokenizer
 
 
@@ -51,22 +53,17 @@ class Rows(NamedTuple):
 
 
 def rows(
-    given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, pad: int
+    given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, fill: int
 ) -> Rows:
     """Sequences ``<x> given <y> asked </s>``; tags: the numbers of ``<x>`` and ``<y>`` of each."""
-    before, after = (
-        np.array([len(each) for each in side], dtype=np.int64)[:, None] for side in (given, asked)
-    )
-    sizes = before + after + 3
-    places = np.arange(sizes.max())
-    ids = np.full((len(sizes), len(places)), pad, dtype=np.int64)
-    ids[:, 0], ids[np.arange(len(sizes)), before[:, 0] + 1] = np.array(tags).T
-    ids[(places > 0) & (places <= before)] = np.concatenate(given)
-    asks = (places >= before + 2) & (places < sizes - 1)
-    ids[asks] = np.concatenate(asked)
-    ids[places == sizes - 1] = end
-    costs = (places > before) & (places < sizes - 1)
-    return Rows(torch.from_numpy(ids), torch.from_numpy(costs[:, :-1]))
+    sequences = [
+        np.concatenate(([x], before, [y], after, [end]))
+        for (x, y), before, after in zip(tags, given, asked, strict=True)
+    ]
+    ids = pad(sequences, fill)
+    width = ids.shape[1] - 1
+    costs = inside([len(each) - 1 for each in sequences], width) & ~inside([len(x) + 1 for x in given], width)
+    return Rows(ids, costs)
 
 
 @dataclass(frozen=True)
@@ -86,8 +83,7 @@ class Setting:
     forgotten: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.forgotten < 1:
-            raise ValueError(f"forgotten must lie in [0, 1), got {self.forgotten}")
+        require(self, within={"forgotten": "[0, 1)"})
 
     def loss(self, model: JointLM, batch: Rows, generator: Generator) -> Loss:
         """The nats of what is asked for."""

@@ -31,6 +31,7 @@ from umt.objectives import Objective
 from umt.optimisation import Optimisation
 from umt.rendering import Renderer
 from umt.runtime.seeds import child_seed
+from umt.runtime.validate import require
 from umt.selection import Criterion, check, sample
 from umt.shards import Shards
 from umt.tokenizer import Tokenizer
@@ -113,13 +114,7 @@ class Translation:
 
     def __post_init__(self) -> None:
         check(self.criterion)
-        if self.architecture not in ("joint", "encoder_decoder"):
-            raise ValueError(f"architecture must be joint or encoder_decoder, got {self.architecture!r}")
-        for name in ("written", "tokens", "longest", "ahead", "checks", "looked"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.rounds < 0:
-            raise ValueError(f"rounds must not be negative, got {self.rounds}")
+        require(self, positive="written tokens longest ahead checks looked", at_least_zero="known rounds")
         if (self.supervised is None) != (self.known == 0):
             raise ValueError(f"supervised learning and known={self.known} pairs go together")
         taught = (self.synthetic, self.denoising, self.back_translation, self.cycle, self.supervised)

@@ -18,6 +18,7 @@ import torch
 from torch import Generator
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 
@@ -41,12 +42,7 @@ class File:
     minimum_count: int = 5
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        if self.size < 1 or self.contexts < 1 or self.minimum_count < 1:
-            given = f"{self.size}, {self.contexts} and {self.minimum_count}"
-            raise ValueError(f"size, contexts and minimum_count must be positive, got {given}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
+        require(self, positive="size windows contexts minimum_count")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language.

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from umt.lexicon import Lexicon
 from umt.ngram import SPECIALS, Doubles, Longs
 from umt.phrases import Pairs
+from umt.runtime.validate import require
 from umt.vocabulary import Vocabulary
 
 Bools = NDArray[np.bool_]
@@ -106,14 +107,7 @@ class Balance:
     rounds: int = 50
 
     def __post_init__(self) -> None:
-        if self.nothing <= 0:
-            raise ValueError(f"nothing must be above 0, got {self.nothing}")
-        if self.slack < 1:
-            raise ValueError(f"slack must be at least 1, got {self.slack}")
-        if self.sharpness <= 0:
-            raise ValueError(f"sharpness must be above 0, got {self.sharpness}")
-        if not 0 < self.unnamed < 1:
-            raise ValueError(f"unnamed must lie in (0, 1), got {self.unnamed}")
+        require(self, positive="nothing sharpness", at_least={"slack": 1}, within={"unnamed": "(0, 1)"})
 
     def fit(
         self,

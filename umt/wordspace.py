@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 
 from umt.cooccurrence import Counts, Tokens, beside, count_pairs, count_sides
 from umt.corpus.cleaning import is_spaced
+from umt.runtime.validate import require
 from umt.spelling import spelled
 from umt.types import BadInput, Lang
 
@@ -122,20 +123,13 @@ class Svd:
     spelling: float = 400.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        for name in ("size", "dim", "contexts", "kept", "minimum_count", "window", "shift"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.dim > min(self.size, self.contexts):
-            raise ValueError(f"dim must be at most size and contexts, got {self.dim}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
-        if self.near < 0 or self.say <= 0:
-            raise ValueError(f"near >= 0 and say > 0 are needed, got {self.near} and {self.say}")
-        if not 0 <= self.smoothing <= 1:
-            raise ValueError(f"smoothing must lie in [0, 1], got {self.smoothing}")
-        if self.spelling < 0:
-            raise ValueError(f"spelling must not be negative, got {self.spelling}")
+        require(
+            self,
+            positive="size dim windows window say contexts kept minimum_count shift",
+            at_least_zero="near spelling",
+            share="smoothing",
+            ascending="dim size, dim contexts",
+        )
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language.
@@ -188,12 +182,7 @@ class Count:
     minimum_count: int = 5
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "windows", tuple(self.windows))
-        for name in ("size", "dim", "window", "kept", "minimum_count"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not self.windows or min(self.windows) < 1:
-            raise ValueError(f"windows must be positive, got {self.windows}")
+        require(self, positive="size dim windows window kept minimum_count")
 
     def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
         """The word space of one language; raises `BadInput` when fewer than ``dim`` words are frequent."""

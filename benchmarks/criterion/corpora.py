@@ -13,7 +13,9 @@ from omegaconf import DictConfig
 
 from umt import stages
 from umt.lexicon import Dictionary
-from umt.store import Artefact, Bench, Store, digest_of
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import digest_of
+from umt.store import Bench, Store
 from umt.types import BadInput, Lang
 from umt.wordspace import WordSpace
 

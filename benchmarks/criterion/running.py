@@ -20,7 +20,7 @@ from umt.align import Aligner
 from umt.align.criteria import frequency_correlation, mean_cosine, mutual_share, objective
 from umt.align.verdict import Matches, destroyed
 from umt.lexicon import Dictionary
-from umt.store import digest_of
+from umt.runtime.files import digest_of
 from umt.wordspace import WordSpace
 
 COMPARED = 1000

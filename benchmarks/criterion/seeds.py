@@ -26,8 +26,9 @@ from benchmarks.criterion.tables import matches_of, table
 from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, consensus, destroyed, support
 from umt.align.widening import Widening
-from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
+from umt.evaluation.lexicon_precision import precision
+from umt.lexicon import Dictionary
+from umt.runtime.files import digest_of
 from umt.wordspace import WordSpace
 
 WHOLE = 25_000

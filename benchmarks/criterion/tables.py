@@ -13,8 +13,8 @@ import torch
 from scipy.stats import spearmanr
 
 from umt.align.verdict import Criterion, Matches, support
-from umt.report_figures import scatter
-from umt.report_svg import standalone
+from umt.evaluation.report.figures import scatter
+from umt.evaluation.report.svg import standalone
 
 Record = dict[str, Any]
 NAMES = {

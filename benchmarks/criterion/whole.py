@@ -20,8 +20,9 @@ from benchmarks.criterion.running import read
 from benchmarks.criterion.seeds import WHOLE
 from benchmarks.criterion.tables import table
 from umt.align import Aligner
-from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
+from umt.evaluation.lexicon_precision import precision
+from umt.lexicon import Dictionary
+from umt.runtime.files import digest_of
 from umt.wordspace import WordSpace
 
 

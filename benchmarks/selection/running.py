@@ -24,8 +24,10 @@ from umt.corpus.prepared import PreparedText
 from umt.generation import Generation
 from umt.guards import Guard, Health
 from umt.joint_lm import JointLM
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import digest_of
 from umt.shards import Shards
-from umt.store import Artefact, Bench, Store, digest_of
+from umt.store import Bench, Store
 from umt.tokenizer import Tokenizer
 from umt.translator import Translation
 

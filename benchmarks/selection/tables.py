@@ -13,8 +13,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks.selection.settings import NO_PAIRS, SETTINGS
-from umt.report_figures import scatter
-from umt.report_svg import standalone
+from umt.evaluation.report.figures import scatter
+from umt.evaluation.report.svg import standalone
 
 Record = Mapping[str, Any]
 Told = Mapping[str, float]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from umt.corpus import ParallelSet
-from umt.evaluation import Bleu
+from umt.evaluation.metrics import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM

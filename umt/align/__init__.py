@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 from safetensors.torch import load_file, save_file
 from torch import Generator
 
 from umt.lexicon import Lexicon
+from umt.runtime.validate import typed
 from umt.wordspace import Embeddings, WordSpace
 
 Label = Literal["aligned", "doubtful", "failed"]
@@ -34,8 +35,7 @@ class Verdict:
     certainty: float | None = None
 
     def __post_init__(self) -> None:
-        if self.label not in get_args(Label):
-            raise ValueError(f"label must be one of {', '.join(get_args(Label))}, got {self.label!r}")
+        typed("label", self.label, Label)
         if self.certainty is not None and not 0 <= self.certainty <= 1:
             raise ValueError(f"certainty is a share, in [0, 1], got {self.certainty}")
 

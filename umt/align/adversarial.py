@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from umt.align.matching import (
 from umt.align.procrustes import procrustes
 from umt.align.unmapped import unmapped
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 Start = Literal["random", "profile", "identity"]
@@ -99,27 +100,14 @@ class Adversarial:
     widening: Widening | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "steps", "batch", "critic", "hidden", "epoch", "refine", "candidates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.words < 20 or self.dim < 0 or self.unmapped < -1:
-            given = f"{self.words}, {self.dim} and {self.unmapped}"
-            raise ValueError(f"words >= 20, dim >= 0 and unmapped >= -1, got {given}")
-        for name in ("smoothing", "dropout"):
-            if not 0 <= getattr(self, name) < 0.5:
-                raise ValueError(f"{name} must lie in [0, 0.5), got {getattr(self, name)}")
-        for name in ("rate", "map_rate", "decay", "soft"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("cycle", "noise_last", "orthogonality", "frequency", "again"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.noise_first < self.noise_last:
-            given = f"{self.noise_first} and {self.noise_last}"
-            raise ValueError(f"noise_first must be at least noise_last, got {given}")
-        if self.start not in get_args(Start) or self.optimiser not in get_args(Optimiser):
-            known = ", ".join((*get_args(Start), *get_args(Optimiser)))
-            raise ValueError(f"start and optimiser are of {known}, got {self.start!r} and {self.optimiser!r}")
+        require(
+            self,
+            positive="seeds steps batch critic hidden epoch refine candidates rate map_rate decay soft",
+            at_least_zero="dim cycle noise_last orthogonality frequency again",
+            at_least={"words": 20, "unmapped": -1},
+            within={"smoothing dropout": "[0, 0.5)"},
+            ascending="noise_last noise_first",
+        )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny, `FloatingPointError` when the game diverges."""

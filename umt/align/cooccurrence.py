@@ -25,6 +25,7 @@ from umt.align import Alignment
 from umt.align.matching import alignment_of, best, profiles, scaled, sinkhorn, standardised
 from umt.align.procrustes import normalise
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.types import BadInput
 from umt.wordspace import WordSpace
 
@@ -63,19 +64,13 @@ class Cooccurrence:
     widening: Widening | None = None
 
     def __post_init__(self) -> None:
-        for name in ("window", "steps", "patience", "rounds", "candidates"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.words < 20:
-            raise ValueError(f"words must be at least 20, got {self.words}")
-        if not 50 < self.clip <= 100:
-            raise ValueError(f"clip must lie in (50, 100], got {self.clip}")
-        if not 0 <= self.drop < self.words:
-            raise ValueError(f"drop must lie in [0, words), got {self.drop}")
-        if not 0 < self.keep <= 1:
-            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
-        if not 0 < self.soft <= self.hard:
-            raise ValueError(f"soft must lie in (0, hard], got soft={self.soft} and hard={self.hard}")
+        require(
+            self,
+            positive="window steps patience rounds candidates soft",
+            at_least={"words": 20},
+            within={"clip": "(50, 100]", "drop": f"[0, {self.words})", "keep": "(0, 1]"},
+            ascending="soft hard",
+        )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """The lexicon of the most frequent words, and the vectors of those words, rotated to fit it.

@@ -21,6 +21,7 @@ from umt.align.sound import Sound
 from umt.align.widening import SharedSpace, Widening
 from umt.lexicon import read_off
 from umt.retrieval import Neighbours, csls, mutual
+from umt.runtime.validate import require
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -42,12 +43,7 @@ class Enrichment:
     sound: Sound | None = None
 
     def __post_init__(self) -> None:
-        for name in ("windows", "columns"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-            if not getattr(self, name) or min(getattr(self, name)) <= 0:
-                raise ValueError(f"{name} must be positive numbers, got {list(getattr(self, name))}")
-        if self.weight <= 0:
-            raise ValueError(f"weight must be above 0, got {self.weight}")
+        require(self, positive="windows columns weight")
 
     def enrich(self, source: WordSpace, target: WordSpace, shared: SharedSpace) -> SharedSpace:
         """``shared`` with better pairs, maps and lexicons, of as many candidates.

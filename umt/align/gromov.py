@@ -23,6 +23,7 @@ from umt.align.matching import (
 )
 from umt.align.procrustes import normalise, procrustes
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -58,17 +59,14 @@ class Gromov:
     widening: Widening | None = None
 
     def __post_init__(self) -> None:
-        if self.words < 20 or self.steps < 1 or self.candidates < 1:
-            given = f"{self.words}, {self.steps} and {self.candidates}"
-            raise ValueError(f"words >= 20, steps >= 1 and candidates >= 1, got {given}")
-        if not 0 < self.keep <= 1:
-            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
-        if not 50 < self.clip <= 100:
-            raise ValueError(f"clip must lie in (50, 100], got {self.clip}")
-        if not 0 < self.soft <= self.hard:
-            raise ValueError(f"soft must lie in (0, hard], got soft={self.soft} and hard={self.hard}")
-        if self.frequency < 0:
-            raise ValueError(f"frequency must not be negative, got {self.frequency}")
+        require(
+            self,
+            positive="steps candidates soft",
+            at_least_zero="frequency",
+            at_least={"words": 20},
+            within={"keep": "(0, 1]", "clip": "(50, 100]"},
+            ascending="soft hard",
+        )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""

@@ -12,6 +12,7 @@ from umt.align import Alignment, Verdict
 from umt.align.seeds import IdenticalStrings, Seeds
 from umt.lexicon import induce
 from umt.retrieval import csls
+from umt.runtime.validate import require
 from umt.types import BadInput
 from umt.wordspace import Embeddings, WordSpace
 
@@ -33,11 +34,7 @@ class Procrustes:
     candidates: int = 20
 
     def __post_init__(self) -> None:
-        if self.reweight < 0 or self.ridge < 0 or self.candidates < 1:
-            raise ValueError(
-                "reweight >= 0, ridge >= 0 and candidates >= 1 are needed, got "
-                f"{self.reweight}, {self.ridge} and {self.candidates}"
-            )
+        require(self, positive="candidates", at_least_zero="reweight ridge")
 
     def with_seeds(self, seeds: Seeds) -> Procrustes:
         """The same, fitted on other pairs."""

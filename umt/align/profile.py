@@ -9,6 +9,7 @@ from torch import Generator
 from umt.align import Alignment
 from umt.align.matching import alignment_of, frequency_fit, matched_words, profiles, shaped, standardised
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -31,10 +32,7 @@ class Profile:
     widening: Widening | None = None
 
     def __post_init__(self) -> None:
-        if self.words < 20 or self.candidates < 1:
-            raise ValueError(f"words >= 20 and candidates >= 1, got {self.words} and {self.candidates}")
-        if self.frequency < 0:
-            raise ValueError(f"frequency must not be negative, got {self.frequency}")
+        require(self, positive="candidates", at_least_zero="frequency", at_least={"words": 20})
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""

@@ -17,6 +17,7 @@ from umt.align.enrichment import Enrichment
 from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
 from umt.align.widening import Widening
 from umt.processes import cores
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -52,13 +53,7 @@ class Restarts:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("attempts", "compared"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.workers < 0:
-            raise ValueError(f"workers must not be negative, got {self.workers}")
-        if self.nulls < 2:
-            raise ValueError(f"nulls must be at least 2, to be compared with each other, got {self.nulls}")
+        require(self, positive="attempts compared", at_least_zero="workers", at_least={"nulls": 2})
         known = [each.name for each in fields(cast(Any, self.aligner))]
         for name, values in self.settings.items():
             if name not in known:

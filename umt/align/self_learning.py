@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +15,7 @@ from umt.align import Aligner, Alignment
 from umt.align.procrustes import normalise, procrustes, symmetric_maps
 from umt.align.widening import Widening
 from umt.retrieval import csls, csls_among, mutual
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 Dropped = Literal["pairs", "similarities"]
@@ -47,15 +48,7 @@ class SelfLearning:
     dropped: Dropped = "pairs"
 
     def __post_init__(self) -> None:
-        if not 0 < self.keep <= 1:
-            raise ValueError(f"keep must lie in (0, 1], got {self.keep}")
-        for name in ("words", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.rounds < 0 or self.ridge < 0:
-            raise ValueError(f"rounds and ridge must not be negative, got {self.rounds} and {self.ridge}")
-        if self.dropped not in get_args(Dropped):
-            raise ValueError(f"dropped must be one of {', '.join(get_args(Dropped))}, got {self.dropped!r}")
+        require(self, positive="words patience", at_least_zero="rounds ridge", within={"keep": "(0, 1]"})
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises what ``init`` raises, and ValueError when its lexicons share fewer than two pairs."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Generator
 
 from umt.align import Aligner, Alignment
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -23,9 +24,7 @@ class Several:
     chosen: str
 
     def __post_init__(self) -> None:
-        if self.chosen not in self.strategies:
-            known = ", ".join(self.strategies)
-            raise ValueError(f"chosen must be one of the strategies {known}, got {self.chosen!r}")
+        require(self, choice={"chosen": self.strategies})
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises what the strategy raises."""

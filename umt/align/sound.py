@@ -19,6 +19,7 @@ from torch import Tensor
 from umt.align.procrustes import normalise
 from umt.lexicon import temperature_of
 from umt.retrieval import Neighbours, mutual
+from umt.runtime.validate import require
 from umt.transliteration import Floats, Longs, Spelled, Transducer
 from umt.wordspace import WordSpace
 
@@ -59,12 +60,7 @@ class Sound:
     weight: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.candidates < 1 or self.rounds < 1:
-            raise ValueError(f"candidates and rounds must be positive, got {self.candidates}, {self.rounds}")
-        if not 0 < self.certain < 1:
-            raise ValueError(f"certain must lie in (0, 1), got {self.certain}")
-        if self.weight <= 0:
-            raise ValueError(f"weight must be positive, got {self.weight}")
+        require(self, positive="candidates rounds weight", within={"certain": "(0, 1)"})
 
     def weighed(
         self, source: WordSpace, target: WordSpace, forward: Neighbours, backward: Neighbours

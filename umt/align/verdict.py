@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 
 from umt.align import Alignment, Label, Verdict
 from umt.lexicon import Lexicon
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -156,11 +157,13 @@ class Criterion:
     times_null: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.doubtful <= self.aligned <= 1:
-            given = f"doubtful={self.doubtful}, aligned={self.aligned}"
-            raise ValueError(f"0 < doubtful <= aligned <= 1 is needed, got {given}")
-        if self.times_null < 1:
-            raise ValueError(f"times_null must be at least 1, got {self.times_null}")
+        require(
+            self,
+            positive="doubtful",
+            share="aligned",
+            at_least={"times_null": 1},
+            ascending="doubtful aligned",
+        )
 
     def judge(self, score: float, null: float) -> Verdict:
         """The verdict on runs whose best support is ``score``, and ``null`` on the destroyed target.

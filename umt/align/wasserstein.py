@@ -21,6 +21,7 @@ from umt.align.matching import (
     standardised,
 )
 from umt.align.widening import Widening
+from umt.runtime.validate import require
 from umt.wordspace import WordSpace
 
 
@@ -53,15 +54,14 @@ class Wasserstein:
     widening: Widening | None = None
 
     def __post_init__(self) -> None:
-        if self.words < 20 or self.steps < 1 or self.candidates < 1 or self.start < 0:
-            given = f"{self.words}, {self.steps}, {self.candidates} and {self.start}"
-            raise ValueError(f"words >= 20, steps >= 1, candidates >= 1 and start >= 0, got {given}")
-        if not 0 < self.batch <= self.keep <= 1:
-            raise ValueError(f"0 < batch <= keep <= 1 is needed, got {self.batch} and {self.keep}")
-        if not 0 < self.soft <= self.hard:
-            raise ValueError(f"soft must lie in (0, hard], got soft={self.soft} and hard={self.hard}")
-        if self.frequency < 0:
-            raise ValueError(f"frequency must not be negative, got {self.frequency}")
+        require(
+            self,
+            positive="steps candidates batch soft",
+            at_least_zero="start frequency",
+            share="keep",
+            at_least={"words": 20},
+            ascending="batch keep, soft hard",
+        )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""

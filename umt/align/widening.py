@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from umt.align.procrustes import fitted, normalise
 from umt.lexicon import Lexicon, induce
 from umt.retrieval import csls, mutual
+from umt.runtime.validate import require
 from umt.wordspace import Embeddings, WordSpace
 
 _TRUSTED = 0.6
@@ -47,11 +48,7 @@ class Widening:
     candidates: int = 20
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(self.sizes))
-        if not self.sizes or min(self.sizes) < 0:
-            raise ValueError(f"sizes must be word counts, 0 for all, got {self.sizes}")
-        if self.ridge < 0 or self.candidates < 1:
-            raise ValueError(f"ridge >= 0 and candidates >= 1, got {self.ridge} and {self.candidates}")
+        require(self, positive="candidates", at_least_zero="sizes ridge")
 
     def widen(self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:
         """The shared space that grows out of ``pairs``, (n, 2) indices of words that translate each other.

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from umt.corpus import ParallelSet
 from umt.corpus.files import language_pair
 from umt.corpus.hub import Hub
-from umt.store import digest_of
+from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
 _INSTEAD = "give your own files with umt.corpus.files.PairFiles, or leave it out"

@@ -20,6 +20,7 @@ from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.reading import digest, files_under, lines
 from umt.corpus.world.source import World
 from umt.lexicon import Dictionary
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
 PARTS = 100
@@ -52,19 +53,12 @@ class Cipher:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "languages", tuple(self.languages))
-        if len(self.languages) != 2 or self.languages[0] == self.languages[1]:
+        require(self, positive="size", at_least_zero="reorder", share="merge split")
+        if self.languages[0] == self.languages[1]:
             raise ValueError(f"a cipher needs two different language codes, got {list(self.languages)}")
         if self.path is None and self.languages[0] != "en":
             raise ValueError(
                 f"without a path the text is English, so languages must begin with en, got {self.languages}"
-            )
-        for name in ("merge", "split"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        if self.reorder < 0 or self.size < 1:
-            raise ValueError(
-                f"reorder must not be negative and size at least 1, got {self.reorder} and {self.size}"
             )
 
     def sentences(self, lang: Lang) -> Iterator[str]:
@@ -163,8 +157,7 @@ class CipherPairs:
     size: int = 1000
 
     def __post_init__(self) -> None:
-        if self.split not in ("dev", "test"):
-            raise ValueError(f"split must be dev or test, got {self.split}")
+        require(self)
 
     @property
     def name(self) -> str:

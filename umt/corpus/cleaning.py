@@ -22,6 +22,7 @@ from umt.corpus.duplicates import Hashes, hashed
 from umt.corpus.languages import WordProfile, foreign_share, scripts
 from umt.corpus.normalisation import normaliser
 from umt.corpus.splitting import estimated_words, split_sentences
+from umt.runtime.validate import require
 from umt.segmentation import segmenter
 from umt.types import Lang
 
@@ -74,20 +75,13 @@ class Preparation:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_words <= self.max_words:
-            raise ValueError(
-                f"words per sentence must satisfy 1 <= min_words <= max_words, "
-                f"got {self.min_words} and {self.max_words}"
-            )
-        if self.split_above < 1:
-            raise ValueError(f"split_above must be positive, got {self.split_above}")
-        for name in ("max_marks", "max_foreign"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in (0, 1], got {getattr(self, name)}")
-        if self.audit not in ("report", "strict"):
-            raise ValueError(f"audit must be report or strict, got {self.audit!r}")
-        if self.workers < 0:
-            raise ValueError(f"workers must be at least 0, got {self.workers}")
+        require(
+            self,
+            positive="min_words split_above",
+            at_least_zero="workers",
+            within={"max_marks max_foreign": "(0, 1]"},
+            ascending="min_words max_words",
+        )
 
 
 def key(sentence: str, spaced: bool) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from umt.corpus import HeldOut
 from umt.corpus.files import language_pair
 from umt.corpus.reading import digest, files_under
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
 _PATIENCE = 10.0
@@ -50,8 +51,7 @@ class Hub:
         object.__setattr__(self, "languages", language_pair(self.languages))
         if not isinstance(self.column, str):
             object.__setattr__(self, "column", {str(lang): str(name) for lang, name in self.column.items()})
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be positive or null, got {self.limit}")
+        require(self, positive="limit")
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """The lines of each row's text; raises `BadInput` when the rows cannot be had."""

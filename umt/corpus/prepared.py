@@ -13,7 +13,7 @@ from umt import inflection
 from umt.corpus.cleaning import is_spaced
 from umt.corpus.reading import digest
 from umt.inflection import Inflection
-from umt.store import digest_of
+from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,6 +22,7 @@ from umt.corpus.tally import Tally
 from umt.corpus.workers import cleaned
 from umt.inflection import Inflection
 from umt.processes import cores
+from umt.runtime.files import atomic_text, disk_full_as_bad_input
 from umt.types import BadInput, Lang, Progress
 
 _SAMPLE = 20_000
@@ -90,10 +90,8 @@ def _cut_endings(lang: Lang, other: Lang, directory: Path) -> Inflection:
     path = directory / f"{lang}.words"
     found = Inflection.learn(lang, other, (line.split(" ") for line in lines_of(path)))
     if found.parts:
-        anew = directory / f".{path.name}"
-        with _writable(anew) as file:
+        with atomic_text(path) as file:
             file.writelines(" ".join(found.split(line.split(" "))) + "\n" for line in lines_of(path))
-        anew.replace(path)
     return found
 
 
@@ -192,14 +190,7 @@ def _writable(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="\n")
 
 
-@contextmanager
-def _disk(directory: Path) -> Iterator[None]:
-    """No room on the disk is the user's to mend."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise BadInput(
-                f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
-            ) from error
-        raise
+def _disk(directory: Path) -> AbstractContextManager[None]:
+    return disk_full_as_bad_input(
+        f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
+    )

@@ -1,1 +1,4 @@
-"""The machine: threads, processes, files, locks, random seeds; knows no text and no model."""
+"""The machine: threads, processes, files, locks, seeds, checks of settings; no text, no model.
+
+Imports nothing of umt but `umt.types`.
+"""

@@ -19,6 +19,7 @@ from umt.corpus.world.truth import content_words, half
 from umt.corpus.world.vocabulary import read_vocabulary
 from umt.lexicon import Dictionary
 from umt.processes import clean_processes, cores
+from umt.runtime.validate import require
 from umt.types import Lang
 
 GRAMMAR_VERSION = 1
@@ -54,17 +55,14 @@ class World:
     processes: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "languages", tuple(self.languages))
+        require(
+            self,
+            positive="size",
+            at_least_zero="grading processes",
+            share="domain_shift lexical_gap order_divergence noise",
+        )
         if sorted(self.languages) != ["en", "zh"]:
             raise ValueError(f"the generated world speaks en and zh, got languages={list(self.languages)}")
-        if self.size < 1 or self.processes < 0:
-            raise ValueError(f"size must be at least 1 and processes 0, got {self.size} and {self.processes}")
-        for name in ("domain_shift", "lexical_gap", "order_divergence", "noise"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        if self.grading < 0:
-            raise ValueError(f"grading must not be negative, got {self.grading}")
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """``size`` sentences, document after document; the same whatever the number of processes.
@@ -185,10 +183,7 @@ class WorldPairs:
     references: int = 4
 
     def __post_init__(self) -> None:
-        if self.split not in ("dev", "test"):
-            raise ValueError(f"split must be dev or test, got {self.split}")
-        if self.size < 1 or self.references < 1:
-            raise ValueError(f"size and references must be at least 1, got {self.size} and {self.references}")
+        require(self, positive="size references")
 
     @property
     def name(self) -> str:
