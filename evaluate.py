@@ -27,12 +27,12 @@ from umt import neural_stages, report_bits, report_sections, report_space, repor
 from umt.align import Alignment
 from umt.baselines import Copy, Translator, random_translator
 from umt.beside import SYSTEMS, TAUGHT, TRANSLATOR, Beside, not_said
-from umt.codelength import measure, predicts_next
+from umt.codelength import measure
 from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
 from umt.evaluation import Metric, PairedBootstrap
-from umt.joint_lm import JointLM, best_device
 from umt.lexical import LexicalTranslator
+from umt.loading import best_device, configure_libraries, is_causal, load
 from umt.neural_translator import NeuralTranslator
 from umt.report import Row, by_system, save_scores, show_run, show_scores
 from umt.report_bits import bits_rows, code_length_rows, show_bits
@@ -151,9 +151,9 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[Row]:
 
 def code_lengths(run: train.Run) -> Iterator[Row]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
-    if run.model is None or not predicts_next(run.model.path):
+    if run.model is None or not is_causal(run.model.path):
         return
-    model, tokenizer = JointLM.load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
+    model, tokenizer = load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
@@ -169,7 +169,7 @@ def not_measured(run: train.Run) -> Iterator[str]:
         if pairs.left_out:
             told = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
             yield f"held-out set {pairs.name}: {told} and are left out"
-    if run.model is not None and not predicts_next(run.model.path):
+    if run.model is not None and not is_causal(run.model.path):
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 
 
@@ -226,6 +226,7 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[Row]) -> Pat
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Find, score, show."""
+    configure_libraries()
     console = Console()
     with stages.cell(console):
         run = train.build(config, Store(Path(config.store), console, only=("run",)))

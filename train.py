@@ -28,6 +28,7 @@ from umt.checks import check
 from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
 from umt.corpus.known import KnownPairs
+from umt.loading import configure_libraries
 from umt.store import Artefact, Store
 from umt.team import assemble
 
@@ -102,6 +103,7 @@ def build(config: DictConfig, store: Store) -> Run:
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
+    configure_libraries()
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
     with stages.cell(console):

@@ -17,8 +17,9 @@ import torch
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard, Health
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
 from umt.judge import Judge
+from umt.loading import reload, save
 from umt.loop import Stop
 from umt.selection import Criterion, round_trip
 from umt.tokenizer import Ids, Tokenizer
@@ -134,9 +135,9 @@ class Checkups:
         sound = [told for told in self.history if not told["collapsed"]]
         return int(max(sound, key=lambda told: told[self.criterion])["step"]) if sound else None
 
-    def chosen(self) -> tuple[int, JointLM]:
-        """The best model and its step; the last one where none was sound."""
-        return self.best or self.last, JointLM.load(self.directory / BEST).to(best_device())
+    def chosen(self, model: JointLM) -> tuple[int, JointLM]:
+        """The best model and its step; the last one where none was sound. model: the one that was trained."""
+        return self.best or self.last, reload(self.directory / BEST, model)
 
     def state(self) -> dict[str, Any]:
         """What was seen so far."""
@@ -149,7 +150,7 @@ class Checkups:
     def _keep(self, model: JointLM) -> None:
         partial = self.directory / f".{BEST}"
         shutil.rmtree(partial, ignore_errors=True)
-        model.save(partial)
+        save(model, partial)
         shutil.rmtree(self.directory / BEST, ignore_errors=True)
         partial.rename(self.directory / BEST)
 

@@ -16,13 +16,12 @@ from umt.bitexts import hand_on, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
 from umt.bits import BITS, Bits
 from umt.checkups import LOG as HEALTH
-from umt.codelength import remember
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.fewshot import FewShot
 from umt.filters import Usage
-from umt.joint_lm import JointLM, best_device
 from umt.lexical import LexicalTranslator
+from umt.loading import best_device, load, record_objectives, save
 from umt.loop import LOG
 from umt.mining import Space
 from umt.neural_translator import NeuralTranslator
@@ -83,7 +82,7 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     model, records = strategy.train(
         tokenizer, shards, alignment, bench.scratch, bench.generator(), bench.progress, assemble()
     )
-    model.save(bench.directory)
+    save(model, bench.directory)
     tokenizer.save(bench.directory)
     _keep_logs(bench)
     last = {name: round(value, 4) for name, value in records[-1].items()}
@@ -102,7 +101,7 @@ def prompt(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact,
         token_vectors(alignment, tokenizer, alignment.source.vectors.shape[1], bench.generator()),
         torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
     )
-    start = JointLM.load(model.path).to(best_device()).eval()
+    start = load(model.path).to(best_device()).eval()
     found = strategy.write(start, tokenizer, space, texts, bench.seed, bench.progress)
     found.prompted.save(bench.directory)
     for real, other in ((source, target), (target, source)):
@@ -154,11 +153,12 @@ def translate(
         for bitext in known_bitexts(each, tokenizer, bench.scratch)
     ]
     pairs_known = len(told[0].given) if told else 0
-    start = JointLM.load(model.path).to(best_device())
+    start = load(model.path).to(best_device())
     learned = strategy.learn(
         start, tokenizer, texts, written, told, bench.scratch, bench.seed, bench.progress
     )
-    remember(learned.model, ["translation"])  # the next subword, whatever the language model had learned
+    # the next subword, whatever the language model had learned
+    record_objectives(learned.model, ["translation"])
     usage = Usage.count(tokenizer, texts)
     NeuralTranslator(
         source,
