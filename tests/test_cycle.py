@@ -145,9 +145,15 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
 class OneWay(Cycle):
     """From the first language and back only."""
 
-    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> Loss | None:
+    def loss(
+        self,
+        model: JointLM,
+        step: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> Loss | None:
         self.turn = 0
-        return super().loss(model, step, generator)
+        return super().loss(model, step, generator, dtype)
 
 
 def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:

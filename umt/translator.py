@@ -163,7 +163,7 @@ class Translation:
         )
         objectives = self._objectives(setting, model, texts, synthetic, known, usage, scratch)
         fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
-        step, chosen = checkups.chosen()
+        step, chosen = checkups.chosen(model)
         return Learned(chosen, tuple(checkups.history), step, checkups.complaint)
 
     def duel(
