@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from umt.kneser_ney import KneserNey
-from umt.ngram import END, SPECIALS, START, Ints, Longs, NGram
+from umt.ngram import END, SPECIALS, START, NGram
+from umt.types import I32, I64
 
 WORDS = (*SPECIALS, "a", "b", "c", "d")
 
 
-def sentences(count: int, seed: int = 0) -> tuple[Ints, Longs]:
+def sentences(count: int, seed: int = 0) -> tuple[I32, I64]:
     generator = np.random.default_rng(seed)
     lengths = generator.integers(1, 9, count)
     offsets = np.concatenate([[0], np.cumsum(lengths)])

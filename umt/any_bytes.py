@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umt.inflection import Inflection
 from umt.tokenizer import Tokenizer
-from umt.types import Lang
-
-Longs = NDArray[np.int64]
+from umt.types import I64, Lang
 
 
-def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> Longs:
+def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
     """Subwords of any bytes: a tag before each line, the end for a newline, single bytes for what is no
     UTF-8."""
     if not data:
@@ -33,7 +30,7 @@ def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> Longs:
     return np.concatenate(found[:-1])
 
 
-def to_bytes(ids: Longs, tokenizer: Tokenizer) -> bytes:
+def to_bytes(ids: I64, tokenizer: Tokenizer) -> bytes:
     """The bytes that `to_ids` was given."""
     pieces, tags = tokenizer.pieces, {tokenizer.tag(lang): lang for lang in tokenizer.languages}
     lines, restored = [], Inflection()

@@ -25,7 +25,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from umt.any_bytes import to_bytes, to_ids
 from umt.codelength import measure
@@ -42,8 +41,6 @@ from umt.saved import language_model
 from umt.shards import Shards, write_shards
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, Progress
-
-Longs = NDArray[np.int64]
 
 _EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
 _DIGEST = 4  # bytes of the digests of a model and of a corpus

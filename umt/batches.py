@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from umt.runtime.batching import budgeted
-from umt.types import BadInput
-
-Longs = npt.NDArray[np.int64]
+from umt.types import I64, BadInput
 
 
 @dataclass
@@ -23,7 +20,7 @@ class Batches:
     padding included; longest: longer sentences are left out; number, epoch: where the draw stands.
     """
 
-    lengths: Longs
+    lengths: I64
     tokens: int
     longest: int
     seed: int
@@ -39,7 +36,7 @@ class Batches:
             )
         self._order = self._shuffled()
 
-    def draw(self) -> Longs:
+    def draw(self) -> I64:
         """The sentences of the next batch."""
         if self.number == len(self._order):
             self.epoch, self.number = self.epoch + 1, 0
@@ -57,7 +54,7 @@ class Batches:
         self.epoch, self.number = int(state["epoch"]), int(state["number"])
         self._order = self._shuffled()
 
-    def _shuffled(self) -> list[Longs]:
+    def _shuffled(self) -> list[I64]:
         """Sorted by length, equal lengths in random order, cut to the budget, the batches shuffled."""
         generator = np.random.default_rng((self.seed, self.epoch))
         lengths = self.lengths[self.fitting]

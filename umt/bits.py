@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umt import mixing
 from umt.company import Company
@@ -29,10 +28,7 @@ from umt.runtime.validate import require
 from umt.segmentation import segmenter
 from umt.stretches import saving, spread
 from umt.symbols import Symbols, Vocabulary, table_bits, vocabularies
-from umt.types import BadInput, Lang, Progress
-
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
+from umt.types import F32, F64, BadInput, Lang, Progress
 
 BITS = "bits.json"
 """The file of an artefact that holds what was measured."""
@@ -223,11 +219,11 @@ class _Runs:
         return self.done[name, number]
 
 
-_Bits = dict[str, list[Doubles]]
+_Bits = dict[str, list[F64]]
 """Bits of each sentence: way -> one array a seed."""
 
 
-def _coded(text: Symbols, networks: Sequence[Coded], *experts: Floats) -> _Bits:
+def _coded(text: Symbols, networks: Sequence[Coded], *experts: F32) -> _Bits:
     """What ``text`` takes, for each run of the network, with the same other experts."""
     return {
         "code": [

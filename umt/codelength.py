@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from umt.joint_lm import JointLM
 from umt.runtime.batching import budgeted, inside, pad
 from umt.tokenizer import Tokenizer
-from umt.types import Lang, Score
-
-Doubles = NDArray[np.float64]
-Longs = NDArray[np.int64]
+from umt.types import F64, I64, Lang, Score
 
 UNITS = ("byte", "character", "token")
 _TOKENS = 4096  # of a batch, padding included
@@ -26,10 +22,10 @@ _TOKENS = 4096  # of a batch, padding included
 class CodeLength:
     """Bits of each sentence, and what it is made of; all (sentences,). A line end counts as one of each."""
 
-    bits: Doubles
-    bytes: Longs
-    characters: Longs
-    tokens: Longs
+    bits: F64
+    bytes: I64
+    characters: I64
+    tokens: I64
 
     def __post_init__(self) -> None:
         if not len(self.bits) == len(self.bytes) == len(self.characters) == len(self.tokens) > 0:
@@ -92,7 +88,7 @@ def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:
 
 
 @torch.no_grad()
-def _nats(model: JointLM, rows: Sequence[Longs], fill: int) -> list[float]:
+def _nats(model: JointLM, rows: Sequence[I64], fill: int) -> list[float]:
     """-log p of all but the first of each row."""
     ids = pad(rows, fill).to(model.device)
     asked = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)

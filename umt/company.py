@@ -25,10 +25,8 @@ from umt.cooccurrence import Counts, Tokens, tokenize
 from umt.lexicon import Lexicon
 from umt.runtime.validate import require
 from umt.symbols import Symbols
-from umt.types import BadInput, Lang, Progress
+from umt.types import F32, I64, BadInput, Lang, Progress
 from umt.wordspace import WordSpace
-
-Floats = NDArray[np.float32]
 
 _Undecided: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 _BATCH = 1024  # symbols scored at once, with the same weights
@@ -62,11 +60,11 @@ class Company:
     def __post_init__(self) -> None:
         require(self, positive="doublings candidates")
 
-    def alone(self, text: Symbols, progress: Progress) -> Floats:
+    def alone(self, text: Symbols, progress: Progress) -> F32:
         """Log odds of the decisions of ``text``, (decisions,), as `umt.mixing.code` takes them."""
         return self._odds(text, [[shared(text, end)] for end in self._ends(text)[:-1]], progress)
 
-    def together(self, x: Symbols, y: Symbols, seed: int, progress: Progress) -> tuple[Floats, Floats]:
+    def together(self, x: Symbols, y: Symbols, seed: int, progress: Progress) -> tuple[F32, F32]:
         """`alone` of two texts coded side by side, (decisions,) each, with what the other carries over."""
         of_x, of_y = [], []
         for end, beyond in zip(self._ends(x)[:-1], self._ends(y)[:-1], strict=True):
@@ -76,7 +74,7 @@ class Company:
             of_y.append([pairs[1], (forward.T @ pairs[0] @ forward).tocsr()])
         return self._odds(x, of_x, progress), self._odds(y, of_y, progress)
 
-    def given(self, text: Symbols, other: Symbols, seed: int, progress: Progress) -> Floats:
+    def given(self, text: Symbols, other: Symbols, seed: int, progress: Progress) -> F32:
         """`alone`, (decisions,), of ``text`` where all of ``other`` is known before."""
         groups, pairs = [], shared(other, len(other.ends))
         for end in self._ends(text)[:-1]:
@@ -105,7 +103,7 @@ class Company:
         forward = _matrix(found.lexicon, self.candidates, shape)
         return forward, _matrix(found.reverse, self.candidates, shape[::-1])
 
-    def _odds(self, text: Symbols, groups: Sequence[Sequence[Counts]], progress: Progress) -> Floats:
+    def _odds(self, text: Symbols, groups: Sequence[Sequence[Counts]], progress: Progress) -> F32:
         """groups: counts of pairs, a list for each stretch between two renewals."""
         ends = [int(text.ends[end - 1]) for end in self._ends(text)]
         told = [np.zeros(int(text.tree.lengths[text.leaves[: ends[0]]].sum()), np.float32)]
@@ -155,7 +153,7 @@ class _Tilt:
 class _Neighbours:
     """p(next | the one before), with an absolute discount towards what follows many different ones."""
 
-    def __init__(self, leaves: NDArray[np.int64], alphabet: int) -> None:
+    def __init__(self, leaves: I64, alphabet: int) -> None:
         pairs = sp.csr_matrix(
             (np.ones(len(leaves) - 1, np.float32), (leaves[:-1], leaves[1:])), shape=(alphabet, alphabet)
         )
@@ -167,7 +165,7 @@ class _Neighbours:
         pairs.data -= _DISCOUNT
         self.pairs = pairs
 
-    def chances(self, before: NDArray[np.int64]) -> Tensor:
+    def chances(self, before: I64) -> Tensor:
         """(n, symbols) after each of ``before`` (n,)."""
         left = torch.from_numpy((_DISCOUNT * self.kinds[before] + 0.5)[:, None])
         total = torch.from_numpy((self.total[before] + 0.5)[:, None])
@@ -175,7 +173,7 @@ class _Neighbours:
         return found.addcmul_(left, torch.from_numpy(self.shorter)[None]).div_(total)
 
 
-def affinity(pairs: Counts) -> Floats:
+def affinity(pairs: Counts) -> F32:
     """(symbols, symbols) log of how often two stand together over how often by chance; near 0 where chance
     expects little.
 
@@ -185,7 +183,7 @@ def affinity(pairs: Counts) -> Floats:
     share = counts.sum(0) + 0.2
     chance = counts.sum(1, keepdims=True) * (share / share.sum())[None]
     prior = chance / (chance + 1) + 1e-3
-    found: Floats = np.log((counts + prior) / (chance + prior))
+    found: F32 = np.log((counts + prior) / (chance + prior))
     return found
 
 
@@ -200,7 +198,7 @@ def shared(text: Symbols, end: int) -> Counts:
     return found
 
 
-def _earlier(text: Symbols, places: NDArray[np.int64]) -> Counts:
+def _earlier(text: Symbols, places: I64) -> Counts:
     """(places, symbols): what stands in the sentence before each place, over the root of its length."""
     sentence = np.searchsorted(text.ends, places, side="right")
     starts = np.where(sentence > 0, text.ends[sentence - 1], 0)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from umt.types import BadInput
+from umt.types import I32, I64, BadInput
 
 BREAK = -1
 """The id that separates two sentences in `Tokens.ids`."""
@@ -33,8 +32,8 @@ class Tokens:
     """
 
     words: tuple[str, ...]
-    frequencies: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.int32]
+    frequencies: I64
+    ids: I32
 
     def vocabulary(self, size: int, minimum_count: int = 1) -> int:
         """How many words remain of the ``size`` most frequent that occur ``minimum_count`` times."""
@@ -74,7 +73,7 @@ def read_tokens(path: Path) -> Tokens:
 def tokenize(texts: Iterable[str]) -> Tokens:
     """The tokens of blocks of text, each made of whole lines (see `read_tokens`)."""
     number = _Ranks({"": 0, "\n": 1})
-    pieces: list[npt.NDArray[np.int32]] = []
+    pieces: list[I32] = []
     for text in texts:
         text = text if text.endswith("\n") else text + "\n"
         parts = text.lower().replace("\n", " \n ").split(" ")
@@ -90,9 +89,7 @@ def tokenize(texts: Iterable[str]) -> Tokens:
     return Tokens(tuple(seen[index] for index in order), frequencies[order], rank[ids])
 
 
-def count_pairs(
-    ids: npt.NDArray[np.int32], words: int, contexts: int, windows: Iterable[int]
-) -> dict[int, Counts]:
+def count_pairs(ids: I32, words: int, contexts: int, windows: Iterable[int]) -> dict[int, Counts]:
     """How often each of the first ``words`` words has each of the first ``contexts`` words beside it.
 
     The sums of both sides of `count_sides`, with its arguments: a (words, contexts) float32 matrix for each
@@ -103,7 +100,7 @@ def count_pairs(
 
 
 def count_sides(
-    ids: npt.NDArray[np.int32], words: int, contexts: int, windows: Iterable[int]
+    ids: I32, words: int, contexts: int, windows: Iterable[int]
 ) -> dict[int, tuple[Counts, Counts]]:
     """How often each of the first ``words`` words has each of the first ``contexts`` after it, and before it.
 
@@ -132,7 +129,7 @@ def beside(after: Counts, before: Counts) -> Counts:
     return both
 
 
-def _pad(ids: npt.NDArray[np.int32], words: int, width: int) -> npt.NDArray[np.int32]:
+def _pad(ids: I32, words: int, width: int) -> I32:
     """``ids`` with ``width`` trash ids at each break, so that no window reaches a neighbour sentence."""
     repeats = np.where(ids == BREAK, width, 1)
     repeats[-1:] += width
@@ -140,9 +137,7 @@ def _pad(ids: npt.NDArray[np.int32], words: int, width: int) -> npt.NDArray[np.i
     return np.repeat(known, repeats)
 
 
-def _count_following(
-    ids: npt.NDArray[np.int32], words: int, contexts: int, windows: list[int]
-) -> list[Counts]:
+def _count_following(ids: I32, words: int, contexts: int, windows: list[int]) -> list[Counts]:
     """For each window (words, words) counts of the words after; two non-contexts are not a pair."""
     padded = _pad(ids, words, windows[-1])
     width = words + 1  # the last column is trash
@@ -171,7 +166,7 @@ def _count_following(
     return [sp.vstack(each, format="csr") for each in blocks]
 
 
-def _sparse(dense: npt.NDArray[np.int64], columns: int, words: int) -> Counts:
+def _sparse(dense: I64, columns: int, words: int) -> Counts:
     row, column = np.divmod(np.flatnonzero(dense), dense.shape[1])
     chosen = column < columns
     row, column = row[chosen], column[chosen]

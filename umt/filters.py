@@ -14,9 +14,8 @@ import numpy.typing as npt
 from umt.runtime.validate import require
 from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
-from umt.types import Lang
+from umt.types import F64, I64, Bools, Lang
 
-Bools = npt.NDArray[np.bool_]
 _RARER = 50
 """A subword is foreign to a language that uses it so many times more rarely than the other does."""
 
@@ -60,10 +59,10 @@ class Signs:
     of neighbours that it has said before.
     """
 
-    length: npt.NDArray[np.float64]
-    foreign: npt.NDArray[np.float64]
-    copied: npt.NDArray[np.float64]
-    repeated: npt.NDArray[np.float64]
+    length: F64
+    foreign: F64
+    copied: F64
+    repeated: F64
 
     @classmethod
     def read(cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: Usage) -> Signs:
@@ -78,7 +77,7 @@ class Signs:
             asked.keys[pairs] * len(usage.lettered) + asked.ids[pairs + 1], return_index=True
         )
 
-        def share(rows: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        def share(rows: I64, of: I64) -> F64:
             return np.bincount(rows, minlength=count) / np.maximum(of, 1)
 
         return cls(
@@ -92,9 +91,9 @@ class Signs:
 class _Flat(NamedTuple):
     """Sentences end to end: the number of each subword, of its sentence, and one of both together."""
 
-    ids: npt.NDArray[np.int64]
-    rows: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.int64]
+    ids: I64
+    rows: I64
+    keys: I64
 
 
 def _flat(sentences: Sequence[Ids], vocabulary: int) -> _Flat:
@@ -110,7 +109,7 @@ def repeated(ids: npt.NDArray[Any]) -> float:
     return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
 
 
-def returned(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> npt.NDArray[np.float64]:
+def returned(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> F64:
     """(sentences,) how much of each came back: F1 of its subwords, each as often as it stands there."""
     ours, theirs = (
         np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, again)
@@ -120,7 +119,7 @@ def returned(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) ->
         keys // vocabulary, np.minimum(ours[1][places], theirs[1][others]), minlength=len(sentences)
     )
     sizes = np.array([len(x) + len(y) for x, y in zip(sentences, again, strict=True)])
-    share: npt.NDArray[np.float64] = 2 * shared / np.maximum(sizes, 1)
+    share: F64 = 2 * shared / np.maximum(sizes, 1)
     return share
 
 
@@ -146,7 +145,7 @@ class Filters:
     def __post_init__(self) -> None:
         require(self, positive="nats back", share="foreign copied repeated returned", at_least={"length": 1})
 
-    def fit(self, signs: Signs, nats: npt.NDArray[np.float64] | None = None) -> Bools:
+    def fit(self, signs: Signs, nats: F64 | None = None) -> Bools:
         """(sentences,) which renderings pass; ``nats``: (sentences,) a subword of each, where it is known."""
         passed = np.ones(len(signs.length), dtype=bool)
         if self.length is not None and len(passed):

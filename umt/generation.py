@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
@@ -21,7 +20,7 @@ from umt.joint_lm import JointLM
 from umt.runtime.validate import require
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
-from umt.types import Lang
+from umt.types import I64, Lang
 
 _POSITIONS = 8192
 """Of keys and values, few enough for the caches of a processor."""
@@ -65,7 +64,7 @@ class Output(NamedTuple):
     whatever the temperature; ended: false where the cap cut it off.
     """
 
-    ids: npt.NDArray[np.int64]
+    ids: I64
     nats: float
     ended: bool
 
@@ -91,8 +90,8 @@ class Search(Protocol):
 class _Batch(NamedTuple):
     """Sentences that are decoded together, longest first."""
 
-    places: npt.NDArray[np.int64]
-    caps: npt.NDArray[np.int64]
+    places: I64
+    caps: I64
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ class Generation:
                 outputs[place] = hypotheses
         return outputs
 
-    def caps(self, sources: Sequence[Ids], context: int) -> npt.NDArray[np.int64]:
+    def caps(self, sources: Sequence[Ids], context: int) -> I64:
         """(sentences,) tokens that may be written for each.
 
         Raises ValueError when a sentence leaves no room in ``context``.
@@ -177,9 +176,9 @@ class Generation:
 
     def _batches(
         self,
-        places: npt.NDArray[np.int64],
-        lengths: npt.NDArray[np.int64],
-        caps: npt.NDArray[np.int64],
+        places: I64,
+        lengths: I64,
+        caps: I64,
         least: int,
         cached: int,
     ) -> list[_Batch]:

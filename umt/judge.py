@@ -14,7 +14,7 @@ import torch
 from umt.joint_lm import JointLM
 from umt.runtime.batching import inside, pad
 from umt.tokenizer import Ids, Tokenizer
-from umt.types import Lang
+from umt.types import F64, Lang
 
 _ROWS, _ROWS_OF_A_GPU = 64, 512
 
@@ -27,21 +27,19 @@ class Judge:
     tokenizer: Tokenizer
     dtype: torch.dtype = torch.float32
 
-    def alone(self, sentences: Sequence[Ids], lang: Lang) -> npt.NDArray[np.float64]:
+    def alone(self, sentences: Sequence[Ids], lang: Lang) -> F64:
         """-log p(x) of each, in nats, its end included."""
         tag, end = self.tokenizer.tag(lang), self.tokenizer.end
         return self._nats([np.concatenate(([tag], x, [end])) for x in sentences], [1] * len(sentences))
 
-    def given(
-        self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang
-    ) -> npt.NDArray[np.float64]:
+    def given(self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang) -> F64:
         """-log p(target | source) of each, in nats, the end included."""
         here, there, end = self.tokenizer.tag(source), self.tokenizer.tag(target), self.tokenizer.end
         rows = [np.concatenate(([here], x, [there], y, [end])) for x, y in zip(sources, targets, strict=True)]
         return self._nats(rows, [len(x) + 2 for x in sources])
 
     @torch.no_grad()
-    def _nats(self, rows: Sequence[npt.NDArray[Any]], starts: Sequence[int]) -> npt.NDArray[np.float64]:
+    def _nats(self, rows: Sequence[npt.NDArray[Any]], starts: Sequence[int]) -> F64:
         """Nats of ``row[start:]`` given ``row[:start]``."""
         self.model.eval()
         nats = np.zeros(len(rows))

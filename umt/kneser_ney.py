@@ -13,9 +13,6 @@ from umt.ngram import (
     NEVER,
     SPECIALS,
     START,
-    Doubles,
-    Ints,
-    Longs,
     NGram,
     Tables,
     empty_table,
@@ -23,6 +20,9 @@ from umt.ngram import (
     intern,
 )
 from umt.runtime.validate import require
+from umt.types import F64 as Doubles
+from umt.types import I32 as Ints
+from umt.types import I64 as Longs
 
 
 @dataclass(frozen=True)

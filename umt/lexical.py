@@ -18,7 +18,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from umt.casing import Casing
 from umt.corpus.prepared import PreparedText
@@ -27,13 +26,13 @@ from umt.inflection import MARK, Inflection
 from umt.kneser_ney import KneserNey
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
-from umt.ngram import UNKNOWN, Ints, Longs, NGram
+from umt.ngram import UNKNOWN, NGram
 from umt.phrase_extraction import Linked, extract
 from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.processes import cores
 from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs
-from umt.types import BadInput, Lang, Progress
+from umt.types import F64, I32, I64, BadInput, Bools, Lang, Progress
 from umt.vocabulary import Vocabulary, read, select
 from umt.wordpairs import Balance, content_ratio, is_punctuation, reconciled
 
@@ -52,14 +51,14 @@ class _Side(NamedTuple):
 
     lang: Lang
     vocabulary: Vocabulary
-    ids: Ints
-    offsets: Longs
+    ids: I32
+    offsets: I64
     model: NGram
     casing: Casing
-    barriers: NDArray[np.bool_]
-    lengths: NDArray[np.float64]
+    barriers: Bools
+    lengths: F64
 
-    def sample(self, count: int, generator: torch.Generator) -> tuple[Ints, Longs]:
+    def sample(self, count: int, generator: torch.Generator) -> tuple[I32, I64]:
         """Random sentences of a length that is neither trivial nor slow."""
         lengths = np.diff(self.offsets)
         fit = np.flatnonzero((lengths >= 4) & (lengths <= 60))

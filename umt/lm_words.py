@@ -15,7 +15,6 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
@@ -25,13 +24,12 @@ from umt.loading import best_device, load
 from umt.runtime.batching import budgeted, pad
 from umt.runtime.validate import require
 from umt.tokenizer import Borrowed, Tokenizer
-from umt.types import BadInput, Lang
+from umt.types import I32, BadInput, Lang
 from umt.wordspace import WordSpace
 
 _TOKENS = 8192
 """Subwords read at once."""
 
-Words = NDArray[np.int32]
 _Row: TypeAlias = tuple[list[int], list[tuple[int, int, int]]]
 
 
@@ -83,7 +81,7 @@ class LanguageModel:
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
         return WordSpace(lang, tokens.words[:size], frequencies, counts, reading.vectors(self.power))
 
-    def _chosen(self, tokens: Tokens, size: int) -> Iterator[Words]:
+    def _chosen(self, tokens: Tokens, size: int) -> Iterator[I32]:
         """The known words of evenly spaced sentences."""
         ends = np.flatnonzero(np.append(tokens.ids, BREAK) == BREAK)
         begins = np.concatenate([[0], ends[:-1] + 1])
@@ -102,12 +100,12 @@ class _Reading:
         self.sums = torch.zeros(2, len(pieces), model.embeddings.shape[1], device=model.device)
         self.seen = torch.zeros(len(pieces))
 
-    def read(self, sentences: Iterator[Words]) -> None:
+    def read(self, sentences: Iterator[I32]) -> None:
         """Add the words of these sentences."""
         for batch in budgeted(self._rows(sentences), _TOKENS, lambda row: len(row[0])):
             self._add(batch)
 
-    def _rows(self, sentences: Iterator[Words]) -> Iterator[_Row]:
+    def _rows(self, sentences: Iterator[I32]) -> Iterator[_Row]:
         """Subwords of each sentence, and (word, place before it, place of its last subword) of its words."""
         for words in sentences:
             ids, places = [*self.start], []

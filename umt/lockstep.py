@@ -10,14 +10,10 @@ from dataclasses import dataclass
 import constriction
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from umt.decoding_cache import DecodingCache, cache_opener
 from umt.joint_lm import JointLM
-from umt.types import BadInput, Progress
-
-Longs = NDArray[np.int64]
-Words = NDArray[np.uint32]
+from umt.types import F32, I64, U32, BadInput, Progress
 
 _SHORTEST = 256
 """Subwords that make a further stream worth its cold start."""
@@ -35,7 +31,7 @@ class Lockstep:
     model: JointLM
     start: int
 
-    def encode(self, ids: Longs, progress: Progress) -> tuple[Words, float]:
+    def encode(self, ids: I64, progress: Progress) -> tuple[U32, float]:
         """Compressed words, and the bits that the model asks for."""
         table = _spread(ids)
         coder = constriction.stream.queue.RangeEncoder()
@@ -50,7 +46,7 @@ class Lockstep:
                 progress("coding", time, len(table))
         return coder.get_compressed(), bits
 
-    def decode(self, words: Words, count: int, progress: Progress) -> Longs:
+    def decode(self, words: U32, count: int, progress: Progress) -> I64:
         """The ``count`` ids that `encode` was given; raises BadInput when the words are no code of theirs."""
         table = _spread(np.zeros(count, np.int64))
         coder = constriction.stream.queue.RangeDecoder(words)
@@ -64,14 +60,14 @@ class Lockstep:
             steps.read(np.maximum(row, 0))
             if time % 50 == 0:
                 progress("decoding", time, len(table))
-        ids: Longs = table.T[table.T >= 0]
+        ids: I64 = table.T[table.T >= 0]
         return ids
 
 
 _FAMILY = constriction.stream.model.Categorical(perfect=False, lazy=True)
 
 
-def _spread(ids: Longs) -> Longs:
+def _spread(ids: I64) -> I64:
     """(steps, streams) of ids, each stream a stretch of them; -1 where a stream has ended."""
     streams = max(1, min(STREAMS, len(ids) // _SHORTEST))
     steps = -(-len(ids) // streams)
@@ -93,12 +89,12 @@ class _Steps:
         self.position = self.context
         self.cache: DecodingCache | None = None
 
-    def read(self, tokens: Longs) -> None:
+    def read(self, tokens: I64) -> None:
         """What came next in each stream."""
         self.tokens = torch.from_numpy(tokens)
 
     @torch.no_grad()
-    def next(self) -> NDArray[np.float32]:
+    def next(self) -> F32:
         """(streams, vocabulary) probabilities of what comes next."""
         if self.cache is None or self.position == self.context:
             streams = len(self.tokens)
@@ -108,5 +104,5 @@ class _Steps:
         self.position += 1
         if not torch.isfinite(logits).all():
             raise BadInput("the model gives impossible probabilities: its weights are damaged")
-        chances: NDArray[np.float32] = torch.softmax(logits, 1).numpy()
+        chances: F32 = torch.softmax(logits, 1).numpy()
         return chances

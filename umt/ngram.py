@@ -17,15 +17,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from umt.compiled import compiled
+from umt.types import F32, F64, I32, I64
 
 START, END, UNKNOWN = 0, 1, 2
 SPECIALS = ("<s>", "</s>", "<unk>")
 NEVER = -99.0
-
-Ints = NDArray[np.int32]
-Longs = NDArray[np.int64]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 
 class Tables(NamedTuple):
@@ -36,13 +32,13 @@ class Tables(NamedTuple):
     context.  shorter: (G,) the n-gram without its first word.  after: (G,) the context after that n-gram.
     """
 
-    vocabulary: Longs
-    keys: Longs
-    nodes: Ints
-    logp: Floats
-    backoff: Floats
-    shorter: Ints
-    after: Ints
+    vocabulary: I64
+    keys: I64
+    nodes: I32
+    logp: F32
+    backoff: F32
+    shorter: I32
+    after: I32
 
 
 @compiled
@@ -107,13 +103,13 @@ def insert(keys: Any, nodes: Any, new: Any, first: Any) -> Any:
     return numbers, first
 
 
-def empty_table(entries: int) -> tuple[Longs, Ints]:
+def empty_table(entries: int) -> tuple[I64, I32]:
     """Keys and values of a hash table that ``entries`` fill to at most a half."""
     size = 1 << max(4, (2 * entries - 1).bit_length())
     return np.full(size, -1, np.int64), np.zeros(size, np.int32)
 
 
-def intern(keys: Longs) -> tuple[Ints, int]:
+def intern(keys: I64) -> tuple[I32, int]:
     """Number equal keys alike, in order of first appearance: (numbers, how many distinct)."""
     numbers, count = insert(*empty_table(len(keys)), keys, 0)
     return numbers, int(count)
@@ -130,9 +126,9 @@ class NGram:
     order: int
     tables: Tables
 
-    def sentences(self, ids: Ints, offsets: Longs) -> Doubles:
+    def sentences(self, ids: I32, offsets: I64) -> F64:
         """(sentences,) log p of each with its end, in nats; sentence i is ids[offsets[i]:offsets[i + 1]]."""
-        scores: Doubles = _score(self.tables, ids, offsets)
+        scores: F64 = _score(self.tables, ids, offsets)
         return scores
 
     def word(self, context: Sequence[int], word: int) -> float:
@@ -146,7 +142,7 @@ class NGram:
             )
         return float(advance(self.tables, node, word)[0])
 
-    def perplexity(self, ids: Ints, offsets: Longs) -> float:
+    def perplexity(self, ids: I32, offsets: I64) -> float:
         """Per token, sentence ends counted; arguments as in `sentences`."""
         return float(np.exp(-self.sentences(ids, offsets).sum() / (len(ids) + len(offsets) - 1)))
 

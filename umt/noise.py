@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator
 
 from umt.runtime.validate import require
 from umt.tokenizer import Ids, Tokenizer
+from umt.types import I64, Bools
 
-Longs = npt.NDArray[np.int64]
 
-
-def word_starts(tokenizer: Tokenizer) -> npt.NDArray[np.bool_]:
+def word_starts(tokenizer: Tokenizer) -> Bools:
     """Which subwords begin a word, wherever they stand: (vocabulary,).
 
     Letters without a space before them go on with the word before; so do bytes from within a character. Han
@@ -50,8 +48,8 @@ class Noise:
         require(self, at_least_zero="shuffle", within={"drop blank": "[0, 1)"})
 
     def apply(
-        self, ids: Ids, offsets: Longs, starts: npt.NDArray[np.bool_], mask: int, generator: Generator
-    ) -> tuple[Ids, Longs]:
+        self, ids: Ids, offsets: I64, starts: Bools, mask: int, generator: Generator
+    ) -> tuple[Ids, I64]:
         """Noisy copies of sentences.
 
         ids: subwords of all sentences end to end; offsets: (sentences + 1,) where each begins, none of them

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
@@ -19,7 +18,7 @@ from umt.shards import Shards
 from umt.shuffling import Permutation
 from umt.team import SOLO, Team
 from umt.tokenizer import Tokenizer
-from umt.types import BadInput, Lang
+from umt.types import I64, BadInput, Lang
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,13 @@ class Rows:
     seed: int
     position: int = 0
 
-    def draw(self, rows: int, length: int) -> npt.NDArray[np.int64]:
+    def draw(self, rows: int, length: int) -> I64:
         """(rows, length) of subwords."""
         numbers, spans = self._choose(rows, length)
         joined = self.shards.joined(numbers, self.before, self.after)
         return np.stack([joined[start : start + length] for start in spans])
 
-    def _choose(self, rows: int, length: int) -> tuple[npt.NDArray[np.int64], list[int]]:
+    def _choose(self, rows: int, length: int) -> tuple[I64, list[int]]:
         """Which sentences to join, and where in them each row starts."""
         count = 64
         while True:
@@ -96,7 +95,7 @@ class Rows:
                 return numbers[:used], spans
             count *= 2
 
-    def _order(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+    def _order(self, start: int, stop: int) -> I64:
         size = len(self.shards)
         parts = []
         while start < stop:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Longs = NDArray[np.int64]
-Floats = NDArray[np.float32]
+from umt.types import F32, I64
 
 
 @dataclass(frozen=True)
@@ -24,14 +22,14 @@ class PrefixCode:
     order: (alphabet,) the symbol at each leaf.
     """
 
-    lengths: Longs
-    nodes: Longs
-    bits: Longs
-    bounds: Longs
-    order: Longs
+    lengths: I64
+    nodes: I64
+    bits: I64
+    bounds: I64
+    order: I64
 
     @classmethod
-    def huffman(cls, counts: Longs) -> PrefixCode:
+    def huffman(cls, counts: I64) -> PrefixCode:
         """The code that needs the fewest decisions for symbols that occur ``counts`` times (Huffman 1952).
 
         Raises ValueError for fewer than two symbols.
@@ -51,7 +49,7 @@ class PrefixCode:
         return cls.canonical(np.array([depth[symbol] for symbol in range(len(counts))]))
 
     @classmethod
-    def canonical(cls, lengths: Longs) -> PrefixCode:
+    def canonical(cls, lengths: I64) -> PrefixCode:
         """The code with these lengths, shorter ones first: all that a decoder has to be told.
 
         Raises ValueError when they are those of no complete code.
@@ -76,7 +74,7 @@ class PrefixCode:
                 bounds[symbol, depth] = np.searchsorted(starts, ends)
         return cls(lengths.astype(np.int64), nodes, bits, bounds, order)
 
-    def odds(self, chances: Tensor, symbols: Longs) -> Floats:
+    def odds(self, chances: Tensor, symbols: I64) -> F32:
         """Log odds that each decision of ``symbols`` (n,) is 1, end to end, where the next symbol has
         ``chances`` (n, alphabet); the symbols are the leaves from left to right."""
         below = torch.zeros(len(chances), chances.shape[1] + 1, dtype=torch.float64)
@@ -85,5 +83,5 @@ class PrefixCode:
         first, middle, end = (below.gather(1, bounds[..., side]) for side in range(3))
         found = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
         inside = np.arange(self.bounds.shape[1]) < self.lengths[symbols][:, None]
-        told: Floats = found.float().clamp_(-12, 12).numpy()[inside]
+        told: F32 = found.float().clamp_(-12, 12).numpy()[inside]
         return told

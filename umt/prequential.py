@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from umt.joint_lm import Architecture, JointLM
@@ -26,9 +25,7 @@ from umt.runtime.batching import pad
 from umt.runtime.files import atomic_bytes
 from umt.runtime.validate import require
 from umt.symbols import Symbols
-from umt.types import Progress
-
-Floats = NDArray[np.float32]
+from umt.types import F32, I64, Progress
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ class Coded:
     """What a network said about one text: nats of each symbol, (n,), and the log odds of each decision of its
     prefix code, (decisions,)."""
 
-    nats: Floats
-    odds: Floats
+    nats: F32
+    odds: F32
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,7 @@ class Prequential:
         new: list[list[_Row]],
         label: str,
         progress: Progress,
-    ) -> list[tuple[Floats, Floats]]:
+    ) -> list[tuple[F32, F32]]:
         """Train on ``past`` from fresh weights, then pay for each batch of ``new`` and learn from it."""
         draw = _drawer(network.generator)
         rehearsal = self.epochs * len(past)
@@ -239,7 +236,7 @@ class _Network:
                 mean.lerp_(now, weight)
 
     @torch.no_grad()
-    def pay(self, rows: list[_Row]) -> tuple[Floats, Floats]:
+    def pay(self, rows: list[_Row]) -> tuple[F32, F32]:
         """Nats of the paid symbols, and the log odds of their decisions."""
         hidden, head, targets = self._hidden(self.mean, rows)
         logp = torch.log_softmax(hidden @ head.T, 1)
@@ -251,10 +248,10 @@ class _Network:
 
 
 def _spread(
-    told: dict[str, Floats],
+    told: dict[str, F32],
     batches: list[list[_Row]],
     coded: list[Coded],
-    begins: list[NDArray[np.int64]],
+    begins: list[I64],
 ) -> None:
     """Put what the network said about ``batches``, end to end, where it belongs."""
     symbol = decision = 0

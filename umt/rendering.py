@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Generator
 
-from umt.filters import Bools, Filters, Signs, Usage, returned
+from umt.filters import Filters, Signs, Usage, returned
 from umt.generation import Direction, Generation
 from umt.joint_lm import JointLM
 from umt.judge import Judge
 from umt.tokenizer import Ids, Tokenizer
-from umt.types import Lang
+from umt.types import Bools, Lang
 
 
 class Rendered(NamedTuple):

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from umt.tokenizer import Ids, Tokenizer
-from umt.types import BadInput, Lang
+from umt.types import I64, BadInput, Lang
 
 _LINES = 10_000
 
@@ -28,7 +27,7 @@ class Shards:
     lang: Lang
 
     @cached_property
-    def offsets(self) -> npt.NDArray[np.int64]:
+    def offsets(self) -> I64:
         """(sentences + 1,) into `tokens`."""
         return np.asarray(np.memmap(self._file("offsets"), dtype=np.int64, mode="r"))
 
@@ -51,7 +50,7 @@ class Shards:
         start, end = self.offsets[number], self.offsets[number + 1]
         return self.tokens[start:end]
 
-    def joined(self, numbers: npt.NDArray[np.int64], before: int, after: int) -> npt.NDArray[np.int64]:
+    def joined(self, numbers: I64, before: int, after: int) -> I64:
         """(tokens,) the sentences ``numbers`` end to end, each between ``before`` and ``after``."""
         starts = self.offsets[numbers]
         lengths = self.offsets[numbers + 1] - starts + 2
@@ -65,7 +64,7 @@ class Shards:
         joined[firsts], joined[ends - 1] = before, after
         return joined
 
-    def lengths(self) -> npt.NDArray[np.int64]:
+    def lengths(self) -> I64:
         """(sentences,) in subwords."""
         return np.diff(self.offsets)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from umt.compiled import compiled
 from umt.runtime.validate import require
+from umt.types import I64, U64
 
 _ROUNDS = 6
 
@@ -27,7 +27,7 @@ class Permutation:
     def __post_init__(self) -> None:
         require(self, within={"size": f"[1, {1 << 62})"})
 
-    def __getitem__(self, places: slice) -> npt.NDArray[np.int64]:
+    def __getitem__(self, places: slice) -> I64:
         """The numbers at ``places.start`` to ``places.stop``; places go round and round."""
         start, stop = places.start or 0, self.size if places.stop is None else places.stop
         keys = [(self.seed * _ROUNDS + number) * 0x9E3779B97F4A7C15 for number in range(_ROUNDS)]
@@ -36,9 +36,7 @@ class Permutation:
 
 
 @compiled
-def _walked(
-    numbers: npt.NDArray[np.uint64], size: int, keys: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.int64]:
+def _walked(numbers: U64, size: int, keys: U64) -> I64:
     """Where each number goes: encrypted until it lies below ``size``."""
     half = np.uint64(1)
     while size - 1 >> (2 * half):

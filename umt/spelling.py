@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-Floats = NDArray[np.float32]
+from umt.types import F32, F64
 
 _RARE, _COMMON = 3, 0.2
 """A feature must occur in so many words, and in at most this share of them."""
@@ -47,7 +46,7 @@ def spelled(
     return torch.from_numpy((1 - share) * own + share * _regression(features, own, weights))
 
 
-def _cosine(x: Floats, y: Floats) -> float:
+def _cosine(x: F32, y: F32) -> float:
     """The mean over rows."""
     sizes = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     return float(((x * y).sum(1) / np.maximum(sizes, 1e-9)).mean())
@@ -72,7 +71,7 @@ def _features(words: Sequence[str], spaced: bool) -> sp.csr_matrix:
     return (sp.diags(1 / np.sqrt(np.maximum(sizes, 1))) @ matrix).tocsr().astype(np.float32)
 
 
-def _regression(features: sp.csr_matrix, wanted: Floats, weights: NDArray[np.float64]) -> Floats:
+def _regression(features: sp.csr_matrix, wanted: F32, weights: F64) -> F32:
     """What a weighted ridge regression makes of ``wanted`` (words, dim), by conjugate gradients.
 
     All columns go through each product together; scipy's solvers take one column at a time.
@@ -90,5 +89,5 @@ def _regression(features: sp.csr_matrix, wanted: Floats, weights: NDArray[np.flo
         rest -= step * pushed
         size, before = (rest**2).sum(0), size
         direction = rest + size / np.maximum(before, 1e-12) * direction
-    guessed: Floats = features @ slopes
+    guessed: F32 = features @ slopes
     return guessed

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
-Longs = NDArray[np.int64]
+from umt.types import F64, I64
 
 
 def saving(
-    alone: Sequence[Doubles], joint: Sequence[Doubles], resamples: int, stretches: int = 50
+    alone: Sequence[F64], joint: Sequence[F64], resamples: int, stretches: int = 50
 ) -> dict[str, float]:
     """Bits that coding texts together saves, tables apart: the mean over seeds, with a 95% interval.
 
@@ -32,7 +31,7 @@ def saving(
 
 
 def spread(
-    bits: Sequence[Doubles], sizes: Sequence[Longs], resamples: int, stretches: int = 50
+    bits: Sequence[F64], sizes: Sequence[I64], resamples: int, stretches: int = 50
 ) -> tuple[float, float]:
     """95% interval, in bits, of the length of all texts: the sum over texts of the mean over seeds.
 
@@ -52,13 +51,13 @@ def spread(
     return float(low), float(high)
 
 
-def _parts(each: NDArray[np.floating] | Longs, stretches: int) -> Doubles:
+def _parts(each: NDArray[np.floating] | I64, stretches: int) -> F64:
     """(rows, sentences) to (rows, stretches) sums, no stretch empty."""
     parts = np.array_split(each, min(stretches, each.shape[1]), axis=1)
     return np.stack([part.sum(1) for part in parts], axis=1)
 
 
-def _draws(texts: Sequence[Doubles], resamples: int) -> Iterator[tuple[Longs, list[Longs]]]:
+def _draws(texts: Sequence[F64], resamples: int) -> Iterator[tuple[I64, list[I64]]]:
     """Seeds, the same for all texts, and stretches of each: of ``texts``, (seeds, stretches) each."""
     generator = np.random.default_rng(0)
     for _ in range(resamples):

@@ -13,9 +13,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from umt.prefix_code import PrefixCode
 from umt.tokenizer import Tokenizer
-from umt.types import Lang
-
-Longs = NDArray[np.int64]
+from umt.types import F64, I64, Bools, Lang
 
 _ALL = 1 << 40
 """Bytes that a vocabulary is learned from, at most."""
@@ -35,14 +33,14 @@ class Symbols:
     """
 
     lang: Lang
-    leaves: Longs
-    ends: Longs
-    sizes: Longs
-    characters: Longs
-    numbers: Longs
+    leaves: I64
+    ends: I64
+    sizes: I64
+    characters: I64
+    numbers: I64
     tag: int
     tree: PrefixCode
-    starts: NDArray[np.bool_]
+    starts: Bools
     table: float
     merges: float = 0.0
     first: int = 0
@@ -55,7 +53,7 @@ class Symbols:
         leaves[inner] = generator.permutation(leaves[inner])
         return replace(self, leaves=leaves)
 
-    def per_sentence(self, bits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def per_sentence(self, bits: NDArray[np.floating[Any]]) -> F64:
         """Sums over sentences of (n,) bits of the leaves: (sentences,)."""
         return np.diff(
             np.concatenate([[0.0], np.cumsum(bits, dtype=np.float64)])[np.concatenate([[0], self.ends])]

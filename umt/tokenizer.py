@@ -27,7 +27,7 @@ from umt import inflection
 from umt.byte_alphabet import bytes_of
 from umt.inflection import MARK, Inflection
 from umt.runtime.validate import require
-from umt.types import BadInput, Lang
+from umt.types import I64, BadInput, Lang
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -157,7 +157,7 @@ class Tokenizer:
         return tuple(table)
 
     @cached_property
-    def byte_lengths(self) -> npt.NDArray[np.int64]:
+    def byte_lengths(self) -> I64:
         """Bytes of each number: (vocabulary,); the end of a sentence counts as its newline.
 
         An ending counts without its mark and the space before it: about what it adds to a word.

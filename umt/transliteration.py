@@ -21,10 +21,7 @@ from numpy.typing import NDArray
 
 from umt.compiled import compiled
 from umt.corpus.languages import foreign_share
-from umt.types import Lang
-
-Floats = NDArray[np.float64]
-Longs = NDArray[np.int64]
+from umt.types import F64, I64, Lang
 
 _LONGEST = 24
 _SHORTEST = 2
@@ -47,7 +44,7 @@ class Spelled(NamedTuple):
     """
 
     letters: NDArray[np.int8]
-    lengths: Longs
+    lengths: I64
 
     @classmethod
     def read(cls, words: Sequence[str], lang: Lang) -> Spelled:
@@ -64,7 +61,7 @@ class Spelled(NamedTuple):
                 lengths[row] = len(units)
         return cls(letters, lengths)
 
-    def frequencies(self, rows: Longs) -> Floats:
+    def frequencies(self, rows: I64) -> F64:
         """(letters,) the share of each in some words, none of them 0."""
         inside = np.arange(_LONGEST) < self.lengths[rows, None]
         counts = np.bincount(self.letters[rows][inside], minlength=_NONE) + 1.0
@@ -81,13 +78,13 @@ class Transducer:
         with each other; stop: the probability that such a word ends.
     """
 
-    edits: Floats
+    edits: F64
     end: float
-    apart: tuple[Floats, Floats]
+    apart: tuple[F64, F64]
     stop: tuple[float, float]
 
     @classmethod
-    def start(cls, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Transducer:
+    def start(cls, source: Spelled, target: Spelled, rows: I64, columns: I64) -> Transducer:
         """One to which all letters are possible and like letters likely, for the words of some pairs."""
         x, y = source.frequencies(rows), target.frequencies(columns)
         alike = np.sqrt(x * y)
@@ -98,7 +95,7 @@ class Transducer:
         stop = 1 / (1 + float(lengths[0])), 1 / (1 + float(lengths[1]))
         return cls((1 - _START_END) * edits, _START_END, (x, y), stop)
 
-    def evidence(self, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Floats:
+    def evidence(self, source: Spelled, target: Spelled, rows: I64, columns: I64) -> F64:
         """(pairs,) log p(both words together) / p(one) p(other), in nats; -inf where one has no letters."""
         chances = [np.log(each * (1 - stop)) for each, stop in zip(self.apart, self.stop, strict=True)]
         together = np.full(len(rows), -np.inf)
@@ -111,9 +108,7 @@ class Transducer:
             together -= alone[which]
         return together
 
-    def taught(
-        self, source: Spelled, target: Spelled, rows: Longs, columns: Longs, weights: Floats
-    ) -> Transducer:
+    def taught(self, source: Spelled, target: Spelled, rows: I64, columns: I64, weights: F64) -> Transducer:
         """One step of expectation-maximisation on weighted pairs, the start kept in mind.
 
         rows, columns, weights: (pairs,) words of either side and how sure each pair is.

@@ -10,7 +10,8 @@ from itertools import chain, islice, repeat
 
 import numpy as np
 
-from umt.ngram import SPECIALS, UNKNOWN, Doubles, Ints, Longs
+from umt.ngram import SPECIALS, UNKNOWN
+from umt.types import F64, I32, I64
 
 _LINES = 50_000
 
@@ -28,13 +29,13 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words)}
 
     @cached_property
-    def shares(self) -> Doubles:
+    def shares(self) -> F64:
         """(words,) the share of each word among all tokens."""
         counts = np.array(self.counts, np.float64)
-        shares: Doubles = counts / max(float(counts.sum()), 1.0)
+        shares: F64 = counts / max(float(counts.sum()), 1.0)
         return shares
 
-    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Ints, Longs]:
+    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[I32, I64]:
         """(ids, offsets): sentence i is ids[offsets[i]:offsets[i + 1]]; words not listed are `UNKNOWN`."""
         words = chain.from_iterable(sentences)
         total = sum(len(sentence) for sentence in sentences)
@@ -44,14 +45,14 @@ class Vocabulary:
         return ids, _offsets([len(sentence) for sentence in sentences])
 
 
-def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, Ints, Longs]:
+def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, I32, I64]:
     """The ``size`` most frequent words of lines of spaced words, and all lines as (ids, offsets).
 
     Ties in frequency go to the word that occurs first.
     """
     counts: Counter[str] = Counter()
     numbers: dict[str, int] = {}
-    parts: list[Ints] = []
+    parts: list[I32] = []
     lengths: list[int] = []
     lines = iter(lines)
     while block := list(islice(lines, _LINES)):
@@ -70,7 +71,7 @@ def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, Ints, Longs]:
     return vocabulary, ids, _offsets(lengths)
 
 
-def select(ids: Ints, offsets: Longs, chosen: Longs) -> tuple[Ints, Longs]:
+def select(ids: I32, offsets: I64, chosen: I64) -> tuple[I32, I64]:
     """``ids`` and ``offsets`` (sentences + 1,) of the sentences ``chosen`` alone, in that order."""
     lengths = offsets[chosen + 1] - offsets[chosen]
     places = _offsets(lengths)
@@ -78,5 +79,5 @@ def select(ids: Ints, offsets: Longs, chosen: Longs) -> tuple[Ints, Longs]:
     return ids[inside], places
 
 
-def _offsets(lengths: Sequence[int] | Longs) -> Longs:
+def _offsets(lengths: Sequence[int] | I64) -> I64:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.asarray(lengths, np.int64))])

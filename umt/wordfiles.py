@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.runtime.validate import require
-from umt.types import BadInput, Lang
+from umt.types import F32, BadInput, Lang
 from umt.wordspace import WordSpace
 
 _FASTTEXT = (793712314).to_bytes(4, "little")
@@ -72,7 +71,7 @@ class File:
         return WordSpace(lang, words, frequencies, counts, vectors)
 
 
-def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, npt.NDArray[np.float32]]:
+def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, F32]:
     """The vectors of the ``wanted`` words; the lower-cased word counts where the word itself is not there.
 
     The format is told by the content. Raises `BadInput` when the file cannot be read or is damaged.
@@ -88,7 +87,7 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, npt.NDArray[n
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _chosen(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[str, npt.NDArray[np.float32]]:
+def _chosen(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[str, F32]:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
     header = file.readline(_LONGEST).split()
@@ -98,8 +97,8 @@ def _chosen(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[s
     if not words or not dim:
         raise BadInput(f"{path} says it holds {words} words of {dim} dimensions")
     entries = _text if _is_text(file.peek(1 << 14), dim) else _binary
-    exact: dict[str, npt.NDArray[np.float32]] = {}
-    lowered: dict[str, npt.NDArray[np.float32]] = {}
+    exact: dict[str, F32] = {}
+    lowered: dict[str, F32] = {}
     for number, (word, values) in enumerate(entries(path, file, words, dim), start=1):
         kept = exact if word in wanted else lowered
         key = word if word in wanted else word.lower()
@@ -150,7 +149,7 @@ def _binary(
         yield word.decode("utf-8", "replace"), memoryview(values)
 
 
-def _numbers(values: bytes | memoryview, dim: int) -> npt.NDArray[np.float32] | None:
+def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:
     """(dim,) finite values, or None."""
     if isinstance(values, memoryview):
         vector = np.frombuffer(values, dtype="<f4").astype(np.float32)

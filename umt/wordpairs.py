@@ -8,17 +8,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from umt.lexicon import Lexicon
-from umt.ngram import SPECIALS, Doubles, Longs
+from umt.ngram import SPECIALS
 from umt.phrases import Pairs
 from umt.runtime.validate import require
+from umt.types import F64, I64, Bools
 from umt.vocabulary import Vocabulary
-
-Bools = NDArray[np.bool_]
 
 _MARKS = str.maketrans(
     {
@@ -61,10 +59,10 @@ class WordPairs:
     and translate to nothing.
     """
 
-    source: Longs
-    target: Longs
-    mass: Doubles
-    dropped: Doubles
+    source: I64
+    target: I64
+    mass: F64
+    dropped: F64
 
     def pseudo_counts(self, strength: float) -> Pairs:
         """Both conditional distributions, worth ``strength`` observations of each word."""
@@ -203,7 +201,7 @@ def reconciled(first: float, second: float, prior: float = 0.15, least: float = 
     return math.exp((one + other) / 2 * prior**2 / (prior**2 + doubt))
 
 
-def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple[Longs, Bools]:
+def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple[I64, Bools]:
     """The place of each word in the vocabulary, and whether it is a word that occurs ``often``."""
     places = np.array([vocabulary.index.get(word, -1) for word in words])
     marks = np.array([is_punctuation(word) for word in words])
@@ -212,7 +210,7 @@ def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple
 
 def _candidates(
     source: Vocabulary, target: Vocabulary, lexicon: Lexicon, sharpness: float
-) -> tuple[Longs, Longs, Doubles]:
+) -> tuple[I64, I64, F64]:
     """(source word, target word, sharpened probability) of every candidate that both vocabularies hold."""
     x = np.array([source.index.get(word, -1) for word in lexicon.source], np.int64)
     y = np.array([target.index.get(word, -1) for word in lexicon.target], np.int64)
@@ -225,8 +223,8 @@ def _candidates(
 
 
 def _joined(
-    forward: tuple[Longs, Longs, Doubles], backward: tuple[Longs, Longs, Doubles], targets: int
-) -> tuple[Longs, Longs, Doubles, Doubles]:
+    forward: tuple[I64, I64, F64], backward: tuple[I64, I64, F64], targets: int
+) -> tuple[I64, I64, F64, F64]:
     """(source word, target word, probability each way) of every pair that either names, 0 where one does not.
 
     Each a triple of words of its own source, words of its own target, and probabilities.
@@ -243,7 +241,7 @@ def _joined(
 
 def _alike(
     source: Vocabulary, target: Vocabulary, marks_x: np.ndarray, marks_y: np.ndarray
-) -> tuple[Longs, Longs]:
+) -> tuple[I64, I64]:
     """Pairs that need no learning: corresponding punctuation and identical words."""
     pairs: list[tuple[int, int]] = []
     by_mark: defaultdict[str, list[int]] = defaultdict(list)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
@@ -26,7 +25,7 @@ from umt.align.matching import alignment_of, best, profiles, scaled, sinkhorn, s
 from umt.align.procrustes import normalise
 from umt.align.widening import Widening
 from umt.runtime.validate import require
-from umt.types import BadInput
+from umt.types import F32, BadInput
 from umt.wordspace import WordSpace
 
 History: TypeAlias = tuple[dict[str, float], ...]
@@ -121,7 +120,7 @@ class Cooccurrence:
         return torch.from_numpy(thinned(dense, self.keep, generator))
 
 
-def thinned(counts: npt.NDArray[np.float32], keep: float, generator: Generator) -> npt.NDArray[np.float32]:
+def thinned(counts: F32, keep: float, generator: Generator) -> F32:
     """Keep each counted pair with probability ``keep``: as if part of the text had not been read.
 
     counts: (words, words) symmetric whole numbers; so is the result.
@@ -130,7 +129,7 @@ def thinned(counts: npt.NDArray[np.float32], keep: float, generator: Generator) 
         return counts
     seed = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
     upper = np.random.default_rng(seed).binomial(np.triu(counts).astype(np.int64), keep).astype(np.float32)
-    both: npt.NDArray[np.float32] = upper + np.triu(upper, 1).T
+    both: F32 = upper + np.triu(upper, 1).T
     return both
 
 

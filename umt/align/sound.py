@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from torch import Tensor
 
@@ -20,7 +19,8 @@ from umt.align.procrustes import normalise
 from umt.lexicon import temperature_of
 from umt.retrieval import Neighbours, mutual
 from umt.runtime.validate import require
-from umt.transliteration import Floats, Longs, Spelled, Transducer
+from umt.transliteration import Spelled, Transducer
+from umt.types import F64, I64
 from umt.wordspace import WordSpace
 
 _SHIFTS = 10
@@ -40,8 +40,8 @@ class Heard(NamedTuple):
     """What pairs taught; ``told``: which of them have letters, ``weights``: how surely they sound alike."""
 
     transducer: Transducer
-    told: Longs
-    weights: Floats
+    told: I64
+    weights: F64
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Sound:
             there, back = found
         return there, back
 
-    def learn(self, source: Spelled, target: Spelled, rows: Longs, columns: Longs) -> Heard | None:
+    def learn(self, source: Spelled, target: Spelled, rows: I64, columns: I64) -> Heard | None:
         """A transducer from suggested pairs; None: too few sound alike."""
         told = np.flatnonzero((source.lengths[rows] > 0) & (target.lengths[columns] > 0))
         rows, columns = rows[told], columns[told]
@@ -111,7 +111,7 @@ class Sound:
         return Heard(transducer, told, weights)
 
 
-def _beyond_chance(found: Floats, chance: Floats) -> Floats:
+def _beyond_chance(found: F64, chance: F64) -> F64:
     """(found,) the share of the pairs as much alike as each that chance does not explain.
 
     1 - p(score by chance) / p(score found), rising with the score (isotonic regression): what is left of a
@@ -127,7 +127,7 @@ def _beyond_chance(found: Floats, chance: Floats) -> Floats:
     return np.maximum(0, 1 - odds[: len(found)])
 
 
-def _shares(vectors: Tensor, rows: Longs, weights: Floats) -> Floats:
+def _shares(vectors: Tensor, rows: I64, weights: F64) -> F64:
     """(words,) how likely each word is written by ear: names keep the company of names (ridge regression).
 
     A pair that does not sound alike may hold a name all the same, beside the wrong one, so the regression
@@ -153,7 +153,7 @@ def _regression(features: Tensor, wanted: Tensor) -> Tensor:
     return slopes
 
 
-def _ranked(near: Neighbours, more: NDArray[np.float64]) -> Neighbours:
+def _ranked(near: Neighbours, more: F64) -> Neighbours:
     scores = near.scores + torch.from_numpy(more).to(near.scores)
     order = scores.argsort(dim=1, descending=True, stable=True)
     return Neighbours(near.indices.gather(1, order), scores.gather(1, order))

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Generator, Tensor
@@ -21,6 +20,7 @@ from torch import Generator, Tensor
 from umt.align import Alignment, Label, Verdict
 from umt.lexicon import Lexicon
 from umt.runtime.validate import require
+from umt.types import I64
 from umt.wordspace import WordSpace
 
 
@@ -130,7 +130,7 @@ def destroyed(space: WordSpace, words: int, generator: Generator, block: int = 2
     )
 
 
-def _places(size: int, block: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _places(size: int, block: int, rng: np.random.Generator) -> I64:
     """Where each entry of a symmetric (size, size) matrix comes from: its own block; so does its mirror."""
     places = np.arange(size * size).reshape(size, size)
     for top in range(0, size, block):

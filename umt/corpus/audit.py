@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.int64]
+from umt.types import F64, I64, U64, Bools
 
 EXACT, NORMALISED, LONG_RUN = "leak: exact", "leak: normalised", "leak: long shared run"
 LEAKS = (EXACT, NORMALISED, LONG_RUN)
@@ -39,10 +39,10 @@ class LeakIndex:
     keys: Mapping[str, str]
     spaced: bool
     _vocabulary: dict[str, int] = field(init=False, repr=False)
-    _owners: list[tuple[str, Ids]] = field(init=False, repr=False)
-    _grams: NDArray[np.uint64] = field(init=False, repr=False)
-    _gram_owners: NDArray[np.int64] = field(init=False, repr=False)
-    _filter: NDArray[np.bool_] = field(init=False, repr=False)
+    _owners: list[tuple[str, I64]] = field(init=False, repr=False)
+    _grams: U64 = field(init=False, repr=False)
+    _gram_owners: I64 = field(init=False, repr=False)
+    _filter: Bools = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         vocabulary: dict[str, int] = {}
@@ -118,7 +118,7 @@ class LeakIndex:
     def _units(self, key: str) -> Sequence[str]:
         return key.split(" ") if self.spaced else key
 
-    def _rolled(self, ids: Ids, starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    def _rolled(self, ids: I64, starts: I64) -> U64:
         """A polynomial hash of ``run`` ids from each start on, modulo 2^64."""
         values = (ids.astype(np.uint64) + np.uint64(1)) * _BASE
         values ^= values >> np.uint64(29)
@@ -128,11 +128,11 @@ class LeakIndex:
         return total ^ (total >> np.uint64(31))
 
     @staticmethod
-    def _bucket(hashes: NDArray[np.uint64], present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _bucket(hashes: U64, present: Bools) -> I64:
         return (hashes & np.uint64(len(present) - 1)).astype(np.int64)
 
 
-def longest_shared_run(ours: Ids, theirs: Ids) -> int:
+def longest_shared_run(ours: I64, theirs: I64) -> int:
     """The length of the longest run of units (0 matches nothing) that two sentences share."""
     longest, before = 0, np.zeros(len(theirs) + 1, dtype=np.int64)
     for unit in ours:
@@ -151,10 +151,10 @@ class Traces:
     line holds which numeral or Latin name (hashed): what survives translation.
     """
 
-    lines: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    anchor_lines: NDArray[np.int64]
-    anchors: NDArray[np.int64]
+    lines: I64
+    lengths: I64
+    anchor_lines: I64
+    anchors: I64
 
     @staticmethod
     def concatenated(parts: Iterable[Traces]) -> Traces:
@@ -194,7 +194,7 @@ def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
     return float(_ranked(first) @ _ranked(second))
 
 
-def _ranked(values: NDArray[Any]) -> NDArray[np.float64]:
+def _ranked(values: NDArray[Any]) -> F64:
     """Ranks, centred and scaled to length 1: their dot product is Spearman's correlation."""
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
@@ -230,7 +230,7 @@ def _same_lines(source: Traces, target: Traces, generator: np.random.Generator) 
     }
 
 
-def _once(side: Traces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _once(side: Traces) -> tuple[I64, I64]:
     anchors, first, counts = np.unique(side.anchors, return_index=True, return_counts=True)
     return anchors[counts == 1], side.anchor_lines[first[counts == 1]]
 
