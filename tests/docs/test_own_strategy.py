@@ -80,7 +80,11 @@ def test_worked_example_composes_and_aligns(strategies: Path, tmp_path: Path) ->
         alone = compose("config", overrides=["aligner=degree_profile"])
         inside = compose(
             "config",
-            overrides=["aligner@aligner.aligner=degree_profile", "~aligner.settings", "~aligner.aligner.keep"],
+            overrides=[
+                "aligner@aligner.aligner=degree_profile",
+                "~aligner.settings",
+                "~aligner.aligner.keep",
+            ],
         )
     source, target = two_languages(100, 0)
     alignment = instantiate(alone.aligner).align(source, target, torch.Generator().manual_seed(0))
