@@ -25,7 +25,7 @@ from omegaconf import DictConfig
 import train
 from umt import stages
 from umt.align import Alignment
-from umt.codelength import measure, predicts_next
+from umt.codelength import measure
 from umt.console import Console, plain_options
 from umt.corpus import ParallelSet
 from umt.evaluation.baselines import Copy, Translator, random_translator
@@ -50,8 +50,8 @@ from umt.evaluation.report.shared_space import history, shared_space, similariti
 from umt.evaluation.report.tables import show_run, show_scores
 from umt.evaluation.report.training_curves import training_curves
 from umt.evaluation.rows import ScoreRow, System, group_by_system, save_scores
-from umt.joint_lm import JointLM, best_device
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
+from umt.loading import best_device, configure_libraries, is_causal, load
 from umt.neural_translator import NeuralTranslator
 from umt.runtime.files import write_json
 from umt.runtime.threads import use_threads
@@ -194,9 +194,9 @@ def lexicon_scores(config: DictConfig, run: train.Run) -> Iterator[ScoreRow]:
 
 def code_lengths(run: train.Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
-    if run.model is None or not predicts_next(run.model.path):
+    if run.model is None or not is_causal(run.model.path):
         return
-    model, tokenizer = JointLM.load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
+    model, tokenizer = load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
@@ -212,7 +212,7 @@ def missing_measurements(run: train.Run) -> Iterator[str]:
         if pairs.left_out:
             count = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
             yield f"held-out set {pairs.name}: {count} and are left out"
-    if run.model is not None and not predicts_next(run.model.path):
+    if run.model is not None and not is_causal(run.model.path):
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 
 
@@ -263,6 +263,7 @@ def write_report(config: DictConfig, run: train.Run, rows: Sequence[ScoreRow]) -
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Find, score, show."""
+    configure_libraries()
     console = Console()
     with stages.cell(console):
         use_threads(config.runtime.threads)

@@ -27,6 +27,7 @@ from umt.bits import BITS
 from umt.checks import check
 from umt.console import Console, plain_options
 from umt.corpus import HeldOut, Source
+from umt.loading import configure_libraries
 from umt.pipeline.artefact import Artefact
 from umt.runtime.threads import use_threads
 from umt.store import Store
@@ -103,6 +104,7 @@ def build(config: DictConfig, store: Store) -> Run:
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
+    configure_libraries()
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
     with stages.cell(console):

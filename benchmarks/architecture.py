@@ -41,6 +41,7 @@ from umt.evaluation.metrics import Bleu
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.joint_lm import Architecture, JointLM
+from umt.loading import configure_libraries
 from umt.loop import fit
 from umt.optimisation import Optimisation
 from umt.shards import Shards
@@ -105,6 +106,7 @@ def taught(
 
 def main() -> None:
     """A line a network."""
+    configure_libraries()
     parser = Command("benchmarks.architecture", __doc__)
     parser.add_argument("--pairs", choices=("synthetic", "known"), default="synthetic")
     parser.add_argument("--steps", type=int, default=1000, help="of each network")

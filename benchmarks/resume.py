@@ -24,6 +24,7 @@ import torch
 
 from umt.console import Command
 from umt.joint_lm import Architecture, JointLM
+from umt.loading import configure_libraries, save
 from umt.loop import LOG, Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
@@ -84,7 +85,7 @@ def train(
     if sharded:
         model = gathered(model, team)
     if team.rank == 0:
-        model.save(directory / "trained")
+        save(model, directory / "trained")
     return model, records
 
 
@@ -112,6 +113,7 @@ def same(one: JointLM, other: JointLM) -> bool:
 
 def main() -> None:
     """Train once unbroken and once killed again and again; compare."""
+    configure_libraries()
     parser = Command("benchmarks.resume", __doc__)
     parser.add_argument("--kills", type=int, default=20, help="at random moments")
     parser.add_argument("--steps", type=int, default=400, help="of the whole training")

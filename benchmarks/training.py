@@ -28,6 +28,7 @@ from transformers import Trainer, TrainingArguments
 from benchmarks.products import Product, operations, seconds
 from umt.console import Command
 from umt.joint_lm import Architecture, JointLM
+from umt.loading import configure_libraries
 from umt.loop import Pace, fit
 from umt.objectives import Causal
 from umt.optimisation import Optimisation
@@ -135,6 +136,7 @@ def trainers(model: JointLM, objective: Causal, steps: int, directory: Path, sho
 
 def main() -> None:
     """Print one line each."""
+    configure_libraries()
     parser = Command("benchmarks.training", __doc__)
     parser.add_argument("--size", default="tiny", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=4096, help="rows of the head")

@@ -44,9 +44,11 @@ FLOORS = {
     "umt.loop": 3,
     "umt.training_state": 3,
     "umt.sharded": 3,
-    "umt.foreign": 2,
     "umt.context_counts": 1,
     "umt.logistic_mixing": 1,
+    "umt.loading": 2,
+    "umt.plain_forward": 2,
+    "umt.decoding_cache": 2,
     "umt.mixing": 1,
     "umt.company": 1,
     "umt.compressors": 1,
@@ -129,6 +131,18 @@ def test_imports_point_downwards(path: Path) -> None:
     for imported in imports(path):
         if imported.split(".")[0] in {"umt", "train", "evaluate"}:
             assert floor(imported) <= floor(module), f"{module} imports {imported} from a higher floor"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_kernels_have_one_door(path: Path) -> None:
+    module, door = name_of(path), "umt.kernels"
+    if within(module, {door}):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for imported in names:
+            assert not (imported or "").startswith(door + "."), f"{module} imports {imported}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

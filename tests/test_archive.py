@@ -13,9 +13,10 @@ from small_texts import EN, LINES, TINY, ZH, quiet
 
 from umt.any_bytes import to_bytes, to_ids
 from umt.archive import Archiver, Header, main
-from umt.codelength import CodeLength, measure, refuse_masked
+from umt.codelength import CodeLength, measure
 from umt.inflection import Inflection
 from umt.joint_lm import JointLM
+from umt.loading import load, require_causal, save
 from umt.runtime.files import MANIFEST
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput
@@ -27,12 +28,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("model")
     tokenizer = Tokenizer.train(LINES, 300)
     tokenizer.save(directory)
-    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(1)).save(directory)
+    save(JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(1)), directory)
     return directory
 
 
 def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
-    model, tokenizer = JointLM.load(saved), Tokenizer.load(saved)
+    model, tokenizer = load(saved), Tokenizer.load(saved)
     found = measure(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
     assert found["together"].bits.sum() == pytest.approx(found[EN].bits.sum() + found[ZH].bits.sum())
     assert found[EN].bits[0] == pytest.approx(found[EN].bits[3], rel=1e-5)
@@ -46,7 +47,7 @@ def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
 def test_a_masked_model_has_no_code_length(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps({"config": {"causal": 0.0, "masked": 1.0}}))
     with pytest.raises(BadInput, match="pseudo-likelihood and no code length"):
-        refuse_masked(tmp_path)
+        require_causal(tmp_path)
     with pytest.raises(BadInput, match="pseudo-likelihood"):
         Archiver.open(tmp_path, None, quiet)
 
@@ -143,7 +144,7 @@ def test_errors_say_what_is_wrong(saved: Path, tmp_path: Path, capsys: pytest.Ca
     _fails(["decompress", str(tmp_path / "text"), str(saved), out], "no archive|not an archive", capsys)
     other = tmp_path / "other"
     tokenizer = Tokenizer.load(saved)
-    JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(2)).save(other)
+    save(JointLM.create(TINY, len(tokenizer), torch.Generator().manual_seed(2)), other)
     tokenizer.save(other)
     _fails(["decompress", str(good), str(other), out], "another model", capsys)
     _fails(["compress", str(tmp_path / "none"), str(saved), out], "none cannot be read", capsys)

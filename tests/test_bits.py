@@ -210,8 +210,9 @@ def test_an_interval_holds_the_length_of_another_text_of_the_same_kind() -> None
 def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     setting = Bits(
         Prequential(TINY, increments=1, length=32),
-        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2), doublings=2),
+        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2, keep=0.8), doublings=2),
         vocabulary=270,
+        limit=None,
         seeds=1,
         controls=("destroyed",),
     )
@@ -247,8 +248,9 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
 def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> None:
     setting = Bits(
         Prequential(TINY, increments=1, length=32),
-        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2)),
+        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2, keep=0.8)),
         vocabulary=270,
+        limit=None,
         seeds=1,
         controls=("more", "elsewhere"),
         alone=False,

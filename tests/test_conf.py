@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,7 @@ def targets(node: object) -> Iterator[DictConfig]:
             yield from targets(node._get_node(index))
 
 
+@cache
 def of_group(option: str) -> DictConfig:
     """What ``option`` puts into the configuration."""
     group, name = option.split("/")
@@ -142,3 +145,38 @@ def test_a_wrong_option_is_named(override: str, named: str, tmp_path: Path) -> N
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def spelled(option: str) -> set[str]:
+    """Paths of the classes that the file of ``option`` names itself, not by way of another option."""
+    text = (CONF / f"{option}.yaml").read_text(encoding="utf-8")
+    return set(re.findall(r"_target_: ([\w.]+)", text))
+
+
+def plain(value: object) -> object:
+    """As a dataclass would hold it: lists as tuples, nodes as what they make."""
+    if isinstance(value, ListConfig):
+        return tuple(plain(each) for each in value)
+    return instantiate(value) if isinstance(value, DictConfig) and "_target_" in value else value
+
+
+def test_no_default_in_python_differs_from_the_yaml() -> None:
+    """A strategy inside another, or a mapping, may be left out where the YAML has one."""
+    values: dict[tuple[str, str], list[object]] = {}
+    for option in OPTIONS:
+        for node in targets(of_group(option)):
+            if node._target_ in spelled(option):
+                for name in (str(key) for key in node if not str(key).startswith("_")):
+                    if f"corpus.{name}=" not in FILES[0]:
+                        values.setdefault((node._target_, name), []).append(plain(node[name]))
+    wrong = {}
+    for (kind, name), given in values.items():
+        field = get_class(kind).__dataclass_fields__[name]  # type: ignore[attr-defined]
+        makes = field.default_factory
+        default = field.default if makes is dataclasses.MISSING else makes()
+        optional = any(dataclasses.is_dataclass(each) or isinstance(each, DictConfig) for each in given)
+        if default is dataclasses.MISSING or (optional and default in (None, {})):
+            continue
+        if default not in given:
+            wrong[f"{kind}.{name}={default!r}"] = given
+    assert not wrong

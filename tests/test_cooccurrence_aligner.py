@@ -27,7 +27,7 @@ from umt.align.matching import profiles, sinkhorn
 from umt.align.widening import Widening
 from umt.types import BadInput
 
-ALIGNER = Cooccurrence(words=200, drop=2)
+ALIGNER = Cooccurrence(words=200, drop=2, keep=0.8)
 
 
 def seeded(seed: int = 0) -> Generator:

@@ -26,7 +26,7 @@ def test_frequency_and_mutuality_of_known_matches() -> None:
 
 def test_they_prefer_the_truth_to_a_destroyed_target() -> None:
     source, target = two_languages(150)
-    aligner = Cooccurrence(words=150, drop=2)
+    aligner = Cooccurrence(words=150, drop=2, keep=0.8)
     found = []
     for other in (target, destroyed(target, 150, torch.Generator().manual_seed(1))):
         alignment = aligner.align(source, other, torch.Generator().manual_seed(0))

@@ -77,7 +77,7 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     gradient."""
     tokenizer, texts, _ = cipher(tmp_path, 40)
     model, source = network(tokenizer), texts[0].ids(0)
-    cycle = made(tokenizer, texts, model, RoundTrips(samples=4))
+    cycle = made(tokenizer, texts, model, RoundTrips(Course(), samples=4))
     pair = np.unique(texts[1].tokens)[[3, 7]].tolist()
     cycle.renderer.generation = replace(cycle.renderer.generation, ratio=0, extra=3)
     cycle.renderer.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
@@ -117,7 +117,7 @@ def test_a_row_costs_what_the_judge_says(tmp_path: Path) -> None:
 
 def test_an_unfit_draw_is_worth_no_more_than_the_worst(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 40)
-    cycle = made(tokenizer, texts, network(tokenizer), RoundTrips(samples=3))
+    cycle = made(tokenizer, texts, network(tokenizer), RoundTrips(Course(), samples=3))
     rewards = torch.tensor([9.0, 1.0, 2.0, 3.0, 3.0, 3.0])
     better = cycle._better(rewards, torch.tensor([False, True, True, True, True, True]))
     assert better.tolist() == pytest.approx([-1, -1, 2, 0, 0, 0])
@@ -145,9 +145,15 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
 class OneWay(Cycle):
     """From the first language and back only."""
 
-    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> Loss | None:
+    def loss(
+        self,
+        model: JointLM,
+        step: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> Loss | None:
         self.turn = 0
-        return super().loss(model, step, generator)
+        return super().loss(model, step, generator, dtype)
 
 
 def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
@@ -181,7 +187,7 @@ def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
     poor = learn(start, Supervised(setting, [Bitext(there, guessed)]), 80, 2e-2)
     after = {}
     for pull in (1.0, 0.0):
-        model, trips = copy.deepcopy(start), RoundTrips(samples=4, fluency=0.0, pull=pull)
+        model, trips = copy.deepcopy(start), RoundTrips(Course(), samples=4, fluency=0.0, pull=pull)
         cycle = made(tokenizer, (there, truth), model, trips, Filters(), OneWay)
         after[pull] = learn(model, cycle, 70, 5e-3)
     assert after[1.0] < 0.8 * poor

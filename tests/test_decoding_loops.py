@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from umt.kernels.cpu_loops import bits, exponential, gate, largest
-from umt.kernels.decoding_loops import likeliest
+from umt.kernels.cpu_loops import as_array, exponential, gated_act, max_by_bits
+from umt.kernels.decoding_loops import argmax_nll
 
 
 def test_powers_of_e_are_as_precise_as_the_numbers() -> None:
@@ -25,7 +25,7 @@ def test_the_largest_is_the_largest(dtype: torch.dtype, shift: float) -> None:
     lines = (torch.randn(40, 37, generator=torch.Generator().manual_seed(1)) + shift).to(dtype)
     lines[:10, :36] = -torch.inf
     lines[10], lines[11, 5] = -torch.inf, torch.inf
-    found = [float(largest(bits(line))) for line in lines]
+    found = [float(max_by_bits(as_array(line))) for line in lines]
     assert found == lines.float().amax(1).tolist()
 
 
@@ -34,7 +34,7 @@ def test_a_gate_opens_as_that_of_torch_does(smooth: bool) -> None:
     made = 6 * torch.randn(7, 2 * 33, generator=torch.Generator().manual_seed(1))
     made[0, :3] = torch.tensor([-1e3, 1e3, 0.0])
     active = torch.empty(7, 33)
-    gate(made.numpy(), smooth, active.numpy())
+    gated_act(made.numpy(), smooth, active.numpy())
     gates, up = made.chunk(2, 1)
     expected = (F.gelu(gates, approximate="tanh") if smooth else F.silu(gates)) * up
     torch.testing.assert_close(active, expected, rtol=1e-5, atol=1e-5)
@@ -48,7 +48,7 @@ def test_the_likeliest_is_the_first_of_the_largest(size: int, dtype: torch.dtype
     logits[0] = -torch.inf
     logits[0, -1] = 0  # one alone is possible
     chosen, nats = np.empty(50, np.int64), np.empty(50, np.float32)
-    likeliest(bits(logits), chosen, nats)
+    argmax_nll(as_array(logits), chosen, nats)
     logits = logits.float()
     best = logits.amax(1, keepdim=True)
     assert chosen.tolist() == (logits == best).int().argmax(1).tolist()
@@ -59,5 +59,5 @@ def test_the_likeliest_is_the_first_of_the_largest(size: int, dtype: torch.dtype
 def test_what_is_no_number_is_still_a_place() -> None:
     logits = np.full((2, 100), np.nan, np.float32)
     chosen, nats = np.empty(2, np.int64), np.empty(2, np.float32)
-    likeliest(logits, chosen, nats)
+    argmax_nll(logits, chosen, nats)
     assert ((chosen >= 0) & (chosen < 100)).all()

@@ -17,13 +17,16 @@ from umt.generation import Direction, Generation
 from umt.mining import Space, mine
 from umt.prompted import Examples, Prompted, compose
 from umt.saved import Way, open_translator
-from umt.searching import Greedy
+from umt.searching import Greedy, Sampling
 from umt.shards import Shards
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput
 
 WAY = Direction(3, 4, 1, torch.tensor([1, 5]))
-QUICK = FewShot(mined=300, seeds=50, sentences=40, rounds=2, keep=0.25, shots=2, candidates=3)
+QUICK = FewShot(
+    mined=300, seeds=50, sentences=40, rounds=2, keep=0.25, shots=2, candidates=3,
+    generation=Generation(Sampling(0.7)),
+)  # fmt: skip
 
 
 def ids(*numbers: int) -> Ids:

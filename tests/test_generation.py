@@ -11,6 +11,8 @@ import torch
 from transformers import (
     Gemma3ForCausalLM,
     Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
@@ -20,8 +22,7 @@ from transformers import (
 
 from umt.generation import Direction, Generation, Output, Search
 from umt.joint_lm import Architecture, JointLM
-from umt.kernels.decoding_weights import Weights
-from umt.kernels.kv_cache import Cache
+from umt.kernels import DecodingWeights, KVCache
 from umt.searching import Beam, Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
@@ -154,15 +155,39 @@ def test_a_loop_attends_as_products_over_all_rows_do(
         generation = Generation(search, ratio=1.2, extra=5, workers=1)
         return generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
 
-    class InBlocks(Cache):
+    class InBlocks(KVCache):
         def step(self, tokens: torch.Tensor) -> torch.Tensor:
             self.by_loop = False
             return super().step(tokens)
 
     looped = write()
-    with patch("umt.generation.Cache", InBlocks):
+    with patch("umt.decoding_cache.KVCache", InBlocks):
         products = write()
     for outputs, expected in zip(looped, products, strict=True):
+        for each, other in zip(outputs, expected, strict=True):
+            same(each, other)
+
+
+def trained_in_fp32(joint: bool) -> JointLM:
+    """Random weights in fp32, far from flat."""
+    model = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        model.embeddings.mul_(120)
+        model.embeddings[END] *= 1.5
+    return model if joint else model.divided()
+
+
+@pytest.mark.parametrize("search", [*SEARCHES, Beam(4), Beam(3, 1.0)], ids=str)
+@pytest.mark.parametrize("joint", [True, False], ids=["joint", "encoder-decoder"])
+def test_plain_transformers_decode_alike(sources: list[Ids], search: Search, joint: bool) -> None:
+    model = trained_in_fp32(joint)
+    plain = JointLM(model.network, model.encoder, kernels=False)
+    generation = Generation(search, ratio=1.2, extra=5, cached=400, workers=2)
+    ours = generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
+    with patch("umt.decoding_cache.KVCache", side_effect=AssertionError):
+        theirs = generation.generate(plain, sources, WAY, torch.Generator().manual_seed(5))
+    for outputs, expected in zip(theirs, ours, strict=True):
+        assert len(outputs) == len(expected)
         for each, other in zip(outputs, expected, strict=True):
             same(each, other)
 
@@ -170,8 +195,8 @@ def test_a_loop_attends_as_products_over_all_rows_do(
 def test_short_products_change_little(sources: list[Ids]) -> None:
     model = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
     [exact] = zip(*Generation(workers=1).generate(model, sources, WAY), strict=True)
-    model.products = torch.bfloat16
-    [short] = zip(*Generation(workers=1).generate(model, sources, WAY), strict=True)
+    outputs = Generation(workers=1).generate(model, sources, WAY, dtype=torch.bfloat16)
+    [short] = zip(*outputs, strict=True)
     assert any(each.nats != other.nats for each, other in zip(exact, short, strict=True))
     for each, other in zip(exact, short, strict=True):
         assert other.nats == pytest.approx(each.nats, rel=0.01, abs=0.05)
@@ -223,6 +248,28 @@ def test_grouped_heads_and_ragged_prompts(network: PreTrainedModel) -> None:
             same(each, expected)
 
 
+WINDOWS = {"layer_types": ["sliding_attention"] * 2, "sliding_window": 4, "query_pre_attn_scalar": 8}
+UNKNOWN = [
+    Gemma3ForCausalLM(Gemma3TextConfig(**GROUPED, **WINDOWS)),
+    GPT2LMHeadModel(GPT2Config(vocab_size=VOCABULARY, n_positions=64, n_embd=32, n_layer=2, n_head=4)),
+]
+
+
+@pytest.mark.parametrize("network", UNKNOWN, ids=lambda network: type(network).__name__)
+def test_unknown_layers_are_decoded_by_transformers(network: PreTrainedModel, sources: list[Ids]) -> None:
+    network = network.double().eval()
+    with torch.no_grad():
+        for number, weight in enumerate(network.parameters()):
+            draw = torch.Generator().manual_seed(number)
+            weight.add_(torch.randn(weight.shape, generator=draw, dtype=weight.dtype) * 0.3)
+    model = JointLM(network)
+    assert not model.decodes_by_kernels
+    greedy = Generation(ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    for source, [output] in zip(sources, greedy, strict=True):
+        if len(source):
+            same(output, one_by_one(model, source, len(source) + 3, Greedy(), torch.empty(0)))
+
+
 def test_only_text_of_the_target_is_written() -> None:
     tokenizer = Tokenizer.train({Lang("en"): ["a cat sat"] * 9, Lang("zh"): ["猫坐"] * 9}, 300)
     every = Direction.between(tokenizer, Lang("en"), Lang("zh"))
@@ -260,7 +307,7 @@ def test_what_cannot_be_written_is_refused(model: JointLM) -> None:
     with pytest.raises(ValueError, match="temperature"):
         Sampling(temperature=0.0)
     with pytest.raises(BadInput, match=r"knows the layers of .* not those of Linear"):
-        Weights.of(torch.nn.Linear(2, 2), ALLOWED)
+        DecodingWeights.of(torch.nn.Linear(2, 2), ALLOWED)
     windows = Gemma3ForCausalLM(Gemma3TextConfig(**GROUPED, layer_types=["sliding_attention"] * 2))
     with pytest.raises(BadInput, match="that see all that came before"):
-        Weights.of(windows, ALLOWED)
+        DecodingWeights.of(windows, ALLOWED)

@@ -12,9 +12,8 @@ from torch import Generator, Tensor
 
 from umt.generation import Direction, Generation, Search
 from umt.joint_lm import Architecture, JointLM
-from umt.kernels import gpu_forward as gpu_transformer
-from umt.kernels.cross_entropy import cross_entropy
-from umt.precision import precision
+from umt.kernels import cross_entropy
+from umt.precision import training_dtype
 from umt.searching import Beam, Greedy, Sampling
 
 pytestmark = [
@@ -25,7 +24,8 @@ pytestmark = [
 
 def divided() -> JointLM:
     architecture = Architecture(width=128, layers=3, heads=2, hidden=256, context=256)
-    model = JointLM.create(architecture, 1000, Generator().manual_seed(1)).divided().to("cuda")
+    model = JointLM.create(architecture, 1000, Generator().manual_seed(1), gpu_kernels=True)
+    model = model.divided().to("cuda")
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim == 1:
@@ -42,8 +42,8 @@ def batch(rows: int, length: int, begins: int) -> tuple[Tensor, Tensor]:
 def learned(model: JointLM, exact: bool, ids: Tensor, asked: Tensor) -> tuple[float, dict[str, Tensor]]:
     """The loss and its gradients."""
     model.zero_grad()
-    with precision(model, exact):
-        nats = model.nats(model.states(ids, asked), ids[asked]).sum()
+    dtype = training_dtype(model.device, exact)
+    nats = model.nats(model.states(ids, asked, dtype=dtype), ids[asked], dtype).sum()
     nats.backward()  # type: ignore[no-untyped-call]
     named = model.named_parameters()
     return float(nats.detach()), {
@@ -52,13 +52,13 @@ def learned(model: JointLM, exact: bool, ids: Tensor, asked: Tensor) -> tuple[fl
 
 
 @pytest.mark.parametrize(("exact", "error"), [(True, 1e-3), (False, 0.1)])
-def test_compiled_layers_are_theirs(exact: bool, error: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_layers_are_theirs(exact: bool, error: float) -> None:
     model = divided()
     shapes = ((40, 50, 20), (31, 33, 7), (64, 100, 51))
     ours = [learned(model, exact, *batch(*shape)) for shape in shapes]
-    monkeypatch.setattr(gpu_transformer, "serves", lambda *_: False)
+    plain = JointLM(model.network, model.encoder, kernels=False)
     for (nats, gradients), shape in zip(ours, shapes, strict=True):
-        expected, theirs = learned(model, True, *(part.to("cuda") for part in batch(*shape)))
+        expected, theirs = learned(plain, True, *(part.to("cuda") for part in batch(*shape)))
         assert nats == pytest.approx(expected, rel=error / 100)
         for name, gradient in gradients.items():
             told = theirs.get(name, torch.zeros_like(gradient))
@@ -79,7 +79,10 @@ def test_compiled_cross_entropy() -> None:
     def theirs(hidden: Tensor, head: Tensor) -> Tensor:
         return torch.nn.functional.cross_entropy(hidden @ head.T, targets, reduction="none")
 
-    for one, other in zip(both(lambda *given: cross_entropy(*given, targets)), both(theirs), strict=True):
+    def ours(hidden: Tensor, head: Tensor) -> Tensor:
+        return cross_entropy(hidden, head, targets, compiled=True)
+
+    for one, other in zip(both(ours), both(theirs), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 

@@ -155,7 +155,7 @@ def test_a_collapse_rolls_back_to_the_best_model(tmp_path: Path) -> None:
     checkups.guard = Guard(length=1.0)
     with pytest.raises(Stop, match=r"collapsed.*stopped at step 20, the model of step 10 is kept"):
         checkups(network(tokenizer, 64), 20, {})
-    step, kept = checkups.chosen()
+    step, kept = checkups.chosen(model)
     assert step == 10
     assert kept.embeddings.shape[1] == 32
     assert "round trip" in said[0]
@@ -181,7 +181,7 @@ def test_the_best_model_is_kept_and_not_the_last(tmp_path: Path) -> None:
     checkups._line = lambda examined: ""  # type: ignore[method-assign]
     for step, width, best in ((10, 32, (10, 32)), (20, 64, (10, 32)), (30, 64, (30, 64))):
         checkups(network(tokenizer, width), step, {})
-        found, kept = checkups.chosen()
+        found, kept = checkups.chosen(network(tokenizer))
         assert (found, kept.embeddings.shape[1]) == best
 
 

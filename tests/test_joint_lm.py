@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModelForCausalLM,
     LlamaConfig,
@@ -18,10 +18,9 @@ from transformers import (
     pipeline,
 )
 
+from umt import kernels
 from umt.joint_lm import Architecture, JointLM
-from umt.kernels import cpu_forward as transformer
-from umt.kernels import cross_entropy as cross_entropy_module
-from umt.kernels import gpu_forward as gpu_transformer
+from umt.loading import load, save
 from umt.shuffling import Permutation
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
@@ -68,38 +67,47 @@ SIZE = {
 }
 
 
-def nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave everything to ``transformers``."""
-    for ours in (transformer, gpu_transformer):
-        monkeypatch.setattr(ours, "serves", lambda *_: False)
+CROSS_ENTROPY = importlib.import_module("umt.kernels.cross_entropy")  # the door has a function of this name
+
+
+def plain(model: JointLM) -> JointLM:
+    """The same weights, with ``transformers`` and torch alone."""
+    return JointLM(model.network, model.encoder, kernels=False)
 
 
 @pytest.fixture(params=["cpu", "gpu"])
-def ours_serves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def device_kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of our two forward passes does the work; that of a GPU runs anywhere."""
+
+    def unasked(*_: object) -> None:
+        raise AssertionError("transformers, or another forward pass, is asked")
+
     if request.param == "gpu":
-        monkeypatch.setattr(transformer, "serves", lambda *_: False)
-        monkeypatch.setattr(gpu_transformer, "serves", lambda inner, ids: transformer.plain(inner))
+        forward, encode = kernels.forward, kernels.encode
+        monkeypatch.setattr(
+            kernels, "forward", lambda *given, **named: forward(*given, **named | {"gpu_kernels": True})
+        )
+        monkeypatch.setattr(
+            kernels, "encode", lambda *given, **named: encode(*given, **named | {"gpu_kernels": True})
+        )
+        monkeypatch.setattr(kernels, "on_cpu", lambda *_: False)
+        monkeypatch.setattr(kernels, "_on_gpu", lambda network, ids: kernels.is_plain_fp32(network))
+        monkeypatch.setattr("umt.kernels.cpu_forward.hidden_states", unasked)
+    else:
+        monkeypatch.setattr("umt.kernels.gpu_forward.hidden_states", unasked)
 
 
-@pytest.mark.usefixtures("ours_serves")
+@pytest.mark.usefixtures("device_kernels")
 @pytest.mark.parametrize("kind", ["gemma", "llama", "qwen"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_our_forward_pass_is_theirs(kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_equal_transformers(kind: str, bidirectional: bool) -> None:
     model, ids = made(), numbers()
     if kind == "llama":
         model = roughened(JointLM(LlamaForCausalLM(LlamaConfig(**SIZE))))
     if kind == "qwen":
         model = roughened(JointLM(Qwen3ForCausalLM(Qwen3Config(**SIZE, head_dim=16))))
-    assert any(each.serves(model.network.base_model, ids) for each in (transformer, gpu_transformer))
-    ours = everything(model, ids, bidirectional)
-    nobody_serves(monkeypatch)
-    monkeypatch.setattr(
-        JointLM,
-        "nats",
-        lambda self, hidden, targets: cross_entropy(hidden @ self.head.T, targets, reduction="none"),
-    )
-    theirs = everything(model, ids, bidirectional)
+    assert model.trains_by_kernels
+    ours, theirs = everything(model, ids, bidirectional), everything(plain(model), ids, bidirectional)
     assert len(ours) == len(theirs) == 2 + len(list(model.parameters()))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
@@ -133,12 +141,10 @@ def asked_of(model: JointLM) -> list[Tensor]:
     return [states, nats, *(each for each in gradients if each.any())]
 
 
-@pytest.mark.usefixtures("ours_serves")
-def test_an_encoder_decoder_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("device_kernels")
+def test_encoder_decoder_kernels_equal_transformers() -> None:
     model = divided()
-    ours = asked_of(model)
-    nobody_serves(monkeypatch)
-    theirs = asked_of(model)
+    ours, theirs = asked_of(model), asked_of(plain(model))
     assert len(ours) == len(theirs) > 2 + len(list(made().parameters()))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
@@ -168,7 +174,7 @@ def test_what_is_no_number_is_not_lost_on_the_way_to_the_loss(precision: torch.d
     hidden = torch.randn(4, 8, generator=torch.Generator().manual_seed(1)).to(precision)
     head = torch.randn(100, 8, generator=torch.Generator().manual_seed(2)).to(precision).requires_grad_()
     hidden[1] = bad
-    found = cross_entropy_module.cross_entropy(hidden, head, torch.arange(4))
+    found = kernels.cross_entropy(hidden, head, torch.arange(4))
     assert found.isfinite().tolist() == [True, False, True, True]
 
 
@@ -178,8 +184,7 @@ def test_products_in_bf16_lead_the_same_way(apart: bool) -> None:
 
     def led(products: torch.dtype) -> tuple[float, torch.Tensor]:
         model = divided() if apart else made()
-        model.products = products
-        nats = model(seen, wanted, asked)
+        nats = model(seen, wanted, asked, dtype=products)
         gradients = torch.autograd.grad(nats, list(model.parameters()), allow_unused=True)
         return float(nats.detach()), torch.cat([each.flatten() for each in gradients if each is not None])
 
@@ -197,16 +202,16 @@ def test_a_row_that_asks_for_nothing_spoils_no_other() -> None:
 
 
 def test_a_damaged_encoder_is_named(tmp_path: Path) -> None:
-    divided().save(tmp_path)
+    save(divided(), tmp_path)
     (tmp_path / "encoder" / "config.json").unlink()
     with pytest.raises(BadInput, match="no encoder could be opened at"):
-        JointLM.load(tmp_path)
+        load(tmp_path)
 
 
 def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
-    model.save(tmp_path)
-    again = JointLM.load(tmp_path)
+    save(model, tmp_path)
+    again = load(tmp_path)
     assert torch.equal(again.states(seen, asked), model.states(seen, asked))
     assert again.encoder is not None
     assert again.encoder.embed_tokens.weight is again.embeddings
@@ -217,8 +222,8 @@ def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
 def test_logits_kept_or_computed_twice_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids = made(), numbers()
     kept = everything(model, ids, False)
-    monkeypatch.setattr(cross_entropy_module, "_KEPT", 0)
-    monkeypatch.setattr(cross_entropy_module, "_BLOCK", 1)
+    monkeypatch.setattr(CROSS_ENTROPY, "_KEPT", 0)
+    monkeypatch.setattr(CROSS_ENTROPY, "_BLOCK", 1)
     for one, other in zip(kept, everything(model, ids, False), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -258,27 +263,27 @@ def test_other_programs_open_it(tmp_path: Path) -> None:
     en = Lang("en")
     tokenizer = Tokenizer.train({en: ["the cat sat on the mat"] * 5}, 270)
     model = made(vocabulary=len(tokenizer))
-    model.save(tmp_path)
+    save(model, tmp_path)
     tokenizer.save(tmp_path)
     ids = torch.tensor([[tokenizer.tag(en), *tokenizer.encode(["the cat"])[0].tolist()]])
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path)
     torch.testing.assert_close(theirs(ids).logits, model.logits(model.hidden(ids)), rtol=1e-4, atol=1e-5)
-    again = JointLM.load(tmp_path)
+    again = load(tmp_path)
     assert torch.equal(again.hidden(ids), model.hidden(ids))
     told = pipeline("text-generation", model=str(tmp_path))("<en>the cat", max_new_tokens=3)
     assert "the cat" in told[0]["generated_text"]
 
 
 def test_a_model_from_elsewhere_grows(tmp_path: Path) -> None:
-    made().save(tmp_path)
-    model = JointLM.load(tmp_path)
+    save(made(), tmp_path)
+    model = load(tmp_path)
     model.resize(310)
     assert model.embeddings.shape == (310, 32)
     assert model.head is model.embeddings
     with pytest.raises(BadInput, match="nosuch"):
-        JointLM.load(tmp_path / "nosuch")
+        load(tmp_path / "nosuch")
     torch.manual_seed(1)  # as another process would draw
-    other = JointLM.load(tmp_path)
+    other = load(tmp_path)
     other.resize(310)
     assert torch.equal(model.embeddings, other.embeddings)
 

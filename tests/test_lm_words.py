@@ -11,8 +11,8 @@ from small_translation import EN, HAN, ZH, cipher, network, sentences
 from torch import Generator
 
 from umt.cooccurrence import Tokens, tokenize
-from umt.joint_lm import JointLM
 from umt.lm_words import LanguageModel
+from umt.loading import load, save
 from umt.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-    model.save(directory)
+    save(model, directory)
     tokenizer.save(directory)
     return directory
 
@@ -49,7 +49,7 @@ def test_vectors_are_the_mean_states_before_and_at_a_word(folder: Path) -> None:
     tokens = text(40)
     builder = LanguageModel(str(folder), windows=(2,), minimum_count=1)
     space = builder.build(ZH, tokens, Generator())
-    model, tokenizer = JointLM.load(folder), Tokenizer.load(folder)
+    model, tokenizer = load(folder), Tokenizer.load(folder)
     sums, seen = torch.zeros(2, len(tokens.words), 32), torch.zeros(len(tokens.words))
     for line in np.split(tokens.ids, np.flatnonzero(tokens.ids < 0)):
         ids, places = [tokenizer.tag(ZH)], []

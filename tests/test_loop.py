@@ -150,7 +150,9 @@ def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 class Impossible:
     """A loss that is fine twice and then is not."""
 
-    def loss(self, given: JointLM, step: int, generator: Generator) -> Loss:
+    def loss(
+        self, given: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss:
         nats = given.embeddings.sum() * (math.nan if step == 2 else 0.0)
         return Loss(nats, 1, 1)
 

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from umt.archive import Archiver
-from umt.codelength import predicts_next
 from umt.joint_lm import Architecture, JointLM
+from umt.loading import is_causal, load, save
 from umt.loop import Pace, fit
 from umt.objectives import Causal
 from umt.optimisation import Optimisation
@@ -129,8 +129,8 @@ def test_training_goes_on_from_any_causal_model(spaces: Spaces, tmp_path: Path) 
     own = GPT2LMHeadModel.from_pretrained(name).get_input_embeddings().weight.detach()
     assert torch.equal(begun[: len(own)], own), "training begins with what the model knows"
     assert records[-1]["causal/bits_per_byte"] < 0.7 * records[0]["causal/bits_per_byte"]
-    model.save(tmp_path / "saved")
-    again = JointLM.load(tmp_path / "saved")
+    save(model, tmp_path / "saved")
+    again = load(tmp_path / "saved")
     assert torch.equal(again.embeddings.cpu(), model.embeddings.detach().cpu())
 
 
@@ -150,7 +150,7 @@ def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
         model, _ = pretraining.train(
             tokenizer, shards, spaces, tmp_path / f"{name}-run", Generator().manual_seed(1), quiet
         )
-        model.save(tmp_path / name)
+        save(model, tmp_path / name)
         tokenizer.save(tmp_path / name)
         return tmp_path / name
 
@@ -158,10 +158,10 @@ def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
     with pytest.raises(BadInput, match="pseudo-likelihood and no code length"):
         Archiver.open(masked, None, quiet)
     after = trained("after", masked, causal=1.0, masked=0.0)
-    assert not predicts_next(masked)
-    assert predicts_next(after)
-    assert predicts_next(trained("both", None, causal=1.0, masked=1.0))
-    assert not predicts_next(trained("again", after, causal=0.0, masked=1.0))
+    assert not is_causal(masked)
+    assert is_causal(after)
+    assert is_causal(trained("both", None, causal=1.0, masked=1.0))
+    assert not is_causal(trained("again", after, causal=0.0, masked=1.0))
 
 
 SMALL: dict[str, Any] = {
@@ -187,14 +187,14 @@ SMALL: dict[str, Any] = {
 def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str, tmp_path: Path) -> None:
     theirs.save_pretrained(tmp_path)
     with pytest.raises(BadInput, match=said):
-        JointLM.load(tmp_path)
+        load(tmp_path)
 
 
 def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp_path: Path) -> None:
     start = (tokenizer, spaces, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
         Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)
-    JointLM.create(TINY, len(tokenizer), Generator()).save(tmp_path)
+    save(JointLM.create(TINY, len(tokenizer), Generator()), tmp_path)
     with pytest.raises(BadInput, match="context of 64"):
         Pretraining(None, Optimisation(1), str(tmp_path), embeddings="own", length=65).start(*start)
 

@@ -146,7 +146,7 @@ def test_several_strategies_support_one_another() -> None:
     strategies = {
         "counts": RESTARTS.aligner,
         "gromov": Gromov(words=150),
-        "wasserstein": Wasserstein(words=150, steps=20),
+        "wasserstein": Wasserstein(words=150, steps=20, start=0),
     }
     mixed = dataclasses.replace(
         RESTARTS, aligner=Several(strategies, "counts"), settings={"chosen": tuple(strategies)}, attempts=1

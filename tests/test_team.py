@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.resume import same, train
 from umt.joint_lm import JointLM
+from umt.loading import load
 from umt.loop import LOG
 from umt.sharded import divide
 from umt.team import SOLO
@@ -37,7 +38,7 @@ def together(directory: Path, steps: int, *options: str) -> JointLM:
         for rank in range(2)
     ]
     assert [each.wait(120) for each in team] == [0, 0]
-    return JointLM.load(directory / "trained")
+    return load(directory / "trained")
 
 
 def losses(directory: Path) -> list[float]:

@@ -35,7 +35,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_a_row_asks_for_the_target_and_its_end() -> None:
     ids, asked = rows([np.array([10, 11]), np.array([12])], [np.array([20]), np.array([21, 22, 23])],
-                      [(3, 4), (4, 3)], end=1, pad=0)  # fmt: skip
+                      [(3, 4), (4, 3)], end=1, fill=0)  # fmt: skip
     assert ids.tolist() == [[3, 10, 11, 4, 20, 1, 0], [4, 12, 3, 21, 22, 23, 1]]
     assert asked.tolist() == [
         [False, False, False, True, True, False],
@@ -67,7 +67,7 @@ def test_word_dropout_hides_of_what_is_asked_for_alone(
     tokenizer, (english, _), truth = cipher(tmp_path, 200)
     shown: list[tuple[torch.Tensor, ...]] = []
 
-    def record(_: JointLM, *given: torch.Tensor) -> torch.Tensor:
+    def record(_: JointLM, *given: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         shown.append(given)
         return torch.zeros(())
 

@@ -83,7 +83,7 @@ def test_a_file_joins_the_counts_of_the_text(tmp_path: Path) -> None:
     whole = Count(dim=20, windows=(2,), window=2).build(Lang("en"), tokens, torch.Generator())
     assert (space.counts[2].toarray() == whole.counts[2].toarray()[1::2, 1::2]).all(), "places are kept"
     with pytest.raises(BadInput, match=r"words\.paths\.zh"):
-        File().build(Lang("zh"), tokens, torch.Generator())
+        File({}).build(Lang("zh"), tokens, torch.Generator())
     with pytest.raises(BadInput, match="knows 0 of the"):
         File({"zh": str(text(tmp_path))}).build(Lang("zh"), tokens, torch.Generator())
 

@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from umt.batches import Batches
 from umt.joint_lm import JointLM
 from umt.objectives import Loss
+from umt.precision import autocast
 from umt.runtime.batching import pad
 from umt.runtime.seeds import child_seed
 from umt.shards import Shards
@@ -56,10 +57,16 @@ class Adversary:
         self.optimiser = torch.optim.SGD(self.discriminator.parameters(), lr=rate)
         self.right = 0.5
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """Of one batch of each language; the discriminator takes its own step first."""
         if not self.setting.takes_part(self.course, step, generator):
             return None
+        with autocast(model.device, dtype):
+            return self._loss(model)
+
+    def _loss(self, model: JointLM) -> Loss:
         states = [self._states(model, side) for side in (0, 1)]
         pooled = torch.cat(states)
         languages = torch.cat([torch.full((len(each), 1), float(side)) for side, each in enumerate(states)])

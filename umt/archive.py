@@ -28,10 +28,11 @@ import torch
 from numpy.typing import NDArray
 
 from umt.any_bytes import to_bytes, to_ids
-from umt.codelength import measure, refuse_masked
+from umt.codelength import measure
 from umt.console import Command, Console, plain_errors
 from umt.corpus.reading import lines as text_lines
 from umt.joint_lm import JointLM
+from umt.loading import configure_libraries, load, require_causal
 from umt.lockstep import Lockstep
 from umt.loop import fit
 from umt.objectives import Causal
@@ -132,8 +133,8 @@ class Archiver:
         directory = language_model(directory)
         if not directory.is_dir():
             raise BadInput(f"{directory} is no folder of a model")
-        refuse_masked(directory)
-        model, tokenizer = JointLM.load(directory), Tokenizer.load(directory)
+        require_causal(directory)
+        model, tokenizer = load(directory), Tokenizer.load(directory)
         model.eval()
         named = sorted(each for each in directory.rglob("*") if each.suffix in (".json", ".safetensors"))
         files = [
@@ -234,6 +235,7 @@ def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
+    configure_libraries()
     parser = Command("umt.archive", __doc__)
     parser.add_argument("action", choices=("compress", "decompress"))
     parser.add_argument("file", type=Path, help="what to compress, or an archive")

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Generator
 
 from umt.batches import Batches
 from umt.joint_lm import JointLM
+from umt.loading import reload, save
 from umt.noise import Noise, word_starts
 from umt.objectives import Loss
 from umt.rendering import Renderer
@@ -43,12 +45,12 @@ class Rounds:
     def begin(self, number: int, model: JointLM) -> JointLM:
         """Keep the weights of ``model`` for round ``number``; a copy of it to write with."""
         with atomic_directory(self._place(number)) as directory:
-            model.save(directory)
+            save(model, directory)
         return copy.deepcopy(model).requires_grad_(False)
 
     def reopened(self, number: int, model: JointLM) -> JointLM:
         """The one that wrote in round ``number``, where ``model`` is."""
-        return JointLM.load(self._place(number)).to(model.device).requires_grad_(False)
+        return reload(self._place(number), model).requires_grad_(False)
 
     def _place(self, number: int) -> Path:
         return self.directory / f"round-{number}"
@@ -90,12 +92,14 @@ class BackTranslation:
         ]
         self.starts = word_starts(setting.tokenizer)
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """One batch; None when it is not this objective's turn or no rendering was fit to learn from."""
         if not self.setting.takes_part(self.course, step, generator):
             return None
         if not self.waiting:
-            self._render(self._writing(model, step), generator)
+            self._render(self._writing(model, step), generator, dtype)
         side, given, asked = self.waiting.pop(0)
         if not given:
             return None
@@ -107,7 +111,8 @@ class BackTranslation:
             )
             given = np.split(ids, ends[1:-1])
         tags = [(tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))] * len(given)
-        return self.setting.loss(model, rows(given, asked, tags, tokenizer.end, tokenizer.pad), generator)
+        batch = rows(given, asked, tags, tokenizer.end, tokenizer.pad)
+        return self.setting.loss(model, batch, generator, dtype)
 
     def _writing(self, model: JointLM, step: int) -> JointLM:
         """Who writes at ``step``."""
@@ -118,15 +123,14 @@ class BackTranslation:
             self.round, self.writer = number, self.rounds.begin(number, model)
         elif self.writer is None:
             self.writer = self.rounds.reopened(number, model)
-        self.writer.products = model.products
         return self.writer
 
-    def _render(self, model: JointLM, generator: Generator) -> None:
+    def _render(self, model: JointLM, generator: Generator, dtype: torch.dtype) -> None:
         """Translate the next real sentences; what passes the filters waits to be learned from."""
         side, self.turn = self.turn, 1 - self.turn
         batches = [self.batches[side].draw() for _ in range(self.ahead)]
         asked = [self.texts[side].ids(line) for batch in batches for line in batch]
-        given, _, fit = self.renderer.write(model, side, asked, generator)
+        given, _, fit = self.renderer.write(model, side, asked, generator, dtype)
         ends = np.cumsum([0, *map(len, batches)])
         for start, end in pairwise(ends.tolist()):
             chosen = [number for number in range(start, end) if fit[number]]

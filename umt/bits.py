@@ -64,7 +64,7 @@ class Bits:
     vocabulary: int = 1024
     words: bool = False
     disjoint: bool = True
-    limit: int | None = None
+    limit: int | None = 1_000_000
     seeds: int = 3
     conditional: bool = True
     controls: tuple[str, ...] = CONTROLS

@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.corpus import HeldOut
-from umt.kernels.layer_weights import unknown_kind
+from umt.loading import unknown_kind
 from umt.sharded import ALONE
 from umt.team import assemble
 from umt.types import BadInput, Lang

@@ -16,8 +16,9 @@ import torch
 from umt.filters import Usage
 from umt.generation import Direction, Generation
 from umt.guards import Guard, Health
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
 from umt.judge import Judge
+from umt.loading import reload, save
 from umt.loop import Stop
 from umt.runtime.files import atomic_directory
 from umt.selection import Criterion, round_trip
@@ -134,9 +135,9 @@ class Checkups:
         sound = [told for told in self.history if not told["collapsed"]]
         return int(max(sound, key=lambda told: told[self.criterion])["step"]) if sound else None
 
-    def chosen(self) -> tuple[int, JointLM]:
-        """The best model and its step; the last one where none was sound."""
-        return self.best or self.last, JointLM.load(self.directory / BEST).to(best_device())
+    def chosen(self, model: JointLM) -> tuple[int, JointLM]:
+        """The best model and its step; the last one where none was sound. model: the one that was trained."""
+        return self.best or self.last, reload(self.directory / BEST, model)
 
     def state(self) -> dict[str, Any]:
         """What was seen so far."""
@@ -148,7 +149,7 @@ class Checkups:
 
     def _keep(self, model: JointLM) -> None:
         with atomic_directory(self.directory / BEST) as directory:
-            model.save(directory)
+            save(model, directory)
 
     def _line(self, examined: Examined) -> str:
         worst = max(examined.health.values(), key=lambda health: health.foreign + health.copied)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,43 +12,14 @@ from numpy.typing import NDArray
 
 from umt.joint_lm import JointLM
 from umt.runtime.batching import budgeted, inside, pad
-from umt.runtime.files import MANIFEST
 from umt.tokenizer import Tokenizer
-from umt.types import BadInput, Lang, Score
+from umt.types import Lang, Score
 
 Doubles = NDArray[np.float64]
 Longs = NDArray[np.int64]
 
 UNITS = ("byte", "character", "token")
 _TOKENS = 4096  # of a batch, padding included
-
-
-def remember(model: JointLM, objectives: Iterable[str]) -> None:
-    """Write what ``model`` was trained on into its own configuration, which goes wherever it is copied."""
-    model.network.config.objectives = list(objectives)
-
-
-def predicts_next(directory: Path) -> bool:
-    """Whether the model in ``directory`` was trained to predict the next subword, as far as it says."""
-    manifest, config = directory / MANIFEST, directory / "config.json"
-    made = json.loads(manifest.read_text("utf-8")).get("config") or {} if manifest.exists() else {}
-    saved = json.loads(config.read_text("utf-8")) if config.exists() else {}
-    masked = (
-        saved.get("objectives") == ["masked"]
-        or (made.get("masked") and not made.get("causal"))  # saved before objectives were remembered
-        or any("MaskedLM" in each for each in saved.get("architectures") or [])
-    )
-    return not masked
-
-
-def refuse_masked(directory: Path) -> None:
-    """Raises BadInput when the model in ``directory`` was not trained to predict the next subword."""
-    if not predicts_next(directory):
-        raise BadInput(
-            f"the model in {directory} fills in hidden subwords with both sides in sight: what it gives is a "
-            "pseudo-likelihood and no code length, since no decoder could know both sides; "
-            "train with lm=causal"
-        )
 
 
 @dataclass(frozen=True)

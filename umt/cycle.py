@@ -44,7 +44,7 @@ class RoundTrips:
     likelier than the gradient takes them to be. pull: weight of the way there against the way back.
     """
 
-    course: Course = field(default_factory=Course)
+    course: Course
     samples: int = 3
     temperature: float = 1.0
     fluency: float = 0.5
@@ -64,12 +64,12 @@ def advantages(rewards: Tensor) -> Tensor:
     return (rewards - rewards.mean(1, keepdim=True)) * (samples / (samples - 1))
 
 
-def row_nats(model: JointLM, batch: Rows) -> Tensor:
-    """(rows,) -log p of what is asked for in each, with its gradient."""
+def row_nats(model: JointLM, batch: Rows, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(rows,) -log p of what is asked for in each, with its gradient; dtype: of products by weights."""
     seen, wanted, asked = (
         part.to(model.device) for part in (batch.ids[:, :-1], batch.ids[:, 1:], batch.asked)
     )
-    nats = model.nats(model.states(seen, asked), wanted[asked])
+    nats = model.nats(model.states(seen, asked, dtype=dtype), wanted[asked], dtype)
     return torch.zeros(len(asked), device=nats.device).index_add(0, asked.nonzero()[:, 0], nats)
 
 
@@ -102,27 +102,35 @@ class Cycle:
             for text in self.texts
         ]  # fmt: skip
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """One batch; None when it is not this objective's turn or no draw was fit to learn from."""
         if not self.setting.takes_part(self.trips.course, step, generator):
             return None
         side, self.turn = self.turn, 1 - self.turn
         lines = self.batches[side].draw()
         sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.trips.samples)]
-        draws = self.renderer.write(model, side, sentences, generator)
+        draws = self.renderer.write(model, side, sentences, generator, dtype)
         if not draws.fit.any():
             return None
         fit = torch.from_numpy(draws.fit)
         way_back = self._rows(draws.ids, sentences, 1 - side)
-        back = row_nats(model, way_back)  # (sentences * samples,)
+        back = row_nats(model, way_back, dtype)  # (sentences * samples,)
         told = self.judge.alone(draws.ids, self.texts[1 - side].lang)
         rewards = -back.detach() - self.trips.fluency * torch.from_numpy(told).to(back)
-        there = self._there(model, side, sentences, draws, rewards)
+        there = self._there(model, side, sentences, draws, rewards, dtype)
         nats = back[fit.to(back.device)].sum() + self.trips.pull * there
         return Loss(nats, int(way_back.asked[fit].sum()), 0)
 
     def _there(
-        self, model: JointLM, side: int, sentences: Sequence[Ids], draws: Rendered, rewards: Tensor
+        self,
+        model: JointLM,
+        side: int,
+        sentences: Sequence[Ids],
+        draws: Rendered,
+        rewards: Tensor,
+        dtype: torch.dtype,
     ) -> Tensor:
         """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
         batch = self._rows(sentences, draws.ids, side)
@@ -130,9 +138,8 @@ class Cycle:
         batch.asked[torch.arange(len(ends)), ends] &= torch.from_numpy(
             draws.ended
         )  # a forced end was not drawn
-        return (
-            self._better(rewards, torch.from_numpy(draws.fit).to(rewards.device)) * row_nats(model, batch)
-        ).sum()
+        better = self._better(rewards, torch.from_numpy(draws.fit).to(rewards.device))
+        return (better * row_nats(model, batch, dtype)).sum()
 
     def _better(self, rewards: Tensor, fit: Tensor) -> Tensor:
         """(sentences * samples,) advantages, of root mean square 1 over the batch."""

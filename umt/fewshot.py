@@ -19,7 +19,8 @@ from torch import Generator
 from umt.bitexts import hand_on
 from umt.filters import Filters, Signs, Usage
 from umt.generation import Generation
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
+from umt.loading import best_device, load
 from umt.mining import Space, mine
 from umt.prompted import FEW_SHOT, Examples, Prompted
 from umt.runtime.seeds import child_seed
@@ -67,7 +68,7 @@ class FewShot:
     window: int = 64
     candidates: int = 4
     filters: Filters = field(default_factory=Filters)
-    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7)))
+    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), extra=5))
 
     def __post_init__(self) -> None:
         require(
@@ -90,7 +91,7 @@ class FewShot:
             token_vectors(inputs.spaces, tokenizer, width, generator),
             torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
         )
-        model = JointLM.load(inputs.model).to(best_device()).eval()
+        model = load(inputs.model).to(best_device()).eval()
         result = self.run(model, tokenizer, space, texts, inputs.seed, progress)
         result.prompted.save(directory)
         for real, other in ((source, target), (target, source)):

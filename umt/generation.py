@@ -16,9 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import Generator, Tensor
 
+from umt.decoding_cache import DecodingCache, cache_capacity, cache_opener
 from umt.joint_lm import JointLM
-from umt.kernels.decoding_weights import Weights
-from umt.kernels.kv_cache import Cache
 from umt.runtime.validate import require
 from umt.searching import Greedy, Task, Written
 from umt.tokenizer import Ids, Tokenizer
@@ -84,7 +83,7 @@ class Search(Protocol):
         """Whether draws are needed."""
         ...
 
-    def write(self, cache: Cache, task: Task) -> Written:
+    def write(self, cache: DecodingCache, task: Task) -> Written:
         """Hypotheses of every sentence of ``task``, the best first."""
         ...
 
@@ -124,10 +123,12 @@ class Generation:
         sources: Sequence[Ids],
         direction: Direction,
         generator: Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> list[list[Output]]:
         """For each source (subwords without tags) what was written, the best first; in order.
 
         An empty source gives one empty output.  Token t of sentence i takes draw ``[i, t]`` of one matrix.
+        dtype: of products by weights on a processor, see `umt.decoding_cache.cache_opener`.
         Raises ValueError when a source does not fit into the model's context, or a search that samples has no
         ``generator``.
         """
@@ -143,9 +144,7 @@ class Generation:
             draws = torch.rand(len(sources), int(caps.max()), generator=generator, device=generator.device)
         on_gpu = model.device.type == "cuda"
         workers = self.workers or (1 if on_gpu else torch.get_num_threads())
-        short = torch.bfloat16 if on_gpu else None
-        products = None if model.products == torch.float32 else model.products
-        weights = Weights.of(model.network, direction.allowed, short, products, model.encoder)
+        opened = cache_opener(model, direction.allowed, dtype)
         allowed = direction.allowed.to(model.device)
         end = int((direction.allowed == direction.end).nonzero())
 
@@ -153,12 +152,12 @@ class Generation:
             prompts = _prompts([sources[place] for place in batch.places], direction.source)
             lengths = torch.tensor([len(sources[place]) + 1 for place in batch.places])
             given = [each.to(model.device) for each in (prompts, lengths, torch.from_numpy(batch.caps))]
-            cache = Cache(weights, given[0], given[1], self.search.rows, int(batch.caps.max()))
+            cache = opened(given[0], given[1], self.search.rows, int(batch.caps.max()))
             mine = None if draws is None else draws[torch.from_numpy(batch.places)].to(model.device)
             return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
 
         decode = torch.autocast(model.device.type, enabled=False)(decode)
-        cached = weights.room(_SHARE) if on_gpu else self.cached or _POSITIONS
+        cached = cache_capacity(model, _SHARE) if on_gpu else self.cached or _POSITIONS
         batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers, cached)
         for batch, written in zip(batches, _spread(decode, batches, workers), strict=True):
             for place, hypotheses in zip(batch.places.tolist(), _outputs(written, direction), strict=True):

@@ -8,34 +8,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from transformers import (
-    AutoModel,
-    AutoModelForCausalLM,
-    DynamicCache,
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    PreTrainedModel,
-)
-from transformers.utils.logging import disable_progress_bar
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedModel
 
-from umt.foreign import trust
-from umt.kernels import cpu_forward as transformer
-from umt.kernels import gpu_forward as gpu_transformer
-from umt.kernels.cross_entropy import cross_entropy
-from umt.kernels.layer_weights import Network, anatomy
+from umt import kernels as hand_written
+from umt.kernels import FusedLayers, Network
+from umt.plain_forward import hidden_states, hidden_states_after
+from umt.precision import autocast
 from umt.runtime.validate import require
 from umt.types import BadInput
-
-disable_progress_bar()  # type: ignore[no-untyped-call]  # a stage shows its own
-# cuDNN plans attention for each shape that it meets, and batches of sentences have a new one at every step
-torch.backends.cuda.enable_cudnn_sdp(False)
-
-ENCODER = "encoder"
 
 _SPREAD = 0.02
 """Root mean square of random embeddings: so small that a network begins by finding all subwords alike likely,
@@ -69,23 +54,47 @@ class JointLM(nn.Module):
     encoder: another network that reads what a sequence is given, from both sides; ``network`` then goes on
         from its keys and values as if they were its own past (He et al. 2018, "Layer-wise coordination
         between encoder and decoder"). None: ``network`` reads it itself, from the left.
-    products: the precision of products by weights; training may ask for bf16 (`loop.fit`).
+    kernels: whether `umt.kernels` may stand in for ``transformers`` where it knows the layers; false: nothing
+        but ``transformers`` and torch, the same numbers up to rounding.
+    gpu_kernels: whether they may do so in the layers and the loss on a GPU, too, compiled; unmeasured against
+        plain ``transformers`` with torch's attention, which is the default there.
+
+    An argument ``dtype`` is the precision of products by weights, fp32 or bf16; the weights stay in fp32. On
+    a processor only `umt.kernels` takes it: the layers of ``transformers`` multiply in fp32 there.
     """
 
-    def __init__(self, network: PreTrainedModel, encoder: Network | None = None) -> None:
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        encoder: Network | None = None,
+        kernels: bool = True,
+        gpu_kernels: bool = False,
+    ) -> None:
         super().__init__()
         self.network, self.encoder = network, encoder
-        self.products = torch.float32
+        self.kernels, self.gpu_kernels = kernels, gpu_kernels
+        inner = [hand_written.supported(each) for each in (network, encoder) if each is not None]
+        self.decodes_by_kernels = kernels and all(each is not None for each in inner)
+        self.trains_by_kernels = self.decodes_by_kernels and all(
+            each is not None and hand_written.standard(each) for each in inner
+        )
 
     @classmethod
     def create(
-        cls, architecture: Architecture, vocabulary: int, generator: Generator, pad: int = 0, end: int = 1
+        cls,
+        architecture: Architecture,
+        vocabulary: int,
+        generator: Generator,
+        pad: int = 0,
+        end: int = 1,
+        kernels: bool = True,
+        gpu_kernels: bool = False,
     ) -> JointLM:
         """A Gemma 3 with tied embeddings and random weights; every layer looks at all that came before.
 
         Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
         scaled on the way in: as many products as a Llama, which learns far more slowly
-        (docs/decisions.md).
+        (docs/decisions.md). kernels, gpu_kernels: see the class.
         """
         config = Gemma3TextConfig(
             vocab_size=vocabulary,
@@ -112,19 +121,19 @@ class JointLM(nn.Module):
                     if weight.ndim == 2:
                         weight.normal_(std=weight.shape[1] ** -0.5)
                 network.model.embed_tokens.weight.mul_(_SPREAD * architecture.width**0.5)
-        return cls(network)
+        return cls(network, None, kernels, gpu_kernels)
 
     def divided(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
 
-        Raises BadInput when the network is none that `umt.kernels.layer_weights` knows.
+        Raises BadInput when the network is none that `umt.kernels` knows.
         """
-        inner = anatomy(self.network)
+        inner = hand_written.supported(self.network)
         if inner is None:
             raise BadInput(f"no encoder-decoder can be made of a {type(self.network).__name__}")
         encoder = copy.deepcopy(inner)
         encoder.embed_tokens = inner.embed_tokens
-        return JointLM(self.network, encoder)
+        return JointLM(self.network, encoder, self.kernels, self.gpu_kernels)
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -156,129 +165,115 @@ class JointLM(nn.Module):
                 torch.manual_seed(0)
                 self.network.resize_token_embeddings(vocabulary)
 
-    def hidden(self, ids: Tensor, mask: Tensor | None = None, bidirectional: bool = False) -> Tensor:
+    def hidden(
+        self,
+        ids: Tensor,
+        mask: Tensor | None = None,
+        bidirectional: bool = False,
+        dtype: torch.dtype = torch.float32,
+        fused: FusedLayers | None = None,
+    ) -> Tensor:
         """The last hidden states of ``ids`` (batch, length): (batch, length, width).
 
         mask: (batch, length), true where a position may be looked at; rows that are padded on the right need
             none in the causal direction, since nothing looks to its right.
         bidirectional: every position sees every other, instead of those before it.
+        dtype: see the class. fused: see `umt.kernels.forward`.
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         inner, ids = self.network.base_model, sent(ids, self.device)
-        for ours in (transformer, gpu_transformer):
-            if mask is None and ours.serves(inner, ids):
-                whole: Tensor = ours.hidden_states(cast(Network, inner), ids, bidirectional, self.products)
-                return whole
-        given: dict[str, Any] = {}
-        if bidirectional:
-            seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
-            given["attention_mask"] = seen[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
-        elif mask is not None:
-            given["attention_mask"] = mask.long()
-            given["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)
-        told = inner(input_ids=ids, use_cache=False, **given)
-        return cast(Tensor, told.last_hidden_state)
+        if mask is None and self.trains_by_kernels:
+            states = hand_written.forward(
+                cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype, fused=fused,
+                gpu_kernels=self.gpu_kernels,
+            )  # fmt: skip
+            if states is not None:
+                return states
+        with autocast(self.device, dtype):
+            return hidden_states(inner, ids, mask, bidirectional)
 
-    def states(self, ids: Tensor, asked: Tensor, bidirectional: bool = False) -> Tensor:
+    def states(
+        self,
+        ids: Tensor,
+        asked: Tensor,
+        bidirectional: bool = False,
+        dtype: torch.dtype = torch.float32,
+        fused: FusedLayers | None = None,
+    ) -> Tensor:
         """(n, width) last hidden states where ``asked``, row by row, of ``ids``; both (batch, length).
 
         What stands before the first place asked for in a row is given; an encoder reads it where there is
         one, and then what is asked for must be all that follows, up to padding.
+        dtype: see the class. fused: see `umt.kernels.forward`.
         """
         begins = torch.where(asked.any(1), asked.int().argmax(1), 1)  # an encoder needs something to read
         if self.encoder is None or bidirectional or not begins.any():
-            return _chosen(self.hidden(ids, bidirectional=bidirectional), asked)
+            return _chosen(self.hidden(ids, None, bidirectional, dtype, fused), asked)
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         counts = asked.sum(1)
         places = torch.arange(int(counts.max()), device=ids.device)
         own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
-        read = (sent(each, self.device) for each in (ids[:, : int(begins.max())], begins, own))
-        return _chosen(self._after(*read), places < counts[:, None])
+        given, lengths, own = (sent(each, self.device) for each in (ids[:, : int(begins.max())], begins, own))
+        return _chosen(self._after(given, lengths, own, dtype, fused), places < counts[:, None])
 
-    def _after(self, given: Tensor, lengths: Tensor, ids: Tensor) -> Tensor:
+    def _after(
+        self, given: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype, fused: FusedLayers | None
+    ) -> Tensor:
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``given`` (batch, longest).
         """
         inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
-        for ours in (transformer, gpu_transformer):
-            if ours.serves(inner, ids) and ours.serves(encoder, given):
-                told = ours.read(encoder, given, lengths, self.products)
-                after: Tensor = ours.hidden_states(inner, ids, False, self.products, told)
-                return after
-        length, seen = ids.shape[1], torch.arange(given.shape[1], device=ids.device) < lengths[:, None]
-        past = DynamicCache(config=inner.config)
-        mask = seen[:, None, None].expand(-1, 1, given.shape[1], -1)
-        # ids, mask, places, cache: by position, for the cache has had two names
-        encoder(given, mask, None, past, use_cache=True)
-        here = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-        mask = torch.cat(
-            [seen[:, None, None].expand(-1, 1, length, -1), here.expand(len(ids), 1, -1, -1)], -1
-        )
-        places = lengths[:, None] + torch.arange(length, device=ids.device)
-        output = inner(ids, mask, places, past, use_cache=True)
-        return cast(Tensor, output.last_hidden_state)
+        if self.trains_by_kernels:
+            on_gpu = self.gpu_kernels
+            memory = hand_written.encode(
+                encoder, given, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu
+            )
+            if memory is not None:
+                states = hand_written.forward(
+                    inner, ids, dtype=dtype, memory=memory, fused=fused, gpu_kernels=on_gpu
+                )
+                if states is not None:
+                    return states
+        with autocast(self.device, dtype):
+            return hidden_states_after(encoder, inner, given, lengths, ids)
 
-    def forward(self, seen: Tensor, wanted: Tensor, asked: Tensor, bidirectional: bool = False) -> Tensor:
+    def forward(
+        self,
+        seen: Tensor,
+        wanted: Tensor,
+        asked: Tensor,
+        bidirectional: bool = False,
+        dtype: torch.dtype = torch.float32,
+        fused: FusedLayers | None = None,
+    ) -> Tensor:
         """-log p of the subwords ``wanted`` where ``asked``, summed: a scalar in nats.
 
         seen, wanted, asked: (rows, length) subwords that are looked at, that should be predicted there, and
-        whether they have to.
+        whether they have to. dtype: see the class. fused: see `umt.kernels.forward`.
         """
-        return self.nats(self.states(seen, asked, bidirectional), wanted[asked]).sum()
+        return self.nats(self.states(seen, asked, bidirectional, dtype, fused), wanted[asked], dtype).sum()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
         return hidden @ self.head.to(hidden.dtype).T
 
-    def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
+    def nats(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """-log p(targets): of (n, width) hidden states and (n,) targets, (n,) in nats.
 
-        See `umt.kernels.cross_entropy`.
+        See `umt.kernels.cross_entropy`. dtype: of the product by the head.
         """
-        hidden, targets = hidden.to(self.products), sent(targets, hidden.device)
-        return cross_entropy(hidden, self.head.to(hidden.dtype), targets)
-
-    def save(self, directory: Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them."""
-        self.network.save_pretrained(directory)
-        if self.encoder is not None:
-            self.encoder.save_pretrained(directory / ENCODER)
-
-    @classmethod
-    def load(cls, name: str | Path) -> JointLM:
-        """Open a saved folder or a model of the hub; raises BadInput when there is none."""
-        try:
-            network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
-        except Exception as error:  # safetensors and json raise what they like
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise BadInput(
-                f"no causal language model could be opened at {name}: {said} "
-                "(give a folder, or a name of the hub where that can be reached)"
-            ) from None
-        if anatomy(network) is None:
-            trust(cls(network), name)
-        if not (Path(name) / ENCODER).is_dir():
-            return cls(network)
-        try:
-            encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
-        except Exception as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise BadInput(f"no encoder could be opened at {Path(name) / ENCODER}: {said}") from None
-        encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
-        return cls(network, encoder)
+        hidden, targets = hidden.to(dtype), sent(targets, hidden.device)
+        if self.kernels:
+            return hand_written.cross_entropy(hidden, self.head.to(dtype), targets, self.gpu_kernels)
+        return F.cross_entropy(self.logits(hidden).float(), targets, reduction="none")
 
     def matrix_parameters(self) -> int:
         """N of the rule that a training step costs 6 N operations a token: weights in matrix products, the
         head included, the look-up of embeddings not."""
         inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
-
-
-def best_device() -> torch.device:
-    """Where a network works: on a GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:

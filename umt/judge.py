@@ -21,10 +21,11 @@ _ROWS, _ROWS_OF_A_GPU = 64, 512
 
 @dataclass(frozen=True)
 class Judge:
-    """A joint model that says what strings cost."""
+    """A joint model that says what strings cost; dtype: of products by weights."""
 
     model: JointLM
     tokenizer: Tokenizer
+    dtype: torch.dtype = torch.float32
 
     def alone(self, sentences: Sequence[Ids], lang: Lang) -> npt.NDArray[np.float64]:
         """-log p(x) of each, in nats, its end included."""
@@ -55,8 +56,8 @@ class Judge:
             )
             told = through & ~before
             batch, asked = (part.to(self.model.device) for part in (ids, told))
-            hidden = self.model.states(batch[:, :-1], asked)
-            costs = self.model.nats(hidden, batch[:, 1:][asked]).double().cpu().numpy()
+            hidden = self.model.states(batch[:, :-1], asked, dtype=self.dtype)
+            costs = self.model.nats(hidden, batch[:, 1:][asked], self.dtype).double().cpu().numpy()
             nats[places] = np.bincount(told.nonzero()[:, 0].numpy(), costs, len(places))
         return nats
 

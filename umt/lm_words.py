@@ -20,7 +20,8 @@ from torch import Generator, Tensor
 
 from umt.cooccurrence import BREAK, Tokens, count_pairs
 from umt.corpus.cleaning import is_spaced
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
+from umt.loading import best_device, load
 from umt.runtime.batching import budgeted, pad
 from umt.runtime.validate import require
 from umt.tokenizer import Borrowed, Tokenizer
@@ -144,7 +145,7 @@ class _Reading:
 
 def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
     """The network and its vocabulary, with a tag for the language. Raises BadInput when there is none."""
-    model = JointLM.load(name)
+    model = load(name)
     if (Path(name) / "languages.json").exists():
         tokenizer = Tokenizer.load(Path(name))
         if lang not in tokenizer.languages:

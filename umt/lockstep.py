@@ -11,10 +11,9 @@ import constriction
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from umt.decoding_cache import DecodingCache, cache_opener
 from umt.joint_lm import JointLM
-from umt.kernels.decoding_weights import Weights, product
 from umt.types import BadInput, Progress
 
 Longs = NDArray[np.int64]
@@ -85,17 +84,14 @@ class _Steps:
     """The network one position at a time, for all streams; it forgets what fills its context, and begins
     anew."""
 
-    @torch.no_grad()
     def __init__(self, model: JointLM, table: tuple[int, ...], start: int) -> None:
         steps, streams = table
-        vocabulary = len(model.head)
-        self.weights = weights = Weights.of(model.network, torch.arange(vocabulary))
-        self.kept = weights.heads // weights.groups
-        self.context = min(model.context, len(weights.turns), steps)
-        shape = (len(weights.layers), 2, streams, self.kept, self.context, weights.dim)
-        self.past = torch.zeros(shape)
+        self.vocabulary = len(model.head)
+        self.opened = cache_opener(model, torch.arange(self.vocabulary), by_loop=False)
+        self.context = min(model.context, steps)
         self.tokens = torch.full((streams,), start)
-        self.position = 0
+        self.position = self.context
+        self.cache: DecodingCache | None = None
 
     def read(self, tokens: Longs) -> None:
         """What came next in each stream."""
@@ -104,27 +100,13 @@ class _Steps:
     @torch.no_grad()
     def next(self) -> NDArray[np.float32]:
         """(streams, vocabulary) probabilities of what comes next."""
-        weights, streams = self.weights, len(self.tokens)
-        if self.position == self.context:
-            self.position = 0
-        turns = weights.turns[self.position].expand(streams, -1)
-        hidden = weights.embeddings[self.tokens]
-        normed = weights.normal(hidden)
-        for number, layer in enumerate(weights.layers):
-            joint = weights.turn(product(normed, layer.joint, hidden), layer.turned, turns)
-            queries, both = joint[:, : weights.heads * weights.dim], joint[:, weights.heads * weights.dim :]
-            self.past[number, :, :, :, self.position] = both.view(streams, 2, self.kept, -1).transpose(0, 1)
-            keys, values = self.past[number, :, :, :, : self.position + 1]
-            normed = weights.onwards(hidden, self._attend(queries, keys, values), layer)
+        if self.cache is None or self.position == self.context:
+            streams = len(self.tokens)
+            nothing = torch.zeros(streams, 0, dtype=torch.long), torch.zeros(streams, dtype=torch.long)
+            self.cache, self.position = self.opened(*nothing, 1, self.context), 0
+        logits = self.cache.step(self.tokens)[:, : self.vocabulary]
         self.position += 1
-        logits = normed @ weights.head.T
         if not torch.isfinite(logits).all():
             raise BadInput("the model gives impossible probabilities: its weights are damaged")
         chances: NDArray[np.float32] = torch.softmax(logits, 1).numpy()
         return chances
-
-    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """(streams, heads * dim) queries into (streams, kept, past, dim) keys and values."""
-        grouped = queries.reshape(len(queries), self.kept, self.weights.groups, self.weights.dim)
-        weights = (grouped @ keys.transpose(2, 3)).softmax(-1)
-        return (weights @ values).reshape(len(queries), -1)

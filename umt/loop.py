@@ -22,7 +22,7 @@ from umt.checkpoint import Checkpoints
 from umt.joint_lm import JointLM
 from umt.objectives import Loss, Objective
 from umt.optimisation import Optimisation
-from umt.precision import precision
+from umt.precision import training_dtype
 from umt.runtime.files import atomic_text
 from umt.sharded import is_part, whole
 from umt.team import SOLO, Team
@@ -169,14 +169,13 @@ class _Run:
     def _update(self, tally: _Tally) -> None:
         """One step of every objective, together."""
         self.model.train()
-        parts = self.optimisation.accumulation
+        parts, dtype = self.optimisation.accumulation, training_dtype(self.model.device, self.pace.exact)
         told: list[tuple[str, Loss]] = []
         for part in range(parts):
             for name, objective in self.objectives.items():
                 generator = _generator(self.seed, name, self.step * parts + part)
                 torch.manual_seed(generator.initial_seed())  # dropout, where a model has it
-                with precision(self.model, self.pace.exact):
-                    loss = objective.loss(self.model, self.step, generator)
+                loss = objective.loss(self.model, self.step, generator, dtype)
                 if loss is None:
                     continue
                 tokens = self.team.total(loss.tokens)

@@ -14,11 +14,10 @@ from umt.bitexts import Bitext, Renders, handed_on, synthetic
 from umt.bitexts import known as known_bitexts
 from umt.bits import BITS, Bits
 from umt.checkups import LOG as HEALTH
-from umt.codelength import remember
 from umt.corpus.known import KnownPairs
 from umt.corpus.prepared import PreparedText
 from umt.filters import Usage
-from umt.joint_lm import JointLM, best_device
+from umt.loading import best_device, load, record_objectives, save
 from umt.loop import LOG
 from umt.neural_translator import NeuralTranslator
 from umt.pipeline.artefact import Artefact
@@ -74,7 +73,7 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
         bench.progress,
         assemble(),
     )
-    model.save(bench.directory)
+    save(model, bench.directory)
     tokenizer.save(bench.directory)
     _keep_logs(bench)
     last = {name: round(value, 4) for name, value in records[-1].items()}
@@ -104,7 +103,7 @@ def translate(
     written = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
     known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
     learned = strategy.learn(
-        JointLM.load(model.path).to(best_device()),
+        load(model.path).to(best_device()),
         tokenizer,
         texts,
         written,
@@ -113,7 +112,8 @@ def translate(
         bench.seed,
         bench.progress,
     )
-    remember(learned.model, ["translation"])  # the next subword, whatever the language model had learned
+    # the next subword, whatever the language model had learned
+    record_objectives(learned.model, ["translation"])
     usage = Usage.count(tokenizer, texts)
     NeuralTranslator(
         source,

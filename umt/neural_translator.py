@@ -17,8 +17,9 @@ from umt.corpus.splitting import split_sentences
 from umt.filters import repeated
 from umt.generation import Direction, Generation, Output
 from umt.inflection import MARK
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
 from umt.judge import Judge
+from umt.loading import best_device, load, save
 from umt.runtime.validate import require
 from umt.searching import Beam
 from umt.tokenizer import Ids, Tokenizer
@@ -58,7 +59,7 @@ class NeuralTranslator:
     tokenizer: Tokenizer
     written: Mapping[Lang, Sequence[int]] = field(default_factory=dict)
     longest: int = 100
-    generation: Generation = field(default_factory=lambda: Generation(Beam()))
+    generation: Generation = field(default_factory=lambda: Generation(Beam(4)))
     both_ways: bool = True
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ class NeuralTranslator:
 
     def save(self, directory: Path) -> None:
         """Write the network, the tokenizer and ``translator.json``; both directions can be loaded."""
-        self.model.save(directory)
+        save(self.model, directory)
         self.tokenizer.save(directory)
         about = {
             "languages": [self.source, self.target],
@@ -175,11 +176,11 @@ class NeuralTranslator:
         return cls(
             source,
             target,
-            JointLM.load(directory).to(best_device()),
+            load(directory).to(best_device()),
             Tokenizer.load(directory),
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             int(about["longest"]),
-            generation or Generation(Beam()),
+            generation or Generation(Beam(4)),
             both_ways,
         )
 

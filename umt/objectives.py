@@ -40,8 +40,13 @@ class Loss:
 class Objective(Protocol):
     """Draws its own batch, of its own size, and knows where in the data it stands."""
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
-        """The loss of one batch; None when there is nothing to do at this step."""
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
+        """The loss of one batch; None when there is nothing to do at this step.
+
+        dtype: of products by weights, see `JointLM`.
+        """
         ...
 
     def state(self) -> dict[str, Any]:
@@ -172,12 +177,14 @@ class Causal(Packed):
 
     weight: float = 1.0
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """Every position of every row."""
         rows = self.mine(self.draw())
         bytes_ = int(self.byte_lengths[rows[:, 1:]].sum())
         seen, wanted = rows[:, :-1], rows[:, 1:]
-        nats = total_nats(model, seen, wanted, torch.ones_like(wanted, dtype=torch.bool))
+        nats = total_nats(model, seen, wanted, torch.ones_like(wanted, dtype=torch.bool), dtype=dtype)
         return Loss(nats, wanted.numel(), bytes_, self.weight)
 
 
@@ -193,7 +200,9 @@ class Masked(Packed):
         require(self, within={"rate": "(0, 1)"})
         self.special = torch.tensor(sorted(self.tokenizer.special))
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """The chosen positions, drawn alike by every process; tags and sentence ends are never chosen."""
         rows = self.draw()[:, :-1]
         chance = torch.rand(rows.shape, generator=generator)
@@ -209,5 +218,5 @@ class Masked(Packed):
         seen[swapped] = others
         rows, chosen, seen = self.mine(rows), self.mine(chosen), self.mine(seen)
         bytes_ = int(self.byte_lengths[rows[chosen]].sum())
-        nats = total_nats(model, seen, rows, chosen, bidirectional=True)
+        nats = total_nats(model, seen, rows, chosen, bidirectional=True, dtype=dtype)
         return Loss(nats, int(chosen.sum()), bytes_, self.weight)

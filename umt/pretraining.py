@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Generator
 
-from umt.codelength import remember
-from umt.joint_lm import Architecture, JointLM, best_device
+from umt.joint_lm import Architecture, JointLM
+from umt.loading import best_device, load, record_objectives
 from umt.loop import Pace, fit
 from umt.objectives import Causal, Masked, Objective
 from umt.optimisation import Optimisation
@@ -47,10 +47,10 @@ class Pretraining:
     causal: float = 1.0
     masked: float = 0.0
     rate: float = 0.15
-    length: int = 128
+    length: int = 64
     tokens: int = 2048
     mixing: Mapping[str, float] | None = None
-    embeddings: Literal["random", "bridge", "own"] = "random"
+    embeddings: Literal["random", "bridge", "own"] = "bridge"
     compiled: bool = False
     sharded: bool = False
 
@@ -112,7 +112,7 @@ class Pretraining:
             pace=Pace(compiled=self.compiled),
             team=team,
         )
-        remember(model, objectives)
+        record_objectives(model, objectives)
         return (gathered(model, team) if self.sharded else model), records
 
     def start(
@@ -123,7 +123,7 @@ class Pretraining:
         Raises BadInput when rows of ``length`` do not fit into its context.
         """
         if self.name is not None:
-            model = JointLM.load(self.name)
+            model = load(self.name)
             model.resize(len(tokenizer))
         else:
             assert self.architecture is not None

@@ -18,7 +18,8 @@ from torch import Generator, Tensor
 
 from umt.corpus.normalisation import normaliser
 from umt.generation import Direction, Generation
-from umt.joint_lm import JointLM, best_device
+from umt.joint_lm import JointLM
+from umt.loading import best_device, load, save
 from umt.mining import Space
 from umt.searching import Greedy, Sampling
 from umt.tokenizer import Ids, Tokenizer
@@ -166,7 +167,7 @@ class Prompted:
 
     def save(self, directory: Path) -> None:
         """Write the network, the tokenizer, the space and the examples."""
-        self.model.save(directory)
+        save(self.model, directory)
         self.tokenizer.save(directory)
         tensors = {
             "vectors": self.space.vectors,
@@ -211,7 +212,7 @@ class Prompted:
         prompted = cls(
             first,
             second,
-            JointLM.load(directory).to(best_device()),
+            load(directory).to(best_device()),
             tokenizer,
             Space(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),

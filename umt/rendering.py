@@ -49,19 +49,29 @@ class Renderer:
             for here, there in ((first, second), (second, first))
         ]
 
-    def write(self, model: JointLM, side: int, sentences: Sequence[Ids], generator: Generator) -> Rendered:
-        """Of ``sentences`` in the language number ``side``, by ``model`` in the middle of training."""
+    def write(
+        self,
+        model: JointLM,
+        side: int,
+        sentences: Sequence[Ids],
+        generator: Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> Rendered:
+        """Of ``sentences`` in the language number ``side``, by ``model`` in the middle of training.
+
+        dtype: of products by weights.
+        """
         training = model.training
         model.eval()
         with torch.no_grad():
-            outputs = self.generation.generate(model, sentences, self.directions[side], generator)
+            outputs = self.generation.generate(model, sentences, self.directions[side], generator, dtype)
             best = [each[0] for each in outputs]
             ids = [each.ids.astype(sentence.dtype) for each, sentence in zip(best, sentences, strict=True)]
             nats = np.array([each.nats / (len(each.ids) + 1) for each in best])
             ended, said = np.array([each.ended for each in best]), np.array([len(each) > 0 for each in ids])
             signs = Signs.read(sentences, ids, self.languages[1 - side], self.usage)
             fit = ended & said & self.filters.fit(signs, nats)
-            self._tell_back(model, side, sentences, ids, fit, generator)
+            self._tell_back(model, side, sentences, ids, fit, generator, dtype)
         model.train(training)
         self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
         return Rendered(ids, ended, fit)
@@ -74,16 +84,17 @@ class Renderer:
         ids: Sequence[Ids],
         fit: Bools,
         generator: Generator,
+        dtype: torch.dtype,
     ) -> None:
         """Take from ``fit`` what does not tell enough of its sentence."""
         here, there = self.languages[side], self.languages[1 - side]
         if self.filters.back is not None and (places := np.flatnonzero(fit).tolist()):
             asked, given = [sentences[place] for place in places], [ids[place] for place in places]
-            costs = Judge(model, self.tokenizer).given(given, asked, there, here)
+            costs = Judge(model, self.tokenizer, dtype).given(given, asked, there, here)
             fit[places] = costs / [len(each) + 1 for each in asked] <= self.filters.back
         if self.filters.returned is not None and (places := np.flatnonzero(fit).tolist()):
             asked, given = [sentences[place] for place in places], [ids[place] for place in places]
-            outputs = self.generation.generate(model, given, self.directions[1 - side], generator)
+            outputs = self.generation.generate(model, given, self.directions[1 - side], generator, dtype)
             again = [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
             fit[places] = returned(asked, again, len(self.tokenizer)) >= self.filters.returned
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from umt.kernels.cpu_loops import bits
-from umt.kernels.decoding_loops import likeliest
-from umt.kernels.gpu_compile import by_rows
-from umt.kernels.kv_cache import BLOCK, Cache
+from umt.decoding_cache import DecodingCache
+from umt.kernels import BLOCK
 from umt.runtime.validate import require
 
 _GONE = 8
@@ -61,11 +58,11 @@ class Greedy:
     rows = 1
     random = False
 
-    def write(self, cache: Cache, task: Task) -> Written:
+    def write(self, cache: DecodingCache, task: Task) -> Written:
         """One hypothesis a sentence."""
 
         def pick(logits: Tensor, sentences: Tensor, step: int) -> tuple[Tensor, Tensor]:
-            return _likeliest(logits)
+            return cache.argmax_nll(logits)
 
         return _one_by_one(cache, task, pick)
 
@@ -92,7 +89,7 @@ class Sampling:
             self, positive="temperature", at_least_zero="top_k", within={"top_p": "(0, 1]"}
         )  # greedy search is its limit at 0
 
-    def write(self, cache: Cache, task: Task) -> Written:
+    def write(self, cache: DecodingCache, task: Task) -> Written:
         """One hypothesis a sentence."""
         draws = task.draws
         if draws is None:
@@ -131,7 +128,7 @@ class Beam:
     them and its best beginning, at its present length, is no better than the worst of them.
     """
 
-    size: int = 4
+    size: int = 8
     length_penalty: float = 0.0
 
     random = False
@@ -144,7 +141,7 @@ class Beam:
         """Hypotheses that a sentence needs at once."""
         return self.size
 
-    def write(self, cache: Cache, task: Task) -> Written:
+    def write(self, cache: DecodingCache, task: Task) -> Written:
         """``size`` hypotheses a sentence, or fewer where fewer are possible."""
         size, caps, device = self.size, task.caps, task.caps.device
         batch, longest = len(caps), int(caps.max())
@@ -179,7 +176,7 @@ class Beam:
             scores, order = top.masked_fill(ends, -torch.inf).topk(size)
             parent, chosen = parent.gather(1, order), chosen.gather(1, order)
             past = longer.gather(1, order[:, :, None].expand(-1, -1, longest))
-            cache.follow((torch.arange(len(here), device=device)[:, None] * size + parent).flatten())
+            cache.reorder((torch.arange(len(here), device=device)[:, None] * size + parent).flatten())
             tokens = task.allowed[chosen.flatten()]
             best = scores[:, 0] / (step + 1) ** self.length_penalty
             writing = writing & ~last & (ranks[here, -1] < best)
@@ -187,14 +184,14 @@ class Beam:
             if not going:
                 break
             if (len(here) - going) * _GONE >= len(here):
-                order = cache.keep(writing)
+                order = cache.compact(writing)
                 here, caps, past, scores = here[order], caps[order], past[order], scores[order]
                 tokens, writing = tokens.view(-1, size)[order].flatten(), writing[order]
         return _written(ids, nats.masked_fill(ranks == -torch.inf, torch.inf), ended, task.end)
 
 
 def _one_by_one(
-    cache: Cache, task: Task, pick: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
+    cache: DecodingCache, task: Task, pick: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 ) -> Written:
     """One hypothesis a sentence: ``pick`` gives tokens and their nats from logits, sentences and the step."""
     caps, device = task.caps, task.caps.device
@@ -220,7 +217,7 @@ def _one_by_one(
         if not going:
             break
         if (len(here) - going) * _GONE >= len(here):
-            order = cache.keep(writing)
+            order = cache.compact(writing)
             here, caps, tokens, writing = here[order], caps[order], tokens[order], writing[order]
     return _written(ids[:, None], nats[:, None], ended[:, None], task.end)
 
@@ -232,33 +229,6 @@ def _written(ids: Tensor, nats: Tensor, ended: Tensor, end: int) -> Written:
 
 def _exact(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-
-
-def _likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """(rows,) the first place of the largest of each row, and its -log softmax."""
-    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16):
-        chosen, nats = torch.empty(len(logits), dtype=torch.int64), torch.empty(len(logits))
-        likeliest(bits(logits), bits(chosen), bits(nats))
-        return chosen, nats
-    if logits.is_cuda:
-        return _compiled_likeliest()(logits)
-    logits = _exact(logits)
-    blocks = logits.view(len(logits), -1, BLOCK)
-    best, block = blocks.amax(-1).max(-1)
-    inside = blocks[torch.arange(len(blocks), device=blocks.device), block].argmax(-1)
-    return block * BLOCK + inside, (logits - best[:, None]).exp_().sum(-1).log()
-
-
-@cache
-def _compiled_likeliest() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """For a GPU: nothing as large as the logits is written."""
-
-    def found(logits: Tensor) -> tuple[Tensor, Tensor]:
-        logits = logits.float()
-        best, chosen = logits.max(-1)
-        return chosen, (logits - best[:, None]).exp().sum(-1).log()
-
-    return by_rows(found, 1)
 
 
 def _drawn(weights: Tensor, draws: Tensor) -> Tensor:

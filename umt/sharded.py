@@ -43,7 +43,7 @@ def gathered(model: JointLM, team: Team) -> JointLM:
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(model, options=options)
     network: Any = model.network
-    whole = JointLM(type(network)(network.config))
+    whole = JointLM(type(network)(network.config), kernels=model.kernels, gpu_kernels=model.gpu_kernels)
     if team.rank == 0:
         whole.load_state_dict(state)
     return whole

@@ -30,6 +30,7 @@ from umt.corpus.leaks import mistaken
 from umt.corpus.reading import lines
 from umt.evaluation.baselines import Translator
 from umt.lexical_translator import LexicalTranslator
+from umt.loading import configure_libraries
 from umt.neural_translator import NeuralTranslator
 from umt.prompted import Prompted
 from umt.runtime.files import atomic_text
@@ -67,6 +68,7 @@ def options(arguments: Sequence[str] | None = None) -> Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
+    configure_libraries()
     given = options(arguments)
     console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
     with plain_errors(console, "interrupted before all was translated"), _output(given.output) as out:

@@ -85,8 +85,10 @@ class Setting:
     def __post_init__(self) -> None:
         require(self, within={"forgotten": "[0, 1)"})
 
-    def loss(self, model: JointLM, batch: Rows, generator: Generator) -> Loss:
-        """The nats of what is asked for."""
+    def loss(
+        self, model: JointLM, batch: Rows, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss:
+        """The nats of what is asked for; dtype: of products by weights."""
         seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:]
         if self.forgotten:
             hit = torch.rand(seen.shape, generator=generator) < self.forgotten
@@ -94,7 +96,8 @@ class Setting:
             hit[:, 0] = False
             seen[hit] = self.tokenizer.mask
         sizes = self.tokenizer.byte_lengths[wanted[batch.asked].numpy()]
-        return Loss(total_nats(model, seen, wanted, batch.asked), len(sizes), int(sizes.sum()))
+        nats = total_nats(model, seen, wanted, batch.asked, dtype=dtype)
+        return Loss(nats, len(sizes), int(sizes.sum()))
 
     def takes_part(self, course: Course, step: int, generator: Generator) -> bool:
         """An objective of share s takes part in that share of the steps, so that it costs what it is
@@ -125,11 +128,13 @@ class Renderings:
         self.batches = Batches(np.concatenate(lengths), setting.tokens, setting.longest, setting.seed)
         self.starts = word_starts(setting.tokenizer)
 
-    def loss(self, model: JointLM, step: int, generator: Generator) -> Loss | None:
+    def loss(
+        self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+    ) -> Loss | None:
         """One batch, the directions mixed; None when it is not this objective's turn."""
         if not self.setting.takes_part(self.course, step, generator):
             return None
-        return self.setting.loss(model, self.draw(generator), generator)
+        return self.setting.loss(model, self.draw(generator), generator, dtype)
 
     def draw(self, generator: Generator) -> Rows:
         """The next batch."""

@@ -95,21 +95,21 @@ class Translation:
     cycle: RoundTrips | None = None
     adversary: Course | None = None
     supervised: Course | None = None
-    architecture: Literal["joint", "encoder_decoder"] = "joint"
-    written: int = 60_000
+    architecture: Literal["joint", "encoder_decoder"] = "encoder_decoder"
+    written: int = 35_000
     known: int = 0
     noise: Noise = field(default_factory=Noise)
     ruined: Noise | None = None
     forgotten: float = 0.0
-    tokens: int = 3072
+    tokens: int = 2048
     longest: int = 250
-    ahead: int = 2
+    ahead: int = 3
     rounds: int = 0
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=Generation)
     guard: Guard = field(default_factory=Guard)
     criterion: Criterion = "round_trip"
-    checks: int = 8
+    checks: int = 6
     looked: int = 100
 
     def __post_init__(self) -> None:
@@ -163,7 +163,7 @@ class Translation:
         )
         objectives = self._objectives(setting, model, texts, synthetic, known, usage, scratch)
         fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
-        step, chosen = checkups.chosen()
+        step, chosen = checkups.chosen(model)
         return Learned(chosen, tuple(checkups.history), step, checkups.complaint)
 
     def duel(

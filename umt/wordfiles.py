@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -35,7 +35,7 @@ class File:
     windows, contexts, minimum_count: as in `Svd`.
     """
 
-    paths: Mapping[str, str | None] = field(default_factory=dict)
+    paths: Mapping[str, str | None]
     size: int = 25_000
     windows: tuple[int, ...] = (5, 10)
     contexts: int = 5_000

@@ -23,7 +23,7 @@ from umt.bitexts import Bitext, synthetic
 from umt.corpus.prepared import PreparedText
 from umt.generation import Generation
 from umt.guards import Guard, Health
-from umt.joint_lm import JointLM
+from umt.loading import load, save
 from umt.pipeline.artefact import Artefact
 from umt.runtime.files import digest_of
 from umt.shards import Shards
@@ -89,10 +89,10 @@ def begin(
     strategy: Translation = replace(instantiate(config), guard=OPEN)
     tokenizer, languages = Tokenizer.load(tokens.path), neural_stages.languages_of(tokens)
     learned = strategy.learn(
-        JointLM.load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
+        load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
         bench.progress,
     )  # fmt: skip
-    learned.model.save(bench.directory)
+    save(learned.model, bench.directory)
     return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
 
 
@@ -160,8 +160,8 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     strategy: Translation = replace(instantiate(config.translator), guard=OPEN)
     tokenizer, texts = Tokenizer.load(parts.tokens.path), opened(parts.tokens)
     model, frozen = (
-        JointLM.load((parts.model if setting.fresh else parts.begun).path),
-        JointLM.load(parts.model.path),
+        load((parts.model if setting.fresh else parts.begun).path),
+        load(parts.model.path),
     )
     if strategy.architecture == "encoder_decoder" and model.encoder is None:
         model = model.divided()  # here, so that what learns is what is measured

@@ -42,28 +42,36 @@ class Truth:
     every: int
     found: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> None:
+    def loss(
+        self,
+        model: JointLM,
+        step: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Measures before the update that comes after a check-up."""
         if step and step % self.every == 0:
-            self.found[step] = self.measure(model.eval())
+            self.found[step] = self.measure(model.eval(), dtype)
             model.train()
 
-    def measure(self, model: JointLM) -> dict[str, float]:
+    def measure(self, model: JointLM, dtype: torch.dtype = torch.float32) -> dict[str, float]:
         """BLEU both ways; and in bits per byte of real sentences x, mean of both directions, what x costs,
         and its translation y, each alone and given the other; ``first``: y alone, by the model at the start.
         """
         told: dict[str, float] = {}
         bits: dict[str, list[float]] = {}
-        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer)
+        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer, dtype)
         for text, other in (self.texts, self.texts[::-1]):
             here, there = text.lang, other.lang
             way = Direction.between(self.tokenizer, here, there, usage.written(there))
             given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
-            written = [self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way)]
+            written = [
+                self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way, dtype)
+            ]
             references = self.pairs.sides[there][:SENTENCES]
             told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
             x = sample(text, SENTENCES // 2, 40, 7)
-            y = self._write(model, x, way)
+            y = self._write(model, x, way, dtype)
             size = sum(int(self.tokenizer.byte_lengths[ids].sum()) + 1 for ids in x) * math.log(2)
             for name, nats in {
                 "x": judge.alone(x, here),
@@ -75,9 +83,9 @@ class Truth:
                 bits.setdefault(name, []).append(float(nats.sum()) / size)
         return told | {name: float(np.mean(both)) for name, both in bits.items()}
 
-    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction) -> list[Ids]:
+    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction, dtype: torch.dtype) -> list[Ids]:
         with torch.no_grad():
-            outputs = self.generation.generate(model, given, way)
+            outputs = self.generation.generate(model, given, way, dtype=dtype)
         return [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
 
     def state(self) -> dict[str, Any]:

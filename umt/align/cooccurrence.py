@@ -54,7 +54,7 @@ class Cooccurrence:
     window: int = 10
     clip: float = 99.0
     drop: int = 10
-    keep: float = 0.8
+    keep: float = 1.0
     soft: float = 2.0
     hard: float = 12.0
     steps: int = 20

@@ -10,49 +10,50 @@ for in it, as on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
-from umt.kernels.cpu_autograd import attended, fed, only_normed
-from umt.kernels.layer_weights import Network, Parts, activation, anatomy, gain, parts, rotation
+from umt.kernels.cpu_autograd import attention_block, mlp_block, rms_norm
+from umt.kernels.layer_weights import LayerWeights, Network, activation, layer_weights, rms_gain, rope
 
-_LONGEST = 256
+MAX_LENGTH = 256
 """Beyond this length, attention that skips the future costs less than one that computes and hides it."""
 
-
-def serves(network: nn.Module, ids: Tensor) -> bool:
-    """Whether this module can stand in for the forward pass of ``network`` on ``ids`` (batch, length)."""
-    inner = anatomy(network)
-    return inner is not None and ids.device.type == "cpu" and ids.shape[1] <= _LONGEST and plain(inner)
+FusedLayers = Mapping[nn.Module, LayerWeights]
+"""Layers of a network -> values of their weights as the products take them."""
 
 
-def plain(inner: Network) -> bool:
-    """Whether ``inner`` is one in fp32 whose heads have keys of their own, without dropout, in one piece, and
-    which nobody asked to have compiled.
-    """
+def is_standard(inner: Network) -> bool:
+    """Whether every head of ``inner`` has keys of its own, heads fill the width, and there is no dropout."""
     config: Any = inner.config
+    return bool(
+        config.num_attention_heads == config.num_key_value_heads
+        and config.hidden_size == config.num_attention_heads * config.head_dim
+        and not config.attention_dropout
+    )
+
+
+def is_plain_fp32(inner: Network) -> bool:
+    """Whether ``inner`` has weights in fp32 that are in one piece, and nobody has asked to compile it."""
     return (
         inner._compiled_call_impl is None
         and not isinstance(inner.layers[0], FSDPModule)
-        and config.num_attention_heads == config.num_key_value_heads
-        and config.hidden_size == config.num_attention_heads * config.head_dim
-        and not config.attention_dropout
         and inner.embed_tokens.weight.dtype == torch.float32
     )
 
 
-class Given(NamedTuple):
+class EncoderMemory(NamedTuple):
     """What one network has read for another to go on from.
 
-    kept: a layer each, (2, batch * heads, longest, head), keys and values. seen: (batch, longest), false
+    cache: a layer each, (2, batch * heads, longest, dim), keys and values. seen: (batch, longest), false
     where a row has ended.
     """
 
-    kept: list[Tensor]
+    cache: list[Tensor]
     seen: Tensor
 
 
@@ -60,38 +61,46 @@ def hidden_states(
     network: Network,
     ids: Tensor,
     bidirectional: bool = False,
-    products: torch.dtype = torch.float32,
-    given: Given | None = None,
+    dtype: torch.dtype = torch.float32,
+    memory: EncoderMemory | None = None,
+    fused: FusedLayers | None = None,
 ) -> Tensor:
-    """The last hidden states of ``ids`` (batch, length), all of which are text: (batch, length, width).
+    """(batch, length, width), fp32: the last hidden states of ``ids`` (batch, length), all of which are text.
 
-    products: the precision of what is multiplied by weights and, without ``given``, in attention; everything
-    else is fp32. given: what stands before each row, read by another network.
+    dtype: the precision of what is multiplied by weights and, without ``memory``, in attention; everything
+    else is fp32. memory: what stands before each row, read by another network. fused: see there.
     """
     batch, length = ids.shape
     # attention over sentences has new shapes at every step, for each of which bf16 has to compile
-    mask = torch.zeros(length, length, dtype=products if given is None else torch.float32)
+    mask = torch.zeros(length, length, dtype=dtype if memory is None else torch.float32)
     if not bidirectional:
         mask.fill_(-torch.inf).triu_(1)
     before = torch.zeros(1, dtype=torch.long)
-    if given is not None:
-        before = given.seen.sum(1)
-        hidden = torch.zeros(given.seen.shape).masked_fill_(~given.seen, -torch.inf)
+    if memory is not None:
+        before = memory.seen.sum(1)
+        hidden = torch.zeros(memory.seen.shape).masked_fill_(~memory.seen, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
     turns, epsilon = _turns(network, before, length), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * length, -1)
-    for number, layer in enumerate(_layers(network, products)):
-        past = None if given is None else given.kept[number]
-        x, _ = through(x, layer, past, turns, mask, activation(network), epsilon)
-    x = only_normed(x, epsilon) * gain(network.norm)
+    for number, layer in enumerate(_layers(network, dtype, fused)):
+        past = None if memory is None else memory.cache[number]
+        x, _ = layer_forward(x, layer, past, turns, mask, activation(network), epsilon)
+    x = rms_norm(x, epsilon) * rms_gain(network.norm)
     return x.view(batch, length, -1)
 
 
-def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype = torch.float32) -> Given:
-    """Read ``ids`` (batch, longest), of which the first ``lengths`` (batch,) of each row are text, from both
-    sides.
+def encode(
+    network: Network,
+    ids: Tensor,
+    lengths: Tensor,
+    dtype: torch.dtype = torch.float32,
+    fused: FusedLayers | None = None,
+) -> EncoderMemory:
+    """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
+
+    dtype, fused: as in `hidden_states`; attention is in fp32.
     """
     batch, longest = ids.shape
     seen = torch.arange(longest) < lengths[:, None]
@@ -99,42 +108,53 @@ def read(network: Network, ids: Tensor, lengths: Tensor, products: torch.dtype =
     mask = mask.repeat_interleave(_heads(network), 0)[:, None]
     turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * longest, -1)
-    kept: list[Tensor] = []
-    for layer in _layers(network, products):
-        if len(kept) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
-            told = keys_and_values(x, layer, turns, mask, epsilon)
+    cache: list[Tensor] = []
+    for layer in _layers(network, dtype, fused):
+        if len(cache) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
+            made = keys_and_values(x, layer, turns, mask, epsilon)
         else:
-            x, told = through(x, layer, None, turns, mask, activation(network), epsilon)
-        kept.append(told)
-    return Given(kept, seen)
+            x, made = layer_forward(x, layer, None, turns, mask, activation(network), epsilon)
+        cache.append(made)
+    return EncoderMemory(cache, seen)
 
 
-def through(
-    x: Tensor, layer: Parts, past: Tensor | None, turns: Tensor, mask: Tensor, gate: str, epsilon: float
-) -> tuple[Tensor, Tensor]:
-    """``x`` after one layer, and the keys and values that it made."""
-    x, kept = attended(
-        x, layer.joint, layer.turned, layer.output, layer.after_attention, past, turns, mask, epsilon
+def layer_forward(
+    x: Tensor, layer: LayerWeights, past: Tensor | None, turns: Tensor, mask: Tensor, gate: str,
+    epsilon: float,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``x`` (rows, width) after one layer, and the keys and values that it made.
+
+    past, turns, mask: see `umt.kernels.cpu_autograd.attention_block`. gate: the activation.
+    """
+    x, made = attention_block(
+        x, layer.qkv, layer.qk_norm, layer.output, layer.after_attention, past, turns, mask, epsilon
     )
-    return fed(x, layer.gate_up, layer.down, layer.after_feeding, gate, epsilon), kept
+    return mlp_block(x, layer.gate_up, layer.down, layer.after_mlp, gate, epsilon), made
 
 
-def keys_and_values(x: Tensor, layer: Parts, turns: Tensor, mask: Tensor, epsilon: float) -> Tensor:
-    """What one layer would make of ``x``, (2, batch * heads, length, head), and nothing else."""
-    return attended(x, layer.joint, layer.turned, None, None, None, turns, mask, epsilon)[1]
+def keys_and_values(x: Tensor, layer: LayerWeights, turns: Tensor, mask: Tensor, epsilon: float) -> Tensor:
+    """What one layer would make of ``x``, (2, batch * heads, length, dim), and nothing else."""
+    return attention_block(x, layer.qkv, layer.qk_norm, None, None, None, turns, mask, epsilon)[1]
+
+
+@torch.no_grad()
+def fused_values(network: Network, layer: nn.Module, dtype: torch.dtype) -> LayerWeights:
+    """The weights of ``layer`` as products in ``dtype`` take them, to be shared by passes as ``fused``."""
+    return layer_weights(layer, cast(int, network.config.head_dim), dtype, torch.float32)
 
 
 def _heads(network: Network) -> int:
     return int(network.config.num_attention_heads)
 
 
-def _layers(network: Network, products: torch.dtype) -> Iterator[Parts]:
+def _layers(network: Network, dtype: torch.dtype, fused: FusedLayers | None) -> Iterator[LayerWeights]:
+    dim = cast(int, network.config.head_dim)
     for layer in network.layers:
-        yield parts(layer, cast(int, network.config.head_dim), products, torch.float32)
+        yield layer_weights(layer, dim, dtype, torch.float32, None if fused is None else fused[layer])
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:
-    """(rows or 1, length, 1, half of a head) unit complex numbers of the places after ``before`` (rows,)."""
+    """(rows or 1, length, 1, dim / 2) unit complex numbers of the places after ``before`` (rows or 1,)."""
     places = before[:, None] + torch.arange(length)
-    cosine, sine = rotation(network, places.flatten(), torch.empty(0))
+    cosine, sine = rope(network, places.flatten(), torch.empty(0))
     return torch.complex(cosine, sine).view(*places.shape, 1, -1)

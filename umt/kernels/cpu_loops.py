@@ -18,7 +18,7 @@ from torch import Tensor
 from umt.compiled import overloaded, vectorised
 
 
-def bits(tensor: Tensor) -> Any:
+def as_array(tensor: Tensor) -> Any:
     """The numbers of a tensor on the processor, as the loops take them."""
     tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
@@ -74,8 +74,8 @@ def exponential(x: Any) -> Any:
 
 
 @vectorised
-def largest(line: Any) -> Any:
-    """The largest of a line of numbers, in fp32: found among their bits, many of which are compared at once,
+def max_by_bits(line: Any) -> Any:
+    """The largest of ``line`` (n,), in fp32: found among their bits, many of which are compared at once,
     and which are in order once those of negative ones are turned round.
     """
     top = np.int32(-(2**31))
@@ -86,7 +86,7 @@ def largest(line: Any) -> Any:
 
 
 @vectorised
-def norm(x: Any, epsilon: Any, normed: Any, factors: Any) -> None:
+def rms_norm(x: Any, epsilon: Any, normed: Any, factors: Any) -> None:
     """``normed`` is ``x`` (rows, width) at root mean square 1, ``factors`` (rows,) what it took."""
     rows, width = x.shape
     for row in range(rows):
@@ -101,8 +101,8 @@ def norm(x: Any, epsilon: Any, normed: Any, factors: Any) -> None:
 
 
 @vectorised
-def before_norm(into_normed: Any, x: Any, factors: Any, into_x: Any) -> None:
-    """Add to ``into_x`` what comes through the norm."""
+def rms_norm_backward(into_normed: Any, x: Any, factors: Any, into_x: Any) -> None:
+    """Add to ``into_x`` what comes through the norm; all (rows, width), but ``factors`` (rows,)."""
     rows, width = x.shape
     for row in range(rows):
         mine, given, into, factor = x[row], into_normed[row], into_x[row], factors[row]
@@ -115,10 +115,10 @@ def before_norm(into_normed: Any, x: Any, factors: Any, into_x: Any) -> None:
 
 
 @vectorised
-def join(x: Any, added: Any, after: Any, epsilon: Any, joined: Any, factors: Any) -> None:
-    """``joined`` is ``x`` and ``added``, in its norm with gains ``after`` (width,), or as it is where none.
+def residual_norm(x: Any, added: Any, after: Any, epsilon: Any, joined: Any, factors: Any) -> None:
+    """``joined`` is ``x`` and ``added``, in its norm with gains ``after``, or as it is where there are none.
 
-    All (rows, width); factors: (rows,) of the norm.
+    x, added, joined: (rows, width). after: (width,) or (0,). factors: (rows,), filled in, of the norm.
     """
     rows, width = x.shape
     for row in range(rows):
@@ -137,8 +137,13 @@ def join(x: Any, added: Any, after: Any, epsilon: Any, joined: Any, factors: Any
 
 
 @vectorised
-def before_join(into_joined: Any, added: Any, after: Any, factors: Any, into_added: Any, total: Any) -> None:
-    """``into_added`` and, added to ``total`` (width,), the gradient of the gains, of ``into_joined``."""
+def residual_norm_backward(
+    into_joined: Any, added: Any, after: Any, factors: Any, into_added: Any, into_after: Any
+) -> None:
+    """The gradient ``into_added`` (rows, width) and, added to ``into_after`` (width,), that of the gains.
+
+    into_joined, added: (rows, width). after: (width,) or, without a norm, (0,). factors: (rows,).
+    """
     rows, width = added.shape
     for row in range(rows):
         given, more, into, factor = into_joined[row], added[row], into_added[row], factors[row]
@@ -148,7 +153,7 @@ def before_join(into_joined: Any, added: Any, after: Any, factors: Any, into_add
             continue
         along = np.float32(0)
         for i in range(width):
-            total[i] += given[i] * factor * load(more[i])
+            into_after[i] += given[i] * factor * load(more[i])
             along += given[i] * after[i] * load(more[i])
         along *= factor * factor / np.float32(width)
         for i in range(width):
@@ -156,7 +161,7 @@ def before_join(into_joined: Any, added: Any, after: Any, factors: Any, into_add
 
 
 @vectorised
-def gate(made: Any, smooth: Any, active: Any) -> None:
+def gated_act(made: Any, smooth: Any, active: Any) -> None:
     """``active`` (rows, hidden) is act(gate) * up of ``made`` (rows, 2 hidden), gate then up.
 
     act: x / (1 + e ** -z), where z is x for silu, and for gelu, ``smooth``, the cubic that the approximation
@@ -174,8 +179,8 @@ def gate(made: Any, smooth: Any, active: Any) -> None:
 
 
 @vectorised
-def before_gate(into_active: Any, made: Any, smooth: Any, into_made: Any) -> None:
-    """The gradient ``into_made`` (rows, 2 hidden)."""
+def gated_act_backward(into_active: Any, made: Any, smooth: Any, into_made: Any) -> None:
+    """The gradient ``into_made`` (rows, 2 hidden), of ``into_active`` (rows, hidden); see `gated_act`."""
     rows, hidden = into_active.shape
     linear = np.float32(2 * math.sqrt(2 / math.pi) if smooth else 1)
     cubic = np.float32(0.044715 if smooth else 0)
@@ -193,12 +198,14 @@ def before_gate(into_active: Any, made: Any, smooth: Any, into_made: Any) -> Non
 
 
 @vectorised
-def turn(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, kept: Any, factors: Any) -> None:
-    """Queries, and keys and values, head by head, of what one product has made.
+def rope(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, made_kv: Any, factors: Any) -> None:
+    """Queries, and keys and values, head by head and rotated, of what one product has made.
 
-    made: (batch * length, 3 * heads * dim) queries, keys, values. gains: (2, dim) of norms of queries and
-    keys, (0, dim) where there are none; factors: (batch * length, 2 * heads) of these norms. turns: (batch
-    or 1, length, dim / 2) rotations. query: (batch, heads, length, dim); kept: (2, ...) of these.
+    made: (batch * length, 3 * heads * dim) queries, keys, values.
+    gains: (2, dim) of norms of queries and keys, (0, dim) where there are none.
+    turns: (batch or 1, length, dim / 2) rotations as unit complex numbers.
+    query, filled in: (batch, heads, length, dim). made_kv, filled in: (2, batch, heads, length, dim).
+    factors, filled in: (batch * length, 2 * heads) of the norms.
     """
     batch, heads, length, dim = query.shape
     line = np.empty(dim, np.float32)
@@ -220,7 +227,7 @@ def turn(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, kept: Any,
                     gain = gains[part]
                     for i in range(dim):
                         line[i] *= factor * gain[i]
-                out = query[number, head, place] if part == 0 else kept[0, number, head, place]
+                out = query[number, head, place] if part == 0 else made_kv[0, number, head, place]
                 for i in range(dim // 2):
                     cosine, sine = turned[i].real, turned[i].imag
                     left, right = line[2 * i], line[2 * i + 1]
@@ -228,15 +235,15 @@ def turn(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, kept: Any,
                     out[2 * i + 1] = store(left * sine + right * cosine, out[2 * i])
         for head in range(heads):
             at = (2 * heads + head) * dim
-            mine, out = made[row, at : at + dim], kept[1, number, head, place]
+            mine, out = made[row, at : at + dim], made_kv[1, number, head, place]
             for i in range(dim):
                 out[i] = store(load(mine[i]), out[i])
 
 
 @vectorised
-def before_turn(
+def rope_backward(
     into_query: Any,
-    into_kept: Any,
+    into_kv: Any,
     made: Any,
     gains: Any,
     factors: Any,
@@ -244,7 +251,10 @@ def before_turn(
     into_made: Any,
     into_gains: Any,
 ) -> None:
-    """The gradient ``into_made``, and, added to ``into_gains`` (2, dim), that of the gains."""
+    """The gradient ``into_made`` and, added to ``into_gains`` (2, dim), that of the gains.
+
+    into_query, into_kv: the gradients of what `rope` fills in, of the same shapes; the others as there.
+    """
     batch, heads, length, dim = into_query.shape
     line = np.empty(dim, np.float32)
     for row in range(batch * length):
@@ -252,7 +262,7 @@ def before_turn(
         turned = turns[number % len(turns), place]
         for part in range(2):
             for head in range(heads):
-                given = into_query[number, head, place] if part == 0 else into_kept[0, number, head, place]
+                given = into_query[number, head, place] if part == 0 else into_kv[0, number, head, place]
                 for i in range(dim // 2):
                     cosine, sine = turned[i].real, turned[i].imag
                     left, right = load(given[2 * i]), load(given[2 * i + 1])
@@ -275,25 +285,6 @@ def before_turn(
                     into[i] = store(line[i], into[i])
         for head in range(heads):
             at = (2 * heads + head) * dim
-            given, into = into_kept[1, number, head, place], into_made[row, at : at + dim]
+            given, into = into_kv[1, number, head, place], into_made[row, at : at + dim]
             for i in range(dim):
                 into[i] = store(load(given[i]), into[i])
-
-
-@vectorised
-def surprise(logits: Any, targets: Any, nats: Any) -> None:
-    """``nats`` (rows,) is -log softmax of ``logits`` (rows, n) at ``targets``; these become its gradient."""
-    rows, size = logits.shape
-    line = np.empty(size, np.float32)
-    for row in range(rows):
-        mine, target = logits[row], targets[row]
-        top = largest(mine)
-        whole = np.float32(0)
-        for i in range(size):
-            line[i] = exponential(load(mine[i]) - top)
-            whole += line[i]
-        nats[row] = math.log(whole) + top - load(mine[target])
-        share = np.float32(1) / whole
-        for i in range(size):
-            mine[i] = store(share * line[i], mine[i])
-        mine[target] = store(share * line[target] - np.float32(1), mine[target])

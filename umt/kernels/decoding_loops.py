@@ -14,20 +14,23 @@ import numpy as np
 from numba import types
 
 from umt.compiled import overloaded, vectorised
-from umt.kernels.cpu_loops import exponential, largest, load, store
+from umt.kernels.cpu_loops import exponential, load, max_by_bits, store
 
 _BLOCK = 64
 
 
 @vectorised
-def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
-    """The first place of the largest of each row of ``logits`` (rows, n), and -log softmax there."""
+def argmax_nll(logits: Any, chosen: Any, nll: Any) -> None:
+    """Fill in the first place of the largest of each row, and -log softmax there, in nats.
+
+    logits: (rows, n), fp32 or the bits of bf16. chosen, nll: (rows,).
+    """
     rows, size = logits.shape
     for row in range(rows):
         mine = logits[row]
         best, place = np.float32(-np.inf), 0
         for start in range(0, size, _BLOCK):
-            top = largest(mine[start : start + _BLOCK])
+            top = max_by_bits(mine[start : start + _BLOCK])
             if top > best:
                 best, place = top, start
         whole = np.float32(0)
@@ -37,7 +40,7 @@ def likeliest(logits: Any, chosen: Any, nats: Any) -> None:
             if load(mine[i]) == best:
                 place = i
                 break
-        chosen[row], nats[row] = place, math.log(whole)
+        chosen[row], nll[row] = place, math.log(whole)
 
 
 def _power(number: Any) -> Any:
@@ -53,86 +56,111 @@ def _powers(number: Any) -> Any:
 
 
 @vectorised
-def attend(
-    joint: Any,
-    turned: Any,
+def attend_to_cache(
+    qkv: Any,
+    qk_norm: Any,
     epsilon: Any,
     turns: Any,
     places: Any,
     prompt: Any,
-    own: Any,
+    generated: Any,
     beams: Any,
-    written: Any,
-    found: Any,
+    step: Any,
+    out: Any,
 ) -> None:
-    """Rotate queries and keys, keep keys and values as number ``written`` of each row, and attend.
+    """Rotate queries and keys, keep keys and values as those of ``step`` in each row, and attend.
 
-    joint: (rows, (heads + 2 kept) * dim) queries, keys and values of this position, not rotated; overwritten.
-    turned: (2, dim) gains of norms of queries and keys, or (0, dim) where these are not normed.
+    qkv: (rows, (heads + 2 key heads) * dim) queries, keys and values of this position; overwritten.
+    qk_norm: (2, dim) gains of norms of queries and keys, or (0, dim) where these are not normed.
     turns: (context, dim / 2) unit complex numbers. places: (rows,) length of each row's prompt.
-    prompt: (2, at least the sentences, kept, longest, dim) keys and values, in any precision or the bits of
-    bf16; a sentence has ``beams`` rows, which stand together. own: (2, at least the rows, kept, steps, dim),
-    of which the first ``written`` are known and the next is filled in.
-    found: (rows, heads * dim), the outcome.
+    prompt: (2, at least the sentences, key heads, longest, dim) keys and values, in any precision or the bits
+    of bf16; a sentence has ``beams`` rows, which stand together.
+    generated: (2, at least the rows, key heads, steps, dim), of which the first ``step`` are known and the
+    next is filled in.
+    out: (rows, heads * dim), filled in.
     """
-    rows, kept, dim = len(joint), own.shape[2], own.shape[4]
-    heads = found.shape[1] // dim
-    query, mixed = np.empty(dim, joint.dtype), np.empty(dim, joint.dtype)
-    weights = np.empty(prompt.shape[3] + own.shape[3], joint.dtype)
+    rows, kv_heads, dim = len(qkv), generated.shape[2], generated.shape[4]
+    heads = out.shape[1] // dim
+    query, mixed = np.empty(dim, qkv.dtype), np.empty(dim, qkv.dtype)
+    weights = np.empty(prompt.shape[3] + generated.shape[3], qkv.dtype)
     for row in range(rows):
         sentence, length = row // beams, places[row]
-        turn = turns[min(length + written, len(turns) - 1)]  # a finished row may be beyond the context
-        if len(turned):
-            for head in range(heads + kept):
-                at, gains = head * dim, turned[0 if head < heads else 1]
-                square = joint.dtype.type(0)
-                for i in range(dim):
-                    square += joint[row, at + i] ** 2
-                factor = joint.dtype.type(1 / math.sqrt(square / dim + epsilon))
-                for i in range(dim):
-                    joint[row, at + i] *= factor * gains[i]
-        for head in range(kept):
+        turn = turns[min(length + step, len(turns) - 1)]  # a finished row may be beyond the context
+        if len(qk_norm):
+            for head in range(heads + kv_heads):
+                _normalise(qkv[row], head * dim, qk_norm[0 if head < heads else 1], epsilon)
+        for head in range(kv_heads):
             at = (heads + head) * dim
-            for i in range(dim // 2):
-                pair = complex(joint[row, at + 2 * i], joint[row, at + 2 * i + 1]) * turn[i]
-                mine = own[0, row, head, written]
-                mine[2 * i], mine[2 * i + 1] = store(pair.real, mine[0]), store(pair.imag, mine[0])
-            at += kept * dim
+            _rotate(qkv[row], at, turn, generated[0, row, head, step])
+            at += kv_heads * dim
             for i in range(dim):
-                own[1, row, head, written, i] = store(joint[row, at + i], own[1, row, head, written, i])
+                generated[1, row, head, step, i] = store(qkv[row, at + i], generated[1, row, head, step, i])
         for head in range(heads):
-            at, shared = head * dim, head * kept // heads
-            for i in range(dim // 2):
-                pair = complex(joint[row, at + 2 * i], joint[row, at + 2 * i + 1]) * turn[i]
-                query[2 * i], query[2 * i + 1] = pair.real, pair.imag
-            keys, ours = prompt[0, sentence, shared], own[0, row, shared]
-            size = length + written + 1
-            for place in range(size):
-                key = keys[place] if place < length else ours[place - length]
-                score = joint.dtype.type(0)
-                for i in range(dim):
-                    score += query[i] * load(key[i])
-                weights[place] = score
-            top, whole = largest(weights[:size]), joint.dtype.type(0)
-            for place in range(size):
-                weights[place] = _power(weights[place] - top)
-                whole += weights[place]
-            mixed[:] = 0
-            values, mine = prompt[1, sentence, shared], own[1, row, shared]
-            for place in range(size):
-                value = values[place] if place < length else mine[place - length]
-                for i in range(dim):
-                    mixed[i] += weights[place] * load(value[i])
+            at, shared, size = head * dim, head * kv_heads // heads, length + step + 1
+            _rotate(qkv[row], at, turn, query)
+            keys, own_keys = prompt[0, sentence, shared], generated[0, row, shared]
+            total = _weigh(query, keys, own_keys, length, weights[:size])
+            values, own_values = prompt[1, sentence, shared], generated[1, row, shared]
+            _mix(weights[:size], values, own_values, length, mixed)
             for i in range(dim):
-                found[row, at + i] = mixed[i] / whole
+                out[row, at + i] = mixed[i] / total
 
 
 @vectorised
-def join(hidden: Any, added: Any, after: Any, epsilon: Any, normed: Any) -> None:
-    """Add ``added``, normed with the gains ``after`` (width,) or as it is where that is empty, and norm.
+def _normalise(line: Any, at: Any, gains: Any, epsilon: Any) -> None:
+    """Bring the head that begins at ``at`` in ``line`` (n,) to root mean square 1, times ``gains`` (dim,)."""
+    dim = len(gains)
+    square = line.dtype.type(0)
+    for i in range(dim):
+        square += line[at + i] ** 2
+    factor = line.dtype.type(1 / math.sqrt(square / dim + epsilon))
+    for i in range(dim):
+        line[at + i] *= factor * gains[i]
 
-    hidden, added: (rows, width); the sum is in ``hidden``, its norm in ``normed`` (rows, width). What is
-    added and the norm may be the bits of bf16.
+
+@vectorised
+def _rotate(line: Any, at: Any, turn: Any, out: Any) -> None:
+    """``out`` (dim,) is the head that begins at ``at`` in ``line`` (n,), rotated by ``turn`` (dim / 2,)."""
+    for i in range(len(turn)):
+        pair = complex(line[at + 2 * i], line[at + 2 * i + 1]) * turn[i]
+        out[2 * i], out[2 * i + 1] = store(pair.real, out[0]), store(pair.imag, out[0])
+
+
+@vectorised
+def _weigh(query: Any, prompt: Any, generated: Any, length: Any, weights: Any) -> Any:
+    """Fill in ``weights`` (size,), exponentials of the scores of ``query`` (dim,); returns their sum.
+
+    prompt: (longest, dim) keys, of which the first ``length`` count. generated: (steps, dim) those after.
+    """
+    for place in range(len(weights)):
+        key = prompt[place] if place < length else generated[place - length]
+        score = query.dtype.type(0)
+        for i in range(len(query)):
+            score += query[i] * load(key[i])
+        weights[place] = score
+    top, total = max_by_bits(weights), query.dtype.type(0)
+    for place in range(len(weights)):
+        weights[place] = _power(weights[place] - top)
+        total += weights[place]
+    return total
+
+
+@vectorised
+def _mix(weights: Any, prompt: Any, generated: Any, length: Any, mixed: Any) -> None:
+    """``mixed`` (dim,) is the sum of values, laid out as the keys in `_weigh`, times ``weights`` (size,)."""
+    mixed[:] = 0
+    for place in range(len(weights)):
+        value = prompt[place] if place < length else generated[place - length]
+        for i in range(len(mixed)):
+            mixed[i] += weights[place] * load(value[i])
+
+
+@vectorised
+def add_and_norm(hidden: Any, added: Any, after: Any, epsilon: Any, normed: Any) -> None:
+    """Add ``added``, normed with the gains ``after`` or as it is where there are none, and norm the sum.
+
+    hidden: (rows, width), becomes the sum. added: (rows, width). after: (width,) or (0,).
+    normed: (rows, width), filled in. What is added and the norm may be the bits of bf16.
     """
     rows, width = hidden.shape
     for row in range(rows):

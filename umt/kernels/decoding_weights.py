@@ -14,33 +14,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from umt.kernels.cpu_loops import bits, gate
-from umt.kernels.decoding_loops import join
+from umt.kernels.cpu_loops import as_array, gated_act
+from umt.kernels.decoding_loops import add_and_norm
 from umt.kernels.layer_weights import (
+    LayerWeights,
     Network,
-    Parts,
     activation,
-    anatomy,
     embedding_scale,
-    gain,
-    parts,
-    rotation,
+    layer_weights,
+    rms_gain,
+    rope,
+    supported,
 )
 from umt.types import BadInput
 
 
 @dataclass(frozen=True)
-class Weights:
+class DecodingWeights:
     """A copy of a network, ready to decode.
 
-    reading: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the same.
-    embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
+    prompt_layers: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the
+    same. embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
     turns: (context, dim / 2) unit complex numbers, the rotation of each position.
-    heads of queries; groups: query heads that share a head of keys; dim: of a head. gate: its activation.
+    heads: of queries; groups: query heads that share a head of keys; dim: of a head. gate: its activation.
     """
 
-    layers: tuple[Parts, ...]
-    reading: tuple[Parts, ...]
+    layers: tuple[LayerWeights, ...]
+    prompt_layers: tuple[LayerWeights, ...]
     embeddings: Tensor
     head: Tensor
     turns: Tensor
@@ -57,15 +57,16 @@ class Weights:
         network: object,
         allowed: Tensor,
         dtype: torch.dtype | None = None,
-        products: torch.dtype | None = None,
+        matmul_dtype: torch.dtype | None = None,
         encoder: Network | None = None,
-    ) -> Weights:
-        """Copy ``network``; ``dtype`` of everything if another than the network's, ``products`` of the
-        matrices if another than that; ``encoder``: what reads prompts in its place.
+    ) -> DecodingWeights:
+        """Copy ``network``; encoder: what reads prompts in its place.
 
+        allowed: (allowed,) numbers of the tokens that may be written.
+        dtype: of everything if another than the network's; matmul_dtype: of the matrices if another yet.
         Raises BadInput when its layers are none that `umt.kernels.layer_weights` knows.
         """
-        inner = anatomy(network)
+        inner = supported(network)
         if inner is None:
             raise BadInput(
                 "generation knows the layers of Llama, Qwen 3 and Gemma 3 that see all that came before, "
@@ -74,10 +75,11 @@ class Weights:
         config: Any = inner.config
         heads, dim = int(config.num_attention_heads), int(config.head_dim)
         weight = inner.embed_tokens.weight
-        kept = dtype or weight.dtype
+        dtype = dtype or weight.dtype
+        matrices = matmul_dtype or dtype
 
-        def copied(whole: Network) -> tuple[Parts, ...]:
-            return tuple(parts(layer, dim, products or kept, kept) for layer in whole.layers)
+        def copied(whole: Network) -> tuple[LayerWeights, ...]:
+            return tuple(layer_weights(layer, dim, matrices, dtype) for layer in whole.layers)
 
         layers = copied(inner)
         head = cast(Any, network).get_output_embeddings().weight
@@ -85,10 +87,10 @@ class Weights:
         places = torch.arange(config.max_position_embeddings, device=weight.device)
         return cls(
             layers=layers,
-            reading=layers if encoder is None else copied(encoder),
-            embeddings=(weight.detach() * embedding_scale(inner)).to(kept),
-            head=(head[allowed.to(weight.device)] * gain(inner.norm)).to(products or kept),
-            turns=torch.complex(*rotation(inner, places, exact)),
+            prompt_layers=layers if encoder is None else copied(encoder),
+            embeddings=(weight.detach() * embedding_scale(inner)).to(dtype),
+            head=(head[allowed.to(weight.device)] * rms_gain(inner.norm)).to(matrices),
+            turns=torch.complex(*rope(inner, places, exact)),
             heads=heads,
             groups=heads // int(config.num_key_value_heads or heads),
             dim=dim,
@@ -97,7 +99,7 @@ class Weights:
         )
 
     @property
-    def exact(self) -> bool:
+    def by_loops(self) -> bool:
         """Whether `umt.kernels.decoding_loops` can work with what lies between the products."""
         return self.embeddings.device.type == "cpu" and self.embeddings.dtype in (
             torch.float32,
@@ -105,16 +107,10 @@ class Weights:
         )
 
     @property
-    def whole(self) -> bool:
-        """Whether `umt.kernels.cpu_forward` can read with these layers."""
+    def standard(self) -> bool:
+        """Whether `umt.kernels.cpu_forward` can read prompts with these layers."""
         heads_fill = self.heads * self.dim == self.embeddings.shape[1] and self.groups == 1
-        return self.exact and heads_fill and self.embeddings.dtype == torch.float32
-
-    def room(self, share: float) -> int:
-        """Positions whose keys and values fit into this share of the memory of the weights' GPU."""
-        size = 2 * len(self.layers) * self.heads // self.groups * self.dim * self.embeddings.element_size()
-        memory = torch.cuda.get_device_properties(self.embeddings.device).total_memory
-        return max(1, int(share * memory) // size)
+        return self.by_loops and heads_fill and self.embeddings.dtype == torch.float32
 
     def normal(self, hidden: Tensor) -> Tensor:
         """RMSNorm without its gain, of the last dimension."""
@@ -123,30 +119,32 @@ class Weights:
         size: Tensor = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
         return hidden * size.square_().div_(hidden.shape[-1]).add_(self.epsilon).rsqrt_()
 
-    def turn(self, joint: Tensor, turned: Tensor | None, turns: Tensor) -> Tensor:
-        """Norm, where there are gains for that, and rotate, in place, the queries and keys in ``joint``
-        (n, (heads + 2 kept) * dim) by (n, dim / 2).
+    def rotated(self, qkv: Tensor, qk_norm: Tensor | None, turns: Tensor) -> Tensor:
+        """Norm, where there are gains for that, and rotate, in place, the queries and keys.
+
+        qkv: (n, (heads + 2 key heads) * dim), also the outcome. qk_norm: (2, dim). turns: (n, dim / 2).
         """
-        kept = self.heads // self.groups
-        both = joint[:, : (self.heads + kept) * self.dim].view(len(joint), -1, self.dim)
-        if turned is not None:
-            gains = torch.cat([turned[:1].expand(self.heads, -1), turned[1:].expand(kept, -1)])
+        kv_heads = self.heads // self.groups
+        both = qkv[:, : (self.heads + kv_heads) * self.dim].view(len(qkv), -1, self.dim)
+        if qk_norm is not None:
+            gains = torch.cat([qk_norm[:1].expand(self.heads, -1), qk_norm[1:].expand(kv_heads, -1)])
             both.copy_(self.normal(both) * gains)
-        pairs = both.view(len(joint), -1, self.dim // 2, 2)
-        if joint.dtype in (torch.bfloat16, torch.float16):
+        pairs = both.view(len(qkv), -1, self.dim // 2, 2)
+        if qkv.dtype in (torch.bfloat16, torch.float16):
             pairs.copy_(torch.view_as_real(torch.view_as_complex(pairs.float()) * turns[:, None]))
         else:
             torch.view_as_complex(pairs).mul_(turns[:, None])
-        return joint
+        return qkv
 
-    def join(self, hidden: Tensor, added: Tensor, after: Tensor | None) -> Tensor:
-        """Add to ``hidden``, in place, ``added`` in its norm, where that has gains; the norm of the sum, as
-        products take it.
+    def residual(self, hidden: Tensor, added: Tensor, after: Tensor | None) -> Tensor:
+        """Add ``added`` to ``hidden``, in place, in its norm where that has gains; the norm of the sum.
+
+        hidden, added, and the outcome, as products take it: (rows, width). after: (width,).
         """
-        if self.exact:
+        if self.by_loops:
             normed = torch.empty_like(hidden, dtype=self.head.dtype)
             gains = hidden.new_empty(0) if after is None else after
-            join(bits(hidden), bits(added), bits(gains), self.epsilon, bits(normed))
+            add_and_norm(as_array(hidden), as_array(added), as_array(gains), self.epsilon, as_array(normed))
             return normed
         if after is None:
             hidden += added
@@ -154,25 +152,27 @@ class Weights:
             hidden.addcmul_(self.normal(added), after)
         return self.normal(hidden)
 
-    def onwards(self, hidden: Tensor, found: Tensor, layer: Parts) -> Tensor:
-        """What attention has ``found`` joins ``hidden``, and so does the feed-forward part, in place; the
-        norm of that.
+    def finish_layer(self, hidden: Tensor, attended: Tensor, layer: LayerWeights) -> Tensor:
+        """Add what attention gave, and then the feed-forward part, to ``hidden``, in place; the norm of that.
+
+        hidden: (rows, width). attended: (rows, heads * dim).
         """
-        normed = self.join(hidden, found.to(layer.output.dtype) @ layer.output.T, layer.after_attention)
+        added = attended.to(layer.output.dtype) @ layer.output.T
+        normed = self.residual(hidden, added, layer.after_attention)
         active = self.gated(normed.to(layer.gate_up.dtype) @ layer.gate_up.T)
-        return self.join(hidden, active @ layer.down.T, layer.after_feeding)
+        return self.residual(hidden, active @ layer.down.T, layer.after_mlp)
 
     def gated(self, made: Tensor) -> Tensor:
         """(rows, hidden) ``act(gate) * up`` of (rows, 2 hidden)."""
-        if self.exact and made.dtype in (torch.float32, torch.bfloat16):
+        if self.by_loops and made.dtype in (torch.float32, torch.bfloat16):
             active = made.new_empty(len(made), made.shape[1] // 2)
-            gate(bits(made), self.gate != "silu", bits(active))
+            gated_act(as_array(made), self.gate != "silu", as_array(active))
             return active
         gates, up = made.chunk(2, -1)
         act = F.silu(gates) if self.gate == "silu" else F.gelu(gates, approximate="tanh")
         return act.mul_(up)
 
 
-def product(x: Tensor, weight: Tensor, like: Tensor) -> Tensor:
-    """``x @ weight.T`` in the precision of ``weight``, told in that of ``like``."""
+def matmul(x: Tensor, weight: Tensor, like: Tensor) -> Tensor:
+    """``x @ weight.T`` in the precision of ``weight``, converted to that of ``like``."""
     return (x.to(weight.dtype) @ weight.T).to(like.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 
-def by_rows(work: Callable[..., Any], varying: int) -> Callable[..., Any]:
+def compile_dynamic_rows(work: Callable[..., Any], varying: int) -> Callable[..., Any]:
     """``work`` compiled once for any number of rows of its first ``varying`` arguments.
 
     Every other size and number is a constant of the kernels: with ``dynamic=True`` the number of heads was an

@@ -11,43 +11,39 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    Gemma3TextModel,
-    LlamaModel,
-    PreTrainedModel,
-    Qwen3Model,
-)
+from transformers import Gemma3TextModel, LlamaModel, PreTrainedModel, Qwen3Model
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
-from umt.kernels.fused_weights import Fold, folded
+from umt.kernels.fused_weights import FusedPart, converted, fuse
 
 Network = LlamaModel | Qwen3Model | Gemma3TextModel
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
 
-class Parts(NamedTuple):
-    """One layer; matrices are (out, in).
+class LayerWeights(NamedTuple):
+    """The weights of one layer; matrices are (out, in).
 
-    joint: queries, then keys, then values. turned: (2, dim), the gains of a norm of each query and each key,
-    None without one. after_attention, after_feeding: (width,), the gains of a norm of what is added, None
-    without one.
+    qkv: ((heads + 2 key heads) * dim, width), queries, then keys, then values.
+    qk_norm: (2, dim), the gains of a norm of each query and each key; None without one.
+    output: (width, heads * dim).
+    after_attention, after_mlp: (width,), the gains of a norm of what is added; None without one.
+    gate_up: (2 hidden, width), gates, then ups. down: (width, hidden).
     """
 
-    joint: Tensor
-    turned: Tensor | None
+    qkv: Tensor
+    qk_norm: Tensor | None
     output: Tensor
     after_attention: Tensor | None
     gate_up: Tensor
     down: Tensor
-    after_feeding: Tensor | None
+    after_mlp: Tensor | None
 
 
-def anatomy(network: object) -> Network | None:
-    """The inner network, where it is one that `parts` takes apart, else None.
+def supported(network: object) -> Network | None:
+    """The inner network, where it is one that `layer_weights` takes apart, else None.
 
-    Every layer must look at everything that came before: no sliding windows.
+    network: a module of ``transformers``, with or without its head. Every layer must attend to everything
+    that came before: no sliding windows, no caps on logits, no biases.
     """
     inner = network.base_model if isinstance(network, PreTrainedModel) else network
     if not isinstance(inner, Network):
@@ -61,64 +57,54 @@ def anatomy(network: object) -> Network | None:
     return inner if fit else None
 
 
-def unknown_kind(name: str) -> str | None:
-    """The kind of a causal model, in a folder or on the hub, where `anatomy` does not know it.
+def layer_weights(
+    layer: nn.Module,
+    dim: int,
+    dtype: torch.dtype,
+    gain_dtype: torch.dtype,
+    values: LayerWeights | None = None,
+) -> LayerWeights:
+    """The weights of ``layer``, through which gradients flow back into its parameters.
 
-    Only its configuration is read. None where it is known, or where nothing can be read: what opens the model
-    says why.
-    """
-    for at_hand in (True, False):  # what was fetched once asks for no connection
-        try:
-            config = AutoConfig.from_pretrained(name, local_files_only=at_hand)
-            with torch.device("meta"):
-                network = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        except Exception:  # json and the hub raise what they like
-            continue
-        return None if anatomy(network) else type(network).__name__
-    return None
-
-
-def parts(layer: nn.Module, dim: int, products: torch.dtype, others: torch.dtype) -> Parts:
-    """``layer`` taken apart, the matrices in one precision, the gains in another; ``dim``: of a head.
-
-    Gradients flow back into its weights.
+    dim: of a head. dtype: of the matrices; gain_dtype: of the gains.
+    values: what an earlier call with the same weights gave; its matrices are then not computed again.
     """
     attention, mlp = cast(Any, layer).self_attn, cast(Any, layer).mlp
     before, after = cast(Any, layer).input_layernorm, cast(Any, layer).post_attention_layernorm
     normed, sandwiched = hasattr(attention, "q_norm"), hasattr(layer, "pre_feedforward_layernorm")
     between = cast(Any, layer).pre_feedforward_layernorm if sandwiched else after
-    turned = None
+    qk_norm = None
     if normed:
-        gains = torch.stack([gain(attention.q_norm) * attention.scaling, gain(attention.k_norm)])
-        turned = gains.view(2, 2, dim // 2).mT.flatten(1).to(others)
+        gains = torch.stack([rms_gain(attention.q_norm) * attention.scaling, rms_gain(attention.k_norm)])
+        qk_norm = gains.view(2, 2, dim // 2).mT.flatten(1).to(gain_dtype)
 
-    def whole(part: nn.Linear) -> Fold:
-        return Fold(part.weight, torch.arange(len(part.weight), device=part.weight.device))
+    def whole(part: nn.Linear) -> FusedPart:
+        return FusedPart(part.weight, torch.arange(len(part.weight), device=part.weight.device))
 
-    def paired(part: nn.Linear, scale: float = 1.0) -> Fold:
+    def paired(part: nn.Linear, scale: float = 1.0) -> FusedPart:
         order = whole(part).order.view(-1, 2, dim // 2).mT.flatten()
-        return Fold(part.weight, order, scale)
+        return FusedPart(part.weight, order, scale)
 
     heads = [paired(attention.q_proj, 1.0 if normed else attention.scaling), paired(attention.k_proj)]
-    return Parts(
-        folded([*heads, whole(attention.v_proj)], gain(before), products),
-        turned,
-        attention.o_proj.weight.to(products),
-        gain(after).to(others) if sandwiched else None,
-        folded([whole(mlp.gate_proj), whole(mlp.up_proj)], gain(between), products),
-        mlp.down_proj.weight.to(products),
-        gain(cast(Any, layer).post_feedforward_layernorm).to(others) if sandwiched else None,
+    return LayerWeights(
+        fuse([*heads, whole(attention.v_proj)], rms_gain(before), dtype, values and values.qkv),
+        qk_norm,
+        converted(attention.o_proj.weight, dtype, values and values.output),
+        rms_gain(after).to(gain_dtype) if sandwiched else None,
+        fuse([whole(mlp.gate_proj), whole(mlp.up_proj)], rms_gain(between), dtype, values and values.gate_up),
+        converted(mlp.down_proj.weight, dtype, values and values.down),
+        rms_gain(cast(Any, layer).post_feedforward_layernorm).to(gain_dtype) if sandwiched else None,
     )
 
 
-def gain(norm: nn.Module) -> Tensor:
-    """(width,) what an RMSNorm multiplies by; Gemma keeps its distance from 1."""
+def rms_gain(norm: nn.Module) -> Tensor:
+    """(width,) what an RMSNorm multiplies by; Gemma stores its difference from 1."""
     weight = cast(Tensor, norm.weight)
     return weight + 1 if isinstance(norm, Gemma3RMSNorm) else weight
 
 
 def activation(inner: Network) -> str:
-    """The name of the gate's."""
+    """The name of the activation of the gate."""
     config: Any = inner.config
     return str(getattr(config, "hidden_activation", None) or config.hidden_act)
 
@@ -128,9 +114,9 @@ def embedding_scale(inner: Network) -> float:
     return float(getattr(inner.embed_tokens, "scalar_embed_scale", 1.0))
 
 
-def rotation(inner: Network, places: Tensor, exact: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosine and sine, (places, dim / 2), at ``places`` (places,), of the precision of ``exact``."""
+def rope(inner: Network, places: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine, (places, dim / 2), at ``places`` (places,), in the precision of ``like``."""
     kind = ["full_attention"] if isinstance(inner, Gemma3TextModel) else []
-    cosine, sine = inner.rotary_emb(exact, places[None], *kind)
+    cosine, sine = inner.rotary_emb(like, places[None], *kind)
     half = cosine.shape[-1] // 2
     return cosine[0, :, :half], sine[0, :, :half]
