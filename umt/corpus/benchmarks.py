@@ -21,6 +21,7 @@ class SacreBleuSet:
     """A `HeldOut` set that sacreBLEU knows, for example ``wmt22/en-zh``: downloaded once, then kept.
 
     Its source side was written by people, its other sides translated from it: it is meant for one direction.
+    testset: its name in sacreBLEU with the direction.
     """
 
     name: str

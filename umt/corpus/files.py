@@ -121,7 +121,10 @@ class Files:
 
 @dataclass(frozen=True)
 class PairFiles:
-    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out."""
+    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out.
+
+    source, target: the file of each language, plain, .gz, .xz or .zst.
+    """
 
     name: str
     languages: tuple[Lang, Lang]
