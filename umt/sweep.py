@@ -94,20 +94,20 @@ def summary(runs: Sequence[SweepRun]) -> str:
     measured = [run for run in runs if run.collapsed is not None]
     lost = [run for run in measured if run.collapsed]
     wrong = sum(run.verdict == "aligned" for run in lost)
-    told = f"{len(runs)} runs (seeds {seeds}); {verdicts}"
+    text = f"{len(runs)} runs (seeds {seeds}); {verdicts}"
     if measured:
-        told += f"; {len(lost)} of {len(measured)} collapsed, {wrong} of these called aligned"
+        text += f"; {len(lost)} of {len(measured)} collapsed, {wrong} of these called aligned"
     unscored = sum(not run.scores for run in runs)
-    return told + (f"; {unscored} not scored: python evaluate.py with their overrides" if unscored else "")
+    return text + (f"; {unscored} not scored: python evaluate.py with their overrides" if unscored else "")
 
 
 def table(runs: Sequence[SweepRun]) -> Table:
     """Mean, standard deviation, smallest and largest of each score over the runs that have it."""
-    found = Table(title_justify="left")
+    summary_table = Table(title_justify="left")
     for heading in ("set", "direction", "system", "score"):
-        found.add_column(heading, no_wrap=True)
+        summary_table.add_column(heading, no_wrap=True)
     for heading in ("runs", "mean", "deviation", "lowest", "highest"):
-        found.add_column(heading, justify="right", no_wrap=True)
+        summary_table.add_column(heading, justify="right", no_wrap=True)
     keys = dict.fromkeys(key for run in runs for key in run.scores if key[3] in SHOWN)
     for key in keys:
         name, _, system, score = key
@@ -117,18 +117,18 @@ def table(runs: Sequence[SweepRun]) -> Table:
         digits = 1 if score in ("bleu", "chrf") else 3
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         cells = (statistics.fmean(values), spread, min(values), max(values))
-        found.add_row(*key, str(len(values)), *(f"{each:.{digits}f}" for each in cells))
-    return found
+        summary_table.add_row(*key, str(len(values)), *(f"{each:.{digits}f}" for each in cells))
+    return summary_table
 
 
 def main() -> None:
     """The command."""
     parser = Command("umt.sweep", __doc__)
     parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with plain_errors(console, "interrupted before all was summed up"):
-        show(find(given.places), console.terminal)
+        show(find(arguments.places), console.terminal)
 
 
 if __name__ == "__main__":
