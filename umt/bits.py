@@ -14,10 +14,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from umt import mixing
 from umt.company import Company
@@ -27,10 +26,7 @@ from umt.prequential import Coded, Prequential
 from umt.segmentation import segmenter
 from umt.stretches import saving, spread
 from umt.symbols import Symbols, Vocabulary, table_bits, vocabularies
-from umt.types import BadInput, Lang, Progress
-
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
+from umt.types import F32, F64, BadInput, Lang, Progress
 
 BITS = "bits.json"
 """The file of an artefact that holds what was measured."""
@@ -40,6 +36,22 @@ WAYS = ("code", "network")
 """``code``: all experts mixed, the shortest that we have; ``network``: what it says on its own."""
 
 _ENOUGH = 0.99  # of the bytes of the text in whose place a control stands
+
+
+class _Spare(NamedTuple):
+    """Text of one language for a control of this name, in the place of the target's."""
+
+    name: str
+    lang: Lang
+    lines: Iterable[str]
+    kind: str
+
+    def missing(self, needed: int, there: int) -> str:
+        """Why the control is left out: bytes that it needs and bytes that there are."""
+        return (
+            f"control {self.name} left out: it needs {needed:,} bytes of {self.lang} {self.kind}, "
+            f"there are {there:,}"
+        )
 
 
 @dataclass(frozen=True)
@@ -97,19 +109,18 @@ class Bits:
         which ``left_out`` says in a sentence.  Raises BadInput when a side is empty.
         """
         limit = 2 * (self.limit or 1 << 40)  # the second half is for the control ``more``
-        cut = {lang: _within(lines, limit) for lang, lines in texts.items()}
-        first, second = cut
-        size = min(self.limit or 1 << 40, *(_size(lines) for lines in cut.values()))
-        sides = {lang: _within(lines, size) for lang, lines in cut.items()}
-        for lang, lines in (*cut.items(), *sides.items()):
+        available = {lang: _within(lines, limit) for lang, lines in texts.items()}
+        size = min(self.limit or 1 << 40, *(_size(lines) for lines in available.values()))
+        sides = {lang: _within(lines, size) for lang, lines in available.items()}
+        for lang, lines in (*available.items(), *sides.items()):
             if not lines:
                 within = "" if self.limit is None else f" in bits.limit={self.limit} bytes"
                 raise BadInput(f"there is no {lang} text to code{within}")
         known = self._vocabularies(sides)
         x, y = (known[lang].encode(sides[lang], lang) for lang in sides)
-        run = _Runs(self.code, max(each.end for each in known.values()), seed, directory, progress)
-        told: dict[str, Any] = {
-            "languages": [first, second],
+        run = _Runs(self.code, max(one.end for one in known.values()), seed, directory, progress)
+        report: dict[str, Any] = {
+            "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
             "surface": compressed(
                 *("".join(f"{line}\n" for line in side).encode() for side in sides.values())
@@ -120,25 +131,26 @@ class Bits:
         }
         if "destroyed" in self.controls:
             other = y.shuffled(np.random.default_rng(seed))
-            told["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
-        spare = {
-            "more": (first, cut[first][len(sides[first]) :], "beyond those coded"),
-            "elsewhere": (second, elsewhere, "about something else"),
-        }
-        for name in (each for each in spare if each in self.controls):
-            lang, rest, kind = spare[name]
-            lines, needed = _within(rest, size), _size(sides[second])
-            if _size(lines) < _ENOUGH * needed:
-                told["left_out"].append(
-                    f"control {name} left out: it needs {needed:,} bytes of {lang} {kind}, "
-                    f"there are {_size(lines):,}"
-                )
+            report["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
+        first, second = available
+        more = _Spare("more", first, available[first][len(sides[first]) :], "beyond those coded")
+        for spare in (more, _Spare("elsewhere", second, elsewhere, "about something else")):
+            if spare.name not in self.controls:
                 continue
-            there = known[lang]
-            if name == "elsewhere" and self.disjoint:
-                there = Vocabulary(self._vocabularies({lang: lines})[lang].tokenizer, there.first)
-            told["pairs"][name] = self._pair(run, x, there.encode(lines, lang), name)
-        return told
+            lines, needed = _within(spare.lines, size), _size(sides[second])
+            if _size(lines) < _ENOUGH * needed:
+                report["left_out"].append(spare.missing(needed, _size(lines)))
+                continue
+            text = self._in_its_place(spare, lines, known[spare.lang])
+            report["pairs"][spare.name] = self._pair(run, x, text, spare.name)
+        return report
+
+    def _in_its_place(self, spare: _Spare, lines: Sequence[str], vocabulary: Vocabulary) -> Symbols:
+        """A control's text as symbols; another text of the target has subwords of its own where sides do."""
+        if spare.name == "elsewhere" and self.disjoint:
+            own = self._vocabularies({spare.lang: lines})[spare.lang].tokenizer
+            vocabulary = Vocabulary(own, vocabulary.first)
+        return vocabulary.encode(lines, spare.lang)
 
     def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, Vocabulary]:
         if self.words:
@@ -225,11 +237,11 @@ class _Runs:
         return self.done[name, number]
 
 
-_Bits = dict[str, list[Doubles]]
+_Bits = dict[str, list[F64]]
 """Bits of each sentence: way -> one array a seed."""
 
 
-def _coded(text: Symbols, networks: Sequence[Coded], *experts: Floats) -> _Bits:
+def _coded(text: Symbols, networks: Sequence[Coded], *experts: F32) -> _Bits:
     """What ``text`` takes, for each run of the network, with the same other experts."""
     return {
         "code": [
