@@ -77,7 +77,7 @@ STRATEGIES = [
     Strategy("profile", "profile", ("words=1000",), seeds=1),
     Strategy("gromov", "gromov", ("words=1000", "widening.sizes=[0]")),
     Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",)),
-    Strategy("adversarial", "adversarial", ("seeds=2",), seeds=1),
+    Strategy("adversarial", "adversarial", ("game.seeds=2",), seeds=1),
 ]
 """What is run on every corpus; what has no YAML is left out."""
 

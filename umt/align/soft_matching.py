@@ -42,6 +42,15 @@ def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
     return similarity - rows / 2 - columns / 2
 
 
+def csls_cosine(similarity: Tensor) -> float:
+    """MUSE's criterion (Conneau et al., 2018): the mean cosine of each word and its best by CSLS.
+
+    similarity: (N, M) cosines.
+    """
+    chosen = scaled(similarity).argmax(1, keepdim=True)
+    return float(similarity.gather(1, chosen).mean())
+
+
 def standardised(scores: Tensor) -> Tensor:
     """(N, M) of mean 0 and deviation 1, so that a sharpness means the same for every strategy."""
     return (scores - scores.mean()) / scores.std().clamp_min(1e-12)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,22 @@ WAYS = ("code", "network")
 """``code``: all experts mixed, the shortest that we have; ``network``: what it says on its own."""
 
 _ENOUGH = 0.99  # of the bytes of the text in whose place a control stands
+
+
+class _Spare(NamedTuple):
+    """Text of one language for a control of this name, in the place of the target's."""
+
+    name: str
+    lang: Lang
+    lines: Iterable[str]
+    kind: str
+
+    def missing(self, needed: int, there: int) -> str:
+        """Why the control is left out: bytes that it needs and bytes that there are."""
+        return (
+            f"control {self.name} left out: it needs {needed:,} bytes of {self.lang} {self.kind}, "
+            f"there are {there:,}"
+        )
 
 
 @dataclass(frozen=True)
@@ -92,19 +108,18 @@ class Bits:
         which ``left_out`` says in a sentence.  Raises BadInput when a side is empty.
         """
         limit = 2 * (self.limit or 1 << 40)  # the second half is for the control ``more``
-        cut = {lang: _within(lines, limit) for lang, lines in texts.items()}
-        first, second = cut
-        size = min(self.limit or 1 << 40, *(_size(lines) for lines in cut.values()))
-        sides = {lang: _within(lines, size) for lang, lines in cut.items()}
-        for lang, lines in (*cut.items(), *sides.items()):
+        available = {lang: _within(lines, limit) for lang, lines in texts.items()}
+        size = min(self.limit or 1 << 40, *(_size(lines) for lines in available.values()))
+        sides = {lang: _within(lines, size) for lang, lines in available.items()}
+        for lang, lines in (*available.items(), *sides.items()):
             if not lines:
                 within = "" if self.limit is None else f" in bits.limit={self.limit} bytes"
                 raise BadInput(f"there is no {lang} text to code{within}")
         known = self._vocabularies(sides)
         x, y = (known[lang].encode(sides[lang], lang) for lang in sides)
-        run = _Runs(self.code, max(each.end for each in known.values()), seed, directory, progress)
-        told: dict[str, Any] = {
-            "languages": [first, second],
+        run = _Runs(self.code, max(one.end for one in known.values()), seed, directory, progress)
+        report: dict[str, Any] = {
+            "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
             "surface": compressed(
                 *("".join(f"{line}\n" for line in side).encode() for side in sides.values())
@@ -115,25 +130,26 @@ class Bits:
         }
         if "destroyed" in self.controls:
             other = y.shuffled(np.random.default_rng(seed))
-            told["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
-        spare = {
-            "more": (first, cut[first][len(sides[first]) :], "beyond those coded"),
-            "elsewhere": (second, elsewhere, "about something else"),
-        }
-        for name in (each for each in spare if each in self.controls):
-            lang, rest, kind = spare[name]
-            lines, needed = _within(rest, size), _size(sides[second])
-            if _size(lines) < _ENOUGH * needed:
-                told["left_out"].append(
-                    f"control {name} left out: it needs {needed:,} bytes of {lang} {kind}, "
-                    f"there are {_size(lines):,}"
-                )
+            report["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
+        first, second = available
+        more = _Spare("more", first, available[first][len(sides[first]) :], "beyond those coded")
+        for spare in (more, _Spare("elsewhere", second, elsewhere, "about something else")):
+            if spare.name not in self.controls:
                 continue
-            there = known[lang]
-            if name == "elsewhere" and self.disjoint:
-                there = Vocabulary(self._vocabularies({lang: lines})[lang].tokenizer, there.first)
-            told["pairs"][name] = self._pair(run, x, there.encode(lines, lang), name)
-        return told
+            lines, needed = _within(spare.lines, size), _size(sides[second])
+            if _size(lines) < _ENOUGH * needed:
+                report["left_out"].append(spare.missing(needed, _size(lines)))
+                continue
+            text = self._in_its_place(spare, lines, known[spare.lang])
+            report["pairs"][spare.name] = self._pair(run, x, text, spare.name)
+        return report
+
+    def _in_its_place(self, spare: _Spare, lines: Sequence[str], vocabulary: Vocabulary) -> Symbols:
+        """A control's text as symbols; another text of the target has subwords of its own where sides do."""
+        if spare.name == "elsewhere" and self.disjoint:
+            own = self._vocabularies({spare.lang: lines})[spare.lang].tokenizer
+            vocabulary = Vocabulary(own, vocabulary.first)
+        return vocabulary.encode(lines, spare.lang)
 
     def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, Vocabulary]:
         if self.words:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -114,6 +114,28 @@ class Chunk:
     traces: Traces
 
 
+class _Passed(NamedTuple):
+    """A clean sentence: the number of its line, its words joined by spaces, its duplicate key."""
+
+    line: int
+    sentence: str
+    spaced: str
+    key: str
+
+
+class _Dropped(NamedTuple):
+    """Sentences that are left out: how many by reason, one example each; leaks by kind and held-out set."""
+
+    reasons: Counter[str]
+    examples: dict[str, str]
+    leaked: Counter[tuple[str, str]]
+
+    def add(self, reason: str, text: str) -> None:
+        """One more sentence; the first 200 characters of its ``text`` may be the example."""
+        self.reasons[reason] += 1
+        self.examples.setdefault(reason, text[:200])
+
+
 @dataclass(frozen=True)
 class Cleaner:
     """Cleans the lines of one language.
@@ -134,13 +156,8 @@ class Cleaner:
     def clean(self, lines: Sequence[str], first: int) -> Chunk:
         """Clean raw lines, the first of which has number ``first``."""
         normalise, words = normaliser(self.lang), segmenter(self.lang).spaced
-        sentences: list[str] = []
-        spaced: list[str] = []
-        keys: list[str] = []
-        places: list[int] = []
-        drops: Counter[str] = Counter()
-        examples: dict[str, str] = {}
-        leaked: Counter[tuple[str, str]] = Counter()
+        passed: list[_Passed] = []
+        dropped = _Dropped(Counter(), {}, Counter())
         for number, raw in enumerate(lines, first):
             line = normalise(without_markup(raw))
             for sentence in self._split(line):
@@ -150,39 +167,34 @@ class Cleaner:
                 if reason is None:
                     reason = self._bad_length(segmented.count(" ") + 1)
                 if reason is None and (leak := self.leaks.short_leak(sentence, sentence_key)):
-                    leaked[leak] += 1
+                    dropped.leaked[leak] += 1
                     reason = leak[0]
                 if reason is None:
-                    sentences.append(sentence)
-                    spaced.append(segmented)
-                    keys.append(sentence_key)
-                    places.append(number)
+                    passed.append(_Passed(number, sentence, segmented, sentence_key))
                 else:
-                    drops[reason] += 1
-                    examples.setdefault(reason, sentence[:200] or raw[:200])
-        for place, name in self.leaks.long_leaks(keys).items():
-            leaked[LONG_RUN, name] += 1
-            drops[LONG_RUN] += 1
-            examples.setdefault(LONG_RUN, sentences[place][:200])
-            places[place] = -1
-        kept = [place for place, number in enumerate(places) if number >= 0]
-        if len(kept) < len(places):
-            sentences, spaced, keys = (
-                [column[place] for place in kept] for column in (sentences, spaced, keys)
-            )
-            places = [places[place] for place in kept]
+                    dropped.add(reason, sentence or raw)
+        passed = self._without_long_leaks(passed, dropped)
+        sentences = [one.sentence for one in passed]
         return Chunk(
             self.lang,
             len(lines),
             sentences,
-            spaced,
-            hashed(keys),
+            [one.spaced for one in passed],
+            hashed([one.key for one in passed]),
             hashed(sentences),
-            drops,
-            examples,
-            leaked,
-            _traces(sentences, places) if first < _TRACED else Traces.concatenated(()),
+            dropped.reasons,
+            dropped.examples,
+            dropped.leaked,
+            _traces(sentences, [one.line for one in passed]) if first < _TRACED else Traces.concatenated(()),
         )
+
+    def _without_long_leaks(self, passed: list[_Passed], dropped: _Dropped) -> list[_Passed]:
+        """Sentences that are no part of a long run of held-out text, which only its neighbours show."""
+        leaks = self.leaks.long_leaks([one.key for one in passed])
+        for place, name in leaks.items():
+            dropped.leaked[LONG_RUN, name] += 1
+            dropped.add(LONG_RUN, passed[place].sentence)
+        return [one for place, one in enumerate(passed) if place not in leaks]
 
     def _split(self, line: str) -> list[str]:
         if len(line) <= self.preparation.split_above or estimated_words(line) <= self.preparation.split_above:

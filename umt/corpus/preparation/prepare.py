@@ -42,8 +42,40 @@ def prepare_text(
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
+    sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
+    progress("endings", 0, None)
     first, second = source.languages
-    cleaners = _cleaners(source, held_out, preparation)
+    with _disk(directory):
+        pairs = ((first, second), (second, first)) if preparation.endings else ()
+        inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
+        morphology.save(inflections, directory)
+    # The generator only breaks ties and draws the null of a test, the same in every run.
+    ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
+    alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
+    report = _report(sides, held_out, alignment, inflections)
+    if preparation.audit == "strict" and report["warnings"]:
+        raise BadInput(
+            f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
+            f"training text or run with audit=report"
+        )
+    with _disk(directory):
+        written = json.dumps(report, ensure_ascii=False, indent=1)
+        (directory / "report.json").write_text(written, encoding="utf-8")
+    return report
+
+
+def _clean_sides(
+    source: Source,
+    cleaners: dict[Lang, Cleaner],
+    preparation: Preparation,
+    directory: Path,
+    progress: Progress,
+) -> dict[Lang, Tally]:
+    """Write ``{lang}.txt`` and ``{lang}.words`` of both sides; what was read, and dropped and why.
+
+    Raises `BadInput` as `prepare_text` does, for a side in another language already after its first chunk.
+    """
+    first, second = source.languages
     with _disk(directory), ExitStack() as stack:
         text, words = (
             {lang: stack.enter_context(_writable(directory / f"{lang}.{kind}")) for lang in source.languages}
@@ -59,32 +91,10 @@ def prepare_text(
                 if len(openings) == 2:
                     _check_different(*openings.values())
             side.add(chunk, preparation.duplicates)
-            progress("lines", sum(each.counts["lines"] for each in sides.values()), None)
+            progress("lines", sum(tally.counts["lines"] for tally in sides.values()), None)
     for side in sides.values():
         _check_enough(side)
-    progress("endings", 0, None)
-    with _disk(directory):
-        pairs = ((first, second), (second, first)) if preparation.endings else ()
-        inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
-        morphology.save(inflections, directory)
-    # The generator only breaks ties and draws the null of a test, the same in every run.
-    ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
-    alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
-    report = _report(sides, held_out, alignment)
-    report["endings"] = {lang: len(each.parts) for lang, each in inflections.items()}
-    cut = [
-        f"{count:,} {lang} words cut at their endings" for lang, count in report["endings"].items() if count
-    ]
-    report["summary"] = "; ".join([report["summary"], *cut])
-    if preparation.audit == "strict" and report["warnings"]:
-        raise BadInput(
-            f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
-            f"training text or run with audit=report"
-        )
-    with _disk(directory):
-        written = json.dumps(report, ensure_ascii=False, indent=1)
-        (directory / "report.json").write_text(written, encoding="utf-8")
-    return report
+    return sides
 
 
 def _cut_endings(lang: Lang, other: Lang, directory: Path) -> Inflection:
@@ -157,8 +167,12 @@ def _check_enough(side: Tally) -> None:
 
 
 def _report(
-    sides: dict[Lang, Tally], held_out: Sequence[HeldOut], alignment: dict[str, Any]
+    sides: dict[Lang, Tally],
+    held_out: Sequence[HeldOut],
+    alignment: dict[str, Any],
+    inflections: dict[Lang, Inflection],
 ) -> dict[str, Any]:
+    """What `prepare_text` returns."""
     kinds = {lang: {kind: side.drops[kind] for kind in LEAKS} for lang, side in sides.items()}
     by_set = {
         each.name: {
@@ -178,13 +192,17 @@ def _report(
         f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
         for lang, side in sides.items()
     )
+    endings = {lang: len(learnt.parts) for lang, learnt in inflections.items()}
+    cut = [f"{count:,} {lang} words cut at their endings" for lang, count in endings.items() if count]
+    summary = f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}"
     return {
         "languages": list(sides),
-        "summary": f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}",
+        "summary": "; ".join([summary, *cut]),
         "warnings": warnings,
         "sides": {lang: side.report() for lang, side in sides.items()},
         "leaks": {"removed": kinds, "by_set": by_set},
         "alignment": alignment,
+        "endings": endings,
     }
 
 

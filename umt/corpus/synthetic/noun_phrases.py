@@ -125,6 +125,22 @@ class Cast:
                 self.known.append((noun, 1))
             return Phrase(noun, "bare")
         phrase = Phrase(noun, "the", 1)
+        self._determine(phrase, role, tense, chance)
+        self._count(phrase, role, chance)
+        self.qualify(phrase, adjectives, role)
+        if (
+            len(self.known) < 12
+            and phrase.determiner not in ("every", "many")
+            and not entry.mass
+            and phrase.owner is None
+            and role != "place"
+        ):
+            self.known.append((noun, 1 if phrase.number == 1 else 0))
+        return phrase
+
+    def _determine(self, phrase: Phrase, role: str, tense: Tense, chance: float) -> None:
+        """Choose a determiner that noun and role allow, by a ``chance`` in [0, 1)."""
+        noun, entry = phrase.noun, self.nouns[phrase.noun]
         if entry.mass:
             general = entry.category in ("feeling", "subject", "issue", "daily", "idea", "disease")
             phrase.determiner = "bare" if general or chance < 0.7 else "the"
@@ -146,11 +162,15 @@ class Cast:
             phrase.determiner = self.choose("subject", DETERMINERS["subject"], noun)
         else:
             phrase.determiner = self.choose("object", DETERMINERS["object"], noun)
+
+    def _count(self, phrase: Phrase, role: str, chance: float) -> None:
+        """One, a number or several, as the determiner asks; an owner where it announces one."""
+        entry = self.nouns[phrase.noun]
         if phrase.determiner in ("many", "some"):
             phrase.number = 0
         elif phrase.determiner == "number":
             if phrase.number == 1:
-                phrase.number = self.choose("number", NUMBERS, noun)
+                phrase.number = self.choose("number", NUMBERS, phrase.noun)
         elif (
             phrase.determiner == "the"
             and role in ("subject", "object", "described")
@@ -160,16 +180,6 @@ class Cast:
             phrase.number = 0
         elif phrase.determiner == "owner":
             self.own(phrase, role)
-        self.qualify(phrase, adjectives, role)
-        if (
-            len(self.known) < 12
-            and phrase.determiner not in ("every", "many")
-            and not entry.mass
-            and phrase.owner is None
-            and role != "place"
-        ):
-            self.known.append((noun, 1 if phrase.number == 1 else 0))
-        return phrase
 
     def own(self, phrase: Phrase, role: str) -> None:
         """Give the phrase an owner: a person of the document, "my", or the whole that it is part of."""
