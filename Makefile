@@ -28,6 +28,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 benchmark: $(VENV)/installed-dev
 	for name in csls lexical training resume; do $(BIN)/python -m benchmarks.$$name || exit 1; done

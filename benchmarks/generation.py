@@ -3,8 +3,8 @@
     python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
 
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
-of length: as `umt.generation` does, in fp32 and as in training, with all products in bf16 where the processor
-has instructions for it; and as ``transformers`` does with its key/value cache, in
+of length: as `umt.lm.generation` does, in fp32 and as in training, with all products in bf16 where the
+processor has instructions for it; and as ``transformers`` does with its key/value cache, in
 left-padded batches of like length, in fp32 and bf16, of the size that serves it best. All take turns, and
 each keeps its best round, since a busy machine only ever slows down. Beside them stands what the matrix
 products alone of our batches take, less than which nothing that decodes them can, and seconds of the
@@ -39,27 +39,27 @@ from rich.table import Table
 from benchmarks import products
 from benchmarks.products import Product
 from benchmarks.training import ceiling
-from umt.back_translation import BackTranslation
-from umt.console import Command
-from umt.filters import Usage
-from umt.generation import Direction, Generation, Output
-from umt.joint_lm import JointLM
-from umt.kernels import KVCache
-from umt.loading import configure_libraries, load
-from umt.loop import Pace, fit
-from umt.neural_stages import languages_of
-from umt.noise import word_starts
-from umt.objectives import Loss
-from umt.optimisation import Optimisation
+from umt.cli.command_line import Command
+from umt.lm.generation import Direction, Generation, Output
+from umt.lm.joint_lm import JointLM
+from umt.lm.kernels import KVCache
+from umt.lm.loading import configure_libraries, load
+from umt.lm.mixed_precision import native_bf16, training_dtype
 from umt.pipeline.artefact import Artefact
-from umt.precision import native_bf16, training_dtype
-from umt.rendering import Renderer
+from umt.pipeline.neural_stages import languages_of
 from umt.runtime.files import MANIFEST
-from umt.selection import sample
-from umt.shards import Shards
-from umt.tokenizer import Ids, Tokenizer
-from umt.translation_objectives import Setting
-from umt.translator import Translation
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.loop import Pace, fit
+from umt.training.objective import Loss
+from umt.training.optimiser import Optimisation
+from umt.translation.back_translation import BackTranslation
+from umt.translation.criteria import sample
+from umt.translation.filters import Usage
+from umt.translation.noise import word_starts
+from umt.translation.objectives import Setting
+from umt.translation.synthesis import Renderer
+from umt.translation.training import Translation
 
 ROOT = Path(__file__).parent.parent
 SIZES = (32, 128, 512)
@@ -119,7 +119,7 @@ def recorded(write: Callable[[], object]) -> list[list[Product]]:
             self.note(len(tokens), len(self.weights.layers), head=True)
             return super().step(tokens)
 
-    with patch("umt.decoding_cache.KVCache", Recorded):
+    with patch("umt.lm.decoding_cache.KVCache", Recorded):
         write()
     return list(done.values())
 
@@ -144,7 +144,7 @@ class Clocked(Generation):
 
 @dataclass
 class Clock:
-    """A `umt.loop.Watch`: when each step was over, and how much generation had taken by then."""
+    """A `umt.training.loop.Watch`: when each step was over, and how much generation had taken by then."""
 
     generation: Clocked
     laps: list[tuple[float, float]] = field(default_factory=list)

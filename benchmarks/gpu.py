@@ -21,12 +21,12 @@ from omegaconf import OmegaConf
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import LANG, ceiling, corpus
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loading import best_device, configure_libraries
-from umt.loop import Pace, fit
-from umt.objectives import Causal
-from umt.optimisation import Optimisation
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import best_device, configure_libraries
+from umt.training.lm_objectives import Causal
+from umt.training.loop import Pace, fit
+from umt.training.optimiser import Optimisation
 
 RECORDS, SUBWORDS = 3, 4096
 

@@ -9,16 +9,17 @@ import time
 
 import numpy as np
 
-from umt.console import Command
-from umt.decoding import Search, decode_all
-from umt.kneser_ney import KneserNey
-from umt.ngram import END, SPECIALS, START, Ints, NGram
-from umt.phrases import Options, Pairs, Scoring
+from umt.cli.command_line import Command
+from umt.smt.kneser_ney import KneserNey
+from umt.smt.ngram import END, SPECIALS, START, NGram
+from umt.smt.phrase_table import Options, Pairs, Scoring
+from umt.smt.stack_decoder import Search, decode_all
+from umt.types import I32
 
 WORDS, CHOICES, LENGTH, SENTENCES = 5000, 8, 25, 2000
 
 
-def naive(sentence: Ints, model: NGram, options: Options, beam: int, search: Search) -> list[int]:
+def naive(sentence: I32, model: NGram, options: Options, beam: int, search: Search) -> list[int]:
     """Monotone word by word: every hypothesis a tuple, every probability asked for one at a time."""
     row = {int(key): int(node) for key, node in zip(options.keys, options.nodes, strict=True) if key >= 0}
     hypotheses: dict[tuple[int, ...], tuple[float, list[int]]] = {(START,): (0.0, [])}

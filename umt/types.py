@@ -13,6 +13,8 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
+U64 = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 
 Lang = NewType("Lang", str)

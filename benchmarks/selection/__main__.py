@@ -7,9 +7,11 @@ from pathlib import Path
 import benchmarks.selection
 from benchmarks.selection.running import read, study
 from benchmarks.selection.tables import show
-from umt.console import Command, Console, plain_errors
-from umt.loading import configure_libraries
-from umt.store import Store
+from umt.cli.command_line import Command
+from umt.lm.loading import configure_libraries
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_errors
+from umt.pipeline.store import Store
 from umt.types import BadInput
 
 

@@ -12,15 +12,15 @@ import torch
 
 from umt.corpus import ParallelSet
 from umt.evaluation.metrics import Bleu
-from umt.filters import Usage
-from umt.generation import Direction, Generation
-from umt.joint_lm import JointLM
-from umt.judge import Judge
-from umt.objectives import Objective
-from umt.selection import sample
-from umt.shards import Shards
-from umt.tokenizer import Ids, Tokenizer
-from umt.translator import Translation
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import JointLM
+from umt.lm.scoring import Judge
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.objective import Objective
+from umt.translation.criteria import sample
+from umt.translation.filters import Usage
+from umt.translation.training import Translation
 
 SENTENCES = 100
 """Dev pairs that BLEU is measured on; what else is measured takes half as many sentences of each language."""

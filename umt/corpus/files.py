@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from umt.corpus import HeldOut, ParallelSet
-from umt.corpus.audit import LeakIndex
-from umt.corpus.known import PairsFile
+from umt.corpus.known_pairs import PairsFile
+from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.reading import SUFFIXES, digest, files_under, lines
 from umt.types import BadInput, Lang
 
