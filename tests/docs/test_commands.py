@@ -63,3 +63,16 @@ def test_options_named_in_the_documents_exist() -> None:
             if group in groups and option != "OPTION" and not (CONF / group / f"{option}.yaml").exists():
                 wrong.append(f"{page.name}: {group}={option}")
     assert not wrong
+
+
+def test_modules_named_in_the_documents_exist() -> None:
+    wrong = []
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        names = re.findall(r"\bumt/[\w/]+\.py\b", text)
+        names += [name.replace(".", "/") for name in re.findall(r"\bumt(?:\.[a-z_]+)+\b", text)]
+        for name in dict.fromkeys(names):
+            path = ROOT / name
+            if not (path.exists() or path.with_suffix(".py").exists()):
+                wrong.append(f"{page.name}: {name}")
+    assert not wrong
