@@ -96,8 +96,8 @@ def keep(run: Path, name: str, target: Path, **about: str | None) -> Path:
         sys.exit(f"what are the two sides of {corpus} to each other? --relation 'one domain, ...'")
     folder = target / name
     folder.mkdir(parents=True, exist_ok=True)
-    kept = [row for row in rows if not row["set"].startswith("dictionary ")]
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in kept)
+    whole = [row for row in rows if not row["set"].startswith("dictionary ")]
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in whole)
     (folder / "scores.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     shutil.copyfile(run / "config.yaml", folder / "config.yaml")
     facts = {

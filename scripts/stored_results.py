@@ -100,8 +100,8 @@ def earlier_results(path: Path = EARLIER) -> Mapping[str, Mapping[str, Any]]:
 
 def slug(heading: str) -> str:
     """The anchor of a Markdown heading, as GitHub makes it."""
-    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return kept.replace(" ", "-")
+    letters = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return letters.replace(" ", "-")
 
 
 def section(page: Path, anchor: str) -> str:

@@ -261,7 +261,7 @@ def target_in(group: str, name: str) -> str | None:
     """The class of an option, be it named in one that it takes over."""
     option = option_of(group, name)
     bases = (base for base in option.bases if ":" not in base)
-    return option.target or next((found for base in bases if (found := target_in(group, base))), None)
+    return option.target or next((target for base in bases if (target := target_in(group, base))), None)
 
 
 def options() -> dict[str, list[Option]]:

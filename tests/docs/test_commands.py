@@ -28,8 +28,8 @@ def commands() -> Iterator[tuple[str, str]]:
     """(page, overrides) of each command; explanations after two spaces are cut off."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for found in COMMAND.finditer(text):
-            words = re.split(r"\s{2,}|, then|,? and |;|\)", found.group(1).rstrip(".,:"))[0].strip()
+        for match in COMMAND.finditer(text):
+            words = re.split(r"\s{2,}|, then|,? and |;|\)", match.group(1).rstrip(".,:"))[0].strip()
             example = page.stem == "own-strategy" and "degree_profile" in words
             if not (set(words.split()) & PLACEHOLDERS or "--help" in words or example):
                 yield page.name, words

@@ -52,7 +52,7 @@ def finished_run(folder: Path, seed: int, bleu: float) -> Path:
     return folder
 
 
-def kept(
+def store_run(
     tmp_path: Path, name: str, seed: int, bleu: float, commit: str = "abc1234", options: str = ""
 ) -> Stored:
     run = finished_run(tmp_path / "store" / name, seed, bleu)
@@ -62,7 +62,7 @@ def kept(
 
 
 def test_keep_result_copies_scores_and_describes_the_run(tmp_path: Path) -> None:
-    run = kept(tmp_path, "world", 3, 80.0)
+    run = store_run(tmp_path, "world", 3, 80.0)
     assert run.about["date"] == "2026-11-30"
     assert run.about["seed"] == 3
     assert run.about["data"] == "world (size=8000, seed=1)"
@@ -99,7 +99,7 @@ def test_keep_result_refuses_a_run_without_scores(tmp_path: Path) -> None:
 
 def test_results_page_has_mean_and_range_of_seeds(tmp_path: Path) -> None:
     for seed, bleu in ((1, 80.0), (2, 82.0), (3, 87.0)):
-        kept(tmp_path, f"world-seed{seed}", seed, bleu)
+        store_run(tmp_path, f"world-seed{seed}", seed, bleu)
     page = write_results.page(tmp_path / "runs", {})
     assert "83.0 (80.0 to 87.0, 3 seeds)" in page
     assert "| 78.0 / 68.0 |" in page  # one reference
@@ -107,11 +107,11 @@ def test_results_page_has_mean_and_range_of_seeds(tmp_path: Path) -> None:
 
 
 def test_results_page_takes_the_newest_commit_of_a_command_and_the_best_command(tmp_path: Path) -> None:
-    newer = kept(tmp_path, "newer", 1, 70.0, commit="bbb")
+    newer = store_run(tmp_path, "newer", 1, 70.0, commit="bbb")
     about = {**newer.about, "date": "2026-12-02"}
     (newer.path / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    kept(tmp_path, "older", 1, 90.0, commit="aaa")
-    kept(tmp_path, "other", 1, 60.0, options=" aligner=mixed")
+    store_run(tmp_path, "older", 1, 90.0, commit="aaa")
+    store_run(tmp_path, "other", 1, 60.0, options=" aligner=mixed")
     page = write_results.page(tmp_path / "runs", {})
     assert "| 70.0 [69.0, 71.0] | 60.0 [59.0, 61.0] |" in page
     assert "90.0" not in page
@@ -137,7 +137,7 @@ def test_earlier_results_name_headings_of_the_lab_book() -> None:
 
 
 def problems(text: str, tmp_path: Path, earlier: Mapping[str, Any] | None = None) -> list[str]:
-    run = kept(tmp_path, "world", 1, 87.66)
+    run = store_run(tmp_path, "world", 1, 87.66)
     return list(check_claims.problems(text, {"world": run}, earlier or {}, tmp_path))
 
 
