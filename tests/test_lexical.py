@@ -18,7 +18,8 @@ from umt.kneser_ney import KneserNey
 from umt.lexical import Lexical, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import END, SPECIALS, START, NGram
-from umt.phrases import BITS, Linked, Options, Pairs, Scoring, extract
+from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, Options, Pairs, Scoring
 from umt.types import BadInput, Lang
 from umt.vocabulary import read, select
 from umt.wordpairs import Balance

@@ -136,10 +136,10 @@ def test_text_is_escaped_and_pictures_are_not() -> None:
     ]
     html = Section("The shared space", "<i>", blocks).html()
     assert "<i>" not in html
-    assert html.count("&lt;i&gt;") == 8
+    assert html.count("&lt;i&gt;") == 9
     assert "<svg" in html
     assert "&lt;x&gt;" in html
-    assert '<td lang="zh">一 <small>' in html
+    assert '<td class="short" lang="zh">一 <small>' in html
     assert '<section id="the-shared-space">' in html
 
 

@@ -27,7 +27,8 @@ from umt.kneser_ney import KneserNey
 from umt.lexical_translator import PHRASE_BASED, LexicalTranslator
 from umt.lexicon import Lexicon
 from umt.ngram import UNKNOWN, NGram
-from umt.phrases import BITS, LONGEST, Linked, Options, Pairs, Scoring, extract
+from umt.phrase_extraction import Linked, extract
+from umt.phrases import BITS, LONGEST, Options, Pairs, Scoring
 from umt.processes import cores
 from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs

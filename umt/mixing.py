@@ -10,31 +10,83 @@ that repeats the steps gets the symbols back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from umt.compiled import compiled
+from umt.compiled import compiled, inlined
+from umt.context_counts import (
+    TRUST,
+    Counts,
+    bucket,
+    calibrate,
+    counted,
+    empty_counts,
+    find_slot,
+    mixed_hash,
+    occurrences,
+    recent,
+)
+from umt.logistic_mixing import (
+    CURVES,
+    LENGTHS,
+    Curves,
+    Situation,
+    empty_curves,
+    empty_mixers,
+    mix,
+    update_curves,
+    update_mixers,
+)
 from umt.prefix_code import PrefixCode
-
-Longs = NDArray[np.int64]
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-
-CONTEXTS = 13
-_OWN = 2 * CONTEXTS + 2  # inputs without experts: two a context, the longest match, a constant
-_COUNTS = 48  # recent zeros and ones are counted up to here
-_LENGTHS = 16  # match lengths told apart
-_STEPS = 33  # support points of a correction curve over logits in [-8, 8]
-_MATCHES = 1 << 20
-_CURVES = 1 << 16
-_SMALLEST = 1e-5
+from umt.types import F32, F64, I64, Bools
 
 
-def code(
-    symbols: Longs, tree: PrefixCode, starts: NDArray[np.bool_], experts: Sequence[Floats] = ()
-) -> Doubles:
+class Context(IntEnum):
+    """What a decision may depend on, beside the node of the prefix code where it is taken."""
+
+    NOTHING = 0
+    ONE = 1  # the last symbol
+    TWO = 2  # the last two
+    THREE = 3
+    FOUR = 4
+    FIVE = 5
+    SIX = 6
+    WORD_BEFORE = 7  # the word so far and the one before it
+    TWO_WORDS_BEFORE = 8  # the word so far and two before it
+    SECOND_LAST = 9  # the last symbol but one, as if the last were open
+    SECOND_AND_THIRD_LAST = 10
+    WORD_AND_EARLIER = 11  # the word so far and the last word but one
+    LAST_AND_WORD_BEFORE = 12  # the last symbol and the word before
+
+
+_CONTEXTS = len(Context)
+_LONGEST_ORDER = int(Context.SIX)
+_MATCH, _CONSTANT = 2 * _CONTEXTS, 2 * _CONTEXTS + 1  # inputs after the two of every context
+_OWN = 2 * _CONTEXTS + 2  # inputs without experts
+_MATCHES = 1 << 20  # contexts of four symbols whose last place is remembered
+_SHORTEST, _LONGEST = 3, 32  # symbols of a match, as far as it is measured: shorter ones are chance
+
+_CONSTANT_INPUT = 0.3  # what learns how often a decision is 1 in the situation that a regression tells apart
+_FIRST_AGREEMENT = 0.6  # how often a match is thought to predict well before one has been seen
+_RATE, _EARLY_RATE = 0.002, 0.018  # of the regressions, and what is added at first: they begin with a guess
+_COOLING = 4000  # symbols in which that falls by half
+_AGREEMENT_RATE = 0.005  # of how often matches predict well: a mean over about 200
+
+
+class _Past(NamedTuple):
+    """Where the longest match was, and how far to trust one.
+
+    last: (_MATCHES,) the last place of each context of four symbols, or -1.
+    agreement: (LENGTHS,) how often the symbol after a match of this length was the next.
+    """
+
+    last: I64
+    agreement: F64
+
+
+def code(symbols: I64, tree: PrefixCode, starts: Bools, experts: Sequence[F32] = ()) -> F64:
     """Bits that each symbol takes: (symbols,), all of them decodable in order.
 
     starts: (alphabet,) whether a word begins with this symbol.
@@ -55,214 +107,149 @@ def code(
         tree.bits,
         starts,
         np.array(experts, np.float32).reshape(len(experts), decisions).T.copy(),
-        np.zeros((CONTEXTS, slots), np.int64),
+        np.zeros((len(Context), slots), np.int64),
         bits,
     )
     return bits
 
 
 @compiled
-def _squash(logit: Any) -> Any:
-    return 1.0 / (1.0 + np.exp(-min(max(logit, -20.0), 20.0)))
-
-
-@compiled
-def _hash(first: Any, second: Any) -> Any:
-    mixed = (first * 0x2545F4914F6CDD1D + second + 1) * 0x9E3779B97F4A7C1
-    return mixed ^ (mixed >> 29)
-
-
-# A slot holds what followed one context at one decision: 16 bits of check, 16 of probability, 8 each of the
-# occurrences, the recent zeros and the recent ones.
-
-
-@compiled
-def _slot(slots: Any, key: Any) -> Any:
-    """Where ``key`` is counted: its slot, or one of three neighbours on the same cache line, made empty."""
-    check = max((key >> 40) & 0xFFFF, 1)
-    first = key & (len(slots) - 1)
-    rarest, fewest = first, 1 << 20
-    for step in range(3):
-        place = first ^ step
-        if slots[place] & 0xFFFF == check:
-            return place
-        count = (slots[place] >> 32) & 0xFF if slots[place] else -1
-        if count < fewest:
-            rarest, fewest = place, count
-    slots[rarest] = check | (0x8000 << 16)
-    return rarest
-
-
-@compiled
-def _seen(slot: Any, bit: Any, rates: Any) -> Any:
-    """The slot after one more decision."""
-    probability, count = ((slot >> 16) & 0xFFFF) / 65536.0, (slot >> 32) & 0xFF
-    zeros, ones = (slot >> 40) & 0xFF, (slot >> 48) & 0xFF
-    probability += (bit - probability) * rates[count]
-    probability = min(max(probability, 0.0005), 0.9995)
-    # A surprise halves what spoke against it: recent evidence counts more.
-    if bit:
-        ones, zeros = min(ones + 1, _COUNTS - 1), zeros if zeros < 3 else zeros // 2 + 1
-    else:
-        zeros, ones = min(zeros + 1, _COUNTS - 1), ones if ones < 3 else ones // 2 + 1
-    count = min(count + 1, 250)
-    return (
-        (slot & 0xFFFF)
-        | (np.int64(probability * 65536.0) << 16)
-        | (count << 32)
-        | (zeros << 40)
-        | (ones << 48)
-    )
-
-
-@compiled
-def _bucket(count: Any) -> Any:
-    return count if count < 5 else 5 + (count > 7) + (count > 15) + (count > 40) + (count > 120)
-
-
-@compiled
-def _curves(number: Any) -> Any:
-    """Correction curves that correct nothing yet: (number, steps)."""
-    curves = np.zeros((number, _STEPS), np.float32)
-    for step in range(_STEPS):
-        curves[0, step] = _squash((step - 16) / 2.0)
-    curves[1:] = curves[0]
-    return curves
-
-
-@compiled
 def _code(
-    symbols: Any, lengths: Any, nodes: Any, bits: Any, starts: Any, experts: Any, slots: Any, out: Any
+    symbols: I64, lengths: I64, nodes: I64, bits: I64, starts: Bools, experts: F32, slots: I64, out: F64
 ) -> None:
-    logits = np.log((np.arange(4096) + 0.5) / (4095.5 - np.arange(4096)))
-    rates = 1.0 / (np.arange(256) + 1.4)
-    calibrated = np.zeros((CONTEXTS, _COUNTS, _COUNTS), np.float32)  # p(1 | recent zeros and ones)
-    for zeros in range(_COUNTS):
-        for ones in range(_COUNTS):
-            calibrated[:, zeros, ones] = (ones + 0.4) / (zeros + ones + 0.8)
-    trust = np.array([0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1])
-    depths, said_by_others = nodes.shape[1], experts.shape[1]
-    width = _OWN + said_by_others
-    # Four regressions, each with weights of its own for every situation it tells apart; a fifth weighs all.
-    by_match = np.full((7 * _LENGTHS, width), 0.15)
-    by_node = np.full((len(lengths), width), 0.15)
-    by_depth = np.full((depths * 8, width), 0.15)
-    by_last = np.full((len(lengths), width), 0.15)
-    of_four = np.full((7 * depths, 4), 1 / 4)
-    agreed = np.full(_LENGTHS, 0.6)  # how often a match of this length predicts well
-    of_node, of_pair = _curves(len(lengths)), _curves(_CURVES)
-    last = np.full(_MATCHES, -1, np.int64)
-    inputs, places, contexts = np.zeros(width), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
+    """Write the bits that each symbol takes to ``out`` (symbols,).
+
+    symbols: (symbols,).  lengths, nodes, bits: see `PrefixCode`.  starts: (alphabet,) see `code`.  experts:
+    (decisions, experts) log odds.  slots: (contexts, 2^k) zeros, for `Counts`.
+    """
+    counts = empty_counts(slots)
+    mixers = empty_mixers(len(lengths), nodes.shape[1], _OWN, experts.shape[1])
+    curves = Curves(empty_curves(len(lengths)), empty_curves(CURVES))
+    past = _Past(np.full(_MATCHES, -1, np.int64), np.full(LENGTHS, _FIRST_AGREEMENT))
+    inputs = np.zeros(_OWN + experts.shape[1])
+    places, contexts = np.zeros(_CONTEXTS, np.int64), np.zeros(_CONTEXTS, np.int64)
     word, before, earlier, match, matched, decision = 0, 0, 0, -1, 0, 0
-    for weights in (by_match, by_node, by_depth, by_last):
-        weights[:, _OWN:] = 0.4 / max(said_by_others, 1)
     for time in range(len(symbols)):
-        symbol = symbols[time]
-        context = 0
-        contexts[0] = 0
-        for order in range(1, 7):
-            context = _hash(context, symbols[time - order] if time >= order else 0)
-            contexts[order] = context
-        one = symbols[time - 1] if time > 0 else 0
-        two = symbols[time - 2] if time > 1 else 0
-        three = symbols[time - 3] if time > 2 else 0
-        contexts[7] = _hash(word, before)
-        contexts[8] = _hash(contexts[7], earlier)
-        contexts[9] = two
-        contexts[10] = _hash(two, three)
-        contexts[11] = _hash(word, earlier)
-        contexts[12] = _hash(one, before)
-        matched = matched + 1 if matched and symbols[match] == one else 0
-        match += 1
-        key = (contexts[4] >> 7) & (_MATCHES - 1)
-        if not matched and last[key] >= 0:
-            match = last[key]
-            while (
-                matched < 32
-                and match > matched
-                and symbols[match - 1 - matched] == symbols[time - 1 - matched]
-            ):
-                matched += 1
-            matched = matched if matched > 2 else 0
-        last[key] = time
+        symbol, last = symbols[time], symbols[time - 1] if time > 0 else 0
+        _set_contexts(symbols, time, word, before, earlier, contexts)
+        match, matched = _longest_match(symbols, time, contexts[Context.FOUR], match, matched, past.last)
         guess = symbols[match] if matched else -1
+        rate = _RATE + _EARLY_RATE / (1 + time / _COOLING)
         spent = 0.0
-        rate = 0.002 + 0.018 / (1 + time / 4000)
         for depth in range(lengths[symbol]):
             node, bit = nodes[symbol, depth], bits[symbol, depth]
-            known = 0
-            for each in range(CONTEXTS):
-                place = _slot(slots[each], _hash(contexts[each] + each * 0x632BE59BD9B4E019, node))
-                places[each] = place
-                slot = slots[each, place]
-                count = (slot >> 32) & 0xFF
-                inputs[2 * each] = inputs[2 * each + 1] = 0.0
-                if count:
-                    known = each if each < 7 else known
-                    chance = calibrated[each, (slot >> 40) & 0xFF, (slot >> 48) & 0xFF]
-                    inputs[2 * each] = logits[int(chance * 4096)]
-                    inputs[2 * each + 1] = logits[(slot >> 20) & 0xFFF] * trust[_bucket(count)]
+            order = _read_counts(node, contexts, counts, places, inputs)
             follows = guess >= 0 and depth < lengths[guess] and nodes[guess, depth] == node
-            length = min(matched, _LENGTHS - 1) if follows else 0
-            sure = logits[int(agreed[length] * 4096)]
-            inputs[_OWN - 2] = (sure if bits[guess, depth] else -sure) if follows else 0.0
-            inputs[_OWN - 1] = 0.3
-            for each in range(said_by_others):
-                inputs[_OWN + each] = experts[decision, each]
+            match_bit = bits[guess, depth] if follows else 0
+            match_length = min(matched, LENGTHS - 1) if follows else 0
+            kind = _short_orders(counts.slots, places)
+            pair = (mixed_hash(contexts[Context.ONE], node) >> 5) & (CURVES - 1)
+            situation = Situation(depth, node, last, order, kind, match_length, pair)
+            sure = counts.logits[int(past.agreement[match_length] * 4096)]
+            inputs[_MATCH] = (sure if match_bit else -sure) if follows else 0.0
+            inputs[_CONSTANT] = _CONSTANT_INPUT
+            inputs[_OWN:] = experts[decision]
             decision += 1
-            first = by_match[known * _LENGTHS + length]
-            second = by_node[node]
-            often = (slots[1, places[1]] >> 32) & 0xFF > 3
-            kind = (
-                4 * often
-                + 2 * ((slots[3, places[3]] >> 32) & 0xFF > 0)
-                + ((slots[2, places[2]] >> 32) & 0xFF > 0)
-            )
-            third = by_depth[depth * 8 + kind]
-            fourth = by_last[one]
-            a, b, c, d = 0.0, 0.0, 0.0, 0.0
-            for each in range(width):
-                a += first[each] * inputs[each]
-                b += second[each] * inputs[each]
-                c += third[each] * inputs[each]
-                d += fourth[each] * inputs[each]
-            fifth = of_four[known * depths + depth]
-            logit = fifth[0] * a + fifth[1] * b + fifth[2] * c + fifth[3] * d
-            position = (min(max(logit, -7.999), 7.999) + 8) * 2
-            low = int(position)
-            share = position - low
-            curve, other = of_node[node], of_pair[(_hash(contexts[1], node) >> 5) & (_CURVES - 1)]
-            chance = 0.5 * _squash(logit)
-            chance += 0.2 * (curve[low] * (1 - share) + curve[low + 1] * share)
-            chance += 0.3 * (other[low] * (1 - share) + other[low + 1] * share)
-            chance = min(max(chance, _SMALLEST), 1 - _SMALLEST)
-            spent -= np.log2(chance if bit else 1 - chance)
-            for step, part in ((low, 1 - share), (low + 1, share)):
-                curve[step] += (bit - curve[step]) * 0.02 * part
-                other[step] += (bit - other[step]) * 0.03 * part
-            wrong = 0.002 * (bit - _squash(logit))
-            for each, said in enumerate((a, b, c, d)):
-                fifth[each] += wrong * min(max(said, -8.0), 8.0)
-            a, b = bit - _squash(a), bit - _squash(b)
-            c, d = bit - _squash(c), bit - _squash(d)
-            for each in range(width):
-                step_size = rate * inputs[each]
-                first[each] += a * step_size
-                second[each] += b * step_size
-                third[each] += c * step_size
-                fourth[each] += d * step_size
+            mixture = mix(situation, inputs, mixers, curves)
+            spent -= np.log2(mixture.chance if bit else 1 - mixture.chance)
+            update_curves(bit, situation, mixture, curves)
+            update_mixers(bit, rate, situation, mixture, inputs, mixers)
             if follows:
-                agreed[length] += ((bits[guess, depth] == bit) - agreed[length]) * 0.005
-            for each in range(CONTEXTS):
-                slot = slots[each, places[each]]
-                zeros, ones = (slot >> 40) & 0xFF, (slot >> 48) & 0xFF
-                if (slot >> 32) & 0xFF:
-                    chance = calibrated[each, zeros, ones]
-                    chance += (bit - chance) * 0.01
-                    calibrated[each, zeros, ones] = min(max(chance, 0.0005), 0.9995)
-                slots[each, places[each]] = _seen(slot, bit, rates)
+                agreement = past.agreement
+                agreement[match_length] += ((match_bit == bit) - agreement[match_length]) * _AGREEMENT_RATE
+            _update_counts(bit, places, counts)
         out[time] = spent
         if starts[symbol]:
-            word, before, earlier = _hash(12345, symbol), word, before
+            word, before, earlier = mixed_hash(12345, symbol), word, before
         else:
-            word = _hash(word, symbol)
+            word = mixed_hash(word, symbol)
+
+
+@compiled
+def _set_contexts(symbols: I64, time: int, word: int, before: int, earlier: int, contexts: I64) -> None:
+    """Write the hash of every `Context` at ``time`` to ``contexts`` (contexts,).
+
+    word, before, earlier: hashes of the word so far and of the two before it.
+    """
+    context = 0
+    contexts[Context.NOTHING] = 0
+    for order in range(1, _LONGEST_ORDER + 1):
+        context = mixed_hash(context, symbols[time - order] if time >= order else 0)
+        contexts[order] = context
+    one = symbols[time - 1] if time > 0 else 0
+    two = symbols[time - 2] if time > 1 else 0
+    three = symbols[time - 3] if time > 2 else 0
+    contexts[Context.WORD_BEFORE] = mixed_hash(word, before)
+    contexts[Context.TWO_WORDS_BEFORE] = mixed_hash(contexts[Context.WORD_BEFORE], earlier)
+    contexts[Context.SECOND_LAST] = two
+    contexts[Context.SECOND_AND_THIRD_LAST] = mixed_hash(two, three)
+    contexts[Context.WORD_AND_EARLIER] = mixed_hash(word, earlier)
+    contexts[Context.LAST_AND_WORD_BEFORE] = mixed_hash(one, before)
+
+
+@compiled
+def _longest_match(
+    symbols: I64, time: int, context: int, match: int, matched: int, last: I64
+) -> tuple[int, int]:
+    """The place after what looks like the present, and how many symbols look alike; 0: there is none.
+
+    context: hash of the last four symbols, remembered in ``last`` (`_Past`).  match, matched: the answer of
+    ``time`` - 1, which is followed while it goes on to predict what comes.
+    """
+    one = symbols[time - 1] if time > 0 else 0
+    matched = matched + 1 if matched and symbols[match] == one else 0
+    match += 1
+    key = (context >> 7) & (_MATCHES - 1)
+    if not matched and last[key] >= 0:
+        match = last[key]
+        while (
+            matched < _LONGEST
+            and match > matched
+            and symbols[match - 1 - matched] == symbols[time - 1 - matched]
+        ):
+            matched += 1
+        matched = matched if matched >= _SHORTEST else 0
+    last[key] = time
+    return match, matched
+
+
+@inlined
+def _read_counts(node: int, contexts: I64, counts: Counts, places: I64, inputs: F64) -> int:
+    """The longest order seen before at ``node``; what the slots of all contexts say there.
+
+    places: (contexts,) gets the slots.  inputs: two a context, log odds by its recent counts and by its own
+    probability, weighed by `TRUST`; 0 where nothing was seen.
+    """
+    longest = 0
+    for context in range(_CONTEXTS):
+        key = mixed_hash(contexts[context] + context * 0x632BE59BD9B4E019, node)
+        place = find_slot(counts.slots[context], key)
+        places[context] = place
+        slot = counts.slots[context, place]
+        inputs[2 * context] = inputs[2 * context + 1] = 0.0
+        if occurrences(slot):
+            longest = context if context <= _LONGEST_ORDER else longest
+            zeros, ones = recent(slot)
+            chance = counts.calibrated[context, zeros, ones]
+            inputs[2 * context] = counts.logits[int(chance * 4096)]
+            inputs[2 * context + 1] = counts.logits[(slot >> 20) & 0xFFF] * TRUST[bucket(occurrences(slot))]
+    return longest
+
+
+@compiled
+def _short_orders(slots: I64, places: I64) -> int:
+    """Which short orders were seen: 4 the last symbol often, 2 the last three, 1 the last two."""
+    often = occurrences(slots[Context.ONE, places[Context.ONE]]) > 3
+    three = occurrences(slots[Context.THREE, places[Context.THREE]]) > 0
+    two = occurrences(slots[Context.TWO, places[Context.TWO]]) > 0
+    return 4 * often + 2 * three + two
+
+
+@inlined
+def _update_counts(bit: int, places: I64, counts: Counts) -> None:
+    """Count ``bit`` in the slots at ``places`` (contexts,), and what their counts meant."""
+    for context in range(_CONTEXTS):
+        slot = counts.slots[context, places[context]]
+        if occurrences(slot):
+            calibrate(counts.calibrated[context], slot, bit)
+        counts.slots[context, places[context]] = counted(slot, bit, counts.rates)

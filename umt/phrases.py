@@ -1,4 +1,4 @@
-"""Phrase pairs: read off linked sentences, counted, and scored as the options of a decoder."""
+"""Phrase pairs counted and scored as the options of a decoder; `umt.phrase_extraction` finds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from umt.compiled import compiled
-from umt.ngram import UNKNOWN, Tables, advance, empty_table, insert, intern
+from umt.ngram import Tables, advance, empty_table, insert, intern
 from umt.runtime.validate import require
 from umt.types import F32, F64, I32, I64, Bools
 
@@ -49,103 +49,6 @@ class Pairs(NamedTuple):
     links: I64
     forward: F64  # counts towards p(target | source)
     backward: F64  # counts towards p(source | target)
-
-
-class Linked(NamedTuple):
-    """Sentence pairs with word links i * 65536 + j; ids and offsets of both sides."""
-
-    source: I32
-    source_offsets: I64
-    target: I32
-    target_offsets: I64
-    links: I64
-    link_offsets: I64
-
-
-@compiled
-def _extract(linked: Any, limit: Any, fill: Any, room: Any) -> tuple[Any, Any, Any, Any]:
-    """Count (fill False) or write all phrase pairs up to ``limit`` words a side that no link leaves."""
-    sources, targets = np.empty(room, np.int64), np.empty(room, np.int64)
-    bits = np.empty(room, np.int64)
-    found = 0
-    widest = 1
-    for s in range(len(linked.target_offsets) - 1):
-        widest = max(widest, linked.target_offsets[s + 1] - linked.target_offsets[s])
-        widest = max(widest, linked.source_offsets[s + 1] - linked.source_offsets[s])
-    low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # links of each source word
-    source_low, source_high = np.empty(widest, np.int64), np.empty(widest, np.int64)  # of each target word
-    for s in range(len(linked.target_offsets) - 1):
-        x = linked.source[linked.source_offsets[s] : linked.source_offsets[s + 1]]
-        y = linked.target[linked.target_offsets[s] : linked.target_offsets[s + 1]]
-        links = linked.links[linked.link_offsets[s] : linked.link_offsets[s + 1]]
-        low[: len(x)], high[: len(x)] = 1 << 30, -1
-        source_low[: len(y)], source_high[: len(y)] = 1 << 30, -1
-        for link in links:
-            i, j = link >> 16, link & 65535
-            low[i], high[i] = min(low[i], j), max(high[i], j)
-            source_low[j], source_high[j] = min(source_low[j], i), max(source_high[j], i)
-        for i in range(len(x)):
-            if x[i] == UNKNOWN:
-                continue
-            if high[i] < 0:
-                if fill:
-                    sources[found], targets[found], bits[found] = np.int64(x[i]) + 1, 0, 0
-                found += 1
-            key = np.int64(0)
-            left, right = 1 << 30, -1
-            for end in range(i, min(i + limit, len(x))):
-                if x[end] == UNKNOWN:
-                    break
-                key = (key << BITS) | (np.int64(x[end]) + 1)
-                left, right = min(left, low[end]), max(right, high[end])
-                if right < 0 or high[i] < 0 or high[end] < 0:
-                    continue
-                if right - left >= limit:
-                    break
-                consistent = True
-                for j in range(left, right + 1):
-                    if source_high[j] >= 0 and (source_low[j] < i or source_high[j] > end):
-                        consistent = False
-                if not consistent:
-                    continue
-                # Words without a link may join at either end.
-                a = left
-                while True:
-                    b = right
-                    while True:
-                        packed = np.int64(0)
-                        known = True
-                        for j in range(a, b + 1):
-                            packed = (packed << BITS) | (np.int64(y[j]) + 1)
-                            known = known and y[j] != UNKNOWN
-                        if known:
-                            if fill:
-                                pattern = np.int64(0)
-                                for link in links:
-                                    if i <= link >> 16 <= end:
-                                        pattern |= np.int64(1) << (
-                                            ((link >> 16) - i) * LONGEST + (link & 65535) - a
-                                        )
-                                sources[found], targets[found], bits[found] = key, packed, pattern
-                            found += 1
-                        b += 1
-                        if b >= len(y) or b - a >= limit or source_high[b] >= 0:
-                            break
-                    a -= 1
-                    if a < 0 or right - a >= limit or source_high[a] >= 0:
-                        break
-    return sources[:found], targets[:found], bits[:found], found
-
-
-def extract(linked: Linked, limit: int) -> Pairs:
-    """All phrase pairs up to ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
-
-    A source word without a link counts as translated by nothing.
-    """
-    room = _extract(linked, limit, False, 0)[3]
-    source, target, links, _ = _extract(linked, limit, True, room)
-    ones = np.ones(len(source))
-    return Pairs(source, target, links, ones, ones)
 
 
 @compiled

@@ -174,8 +174,8 @@ def parameter_differences(configurations: Sequence[Mapping[str, Any]]) -> list[d
 
 
 def _runs_in(place: Path) -> Iterator[Path]:
-    for directory in [place] if place.name.startswith("run-") else place.glob("run-*"):
-        if (directory / MANIFEST).exists():
+    for directory in [place] if (place / MANIFEST).exists() else place.glob("run-*"):
+        if (directory / MANIFEST).exists() and _json(directory / MANIFEST).get("stage", "run") == "run":
             yield directory.resolve()
 
 

@@ -92,7 +92,7 @@ class Bleu:
 
     def check(self, target: Lang) -> None:
         """Raises BadInput when the tokenizer of ``target`` is not installed."""
-        _bleu(target)
+        bleu_metric(target)
 
     def score(
         self,
@@ -102,7 +102,7 @@ class Bleu:
         sources: Sequence[str] = (),
     ) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        return _bootstrapped("bleu", _bleu(target), hypotheses, references, self.resamples)
+        return _bootstrapped("bleu", bleu_metric(target), hypotheses, references, self.resamples)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ChrF:
         sources: Sequence[str] = (),
     ) -> Score:
         """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        return _bootstrapped("chrf", _PlainChrF(), hypotheses, references, self.resamples)
+        return _bootstrapped("chrf", chrf_metric(), hypotheses, references, self.resamples)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class PairedBootstrap:
 
     def check(self, target: Lang) -> None:
         """Raises BadInput when the tokenizer of ``target`` is not installed."""
-        _bleu(target)
+        bleu_metric(target)
 
     def compare(
         self, ours: Sequence[str], theirs: Sequence[str], references: Sequence[Sequence[str]], target: Lang
@@ -154,8 +154,8 @@ class PairedBootstrap:
         """p of the difference in BLEU and in chrF, two-sided; the translations are those of ``systems``."""
         test = PairedTest(
             [("theirs", theirs), ("ours", ours)],
-            {"bleu": _bleu(target), "chrf": _PlainChrF()},
-            _streams(ours, references),
+            {"bleu": bleu_metric(target), "chrf": chrf_metric()},
+            reference_streams(ours, references),
             test_type="bs",
             n_samples=self.resamples,
         )
@@ -172,7 +172,8 @@ class PairedBootstrap:
         return tuple(scores)
 
 
-def _bleu(target: Lang) -> _PlainBleu:
+def bleu_metric(target: Lang) -> SacreMetric:
+    """sacreBLEU's BLEU with the tokenizer of ``target``. Raises BadInput when that is not installed."""
     try:
         return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
     except RuntimeError as error:  # its tokenizer is a package of its own
@@ -182,7 +183,12 @@ def _bleu(target: Lang) -> _PlainBleu:
         ) from None
 
 
-def _streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:
+def chrf_metric() -> SacreMetric:
+    """sacreBLEU's chrF."""
+    return _PlainChrF()
+
+
+def reference_streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:
     """One a reference, None where an item has fewer (which sacreBLEU takes, and does not say)."""
     if len(hypotheses) != len(references):
         raise ValueError(f"{len(hypotheses)} translations for {len(references)} references")
@@ -196,7 +202,7 @@ def _bootstrapped(
     references: Sequence[Sequence[str]],
     resamples: int,
 ) -> Score:
-    result = metric.corpus_score(hypotheses, _streams(hypotheses, references), n_bootstrap=resamples)
+    result = metric.corpus_score(hypotheses, reference_streams(hypotheses, references), n_bootstrap=resamples)
     signature = str(metric.get_signature())
     if resamples < 2:
         return Score(name, result.score, result.score, result.score, signature)

@@ -58,7 +58,7 @@ class World:
         require(
             self,
             positive="size",
-            at_least_zero="processes grading",
+            at_least_zero="grading processes",
             share="domain_shift lexical_gap order_divergence noise",
         )
         if sorted(self.languages) != ["en", "zh"]:

@@ -39,7 +39,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that a click on a heading sorts; ``text_columns`` columns of words come first, then numbers.
+    """A table that a click on a heading sorts: ``text_columns`` columns of words, then numbers, then
+    ``closing_text_columns`` of words.
 
     stacked: notes stand below their values, for tables of many columns.  filtered: with a field that
     leaves the rows that hold what is typed.
@@ -50,8 +51,13 @@ class Table:
     rows: Sequence[Sequence[object]]
     caption: str = ""
     text_columns: int = 1
+    closing_text_columns: int = 0
     stacked: bool = False
     filtered: bool = False
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers."""
+        return self.text_columns <= column < len(self.headings) - self.closing_text_columns
 
     def cells(self) -> list[list[Cell]]:
         """Every row as cells. Raises ValueError when a row has not as many as there are headings."""

@@ -44,7 +44,14 @@ def run_score_table(
     headings += (["references"] if referenced else []) + (["seconds"] if timed else [])
     text_columns = 4 if len(runs) > 1 else 3
     several = len(runs) > 1
-    return Table([*headings, *origins], lines, text_columns=text_columns, stacked=several, filtered=several)
+    return Table(
+        [*headings, *origins],
+        lines,
+        text_columns=text_columns,
+        closing_text_columns=len(origins) - 1,  # all but the seed
+        stacked=several,
+        filtered=several,
+    )
 
 
 def lexicon(rows: Iterable[ScoreRow], provenance: Provenance) -> Section:
@@ -65,7 +72,8 @@ def lexicon(rows: Iterable[ScoreRow], provenance: Provenance) -> Section:
                     lines.append([system, method, *cells, *origins.values()])
         headings = ["system", "read off", *map(score_heading, names), *origins]
         blocks.append(Heading(direction_arrow(direction)))
-        blocks.append(Table(headings, lines, text_columns=2, stacked=True))
+        closing = len(origins) - 1  # all but the seed
+        blocks.append(Table(headings, lines, text_columns=2, closing_text_columns=closing, stacked=True))
         blocks += _subsets(of_direction)
     lead = (
         "Share of a true dictionary's words with a true translation among the first k candidates. A word "
