@@ -10,63 +10,41 @@ python evaluate.py [the same overrides]                     the scores
 
 from __future__ import annotations
 
-import umt.interrupts  # noqa: F401  (before all that takes long to import)
+import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
-from umt import neural_stages, stages
-from umt.bits import BITS
-from umt.checks import check
-from umt.console import Console, plain_options
-from umt.corpus import HeldOut, Source
+from umt.lm.loading import configure_libraries
+from umt.pipeline import errors, inputs, neural_stages, stages
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.checks import check
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_options
+from umt.pipeline.run import Run
+from umt.pipeline.store import Store
+from umt.runtime.distributed import assemble
 from umt.runtime.threads import use_threads
-from umt.store import Store
-from umt.team import assemble
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one configuration built; ``translators`` and ``bridges`` are keyed by system."""
-
-    directory: Path
-    corpus: Source
-    held_out: tuple[HeldOut, ...]
-    text: Artefact
-    model: Artefact | None
-    translator: Artefact | None
-    bits: Artefact | None
-    bridges: dict[str, Artefact]
-    translators: dict[str, Artefact]
-
-    @property
-    def told(self) -> dict[str, Any] | None:
-        """What was measured in bits, if anything was."""
-        return json.loads((self.bits.path / BITS).read_text("utf-8")) if self.bits else None
 
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
-    config = stages.chosen(config)
+    config = inputs.chosen(config)
     seed, needs_lm = config.seed, stages.needs_lm(config)
-    corpus = stages.corpus(config)
-    held_out = stages.held_out(config, corpus)
+    corpus = inputs.corpus(config)
+    held_out = inputs.held_out(config, corpus)
     check(config, corpus.languages, held_out)
-    pairs = stages.known(config, corpus, held_out)
+    pairs = inputs.known(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None
     if config.bits:
         other = [
-            store.build(stages.prepare, config.preparation, source) for source in stages.elsewhere(config)
+            store.build(stages.prepare, config.preparation, source) for source in inputs.elsewhere(config)
         ]
         bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
@@ -88,7 +66,7 @@ def build(config: DictConfig, store: Store) -> Run:
             neural_stages.translate, config.translator, text, tokens, model, bootstrap, pairs, seed=seed
         )
 
-    if dictionary := stages.supervision(config, corpus):
+    if dictionary := inputs.supervision(config, corpus):
         control = store.build(stages.control, config.control, text, words, dictionary, seed=seed)
         bridges["supervised"] = control
         if bootstrap and not needs_lm:
@@ -96,16 +74,17 @@ def build(config: DictConfig, store: Store) -> Run:
                 stages.bootstrap, config.bootstrap, text, control, seed=seed
             )
     parts = (text, words, *filter(None, (bits, model, translator)), *bridges.values(), *translators.values())
-    everything = store.build(stages.run, stages.recipe(config), *parts)
+    everything = store.build(stages.run, inputs.recipe(config), *parts)
     return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
+    configure_libraries()
     team = assemble()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
-    with stages.cell(console):
+    with errors.cell(console):
         use_threads(config.runtime.threads)
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))

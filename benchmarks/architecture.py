@@ -32,21 +32,24 @@ from torch import Generator
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import train
-from umt import neural_stages, stages
-from umt.bitexts import Bitext, known, synthetic
-from umt.console import Command, Console
-from umt.corpus.normalisation import normaliser
-from umt.corpus.prepared import PreparedText
+from umt.cli.command_line import Command
+from umt.corpus.prepared_text import PreparedText
 from umt.evaluation.metrics import Bleu
-from umt.filters import Usage
-from umt.generation import Direction, Generation
-from umt.joint_lm import Architecture, JointLM
-from umt.loop import fit
-from umt.optimisation import Optimisation
-from umt.shards import Shards
-from umt.store import Store
-from umt.tokenizer import Tokenizer
-from umt.translation_objectives import Renderings, Setting
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries
+from umt.pipeline import inputs, neural_stages
+from umt.pipeline.console import Console
+from umt.pipeline.run import Run
+from umt.pipeline.store import Store
+from umt.text.normalisation import normaliser
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.loop import fit
+from umt.training.optimiser import Optimisation
+from umt.translation.bitext import Bitext, known, synthetic
+from umt.translation.filters import Usage
+from umt.translation.objectives import Renderings, Setting
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
@@ -86,7 +89,7 @@ def gemma(size: Architecture, vocabulary: int, seed: int) -> JointLM:
 
 def taught(
     config: DictConfig, store: Store, pairs: str, place: Path
-) -> tuple[train.Run, Tokenizer, tuple[Shards, Shards], list[Bitext]]:
+) -> tuple[Run, Tokenizer, tuple[Shards, Shards], list[Bitext]]:
     """What both networks learn from."""
     run = train.build(config, store)
     tokens = store.build(neural_stages.tokenise, config.tokenizer, run.text)
@@ -95,7 +98,7 @@ def taught(
     texts = (Shards(tokens.path, first), Shards(tokens.path, second))
     if pairs == "known":
         config.translator = {"known": 100_000}
-        true_pairs = stages.known(config, run.corpus, run.held_out)
+        true_pairs = inputs.known(config, run.corpus, run.held_out)
         assert true_pairs is not None
         return run, tokenizer, texts, known(true_pairs, tokenizer, place)
     bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
@@ -105,6 +108,7 @@ def taught(
 
 def main() -> None:
     """A line a network."""
+    configure_libraries()
     parser = Command("benchmarks.architecture", __doc__)
     parser.add_argument("--pairs", choices=("synthetic", "known"), default="synthetic")
     parser.add_argument("--steps", type=int, default=1000, help="of each network")
@@ -139,7 +143,7 @@ def main() -> None:
             print(f"{name:16} {count:10,} weights {seconds:6.0f} s  {nats:.3f} nats  BLEU {bleu}", flush=True)
 
 
-def scores(run: train.Run, tokenizer: Tokenizer, usage: Usage, model: JointLM) -> Iterable[float]:
+def scores(run: Run, tokenizer: Tokenizer, usage: Usage, model: JointLM) -> Iterable[float]:
     """BLEU on the first held-out set, both ways."""
     pairs = next(each.pairs() for each in run.held_out if each.name.startswith("test"))
     source, target = run.corpus.languages

@@ -33,23 +33,25 @@ from rich.table import Table
 from torch import Generator
 
 from umt.align import Alignment
-from umt.bitexts import Bitext, synthetic
-from umt.console import Command, Console, plain_errors
+from umt.cli.command_line import Command
 from umt.corpus import ParallelSet
-from umt.corpus.prepared import PreparedText
+from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.wordspace import Embeddings
 from umt.evaluation.metrics import Bleu, ChrF
-from umt.filters import Usage
-from umt.joint_lm import JointLM
-from umt.neural_translator import NeuralTranslator
-from umt.pretraining import Pretraining
+from umt.lm.joint_lm import JointLM
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_errors
+from umt.pipeline.store import Store
 from umt.runtime.files import write_json
-from umt.shards import Shards
-from umt.store import Store
-from umt.token_vectors import token_vectors
-from umt.tokenizer import Tokenizer
-from umt.translator import Translation
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.embedding_init import token_vectors
+from umt.training.pretraining import Pretraining
+from umt.translation.bitext import Bitext, synthetic
+from umt.translation.filters import Usage
+from umt.translation.training import Translation
+from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang, Progress
-from umt.wordspace import Embeddings
 
 ROOT = Path(__file__).parent.parent
 ABOUT = "about.json"
@@ -102,13 +104,13 @@ def unpacked(source: Path, name: str, lang: Lang, directory: Path, lines: Any = 
 def pack(out: Path, config: DictConfig, lines: int) -> None:
     """Everything up to the networks, into ``out``."""
     # with these come libraries that the other half does without
-    from umt import stages
-    from umt.neural_stages import bootstrap_translators, languages_of, tokenise
+    from umt.pipeline import inputs, stages
+    from umt.pipeline.neural_stages import bootstrap_translators, languages_of, tokenise
 
     console = Console()
     store = Store(Path(config.store), console)
-    corpus = stages.corpus(config)
-    held_out = stages.held_out(config, corpus)
+    corpus = inputs.corpus(config)
+    held_out = inputs.held_out(config, corpus)
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     words = store.build(stages.words, config.words, text, seed=config.seed)
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)

@@ -3,8 +3,8 @@
     python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
 
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
-of length: as `umt.generation` does, in fp32 and as in training, with all products in bf16 where the processor
-has instructions for it; and as ``transformers`` does with its key/value cache, in
+of length: as `umt.lm.generation` does, in fp32 and as in training, with all products in bf16 where the
+processor has instructions for it; and as ``transformers`` does with its key/value cache, in
 left-padded batches of like length, in fp32 and bf16, of the size that serves it best. All take turns, and
 each keeps its best round, since a busy machine only ever slows down. Beside them stands what the matrix
 products alone of our batches take, less than which nothing that decodes them can, and seconds of the
@@ -39,26 +39,27 @@ from rich.table import Table
 from benchmarks import products
 from benchmarks.products import Product
 from benchmarks.training import ceiling
-from umt.back_translation import BackTranslation
-from umt.console import Command
-from umt.filters import Usage
-from umt.generation import Direction, Generation, Output
-from umt.joint_lm import JointLM
-from umt.kernels.kv_cache import Cache
-from umt.loop import Pace, fit
-from umt.neural_stages import languages_of
-from umt.noise import word_starts
-from umt.objectives import Loss
-from umt.optimisation import Optimisation
+from umt.cli.command_line import Command
+from umt.lm.generation import Direction, Generation, Output
+from umt.lm.joint_lm import JointLM
+from umt.lm.kernels import KVCache
+from umt.lm.loading import configure_libraries, load
+from umt.lm.mixed_precision import native_bf16, training_dtype
 from umt.pipeline.artefact import Artefact
-from umt.precision import native_bf16, precision
-from umt.rendering import Renderer
+from umt.pipeline.neural_stages import languages_of
 from umt.runtime.files import MANIFEST
-from umt.selection import sample
-from umt.shards import Shards
-from umt.tokenizer import Ids, Tokenizer
-from umt.translation_objectives import Setting
-from umt.translator import Translation
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.loop import Pace, fit
+from umt.training.objective import Loss
+from umt.training.optimiser import Optimisation
+from umt.translation.back_translation import BackTranslation
+from umt.translation.criteria import sample
+from umt.translation.filters import Usage
+from umt.translation.noise import word_starts
+from umt.translation.objectives import Setting
+from umt.translation.synthesis import Renderer
+from umt.translation.training import Translation
 
 ROOT = Path(__file__).parent.parent
 SIZES = (32, 128, 512)
@@ -100,25 +101,25 @@ def recorded(write: Callable[[], object]) -> list[list[Product]]:
     """The products by weights that ``write`` does, in order, those of each thread apart."""
     done: dict[int, list[Product]] = {}
 
-    class Recorded(Cache):
+    class Recorded(KVCache):
         def note(self, rows: int, layers: int, head: bool) -> None:
             mine = done.setdefault(threading.get_ident(), [])
             for number, layer in enumerate(self.weights.layers):
-                inside = [layer.joint, layer.output, layer.gate_up, layer.down]
+                inside = [layer.qkv, layer.output, layer.gate_up, layer.down]
                 for weight in inside if number < layers else inside[:1]:
                     mine.append(Product(rows, weight.shape[1], weight.shape[0]))
             if head:
                 mine.append(Product(rows, *self.weights.head.shape[::-1]))
 
-        def _read(self, prompts: torch.Tensor) -> None:
+        def _prefill_cpu(self, prompts: torch.Tensor) -> None:
             self.note(prompts.numel(), len(self.weights.layers) - 1, head=False)
-            super()._read(prompts)
+            super()._prefill_cpu(prompts)
 
         def step(self, tokens: torch.Tensor) -> torch.Tensor:
             self.note(len(tokens), len(self.weights.layers), head=True)
             return super().step(tokens)
 
-    with patch("umt.generation.Cache", Recorded):
+    with patch("umt.lm.decoding_cache.KVCache", Recorded):
         write()
     return list(done.values())
 
@@ -143,7 +144,7 @@ class Clocked(Generation):
 
 @dataclass
 class Clock:
-    """A `umt.loop.Watch`: when each step was over, and how much generation had taken by then."""
+    """A `umt.training.loop.Watch`: when each step was over, and how much generation had taken by then."""
 
     generation: Clocked
     laps: list[tuple[float, float]] = field(default_factory=list)
@@ -172,8 +173,14 @@ class Counted(BackTranslation):
 
     asked: int = 0
 
-    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> Loss | None:
-        told = super().loss(model, step, generator)
+    def loss(
+        self,
+        model: JointLM,
+        step: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> Loss | None:
+        told = super().loss(model, step, generator, dtype)
         self.asked += told.tokens if told else 0
         return told
 
@@ -212,6 +219,7 @@ def opened(directory: Path) -> tuple[Artefact, tuple[Shards, Shards]]:
 
 def main() -> None:
     """Print one table of speeds and one line on the step."""
+    configure_libraries()
     parser = Command("benchmarks.generation", __doc__)
     parser.add_argument("translator", type=Path, help="a folder translate-... of a store")
     parser.add_argument("--sentences", type=int, default=600, help="of each language that are written")
@@ -222,7 +230,7 @@ def main() -> None:
         strategy: Translation = instantiate(compose("config").translator)
     artefact, texts = opened(asked.translator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = JointLM.load(artefact.path).to(device).eval()
+    model = load(artefact.path).to(device).eval()
     if model.encoder is not None:
         parser.error("transformers cannot run its encoder: give one of translator.architecture=joint")
     tokenizer = Tokenizer.load(artefact.path)
@@ -238,8 +246,8 @@ def main() -> None:
         caps = strategy.generation.caps(sources, model.context).tolist()
 
         def ours(exact: bool, sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
-            with precision(model, exact):
-                told = strategy.generation.generate(model, sources, way)
+            short = training_dtype(model.device, exact)
+            told = strategy.generation.generate(model, sources, way, dtype=short)
             return [each[0].ids.tolist() + [way.end] * each[0].ended for each in told]
 
         ways: dict[str, Callable[[], list[list[int]]]] = {

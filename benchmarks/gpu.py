@@ -1,9 +1,10 @@
 """How fast one GPU trains the language model, beside its own rate of products.
 
-    python -m benchmarks.gpu [--size base] [--tokens 65536] [--length 512] [--profile FILE]
+    python -m benchmarks.gpu [--size base] [--tokens 65536] [--length 512] [--gpu-kernels] [--profile FILE]
 
 6 N operations a token are counted, as in `benchmarks.training`, and apart from these what attention needs.
-The first record holds the compilation and is left out. `--profile` writes a table of kernels. How fast it
+The first record holds the compilation and is left out. `--gpu-kernels` takes the hand-written layers and
+loss in the place of ``transformers``' and torch's own. `--profile` writes a table of kernels. How fast it
 translates back says ``python -m benchmarks.carried train ... --clock 64``.
 """
 
@@ -20,23 +21,26 @@ from omegaconf import OmegaConf
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import LANG, ceiling, corpus
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM, best_device
-from umt.loop import Pace, fit
-from umt.objectives import Causal
-from umt.optimisation import Optimisation
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import best_device, configure_libraries
+from umt.training.lm_objectives import Causal
+from umt.training.loop import Pace, fit
+from umt.training.optimiser import Optimisation
 
 RECORDS, SUBWORDS = 3, 4096
 
 
 def main() -> None:
     """Print one line."""
+    configure_libraries()
     parser = Command("benchmarks.gpu", __doc__)
     parser.add_argument("--size", default="base", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=32768, help="rows of the head")
     parser.add_argument("--tokens", type=int, default=65536, help="a step")
     parser.add_argument("--length", type=int, default=512, help="of a row")
     parser.add_argument("--steps", type=int, default=16, help="a record")
+    parser.add_argument("--gpu-kernels", action="store_true", help="hand-written layers, compiled")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="write a table of kernels there")
     asked = parser.parse_args()
     size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
@@ -44,7 +48,12 @@ def main() -> None:
     device = best_device()
     with tempfile.TemporaryDirectory() as folder:
         tokenizer, shards = corpus(Path(folder), SUBWORDS)
-        model = JointLM.create(architecture, asked.vocabulary, torch.Generator().manual_seed(1)).to(device)
+        model = JointLM.create(
+            architecture,
+            asked.vocabulary,
+            torch.Generator().manual_seed(1),
+            gpu_kernels=asked.gpu_kernels,
+        ).to(device)
         causal = Causal({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
 
         def trained(records: int, name: str) -> list[dict[str, float]]:

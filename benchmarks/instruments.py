@@ -17,12 +17,13 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 import train
-from umt.console import Command, Console
+from umt.cli.command_line import Command
 from umt.corpus import ParallelSet
 from umt.corpus.reading import lines
 from umt.evaluation.metrics import Bleu
-from umt.lexical import LexicalTranslator
-from umt.store import Store
+from umt.pipeline.console import Console
+from umt.pipeline.store import Store
+from umt.smt.training import LexicalTranslator
 
 ROOT = Path(__file__).parent.parent
 NEURAL = ("lm=none", "translator=none", "aligner=cooccurrence")

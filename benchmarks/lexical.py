@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 
-from umt.console import Command
-from umt.decoding import Search, decode_all
-from umt.kneser_ney import KneserNey
-from umt.ngram import END, SPECIALS, START, NGram
-from umt.phrases import Options, Pairs, Scoring
+from umt.cli.command_line import Command
+from umt.smt.kneser_ney import KneserNey
+from umt.smt.ngram import END, SPECIALS, START, NGram
+from umt.smt.phrase_table import Options, Pairs, Scoring
+from umt.smt.stack_decoder import Search, decode_all
 from umt.types import I32
 
 WORDS, CHOICES, LENGTH, SENTENCES = 5000, 8, 25, 2000

@@ -22,15 +22,17 @@ import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 # isort: split
 import torch
 
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loop import LOG, Pace, fit
-from umt.objectives import Causal, Masked, Objective
-from umt.optimisation import Optimisation
-from umt.sharded import divide, gathered
-from umt.shards import Shards, write_shards
-from umt.team import assemble
-from umt.tokenizer import Tokenizer
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries, save
+from umt.runtime.distributed import assemble
+from umt.text.token_shards import Shards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.fsdp import divide, gathered
+from umt.training.lm_objectives import Causal, Masked
+from umt.training.loop import LOG, Pace, fit
+from umt.training.objective import Objective
+from umt.training.optimiser import Optimisation
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -84,7 +86,7 @@ def train(
     if sharded:
         model = gathered(model, team)
     if team.rank == 0:
-        model.save(directory / "trained")
+        save(model, directory / "trained")
     return model, records
 
 
@@ -112,6 +114,7 @@ def same(one: JointLM, other: JointLM) -> bool:
 
 def main() -> None:
     """Train once unbroken and once killed again and again; compare."""
+    configure_libraries()
     parser = Command("benchmarks.resume", __doc__)
     parser.add_argument("--kills", type=int, default=20, help="at random moments")
     parser.add_argument("--steps", type=int, default=400, help="of the whole training")

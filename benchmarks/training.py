@@ -26,13 +26,14 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
 from benchmarks.products import Product, operations, seconds
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loop import Pace, fit
-from umt.objectives import Causal
-from umt.optimisation import Optimisation
-from umt.shards import Shards, write_shards
-from umt.tokenizer import Tokenizer
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries
+from umt.text.token_shards import Shards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.lm_objectives import Causal
+from umt.training.loop import Pace, fit
+from umt.training.optimiser import Optimisation
 from umt.types import Lang
 
 LANG = Lang("en")
@@ -135,6 +136,7 @@ def trainers(model: JointLM, objective: Causal, steps: int, directory: Path, sho
 
 def main() -> None:
     """Print one line each."""
+    configure_libraries()
     parser = Command("benchmarks.training", __doc__)
     parser.add_argument("--size", default="tiny", help="an option of the group size")
     parser.add_argument("--vocabulary", type=int, default=4096, help="rows of the head")

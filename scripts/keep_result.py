@@ -32,6 +32,8 @@ def corpus_of(config: dict[str, Any]) -> str:
     place = corpus.get("root") or corpus.get("source")
     if place:
         return Path(str(place)).name
+    if corpus.get("dataset"):
+        return str(corpus["dataset"]).rpartition("/")[2]
     kind = str(corpus["_target_"]).rpartition(".")[2].lower()
     return {"syntheticworld": "world"}.get(kind, kind)
 
@@ -44,6 +46,16 @@ def data_of(config: dict[str, Any]) -> str:
         return name
     dials = ("size", "domain_shift", "lexical_gap", "order_divergence", "noise", "grading", "seed")
     return f"{name} ({', '.join(f'{dial}={corpus[dial]}' for dial in dials if dial in corpus)})"
+
+
+def relation_of(config: dict[str, Any]) -> str | None:
+    """What the two sides are to each other, where that is known; a generated corpus says it by its dials."""
+    corpus = config["corpus"]
+    relation = RELATIONS.get(corpus_of(config))
+    turned = [dial for dial in ("domain_shift", "lexical_gap", "noise") if corpus.get(dial)]
+    if relation and turned:
+        relation += ", but for " + ", ".join(f"{dial}={corpus[dial]}" for dial in turned)
+    return relation
 
 
 def machine_of() -> str:
@@ -79,7 +91,7 @@ def keep(run: Path, name: str, target: Path, **about: str | None) -> Path:
     rows = json.loads((run / "scores.json").read_text(encoding="utf-8"))
     config = manifest["config"]
     corpus = corpus_of(config)
-    relation = about["relation"] or RELATIONS.get(corpus)
+    relation = about["relation"] or relation_of(config)
     if not relation:
         sys.exit(f"what are the two sides of {corpus} to each other? --relation 'one domain, ...'")
     folder = target / name

@@ -201,6 +201,9 @@ def read_class(target: str) -> Class:
                 if isinstance(text, ast.Constant) and isinstance(text.value, str):
                     meanings[item.target.id] = " ".join(text.value.split())
         meanings |= dict(meanings_of(docstring, types))
+        for other in re.findall(r"`(umt\.[\w.]+\.[A-Z]\w+)`", docstring):  # "the others are those of"
+            if other != target:
+                meanings = {**{key: read_class(other).meanings.get(key, "") for key in types}, **meanings}
         return Class(" ".join(docstring.split("\n\n")[0].split()), types, meanings)
     return Class()
 
@@ -304,6 +307,9 @@ def rows(group: str, option: Option, elsewhere: Mapping[tuple[str, str], str]) -
             meaning = read_class(inner.made).summary.partition(". ")[0]
         if not meaning and (taken := re.fullmatch(r"`\$\{([\w.]+)\}`", value.default)):
             meaning = f"see `{taken.group(1)}`"
+        above = value.name.rpartition(".")[0]
+        if not meaning and above in known and known[above].comment:
+            meaning = f"see `{above}`"
         kind = f"`{about.types[last]}`" if last in about.types else ""
         yield (
             "| " + " | ".join(cell(part) for part in (f"`{value.name}`", value.default, kind, meaning)) + " |"

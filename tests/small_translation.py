@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from umt.filters import Filters, Usage
-from umt.generation import Generation
-from umt.joint_lm import Architecture, JointLM
-from umt.rendering import Renderer
-from umt.shards import Shards, write_shards
-from umt.tokenizer import Tokenizer
+from umt.lm.generation import Generation
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.text.token_shards import Shards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.translation.filters import Filters, Usage
+from umt.translation.synthesis import Renderer
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")

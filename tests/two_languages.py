@@ -7,9 +7,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from umt.lexicon import Lexicon
+from umt.embeddings.count_vectors import positive_information, truncated_svd
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import WordSpace
 from umt.types import Lang
-from umt.wordspace import WordSpace, positive_information, truncated_svd
 
 
 def two_languages(words: int = 300, seed: int = 0) -> tuple[WordSpace, WordSpace]:

@@ -10,8 +10,10 @@ from benchmarks.criterion.corpora import Builder
 from benchmarks.criterion.running import read, study
 from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
-from umt.console import Command, Console, plain_errors
-from umt.store import Store
+from umt.cli.command_line import Command
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_errors
+from umt.pipeline.store import Store
 from umt.types import BadInput
 
 

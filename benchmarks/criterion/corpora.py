@@ -11,13 +11,13 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from umt import stages
-from umt.lexicon import Dictionary
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
+from umt.pipeline import inputs, stages
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.store import Bench, Store
 from umt.runtime.files import digest_of
-from umt.store import Bench, Store
 from umt.types import BadInput, Lang
-from umt.wordspace import WordSpace
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
 VOCABULARY = 5000
@@ -93,8 +93,8 @@ class Builder:
 
     def truth(self, corpus: Corpus, part: str = "all") -> Dictionary:
         """What a generated corpus knows, or the dictionary of real words: ``train``, ``test`` or ``all``."""
-        source = stages.corpus(configuration(*corpus.english.overrides))
-        if isinstance(source, stages.KnowsTruth):
+        source = inputs.corpus(configuration(*corpus.english.overrides))
+        if isinstance(source, inputs.KnowsTruth):
             return source.dictionary(part)
         names = ("train", "test") if part == "all" else (part,)
         parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
@@ -102,8 +102,8 @@ class Builder:
 
     def _words(self, text: Text) -> Artefact:
         config = configuration(*text.overrides)
-        corpus = stages.corpus(config)
-        made = self.store.build(stages.prepare, config.preparation, corpus, *stages.held_out(config, corpus))
+        corpus = inputs.corpus(config)
+        made = self.store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
         if text.lines:
             made = self.store.build(part, DictConfig({"lines": text.lines}), made)
         return self.store.build(stages.words, config.words, made, seed=1)

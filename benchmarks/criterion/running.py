@@ -17,11 +17,11 @@ from torch import Generator
 
 from benchmarks.criterion.corpora import CONFIGURATION, Builder, configuration, corpora
 from umt.align import Aligner
-from umt.align.criteria import frequency_correlation, mean_cosine, mutual_share, objective
-from umt.align.verdict import Matches, destroyed
-from umt.lexicon import Dictionary
+from umt.align.agreement import Matches, destroyed
+from umt.align.baseline_criteria import frequency_correlation, mean_cosine, mutual_share, objective
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
 from umt.runtime.files import digest_of
-from umt.wordspace import WordSpace
 
 COMPARED = 1000
 """The most frequent words of either side: runs are compared and measured on them."""
@@ -77,7 +77,7 @@ STRATEGIES = [
     Strategy("profile", "profile", ("words=1000",), seeds=1),
     Strategy("gromov", "gromov", ("words=1000", "widening.sizes=[0]")),
     Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",)),
-    Strategy("adversarial", "adversarial", ("seeds=2",), seeds=1),
+    Strategy("adversarial", "adversarial", ("game.seeds=2",), seeds=1),
 ]
 """What is run on every corpus; what has no YAML is left out."""
 

@@ -23,13 +23,13 @@ from torch import Generator
 from benchmarks.criterion.corpora import Builder, configuration, named
 from benchmarks.criterion.running import COMPARED, Strategy, read, run
 from benchmarks.criterion.tables import matches_of, table
-from umt.align.enrichment import Enrichment
-from umt.align.verdict import Criterion, consensus, destroyed, support
-from umt.align.widening import Widening
+from umt.align.agreement import Criterion, consensus, destroyed, support
+from umt.align.count_augmentation import Enrichment
+from umt.align.refinement import Widening
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
 from umt.evaluation.lexicon_precision import precision
-from umt.lexicon import Dictionary
 from umt.runtime.files import digest_of
-from umt.wordspace import WordSpace
 
 WHOLE = 25_000
 """Words of a side: all that the word spaces hold, since nothing is widened here."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from scipy.stats import spearmanr
 
-from umt.align.verdict import Criterion, Matches, support
+from umt.align.agreement import Criterion, Matches, support
 from umt.evaluation.report.figures import scatter
 from umt.evaluation.report.svg import standalone
 

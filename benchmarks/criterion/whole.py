@@ -20,10 +20,10 @@ from benchmarks.criterion.running import read
 from benchmarks.criterion.seeds import WHOLE
 from benchmarks.criterion.tables import table
 from umt.align import Aligner
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
 from umt.evaluation.lexicon_precision import precision
-from umt.lexicon import Dictionary
 from umt.runtime.files import digest_of
-from umt.wordspace import WordSpace
 
 
 def from_seeds(

@@ -7,13 +7,17 @@ from pathlib import Path
 import benchmarks.selection
 from benchmarks.selection.running import read, study
 from benchmarks.selection.tables import show
-from umt.console import Command, Console, plain_errors
-from umt.store import Store
+from umt.cli.command_line import Command
+from umt.lm.loading import configure_libraries
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_errors
+from umt.pipeline.store import Store
 from umt.types import BadInput
 
 
 def main() -> None:
     """Run what is missing, or show what there is."""
+    configure_libraries()
     parser = Command("benchmarks.selection", benchmarks.selection.__doc__)
     parser.add_argument("action", choices=["run", "show"])
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")

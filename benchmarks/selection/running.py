@@ -17,19 +17,19 @@ from omegaconf import DictConfig
 from benchmarks.criterion.corpora import configuration
 from benchmarks.selection.settings import FIRST, SETTINGS, SMALL, THEN, Setting
 from benchmarks.selection.truth import Observed, Truth
-from umt import neural_stages, stages
 from umt.align import Alignment
-from umt.bitexts import Bitext, synthetic
-from umt.corpus.prepared import PreparedText
-from umt.generation import Generation
-from umt.guards import Guard, Health
-from umt.joint_lm import JointLM
+from umt.corpus.prepared_text import PreparedText
+from umt.lm.generation import Generation
+from umt.lm.loading import load, save
+from umt.pipeline import inputs, neural_stages, stages
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.store import Bench, Store
 from umt.runtime.files import digest_of
-from umt.shards import Shards
-from umt.store import Bench, Store
-from umt.tokenizer import Tokenizer
-from umt.translator import Translation
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Tokenizer
+from umt.translation.bitext import Bitext, synthetic
+from umt.translation.collapse_guard import Guard, Health
+from umt.translation.training import Translation
 
 OPEN = Guard(foreign=1.0, copied=1.0, repeated=1.0, length=1e9, diversity=0.0, finished=0.0)
 """Nothing stops a run: how the criteria judge a collapse is a part of the question."""
@@ -89,10 +89,10 @@ def begin(
     strategy: Translation = replace(instantiate(config), guard=OPEN)
     tokenizer, languages = Tokenizer.load(tokens.path), neural_stages.languages_of(tokens)
     learned = strategy.learn(
-        JointLM.load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
+        load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
         bench.progress,
     )  # fmt: skip
-    learned.model.save(bench.directory)
+    save(learned.model, bench.directory)
     return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
 
 
@@ -114,8 +114,8 @@ def bitexts(pairs: Artefact) -> list[Bitext]:
 def build(setting: Setting, store: Store) -> tuple[DictConfig, Parts]:
     """The configuration of a run and what it starts from, found in the store or made now."""
     first, config = configuration(*SMALL, *FIRST), configuration(*SMALL, *THEN, *setting.overrides)
-    corpus = stages.corpus(config)
-    text = store.build(stages.prepare, config.preparation, corpus, *stages.held_out(config, corpus))
+    corpus = inputs.corpus(config)
+    text = store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
     words = store.build(stages.words, config.words, text, seed=1)
     bridge = store.build(stages.align, config.aligner, words, seed=1)
     if setting.wrong:
@@ -160,13 +160,13 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     strategy: Translation = replace(instantiate(config.translator), guard=OPEN)
     tokenizer, texts = Tokenizer.load(parts.tokens.path), opened(parts.tokens)
     model, frozen = (
-        JointLM.load((parts.model if setting.fresh else parts.begun).path),
-        JointLM.load(parts.model.path),
+        load((parts.model if setting.fresh else parts.begun).path),
+        load(parts.model.path),
     )
     if strategy.architecture == "encoder_decoder" and model.encoder is None:
         model = model.divided()  # here, so that what learns is what is measured
     steps = strategy.optimisation.steps
-    [dev] = [each for each in stages.held_out(config, stages.corpus(config)) if each.name == "dev"]
+    [dev] = [each for each in inputs.held_out(config, inputs.corpus(config)) if each.name == "dev"]
     truth = Truth(
         dev.pairs(), texts, tokenizer, frozen.eval(), Generation(workers=1), steps // strategy.checks
     )

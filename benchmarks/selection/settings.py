@@ -82,7 +82,10 @@ SETTINGS = [
     Setting("1000 synthetic pairs", ("translator.written=1000", ALWAYS_PAIRS)),
     Setting("word by word", ("bootstrap=embeddings",)),
     Setting("forgotten words", ("translator.forgotten=0.3",)),
-    Setting("ruined sources", ("translator.ruined={_target_:umt.noise.Noise,shuffle:3,drop:0.3,blank:0.3}",)),
+    Setting(
+        "ruined sources",
+        ("translator.ruined={_target_:umt.translation.noise.Noise,shuffle:3,drop:0.3,blank:0.3}",),
+    ),
     Setting("adversary", ("translator=adversarial",)),
     Setting("few steps", ("translator.optimisation.steps=24",)),
     Setting("many steps", MANY),

@@ -25,7 +25,7 @@ OURS: dict[str, Measure] = {
     "code": lambda told: told["code"],
     "agreement": lambda told: told["agreement"],
 }
-"""What `umt.selection` offers."""
+"""What `umt.translation.criteria` offers."""
 
 TRIED: dict[str, Measure] = {
     "code, y by the model before translation": lambda told: -told["first"] - told["x given y"],

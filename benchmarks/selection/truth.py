@@ -12,15 +12,15 @@ import torch
 
 from umt.corpus import ParallelSet
 from umt.evaluation.metrics import Bleu
-from umt.filters import Usage
-from umt.generation import Direction, Generation
-from umt.joint_lm import JointLM
-from umt.judge import Judge
-from umt.objectives import Objective
-from umt.selection import sample
-from umt.shards import Shards
-from umt.tokenizer import Ids, Tokenizer
-from umt.translator import Translation
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import JointLM
+from umt.lm.scoring import Judge
+from umt.text.token_shards import Shards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.objective import Objective
+from umt.translation.criteria import sample
+from umt.translation.filters import Usage
+from umt.translation.training import Translation
 
 SENTENCES = 100
 """Dev pairs that BLEU is measured on; what else is measured takes half as many sentences of each language."""
@@ -42,28 +42,36 @@ class Truth:
     every: int
     found: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def loss(self, model: JointLM, step: int, generator: torch.Generator) -> None:
+    def loss(
+        self,
+        model: JointLM,
+        step: int,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         """Measures before the update that comes after a check-up."""
         if step and step % self.every == 0:
-            self.found[step] = self.measure(model.eval())
+            self.found[step] = self.measure(model.eval(), dtype)
             model.train()
 
-    def measure(self, model: JointLM) -> dict[str, float]:
+    def measure(self, model: JointLM, dtype: torch.dtype = torch.float32) -> dict[str, float]:
         """BLEU both ways; and in bits per byte of real sentences x, mean of both directions, what x costs,
         and its translation y, each alone and given the other; ``first``: y alone, by the model at the start.
         """
         told: dict[str, float] = {}
         bits: dict[str, list[float]] = {}
-        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer)
+        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer, dtype)
         for text, other in (self.texts, self.texts[::-1]):
             here, there = text.lang, other.lang
             way = Direction.between(self.tokenizer, here, there, usage.written(there))
             given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
-            written = [self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way)]
+            written = [
+                self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way, dtype)
+            ]
             references = self.pairs.sides[there][:SENTENCES]
             told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
             x = sample(text, SENTENCES // 2, 40, 7)
-            y = self._write(model, x, way)
+            y = self._write(model, x, way, dtype)
             size = sum(int(self.tokenizer.byte_lengths[ids].sum()) + 1 for ids in x) * math.log(2)
             for name, nats in {
                 "x": judge.alone(x, here),
@@ -75,9 +83,9 @@ class Truth:
                 bits.setdefault(name, []).append(float(nats.sum()) / size)
         return told | {name: float(np.mean(both)) for name, both in bits.items()}
 
-    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction) -> list[Ids]:
+    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction, dtype: torch.dtype) -> list[Ids]:
         with torch.no_grad():
-            outputs = self.generation.generate(model, given, way)
+            outputs = self.generation.generate(model, given, way, dtype=dtype)
         return [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
 
     def state(self) -> dict[str, Any]:

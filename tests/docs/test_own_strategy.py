@@ -28,6 +28,13 @@ def blocks() -> dict[str, str]:
     return dict(code)
 
 
+def commands() -> list[list[str]]:
+    """The overrides of the commands that run the worked example: alone, and inside the restarts."""
+    page = (ROOT / "docs" / "own-strategy.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    python train\.py (.*degree_profile.*)$", page, re.MULTILINE)
+    return [line.split() for line in lines]
+
+
 def module_name(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".")
 
@@ -77,11 +84,7 @@ def test_worked_example_composes_and_aligns(strategies: Path, tmp_path: Path) ->
     shutil.copytree(CONF, conf)
     shutil.copytree(strategies / "conf", conf, dirs_exist_ok=True)
     with initialize_config_dir(str(conf), version_base=None):
-        alone = compose("config", overrides=["aligner=degree_profile"])
-        inside = compose(
-            "config",
-            overrides=["aligner@aligner.aligner=degree_profile", "~aligner.settings", "~aligner.aligner.keep"],
-        )
+        alone, inside = (compose("config", overrides=words) for words in commands())
     source, target = two_languages(100, 0)
     alignment = instantiate(alone.aligner).align(source, target, torch.Generator().manual_seed(0))
     assert alignment.verdict.label == "doubtful"  # a single run

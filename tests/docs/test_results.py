@@ -73,6 +73,23 @@ def test_keep_result_copies_scores_and_describes_the_run(tmp_path: Path) -> None
     assert (run.path / "config.yaml").read_text(encoding="utf-8") == "seed: 3\n"
 
 
+@pytest.mark.parametrize(
+    ("corpus", "words"),
+    [
+        ({**CORPUS, "domain_shift": 0.5}, "the same statistics, but for domain_shift=0.5"),
+        ({"_target_": "umt.corpus.files.Files", "root": "/data/bible"}, "one book in two translations"),
+    ],
+)
+def test_relation_of_follows_corpus_and_dials(corpus: dict[str, Any], words: str) -> None:
+    assert words in str(keep_result.relation_of({"corpus": corpus}))
+
+
+def test_relation_of_is_unknown_for_other_texts() -> None:
+    corpus = {"_target_": "umt.corpus.hub.HubDataset", "dataset": "somebody/some-news"}
+    assert keep_result.corpus_of({"corpus": corpus}) == "some-news"
+    assert keep_result.relation_of({"corpus": corpus}) is None
+
+
 def test_keep_result_refuses_a_run_without_scores(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run", 1, 80.0)
     (run / "scores.json").unlink()

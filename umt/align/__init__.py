@@ -12,9 +12,9 @@ from typing import Any, Literal, Protocol
 from safetensors.torch import load_file, save_file
 from torch import Generator
 
-from umt.lexicon import Lexicon
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.runtime.validate import typed
-from umt.wordspace import Embeddings, WordSpace
 
 Label = Literal["aligned", "doubtful", "failed"]
 
@@ -23,7 +23,7 @@ Label = Literal["aligned", "doubtful", "failed"]
 class Verdict:
     """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
 
-    score, null: the criterion on the real and on the destroyed target (see `umt.align.verdict`); nan where
+    score, null: the criterion on the real and on the destroyed target (see `umt.align.agreement`); nan where
         a strategy did not measure it. reason: one sentence for a person. certainty: in which share of the
         frequent words the best translation is right, where that can be told.
     """
@@ -62,6 +62,11 @@ class Alignment:
         for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse)):
             if not lexicon.source or not lexicon.target:
                 raise ValueError(f"the {name} of an alignment is empty")
+
+    @property
+    def sides(self) -> tuple[Embeddings, Embeddings]:
+        """Source and target in the shared space."""
+        return self.source, self.target
 
     def save(self, directory: Path) -> None:
         """Write ``alignment.safetensors``, ``alignment.json``, both lexicons, and ``source.vec``,

@@ -13,12 +13,12 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Aligner, Alignment
-from umt.align.enrichment import Enrichment
-from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
-from umt.align.widening import Widening
-from umt.processes import cores
+from umt.align.agreement import Criterion, Matches, consensus, destroyed, support
+from umt.align.count_augmentation import Enrichment
+from umt.align.refinement import Widening
+from umt.embeddings.wordspace import WordSpace
+from umt.runtime.processes import cores
 from umt.runtime.validate import require
-from umt.wordspace import WordSpace
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from umt.lexicon import Dictionary
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
 from umt.types import BadInput
-from umt.wordspace import WordSpace
 
 _NUMERAL = re.compile(r"\d+([.,:]\d+)*%?")
 
 
 class Seeds(Protocol):
-    """A way to find pairs; `umt.lexicon.Dictionary` is one too."""
+    """A way to find pairs; `umt.corpus.dictionary.Dictionary` is one too."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """(pairs, 2) indices of words that translate each other; may be empty."""

@@ -9,14 +9,16 @@ every difference between two systems on a common test set, and each sentence wit
 
 from __future__ import annotations
 
-import umt.interrupts  # noqa: F401  (before all that takes long to import)
+import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
 from pathlib import Path
 
-from umt.console import Command, Console, plain_errors
+from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import find_scored_runs
 from umt.evaluation.report.comparison import write_comparison
+from umt.pipeline.console import Console
+from umt.pipeline.errors import plain_errors
 from umt.types import BadInput
 
 

@@ -17,9 +17,9 @@ from typing import Literal
 from zlib import crc32
 
 from umt.corpus import HeldOut, ParallelSet
+from umt.corpus.dictionary import Dictionary
 from umt.corpus.reading import digest, files_under, lines
-from umt.corpus.world.source import World
-from umt.lexicon import Dictionary
+from umt.corpus.synthetic.source import World
 from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from umt.corpus import HeldOut, ParallelSet
-from umt.corpus.audit import LeakIndex
-from umt.corpus.known import PairsFile
+from umt.corpus.known_pairs import PairsFile
+from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.reading import SUFFIXES, digest, files_under, lines
 from umt.types import BadInput, Lang
 
@@ -121,7 +121,10 @@ class Files:
 
 @dataclass(frozen=True)
 class PairFiles:
-    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out."""
+    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out.
+
+    source, target: the file of each language, plain, .gz, .xz or .zst.
+    """
 
     name: str
     languages: tuple[Lang, Lang]

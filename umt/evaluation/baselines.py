@@ -8,8 +8,7 @@ from typing import Protocol
 
 import torch
 
-from umt.lexical import LexicalTranslator
-from umt.lexicon import Lexicon
+from umt.embeddings.lexicon import Lexicon
 
 
 class Translator(Protocol):
@@ -31,16 +30,6 @@ def permuted_lexicon(lexicon: Lexicon) -> Lexicon:
     """The same probabilities over target words that a random permutation has exchanged."""
     exchange = _exchange(len(lexicon.target))
     return replace(lexicon, candidates=exchange[lexicon.candidates])
-
-
-def random_translator(translator: LexicalTranslator) -> LexicalTranslator:
-    """The same language model, lengths and search with target words that a random permutation has exchanged.
-
-    It writes fluent text that has nothing to do with the source: what the target's frequent words score.
-    """
-    words = torch.from_numpy(translator.options.words)
-    exchange = _exchange(int(words.max()) + 1).to(words.dtype)
-    return replace(translator, options=translator.options._replace(words=exchange[words.long()].numpy()))
 
 
 def _exchange(size: int) -> torch.Tensor:

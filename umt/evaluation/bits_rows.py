@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from umt.bits import WAYS
-from umt.codelength import CodeLength, scores
+from umt.compression.code_length import CodeLength, scores
+from umt.compression.mutual_information import WAYS
 from umt.evaluation.rows import ScoreRow
 from umt.types import Score
 
@@ -23,7 +23,8 @@ def code_length_rows(name: str, lengths: Mapping[str, CodeLength], seconds: floa
 
 
 def bits_rows(measured: Mapping[str, Any]) -> Iterator[ScoreRow]:
-    """Code lengths and gains of `umt.bits.Bits.measure`; the target is the last of ``languages``."""
+    """Code lengths and gains of `umt.compression.mutual_information.Bits.measure`; the target is the last of
+    ``languages``."""
     direction = "-".join(measured["languages"])
     for pair, results in measured["pairs"].items():
         for quantity in QUANTITIES:

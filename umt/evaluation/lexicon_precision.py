@@ -7,7 +7,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from umt.lexicon import Dictionary, Lexicon
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.lexicon import Lexicon
 from umt.types import Score
 
 

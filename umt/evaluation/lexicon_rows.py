@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from umt.align import Alignment
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.retrieval import Neighbours, csls, nearest
+from umt.embeddings.wordspace import Embeddings
 from umt.evaluation.baselines import permuted_lexicon
 from umt.evaluation.lexicon_precision import Ranks, frequency_bands
 from umt.evaluation.rows import DICTIONARY, ScoreRow
-from umt.lexicon import Dictionary, Lexicon
-from umt.retrieval import Neighbours, csls, nearest
 from umt.types import Score
-from umt.wordspace import Embeddings
 
 READOUTS = {"": "lexicon", "csls": "CSLS", "nn": "nearest"}
 """How translations are read off: by the probabilities of the lexicon, by CSLS or by nearest neighbour in the

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
 import torch
 from threadpoolctl import threadpool_limits
 
-from umt.processes import cores
+from umt.runtime.processes import cores
 
 
 def use_threads(wanted: int = 0) -> None:
@@ -18,3 +23,24 @@ def use_threads(wanted: int = 0) -> None:
     threads = cores(wanted)
     torch.set_num_threads(threads)
     threadpool_limits(threads)
+
+
+Part = TypeVar("Part")
+
+
+Outcome = TypeVar("Outcome")
+
+
+def abreast(work: Callable[[Part], Outcome], parts: Sequence[Part]) -> list[Outcome]:
+    """``work`` on every part in a thread of its own, in order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return list(_pool(len(parts)).map(work, parts))
+    finally:
+        torch.set_num_threads(threads)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from umt.corpus.prepared import PreparedText
-from umt.lexicon import Lexicon
+from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import Embeddings
 from umt.types import Lang, Progress
-from umt.wordspace import Embeddings
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Bootstrap(Protocol):
     def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
         """Write what it learned to ``directory``; the report.
 
-        Its ``kind`` says what lies there: ``phrase-based`` (`umt.lexical_translator`, a folder a direction)
-        or ``few-shot`` (`umt.prompted`); ``summary`` is a line for a person. Synthetic pairs may lie beside
-        (`umt.bitexts.hand_on`). Raises BadInput when the text is too small or too odd.
+        Its ``kind`` says what lies there: ``phrase-based`` (`umt.smt.translator`, a folder a direction)
+        or ``few-shot`` (`umt.translation.prompting`); ``summary`` is a line for a person. Synthetic pairs may
+        lie beside (`umt.translation.bitext.hand_on`). Raises BadInput when the text is too small or too odd.
         """
         ...

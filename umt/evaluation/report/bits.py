@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.table import Table as TerminalTable
 
-from umt.bits import WAYS
+from umt.compression.mutual_information import WAYS
 from umt.evaluation.bits_rows import QUANTITIES, bits_per_byte
 from umt.evaluation.report.figures import intervals
 from umt.evaluation.report.page import Block, Figure, Paragraph, Section, Table

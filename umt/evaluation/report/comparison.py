@@ -113,7 +113,7 @@ def overview(runs: Sequence[FinishedRun], labels: Sequence[str]) -> Section:
 
 def score_sections(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[Section]:
     """All scores, a table for each kind that there is."""
-    found = []
+    sections = []
     for kind, title in KINDS.items():
         parts = [
             (label, [row for row in run.rows if row.kind == kind], run.provenance)
@@ -127,8 +127,8 @@ def score_sections(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[S
             if kind == "translation":
                 blocks.append(Details("signatures", "\n".join(signatures)))
             lead = "95% intervals below each value; a click on a heading sorts."
-            found.append(Section(title, lead, blocks))
-    return found
+            sections.append(Section(title, lead, blocks))
+    return sections
 
 
 def learning_curves(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[Section]:
@@ -162,7 +162,7 @@ def learning_curves(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[
 
 def common_test_sets(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[CommonTestSet]:
     """The test sets of all runs; sets of one name whose sentences differ are told apart by their run."""
-    found: dict[tuple[str, str, str], CommonTestSet] = {}
+    sets: dict[tuple[str, str, str], CommonTestSet] = {}
     for run, label in zip(runs, labels, strict=True):
         lines = {
             (row.set, row.direction, row.system): row.label for row in run.rows if row.kind == "translation"
@@ -174,12 +174,12 @@ def common_test_sets(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list
                 continue
             content = json.dumps([test_set.sources, test_set.references])
             title = f"{name}, {direction_arrow(direction)}"
-            if any(key[:2] == (name, direction) and key[2] != content for key in found):
+            if any(key[:2] == (name, direction) and key[2] != content for key in sets):
                 title = f"{title}, as in {label}"
             key = (name, direction, content)
-            common = found.setdefault(key, CommonTestSet(title, direction, test_set))
+            common = sets.setdefault(key, CommonTestSet(title, direction, test_set))
             common.outputs[f"{system_label}, {label}" if len(runs) > 1 else system_label] = translations
-    return [common for common in found.values() if len(common.outputs) > 1]
+    return [common for common in sets.values() if len(common.outputs) > 1]
 
 
 def significance(common: Sequence[CommonTestSet], resamples: int) -> Section:
@@ -190,12 +190,12 @@ def significance(common: Sequence[CommonTestSet], resamples: int) -> Section:
         "Systems that wrote the same throughout stand in one line."
     )
     data = []
-    for each in common:
-        outputs = _distinct(each.outputs)
+    for tested in common:
+        outputs = _distinct(tested.outputs)
         if len(outputs) > 1:
-            compared = compare_all(outputs, each.test_set.references, each.target, resamples)
+            compared = compare_all(outputs, tested.test_set.references, tested.target, resamples)
             metrics = {name: _as_json(comparison) for name, comparison in compared.items()}
-            data.append({"title": each.title, "systems": list(outputs), "metrics": metrics})
+            data.append({"title": tested.title, "systems": list(outputs), "metrics": metrics})
     blocks: list[Block] = [Widget("significance", data)] if data else [_nothing_kept()]
     return Section("Significance", lead, blocks)
 

@@ -100,8 +100,8 @@ def intervals(
         middle = TOP + pitch * (number + 0.5)
         parts.append(text_mark(left - 10, middle + 4, row, "row", "end"))
         for colour, values in enumerate(series.values()):
-            if each := values[number]:
-                value, low, high = each
+            if interval := values[number]:
+                value, low, high = interval
                 y = middle + (colour - (len(series) - 1) / 2) * 9
                 parts.append(stroke((frame.x(low), y), (frame.x(high), y), f"whisker {shade(colour)}"))
                 parts.append(dot(frame.x(value), y, colour, f"{row}: {value:z.3f} [{low:z.3f}, {high:z.3f}]"))
@@ -131,11 +131,11 @@ def word_map(places: Sequence[Place], label: str, width: int = 1040, height: int
     spots = 40 + (spots - low) / np.maximum(high - low, 1e-9) * (paper - 80)
     for _ in range(3):  # apart, and back onto the paper
         spots = np.clip(remove_overlaps(spots, boxes), boxes / 2, paper - boxes / 2)
-    ties = [(spots[number], spots[other]) for number, each in enumerate(places) for other in each.ties]
+    ties = [(spots[number], spots[other]) for number, place in enumerate(places) for other in place.ties]
     parts = [stroke((a[0], a[1]), (b[0], b[1]), "link") for a, b in ties]
-    for each, (x, y) in zip(places, spots.tolist(), strict=True):
-        kind = f"label {shade(each.colour)}"
-        parts.append(text_mark(x, y + size / 3, each.word, kind, tooltip=each.tooltip, lang=each.lang))
+    for place, (x, y) in zip(places, spots.tolist(), strict=True):
+        kind = f"label {shade(place.colour)}"
+        parts.append(text_mark(x, y + size / 3, place.word, kind, tooltip=place.tooltip, lang=place.lang))
     return drawing(width, height, parts, label)
 
 

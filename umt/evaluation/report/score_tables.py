@@ -67,8 +67,10 @@ def lexicon(rows: Iterable[ScoreRow], provenance: Provenance) -> Section:
         for (_, _, system), scores in group_by_system(_of_all_words(of_direction)).items():
             for readout, method in READOUTS.items():
                 if f"p@1 {readout}".strip() in scores and (system != "random" or not readout):
-                    found = [scores.get(f"{name} {readout}".strip(), scores.get(name)) for name in names]
-                    cells = [score_cell(row.score) if row else "" for row in found]
+                    chosen_rows = [
+                        scores.get(f"{name} {readout}".strip(), scores.get(name)) for name in names
+                    ]
+                    cells = [score_cell(row.score) if row else "" for row in chosen_rows]
                     lines.append([system, method, *cells, *origins.values()])
         headings = ["system", "read off", *map(score_heading, names), *origins]
         blocks.append(Heading(direction_arrow(direction)))

@@ -65,11 +65,11 @@ def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], bridge: Mapping[
 
 def _headline_scores(rows: Sequence[ScoreRow], system: str) -> list[tuple[str, str]]:
     shown = []
-    for (name, direction, each), scores in group_by_system(rows).items():
-        if each == system and "bleu" in scores:
+    for (name, direction, name_of_system), scores in group_by_system(rows).items():
+        if name_of_system == system and "bleu" in scores:
             value = format_score(scores["bleu"].score)[0]
             shown.append((value, f"BLEU {direction_arrow(direction)}, {name}"))
-        if (each, name) == ("unsupervised", DICTIONARY):
+        if (name_of_system, name) == ("unsupervised", DICTIONARY):
             covered, every = (format_score(scores[kind].score)[0] for kind in ("p@1 covered", "p@1"))
             shown.append((covered, f"P@1 {direction_arrow(direction)} of covered words, {every} of all"))
     for row in rows:
@@ -118,7 +118,7 @@ def text_used(report: Mapping[str, Any]) -> Section:
     """What was kept of the text, what was dropped and why."""
     tables = []
     for lang, side in report["sides"].items():
-        kept, lines = side["kept"], side["lines"]
+        sentences, lines = side["kept"], side["lines"]
         rows = [
             [
                 reason,
@@ -128,7 +128,7 @@ def text_used(report: Mapping[str, Any]) -> Section:
             ]
             for reason, dropped in side["dropped"].items()
         ]
-        caption = f"{lang}: {lines:,} lines read, {kept:,} sentences with {side['words']:,} words kept"
+        caption = f"{lang}: {lines:,} lines read, {sentences:,} sentences with {side['words']:,} words kept"
         headings = ["dropped because", "for example", "count", "of lines"]
         tables.append(Table(headings, rows, caption, text_columns=2))
     return Section("Text", "What the systems learnt from, after cleaning.", tables)

@@ -8,11 +8,12 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import Embeddings
 from umt.evaluation.report.figures import Place, histograms, line_chart, word_map
 from umt.evaluation.report.page import Cell, Figure, Section, SideBySide, Tiles
 from umt.evaluation.report.tsne import tsne
-from umt.lexicon import Dictionary, Lexicon
-from umt.wordspace import Embeddings
 
 
 def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 200) -> Section:

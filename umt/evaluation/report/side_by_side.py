@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from umt.corpus.cleaning import is_spaced
+from umt.text.languages import is_spaced
 from umt.types import Lang
 
 Pieces = list[str]

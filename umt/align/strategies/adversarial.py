@@ -1,0 +1,123 @@
+"""A linear map that a discriminator cannot tell from the other language, refined by matching words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from torch import Generator, Tensor
+
+from umt.align import Alignment
+from umt.align.refinement import Widening
+from umt.align.soft_matching import (
+    alignment_of,
+    frequency_fit,
+    matched_words,
+    scaled,
+    shaped,
+    standardised,
+)
+from umt.align.strategies.cooccurrence import Cooccurrence
+from umt.align.strategies.gromov_wasserstein import fitted_map
+from umt.align.strategies.invariant_features import unmapped
+from umt.align.strategies.map_training import Cloud, MapTraining
+from umt.embeddings.wordspace import WordSpace
+from umt.runtime.validate import require
+
+_Matching: TypeAlias = tuple[Tensor, Sequence[Mapping[str, float]]]
+"""(N, N) scores between the words of both sides, and the history of how they came about."""
+
+
+@dataclass(frozen=True)
+class MapRefinement:
+    """Procrustes and soft matching in turn, from the map that a game found (`fitted_map`).
+
+    rounds: matchings, the first as soft as ``soft``, in deviations of the scores.  spectrum: see `shaped`.
+    frequency: see `Gromov`.
+    """
+
+    rounds: int = 20
+    spectrum: float = 3.0
+    soft: float = 1.0
+    frequency: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1 or self.soft <= 0:
+            raise ValueError(f"rounds and soft must be positive, got {self.rounds} and {self.soft}")
+        if self.frequency < 0:
+            raise ValueError(f"frequency must not be negative, got {self.frequency}")
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """Maps against discriminators, the best refined by Procrustes and CSLS (Conneau et al., 2018, MUSE).
+
+    A map turns source words so that a network cannot tell them from target words. Where the words are few
+    the network knows each by heart, and a game from a random map ends anywhere. Four things change that:
+    noise on what the discriminator sees, large at first, so that it judges the shape of the clouds before
+    their points; few dimensions; beside the vector, what no map can change (`unmapped`): the frequency of
+    the word and the shape of its neighbourhood, so that it is judged among its like; and several games, some
+    of which are lost on text: how well the refined maps match tells which.
+
+    What the game finds is rough, and on text Procrustes does not get on from there. Counts do: ``counts``
+    matches the words again from each of the refined maps, then ``again`` times from the best that came of it.
+    It must begin hard, as hard as it ends: counts that begin soft find the words from hardly any start, and
+    the game would be for show (docs/results.md has the control: maps that were not trained lead nowhere).
+
+    words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
+    spectrum: see `shaped`. unmapped: neighbourhood features beside the log frequency; -1: neither.
+    game: how the maps are trained. refinement: what follows it. counts, again: see above; None: maps as they
+    are. candidates, widening: as in `Cooccurrence`.
+    """
+
+    words: int = 1000
+    dim: int = 10
+    spectrum: float = 2.0
+    unmapped: int = 8
+    game: MapTraining = field(default_factory=MapTraining)
+    refinement: MapRefinement = field(default_factory=MapRefinement)
+    counts: Cooccurrence | None = None
+    again: int = 2
+    candidates: int = 10
+    widening: Widening | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            positive="candidates",
+            at_least_zero="dim again",
+            at_least={"words": 20, "unmapped": -1},
+        )
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """Raises `BadInput` when a vocabulary is tiny, `FloatingPointError` when the game diverges."""
+        size = matched_words(source, target, self.words)
+        refinement = self.refinement
+        fit = refinement.frequency * frequency_fit(source, target, size)
+        x, z = (shaped(space, size, self.spectrum)[:, : self.dim or None] for space in (source, target))
+        frequencies = source.frequencies[:size], target.frequencies[:size]
+        features = unmapped([x, z], frequencies, self.unmapped)
+        clouds = Cloud(x, features[0], frequencies[0]), Cloud(z, features[1], frequencies[1])
+        maps, history = self.game.train(*clouds, fit, generator)
+        wide_x, wide_z = (shaped(space, size, refinement.spectrum) for space in (source, target))
+        sharpness = np.geomspace(refinement.soft, 12, refinement.rounds).tolist()
+        matchings: list[_Matching] = []
+        for one in maps:
+            turn, rounds = fitted_map(wide_x, wide_z, scaled(x @ one @ z.T), fit, sharpness)
+            matchings.append((standardised(scaled(wide_x @ turn @ wide_z.T)) + fit, rounds))
+        if self.counts is not None:
+            starts = [scores for scores, _ in matchings]
+            matchings = [*self.counts.match(source, target, starts, generator)]
+            for _ in range(self.again):
+                matchings += self.counts.match(source, target, [_best(matchings)[0]], generator)
+        scores, last = _best(matchings)
+        return alignment_of(
+            scores, source, target, (*history, *last), self.candidates, self.widening, generator
+        )
+
+
+def _best(matchings: Sequence[_Matching]) -> _Matching:
+    """The matching whose words are most alike in the end: no dictionary chooses."""
+    return max(matchings, key=lambda matching: matching[1][-1]["similarity"])

@@ -1,0 +1,55 @@
+"""Hidden states as ``transformers`` computes them, of any network and of one that goes on from an encoder."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+
+def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectional: bool) -> Tensor:
+    """(batch, length, width) last hidden states of ``ids`` (batch, length).
+
+    inner: a network of ``transformers`` without its head. mask: (batch, length), true where a position may be
+    attended to. bidirectional: every position sees every other, instead of those before it.
+    """
+    masks: dict[str, Any] = {}
+    if bidirectional:
+        seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        masks["attention_mask"] = seen[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
+    elif mask is not None:
+        masks["attention_mask"] = mask.long()
+        masks["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)
+    return cast(Tensor, inner(input_ids=ids, use_cache=False, **masks).last_hidden_state)
+
+
+def hidden_states_after(
+    encoder: nn.Module, inner: nn.Module, given: Tensor, lengths: Tensor, ids: Tensor
+) -> Tensor:
+    """(batch, length, width) states of ``ids`` (batch, length) in ``inner``, which goes on from an encoder.
+
+    given: (batch, longest), of which ``encoder`` reads the first ``lengths`` (batch,) from both sides; its
+    keys and values are the past of ``ids``.
+    """
+    length, seen = ids.shape[1], torch.arange(given.shape[1], device=ids.device) < lengths[:, None]
+    past = DynamicCache(config=cast(Any, inner).config)
+    mask = seen[:, None, None].expand(-1, 1, given.shape[1], -1)
+    read(encoder, given, mask, None, past)
+    here = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+    mask = torch.cat([seen[:, None, None].expand(-1, 1, length, -1), here.expand(len(ids), 1, -1, -1)], -1)
+    places = lengths[:, None] + torch.arange(length, device=ids.device)
+    return read(inner, ids, mask, places, past)
+
+
+def read(inner: nn.Module, ids: Tensor, mask: Tensor, places: Tensor | None, past: DynamicCache) -> Tensor:
+    """(batch, length, width) states of ``ids`` (batch, length), whose keys and values join ``past``.
+
+    mask: (batch, all keys) or (batch, 1, length, all keys). places: (batch, length) positions; None: from 0.
+    """
+    name = "cache" if "cache" in inspect.signature(inner.forward).parameters else "past_key_values"
+    caches: dict[str, Any] = {name: past, "use_cache": True}  # ``transformers`` has had two names for it
+    output = inner(input_ids=ids, attention_mask=mask, position_ids=places, **caches)
+    return cast(Tensor, output.last_hidden_state)
