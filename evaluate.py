@@ -34,7 +34,7 @@ from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
 from umt.lm.loading import configure_libraries
 from umt.pipeline import errors, inputs
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_options
+from umt.pipeline.errors import option_errors
 from umt.pipeline.run import Run
 from umt.pipeline.scoring import (
     code_lengths,
@@ -49,7 +49,7 @@ from umt.runtime.threads import use_threads
 
 def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path:
     """The page of the run, ``report.html``: a new section is one line here."""
-    bridge, provenance = run.bridges["unsupervised"], FinishedRun(run.directory).provenance
+    bridge, provenance = run.alignments["unsupervised"], FinishedRun(run.directory).provenance
     alignment, truth = Alignment.load(bridge.path), inputs.dictionary(config, run.corpus, "test")
     source, target = run.corpus.languages
     shown = [
@@ -61,7 +61,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
         ),
         *([lexicon(rows, provenance)] if truth else []),
         *([sections.code_lengths(rows, provenance)] if run.model else []),
-        *([bits(run.told)] if run.told else []),
+        *([bits(run.bits_report)] if run.bits_report else []),
         shared_space(alignment, (source, target)),
         similarities(alignment, truth, torch.Generator().manual_seed(0)),
         history(alignment),
@@ -81,19 +81,19 @@ def main(config: DictConfig) -> None:
     """Find, score, show."""
     configure_libraries()
     console = Console()
-    with errors.cell(console):
+    with errors.sweep_job(console):
         use_threads(config.runtime.threads)
         run = train.build(config, Store(Path(config.store), console, only=("run",)))
         console.started("evaluate")
         rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]
-        rows += bits_rows(run.told) if run.told else []
+        rows += bits_rows(run.bits_report) if run.bits_report else []
         console.stopped()
         scores = run.directory / "scores.json"
         save_scores(rows, scores)
-        show_run(run.text.report, run.bridges["unsupervised"].report, console.terminal)
+        show_run(run.text.report, run.alignments["unsupervised"].report, console.terminal)
         show_scores(rows, console.terminal, FinishedRun(run.directory).provenance)
-        if run.told:
-            show_bits(run.told, console.terminal)
+        if run.bits_report:
+            show_bits(run.bits_report, console.terminal)
         lines = group_by_system(row for row in rows if row.kind == "translation")
         for sentence in (
             *missing_measurements(run),
@@ -105,5 +105,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with plain_options():
+    with option_errors():
         main()

@@ -22,29 +22,30 @@ from rich.console import Console as Terminal
 from umt.lm.loading import configure_libraries
 from umt.pipeline import errors, inputs, neural_stages, stages
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.checks import check
+from umt.pipeline.checks import validate
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_options
+from umt.pipeline.errors import option_errors
 from umt.pipeline.run import Run
 from umt.pipeline.store import Store
-from umt.runtime.distributed import assemble
+from umt.runtime.distributed import init_process_group
 from umt.runtime.threads import use_threads
 
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
-    config = inputs.chosen(config)
+    config = inputs.drop_unselected(config)
     seed, needs_lm = config.seed, stages.needs_lm(config)
     corpus = inputs.corpus(config)
     held_out = inputs.held_out(config, corpus)
-    check(config, corpus.languages, held_out)
-    pairs = inputs.known(config, corpus, held_out)
+    validate(config, corpus.languages, held_out)
+    pairs = inputs.parallel_pairs(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None
     if config.bits:
         other = [
-            store.build(stages.prepare, config.preparation, source) for source in inputs.elsewhere(config)
+            store.build(stages.prepare, config.preparation, source)
+            for source in inputs.other_domain_sources(config)
         ]
         bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
@@ -63,18 +64,25 @@ def build(config: DictConfig, store: Store) -> Run:
         translators[bootstrap.report["kind"]] = bootstrap
     if model and config.translator:
         translator = store.build(
-            neural_stages.translate, config.translator, text, tokens, model, bootstrap, pairs, seed=seed
+            neural_stages.train_translator,
+            config.translator,
+            text,
+            tokens,
+            model,
+            bootstrap,
+            pairs,
+            seed=seed,
         )
 
-    if dictionary := inputs.supervision(config, corpus):
-        control = store.build(stages.control, config.control, text, words, dictionary, seed=seed)
+    if dictionary := inputs.supervised_dictionary(config, corpus):
+        control = store.build(stages.align_supervised, config.control, text, words, dictionary, seed=seed)
         bridges["supervised"] = control
         if bootstrap and not needs_lm:
             translators["supervised"] = store.build(
                 stages.bootstrap, config.bootstrap, text, control, seed=seed
             )
     parts = (text, words, *filter(None, (bits, model, translator)), *bridges.values(), *translators.values())
-    everything = store.build(stages.run, inputs.recipe(config), *parts)
+    everything = store.build(stages.run, inputs.run_identity(config), *parts)
     return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
 
 
@@ -82,9 +90,9 @@ def build(config: DictConfig, store: Store) -> Run:
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
     configure_libraries()
-    team = assemble()
+    team = init_process_group()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
-    with errors.cell(console):
+    with errors.sweep_job(console):
         use_threads(config.runtime.threads)
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
@@ -93,5 +101,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with plain_options():
+    with option_errors():
         main()

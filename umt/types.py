@@ -21,7 +21,7 @@ Lang = NewType("Lang", str)
 """A language by its ISO 639-1 code, for example ``en`` or ``zh``."""
 
 
-Progress = Callable[[str, int, int | None], None]
+ProgressCallback = Callable[[str, int, int | None], None]
 """``progress(what, done, total)`` tells a person how far long work has come; ``total`` None when unknown."""
 
 

@@ -12,7 +12,7 @@ from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
 from umt.cli.command_line import Command
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from umt.types import BadInput
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
-    with plain_errors(console):
+    with user_errors(console):
         records = given.store / "criterion.jsonl"
         builder = Builder(given.data.resolve(), Store(given.store, console))
         if given.action == "seeds":

@@ -15,7 +15,7 @@ from umt.corpus.dictionary import Dictionary
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline import inputs, stages
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.store import Bench, Store
+from umt.pipeline.store import StageContext, Store
 from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
@@ -115,7 +115,7 @@ def configuration(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
-def part(config: DictConfig, bench: Bench, text: Artefact) -> Mapping[str, Any]:
+def part(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str, Any]:
     """The first lines of a prepared text, as a text of its own."""
     languages = text.report["languages"]
     for lang in languages:

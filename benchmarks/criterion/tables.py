@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from scipy.stats import spearmanr
 
-from umt.align.agreement import Criterion, Matches, support
+from umt.align.agreement import Matches, VerdictThresholds, agreement_support
 from umt.evaluation.report.figures import scatter
 from umt.evaluation.report.svg import standalone
 
@@ -62,7 +62,7 @@ def judge(records: Sequence[Record]) -> list[Judged]:
         null = max(_support(nulls), default=0.0)
         for record, score in zip(runs, _support(runs), strict=True):
             criteria = {"support": score, **{name: float(record[name]) for name in list(NAMES)[1:]}}
-            found.append(Judged(record, criteria, Criterion().judge(score, null).label))
+            found.append(Judged(record, criteria, VerdictThresholds().judge(score, null).label))
     return found
 
 
@@ -71,7 +71,7 @@ def _support(records: Sequence[Record]) -> list[float]:
         return [0.0] * len(records)
     runs = [matches_of(each) for each in records]
     settings = [each["setting"] for each in records]
-    return [float(each) for each in support(runs, [settings.index(each) for each in settings])]
+    return [float(each) for each in agreement_support(runs, [settings.index(each) for each in settings])]
 
 
 def matches_of(record: Record) -> Matches:

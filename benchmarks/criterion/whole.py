@@ -53,12 +53,12 @@ def run(
     start, used = time.perf_counter(), time.process_time()
     found = aligner.align(source, target, Generator().manual_seed(seed))
     seconds = time.perf_counter() - start, time.process_time() - used
-    ways = (found.lexicon, test), (found.reverse, test.reversed())
+    ways = (found.lexicon, test), (found.reverse_lexicon, test.reversed())
     right = [{score.name: score.value for score in precision(*way, (1,))} for way in ways]
     return {
         "verdict": found.verdict.label,
         "support": found.verdict.score,
-        "null": found.verdict.null,
+        "null": found.verdict.null_score,
         "p@1": [way["p@1"] for way in right],
         "covered": [way["p@1 covered"] for way in right],
         "seconds": round(seconds[0], 1),

@@ -10,7 +10,7 @@ from benchmarks.selection.tables import show
 from umt.cli.command_line import Command
 from umt.lm.loading import configure_libraries
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from umt.types import BadInput
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
-    with plain_errors(console):
+    with user_errors(console):
         records = given.store / "selection.jsonl"
         if given.action == "run":
             study(Store(given.store, console), records, given.only, given.minutes)

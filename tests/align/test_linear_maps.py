@@ -84,9 +84,9 @@ def test_the_aligner_knows_how_often_it_is_right() -> None:
         found = Procrustes(given).align(source, target, torch.Generator())
         true = (found.lexicon.candidates[100:, 0] == torch.arange(100, 400)).float().mean()
         assert least <= true <= most
-        assert found.verdict.certainty == pytest.approx(float(true), abs=0.1)
+        assert found.verdict.estimated_precision == pytest.approx(float(true), abs=0.1)
     wrong = Dictionary({f"e{n}": frozenset({f"z{(n + 50) % 100}"}) for n in range(100)})
-    assert (Procrustes(wrong).align(source, target, torch.Generator()).verdict.certainty or 0) < 0.1
+    assert (Procrustes(wrong).align(source, target, torch.Generator()).verdict.estimated_precision or 0) < 0.1
 
 
 def test_seeds(tmp_path: Path) -> None:

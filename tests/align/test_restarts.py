@@ -11,23 +11,30 @@ from torch import Generator
 from torch.testing import assert_close
 
 from tests.two_languages import accuracy, two_languages
-from umt.align.agreement import Criterion, Matches, agreement, consensus, destroyed, support
-from umt.align.count_augmentation import Enrichment
-from umt.align.ensemble import Several
-from umt.align.refinement import Widening
+from umt.align.agreement import (
+    Matches,
+    VerdictThresholds,
+    agreement,
+    agreement_support,
+    consensus,
+    permuted_space,
+)
+from umt.align.count_augmentation import CountAugmentation
+from umt.align.ensemble import StrategyChoice
+from umt.align.refinement import Refinement
 from umt.align.restarts import Restarts
 from umt.align.strategies.cooccurrence import Cooccurrence
-from umt.align.strategies.gromov_wasserstein import Gromov
-from umt.align.strategies.wasserstein_procrustes import Wasserstein
+from umt.align.strategies.gromov_wasserstein import GromovWasserstein
+from umt.align.strategies.wasserstein_procrustes import WassersteinProcrustes
 from umt.types import BadInput
 
 RESTARTS = Restarts(
     Cooccurrence(words=150, drop=2, keep=0.8),
-    Widening(sizes=(0,), candidates=5),
-    Enrichment(columns=(100, 100)),
+    Refinement(sizes=(0,), candidates=5),
+    CountAugmentation(columns=(100, 100)),
     settings={"window": (5, 10)},
-    attempts=2,
-    compared=150,
+    max_rounds=2,
+    compared_words=150,
 )
 
 
@@ -58,16 +65,16 @@ def test_agreement_is_the_share_of_words_matched_alike() -> None:
 def test_a_minority_of_collapsed_runs_is_found_out() -> None:
     runs = [right(wrong=0.4, seed=seed) for seed in range(4)]
     runs += [right(wrong=1, seed=seed) for seed in (5, 6, 7)]
-    scores = support(runs, range(7))
+    scores = agreement_support(runs, range(7))
     assert scores[:4].min() > 0.2
     assert scores[4:].max() < 0.1
-    assert support(runs[:1], [0]).tolist() == [0]
+    assert agreement_support(runs[:1], [0]).tolist() == [0]
 
 
 def test_runs_of_one_setting_do_not_support_each_other() -> None:
     same, other = right(wrong=1, seed=1), right(wrong=1, seed=2)
-    assert support([same, same, other], [0, 0, 1]).max() < 0.1
-    assert support([same, same], [0, 0]).tolist() == [1, 1], "nothing else is there to compare"
+    assert agreement_support([same, same, other], [0, 0, 1]).max() < 0.1
+    assert agreement_support([same, same], [0, 0]).tolist() == [1, 1], "nothing else is there to compare"
 
 
 def test_the_consensus_is_better_than_its_runs() -> None:
@@ -79,7 +86,7 @@ def test_the_consensus_is_better_than_its_runs() -> None:
 
 def test_a_destroyed_language_keeps_frequencies_and_no_company() -> None:
     _, target = two_languages(200)
-    null = destroyed(target, 150, seeded(), block=5)
+    null = permuted_space(target, 150, seeded(), block=5)
     assert null.words == target.words[:150]
     before, after = target.counts[10][:150, :150].toarray(), null.counts[10].toarray()[:, :150]
     assert (after == after.T).all()
@@ -92,10 +99,10 @@ def test_a_destroyed_language_keeps_frequencies_and_no_company() -> None:
 def test_restarts_recover_the_hidden_words_and_know_it() -> None:
     alignment = RESTARTS.align(*two_languages(200), seeded())
     assert alignment.verdict.label == "aligned"
-    assert alignment.verdict.score > 4 * alignment.verdict.null
+    assert alignment.verdict.score > 4 * alignment.verdict.null_score
     assert len(alignment.lexicon.source) == 200
     assert accuracy(alignment.lexicon) > 0.8
-    assert accuracy(alignment.reverse) > 0.8
+    assert accuracy(alignment.reverse_lexicon) > 0.8
     assert alignment.history[0]["runs"] == 2, "a clear agreement ends the attempts"
 
 
@@ -106,23 +113,23 @@ def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
     )
     truth = {word[2:]: row for row, word in enumerate(target.words)}
     pairs = torch.tensor([[row, truth[word[2:]]] for row, word in enumerate(source.words[:100])])
-    wide = Widening(sizes=(0,), candidates=5).widen(source, target, pairs, seeded())
-    once = Enrichment(windows=(10,), columns=(100,)).enrich(source, target, wide)
+    wide = Refinement(sizes=(0,), candidates=5).refine(source, target, pairs, seeded())
+    once = CountAugmentation(windows=(10,), columns=(100,)).enrich(source, target, wide)
     assert accuracy(wide.lexicon) < 0.9 < accuracy(once.lexicon)
     assert accuracy(wide.reverse) < 0.9 < accuracy(once.reverse)
     assert once.lexicon.candidates.shape == wide.lexicon.candidates.shape
-    again = Enrichment(windows=(5, 10), columns=(100, 100)).enrich(source, target, wide)
+    again = CountAugmentation(windows=(5, 10), columns=(100, 100)).enrich(source, target, wide)
     assert accuracy(again.lexicon) >= accuracy(once.lexicon)
     assert len(again.pairs) > len(wide.pairs)
     with pytest.raises(BadInput, match=r"enrichment\.windows=\[3\]: 3 was not counted .* 5, 10"):
-        Enrichment(windows=(3,)).enrich(source, target, wide)
+        CountAugmentation(windows=(3,)).enrich(source, target, wide)
     with pytest.raises(ValueError, match="weight must be positive, got -1"):
-        Enrichment(weight=-1)
+        CountAugmentation(weight=-1)
 
 
 def test_a_destroyed_target_is_recognised() -> None:
     source, target = two_languages(200)
-    alignment = RESTARTS.align(source, destroyed(target, 200, seeded(9)), seeded())
+    alignment = RESTARTS.align(source, permuted_space(target, 200, seeded(9)), seeded())
     assert alignment.verdict.label == "failed"
     assert alignment.history[1]["runs"] == 4, "every attempt was made"
 
@@ -145,18 +152,21 @@ def test_every_combination_is_a_variant() -> None:
 def test_several_strategies_support_one_another() -> None:
     strategies = {
         "counts": RESTARTS.aligner,
-        "gromov": Gromov(words=150),
-        "wasserstein": Wasserstein(words=150, steps=20, start=0),
+        "gromov": GromovWasserstein(words=150),
+        "wasserstein": WassersteinProcrustes(words=150, steps=20, relaxation_steps=0),
     }
     mixed = dataclasses.replace(
-        RESTARTS, aligner=Several(strategies, "counts"), settings={"chosen": tuple(strategies)}, attempts=1
+        RESTARTS,
+        aligner=StrategyChoice(strategies, "counts"),
+        settings={"chosen": tuple(strategies)},
+        max_rounds=1,
     )
     source, target = two_languages(200)
     alignment = mixed.align(source, target, seeded())
     assert alignment.verdict.label == "aligned"
     assert alignment.history[0]["runs"] == 3
     assert accuracy(alignment.lexicon) > 0.8
-    astray = mixed.align(source, destroyed(target, 200, seeded(9)), seeded())
+    astray = mixed.align(source, permuted_space(target, 200, seeded(9)), seeded())
     assert astray.verdict.label == "failed"
     with pytest.raises(ValueError, match="counts, gromov, wasserstein, got 'muse'"):
         dataclasses.replace(mixed, settings={"chosen": ["counts", "muse"]})
@@ -176,11 +186,11 @@ def test_bad_settings_are_named() -> None:
 
 
 def test_the_verdict_needs_agreement_beyond_the_null() -> None:
-    criterion = Criterion(aligned=0.2, doubtful=0.1, times_null=4)
+    criterion = VerdictThresholds(aligned=0.2, doubtful=0.1, times_null=4)
     assert criterion.judge(0.5, 0.01).label == "aligned"
-    assert criterion.judge(0.49, 0.01).certainty == pytest.approx(0.7)
+    assert criterion.judge(0.49, 0.01).estimated_precision == pytest.approx(0.7)
     assert criterion.judge(0.15, 0.01).label == "doubtful"
     assert criterion.judge(0.05, 0.001).label == "failed"
     assert criterion.judge(0.5, 0.2).label == "failed"
     with pytest.raises(ValueError, match="doubtful"):
-        Criterion(aligned=0.1, doubtful=0.2)
+        VerdictThresholds(aligned=0.1, doubtful=0.2)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.two_languages import two_languages
-from umt.align.transliteration import Spelled, Transducer
-from umt.align.transliteration_evidence import Sound, _beyond_chance, _shares
+from umt.align.transliteration import Romanised, Transducer
+from umt.align.transliteration_evidence import TransliterationReranker, _name_probability, _true_pair_rate
 from umt.embeddings.retrieval import Neighbours, csls
 from umt.embeddings.wordspace import WordSpace
 from umt.types import Lang
@@ -32,15 +32,15 @@ def names(count: int, seed: int) -> list[str]:
     return list(found)
 
 
-def pairs_of(sources: list[str], targets: list[str]) -> tuple[Spelled, Spelled, np.ndarray]:
-    return Spelled.read(sources, EN), Spelled.read(targets, RU), np.arange(len(sources))
+def pairs_of(sources: list[str], targets: list[str]) -> tuple[Romanised, Romanised, np.ndarray]:
+    return Romanised.read(sources, EN), Romanised.read(targets, RU), np.arange(len(sources))
 
 
 def test_words_are_romanised_and_those_of_another_script_have_no_letters() -> None:
-    read = Spelled.read(["史密斯", "OpenAI", "一"], ZH)
+    read = Romanised.read(["史密斯", "OpenAI", "一"], ZH)
     assert read.lengths.tolist() == [6, 0, 2]  # sh i m i s i, nothing, y i
-    assert Spelled.read(["Smith", "Boston", "x", "2024", "史"], EN).lengths.tolist() == [4, 6, 0, 0, 0]
-    assert np.array_equal(Spelled.read(["shell"], EN).letters, Spelled.read(["shel"], EN).letters)
+    assert Romanised.read(["Smith", "Boston", "x", "2024", "史"], EN).lengths.tolist() == [4, 6, 0, 0, 0]
+    assert np.array_equal(Romanised.read(["shell"], EN).letters, Romanised.read(["shel"], EN).letters)
 
 
 def test_the_transducer_sums_over_all_ways_to_write_a_pair() -> None:
@@ -61,10 +61,10 @@ def test_the_transducer_sums_over_all_ways_to_write_a_pair() -> None:
 
     apart = [
         stop * np.prod([chance[letter] * (1 - stop) for letter in word])
-        for chance, stop, word in zip(transducer.apart, transducer.stop, ((b, a), (p, i)), strict=True)
+        for chance, stop, word in zip(transducer.unrelated, transducer.stop, ((b, a), (p, i)), strict=True)
     ]
     expected = np.log(ways((b, a), (p, i)) / (apart[0] * apart[1]))
-    assert transducer.evidence(one, two, rows, rows)[0] == pytest.approx(expected, rel=1e-12)
+    assert transducer.log_likelihood_ratio(one, two, rows, rows)[0] == pytest.approx(expected, rel=1e-12)
     assert edits.sum() + transducer.end == pytest.approx(1)
 
 
@@ -73,21 +73,21 @@ def test_expectation_maximisation_never_loses_likelihood_and_hears_the_letters()
     one, two, rows = pairs_of(sources, [word.translate(BY_EAR) for word in sources])
     transducer, last = Transducer.start(one, two, rows, rows), -np.inf
     for _ in range(8):
-        likelihood = transducer.evidence(one, two, rows, rows).sum()
+        likelihood = transducer.log_likelihood_ratio(one, two, rows, rows).sum()
         assert likelihood > last - 1  # the start kept in mind may cost a little
         last = likelihood
-        transducer = transducer.taught(one, two, rows, rows, np.ones(len(rows)))
-    b, p = Spelled.read(["ba"], EN).letters[0, 0], Spelled.read(["pa"], EN).letters[0, 0]
+        transducer = transducer.em_step(one, two, rows, rows, np.ones(len(rows)))
+    b, p = Romanised.read(["ba"], EN).letters[0, 0], Romanised.read(["pa"], EN).letters[0, 0]
     assert transducer.edits[b, p] > 0.9 * transducer.edits[b].sum()
-    assert transducer.evidence(one, two, rows, rows).mean() > 5
-    assert transducer.evidence(one, two, rows, np.roll(rows, 7)).mean() < -5
+    assert transducer.log_likelihood_ratio(one, two, rows, rows).mean() > 5
+    assert transducer.log_likelihood_ratio(one, two, rows, np.roll(rows, 7)).mean() < -5
 
 
 def test_the_share_beyond_chance_rises_with_the_score() -> None:
     rng = np.random.default_rng(0)
     chance = rng.normal(size=4000)
     found = np.concatenate([rng.normal(size=350), rng.normal(6, 1, size=50)])
-    shares = _beyond_chance(found, chance)
+    shares = _true_pair_rate(found, chance)
     assert shares[350:].mean() > 0.95
     assert shares[:350].mean() < 0.1
     assert (np.diff(shares[np.argsort(found)]) >= 0).all()
@@ -128,7 +128,7 @@ def blurred(alike: bool) -> tuple[WordSpace, WordSpace, Neighbours, Neighbours, 
 
 def test_names_are_found_by_ear() -> None:
     source, target, forward, backward, truth = blurred(alike=True)
-    heard, back = Sound().weighed(source, target, forward, backward)
+    heard, back = TransliterationReranker().rerank(source, target, forward, backward)
     before, after = (right(near, source, target, truth) for near in (forward, heard))
     assert after > before + 0.1
     assert (heard.scores[:, :-1] >= heard.scores[:, 1:]).all()
@@ -143,14 +143,14 @@ def test_names_beside_wrong_partners_are_names_all_the_same() -> None:
     vectors = torch.from_numpy(rng.normal(size=(2000, 20)) + 6 * name[:, None] / 20**0.5)
     heard = name & (rng.random(2000) < 0.3)  # the others have found a partner that does not sound alike
     pairs = np.arange(0, 2000, 2)  # half of the words have no partner at all
-    shares = _shares(vectors, pairs, heard[pairs].astype(float))
+    shares = _name_probability(vectors, pairs, heard[pairs].astype(float))
     assert np.median(shares[name]) > 0.7
     assert np.median(shares[~name]) < 0.1
 
 
 def test_where_nothing_sounds_alike_nothing_changes() -> None:
     source, target, forward, backward, _ = blurred(alike=False)
-    heard, back = Sound().weighed(source, target, forward, backward)
+    heard, back = TransliterationReranker().rerank(source, target, forward, backward)
     assert torch.equal(heard.indices, forward.indices)
     assert torch.equal(back.scores, backward.scores)
 
@@ -158,4 +158,4 @@ def test_where_nothing_sounds_alike_nothing_changes() -> None:
 @pytest.mark.parametrize("field", ["candidates", "rounds", "weight", "certain"])
 def test_a_bad_value_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match=field):
-        Sound(**{field: 0})
+        TransliterationReranker(**{field: 0})

@@ -17,7 +17,7 @@ from umt.types import BadInput
 
 def finished(store: Path, number: int, p1: float | None, verdict: str = "aligned", size: int = 10) -> None:
     """A run directory as train.py and evaluate.py leave it, with no more than the summary reads."""
-    corpus = {"_target_": "umt.corpus.synthetic.source.World", "size": size}
+    corpus = {"_target_": "umt.corpus.synthetic.source.SyntheticWorld", "size": size}
     aligned = {"stage": "align", "report": {"verdict": {"label": verdict}}}
     run = {"config": {"seed": number, "corpus": corpus}, "inputs": {f"align-{number}": "2026"}}
     for name, told in ((f"align-{number}", aligned), (f"run-{number}", run)):

@@ -18,15 +18,15 @@ from umt.cli import translate
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Direction, Generation, Output
 from umt.lm.joint_lm import Architecture, JointLM
-from umt.lm.scoring import Judge
+from umt.lm.scoring import SequenceScorer
 from umt.lm.search import Greedy
 from umt.smt.kneser_ney import KneserNey
 from umt.smt.ngram import SPECIALS
-from umt.smt.phrase_table import Pairs, Scoring
-from umt.smt.stack_decoder import Search
-from umt.smt.translator import LexicalTranslator
+from umt.smt.phrase_table import PhrasePairs, PhraseScoring
+from umt.smt.stack_decoder import DecoderWeights
+from umt.smt.translator import PhraseBasedTranslator
 from umt.text.tokenizer import Tokenizer
-from umt.text.truecasing import Casing
+from umt.text.truecasing import Truecaser
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -42,18 +42,18 @@ def translator() -> NeuralTranslator:
     with torch.no_grad():
         model.embeddings.mul_(60)
     written = {EN: sorted({int(i) for i in tokenizer.encode([ENGLISH])[0]})}
-    return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), extra=4))
+    return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), length_offset=4))
 
 
 @pytest.fixture(scope="module")
 def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one run that has a neural part."""
     root = tmp_path_factory.mktemp("runs")
-    for name, report in (("run-1", {"parts": ["words-1", "translate-1"]}), ("translate-1", {})):
+    for name, report in (("run-1", {"parts": ["words-1", "train_translator-1"]}), ("train_translator-1", {})):
         (root / name).mkdir()
         manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
         (root / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    translator.save(root / "translate-1")
+    translator.save(root / "train_translator-1")
     return root
 
 
@@ -94,7 +94,7 @@ def test_saved_and_loaded_both_ways(translator: NeuralTranslator, tmp_path: Path
 
 
 def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path) -> None:
-    wide = NeuralTranslator.load(store / "translate-1", EN, ZH, Generation(Beam(6)))
+    wide = NeuralTranslator.load(store / "train_translator-1", EN, ZH, Generation(Beam(6)))
     [found] = wide.alternatives(["She sees the sea."])
     texts = [each.text for each in found]
     assert len(texts) == len(set(texts)) > 1
@@ -102,7 +102,7 @@ def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path)
 
 
 def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
-    place, search = store / "translate-1", Generation(Beam(6))
+    place, search = store / "train_translator-1", Generation(Beam(6))
     sentence = "She sees the sea."
     one = NeuralTranslator.load(place, EN, ZH, search, both_ways=False)
     [alone] = one.alternatives([sentence])
@@ -110,21 +110,25 @@ def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) ->
     assert {each.text for each in alone} == {each.text for each in both}
     assert [each.score for each in both] == sorted((each.score for each in both), reverse=True)
     [outputs] = search.generate(
-        one.model, one._pieces(sentence), Direction.between(one.tokenizer, EN, ZH, one.written.get(ZH))
+        one.model,
+        one._pieces(sentence),
+        Direction.between(one.tokenizer, EN, ZH, one.allowed_subwords.get(ZH)),
     )
     asked = one._pieces(sentence) * len(outputs)
-    back = Judge(one.model, one.tokenizer).given([each.ids for each in outputs], asked, ZH, EN)
-    sums = [-each.nats - float(cost) for each, cost in zip(outputs, back, strict=True)]
+    back = SequenceScorer(one.model, one.tokenizer).conditional_nll(
+        [each.ids for each in outputs], asked, ZH, EN
+    )
+    sums = [-each.nll - float(cost) for each, cost in zip(outputs, back, strict=True)]
     assert both[0].score == pytest.approx(max(sums), abs=1e-4)
 
 
 def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> None:
     loop, cut, good = np.array([5, 6] * 6), np.array([5, 6, 7]), np.array([5, 8, 9, 7])
     said = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
-    ranked = replace(translator, both_ways=False)._ranked([good], [said])
-    assert [each.nats for each in ranked[0]] == [3.0, 1.0, 2.0]
-    [kept] = replace(translator, both_ways=False)._ranked([loop], [said])
-    assert [each.nats for each in kept] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
+    ranked = replace(translator, noisy_channel=False)._ranked([good], [said])
+    assert [each.nll for each in ranked[0]] == [3.0, 1.0, 2.0]
+    [kept] = replace(translator, noisy_channel=False)._ranked([loop], [said])
+    assert [each.nll for each in kept] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
 
 
 def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -176,27 +180,27 @@ def test_one_sentence_a_file_and_alternatives(
     called(monkeypatch, capsys, "--to", "zh", "--input", str(tmp_path / "in.txt"), "--output", str(out))
     assert out.read_text(encoding="utf-8") == said + "\n"
     assert sorted(tmp_path.iterdir()) == [tmp_path / "in.txt", out]
-    model = str(store / "translate-1")
+    model = str(store / "train_translator-1")
     rows = called(monkeypatch, capsys, "--to", "en", "--model", model, "--alternatives", "3", "海", "书")
     numbers, scores, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
     assert set(numbers) == {"1", "2"}
     assert all(float(score) < 0 for score in scores)
 
 
-def word_by_word(here: tuple[Lang, list[str]], there: tuple[Lang, list[str]]) -> LexicalTranslator:
+def word_by_word(here: tuple[Lang, list[str]], there: tuple[Lang, list[str]]) -> PhraseBasedTranslator:
     """Word i of one language is word i of the other, and nothing else."""
     words, count = (*SPECIALS, *there[1]), len(there[1])
     ids = np.tile(np.arange(3, 3 + count, dtype=np.int32), 50)
     model = KneserNey(2).fit(words, ids, np.arange(0, len(ids) + 1, count))
     keys, ones = np.arange(4, 4 + count), np.ones(count)  # a phrase of one word is its number and one
-    options = Scoring(seen=0, discount=0.0).options_of(
-        Pairs(keys, keys, np.ones(count, np.int64), ones, ones),
+    options = PhraseScoring(seen=0, discount=0.0).build_table(
+        PhrasePairs(keys, keys, np.ones(count, np.int64), ones, ones),
         model.tables,
         np.zeros(3 + count, np.bool_),
         np.ones(len(words)),
     )
-    casing, search = Casing({}, frozenset(), frozenset()), Search(8, 0, 0.1, 0.0, 1.0)
-    return LexicalTranslator(here[0], there[0], (*SPECIALS, *here[1]), options, model, casing, search, 1)
+    casing, search = Truecaser({}, frozenset(), frozenset()), DecoderWeights(8, 0, 0.1, 0.0, 1.0)
+    return PhraseBasedTranslator(here[0], there[0], (*SPECIALS, *here[1]), options, model, casing, search, 1)
 
 
 def test_the_word_by_word_translator_of_a_run_that_has_both(
@@ -207,7 +211,7 @@ def test_the_word_by_word_translator_of_a_run_that_has_both(
         lexical = word_by_word((here, words[here]), (there, words[there]))
         lexical.save(store / "bootstrap-2" / f"{here}-{there}")
     for name, report in (
-        ("run-2", {"parts": ["bootstrap-2", "translate-1"]}),
+        ("run-2", {"parts": ["bootstrap-2", "train_translator-1"]}),
         ("bootstrap-2", {"warnings": ["no alignment was found"]}),
     ):
         (store / name).mkdir(exist_ok=True)

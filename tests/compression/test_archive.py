@@ -13,13 +13,13 @@ import torch
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.cli.archive import main
 from umt.compression.archive import Archiver, Header
-from umt.compression.byte_fallback import to_bytes, to_ids
-from umt.compression.code_length import CodeLength, measure
+from umt.compression.byte_fallback import decode, encode
+from umt.compression.code_length import CodeLength, held_out_code_length
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import load, require_causal, save
 from umt.pipeline.saved import language_model
 from umt.runtime.files import MANIFEST
-from umt.text.morphology import Inflection
+from umt.text.morphology import SuffixSplitter
 from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput
 
@@ -36,7 +36,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
     model, tokenizer = load(saved), Tokenizer.load(saved)
-    found = measure(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
+    found = held_out_code_length(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
     assert found["together"].bits.sum() == pytest.approx(found[EN].bits.sum() + found[ZH].bits.sum())
     assert found[EN].bits[0] == pytest.approx(found[EN].bits[3], rel=1e-5)
     score = found[EN].per("byte", "bits/byte")
@@ -88,16 +88,16 @@ def test_any_bytes_come_back(saved: Path, data: bytes) -> None:
     archive, _ = archiver.compress(data, quiet)
     assert archiver.decompress(archive, Path("x"), quiet) == data
     tokenizer = archiver.tokenizer
-    assert to_bytes(to_ids(data, tokenizer, ZH), tokenizer) == data
+    assert decode(encode(data, tokenizer, ZH), tokenizer) == data
 
 
 def test_any_bytes_come_back_with_endings(saved: Path) -> None:
-    words = Inflection({"sat": ("sit", "ed"), "cats": ("cat", "s")})
+    words = SuffixSplitter({"sat": ("sit", "ed"), "cats": ("cat", "s")})
     tokenizer = replace(Tokenizer.load(saved), inflections={EN: words})
     data = "Cats sat\n\nthe cat ˍs \u02cded sat.\n猫 sit ˍed\n".encode() + b"\xff cat \xcb\x8ds\r\nsat"
     for lang in (EN, ZH):
-        assert to_bytes(to_ids(data, tokenizer, lang), tokenizer) == data
-    assert "sit ˍed" in tokenizer.decode(to_ids(b"cats sat", tokenizer, EN))
+        assert decode(encode(data, tokenizer, lang), tokenizer) == data
+    assert "sit ˍed" in tokenizer.decode(encode(b"cats sat", tokenizer, EN))
 
 
 def test_the_archive_is_as_long_as_the_code(saved: Path) -> None:

@@ -16,14 +16,14 @@ from rich.console import Console as Terminal
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.compression import context_mixing
-from umt.compression.block_bootstrap import saving, spread
-from umt.compression.compressors import compressed, counted
-from umt.compression.cooccurrence_expert import Company
-from umt.compression.mutual_information import WAYS, Bits
+from umt.compression.block_bootstrap import gain_interval, length_interval
+from umt.compression.compressors import compressed_sizes, context_mixing_size
+from umt.compression.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mutual_information import WAYS, MutualInformation
 from umt.compression.prefix_code import PrefixCode
 from umt.compression.prequential import Prequential
-from umt.compression.symbols import Symbols, adaptive_bits, merge_bits, table_bits, vocabularies
-from umt.embeddings.count_vectors import Count
+from umt.compression.symbols import CodedText, kt_bits, merge_bits, table_bits, vocabularies
+from umt.embeddings.count_vectors import RawCounts
 from umt.evaluation.bits_rows import QUANTITIES, bits_rows
 from umt.evaluation.report.bits import bits, show_bits
 from umt.types import BadInput, Lang
@@ -46,7 +46,7 @@ def test_counts_approach_the_entropy_of_their_source() -> None:
     chances = np.array([0.5, 0.25, 0.15, 0.1])
     symbols = np.random.default_rng(0).choice(4, 10_000, p=chances)
     tree = PrefixCode.huffman(np.bincount(symbols))
-    bits = context_mixing.code(symbols, tree, np.ones(4, np.bool_))
+    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_))
     entropy = -(np.bincount(symbols) * np.log2(np.bincount(symbols) / len(symbols))).sum()
     assert entropy * 0.999 < bits.sum() < entropy * 1.03
 
@@ -55,18 +55,18 @@ def test_counts_trust_an_expert_that_knows() -> None:
     symbols = np.random.default_rng(0).choice(4, 5_000)
     tree = PrefixCode.canonical(np.full(4, 2))
     told = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
-    bits = context_mixing.code(symbols, tree, np.ones(4, np.bool_), [told.astype(np.float32)])
+    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [told.astype(np.float32)])
     assert bits.sum() < 0.1 * 2 * len(symbols)
     with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
-        context_mixing.code(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
+        context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
 
 
 def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
     noise = bytes(np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8))
-    found = compressed(noise, noise)
+    found = compressed_sizes(noise, noise)
     assert all(2_900 < each["first"] < 3_500 for each in found.values()), found
     assert found["xz -9e"]["ncd"] < 0.1
-    assert counted(b"") == 0
+    assert context_mixing_size(b"") == 0
 
 
 def test_symbols_are_the_text_and_the_table_is_paid() -> None:
@@ -74,14 +74,14 @@ def test_symbols_are_the_text_and_the_table_is_paid() -> None:
     en, zh = (found[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
     assert not set(en.numbers) & set(zh.numbers)
     pieces = found[ZH].tokenizer.pieces
-    numbers = zh.numbers[zh.leaves] - found[ZH].first
+    numbers = zh.numbers[zh.codes] - found[ZH].first
     assert b"".join(pieces[number] or b"\n" for number in numbers).decode().split("\n")[:-1] == LINES[ZH]
     assert en.sizes.sum() == len("\n".join(LINES[EN])) + 1
     assert 100 < en.table < 5_000
-    assert adaptive_bits([0] * 100, 2) < 6 < 90 < adaptive_bits(np.arange(100) % 2, 2)
+    assert kt_bits([0] * 100, 2) < 6 < 90 < kt_bits(np.arange(100) % 2, 2)
     mixed = zh.shuffled(np.random.default_rng(0))
-    assert sorted(mixed.leaves) == sorted(zh.leaves)
-    assert (mixed.leaves != zh.leaves).any()
+    assert sorted(mixed.codes) == sorted(zh.codes)
+    assert (mixed.codes != zh.codes).any()
 
 
 def test_a_shared_table_is_paid_whole_alone_and_once_together() -> None:
@@ -94,13 +94,13 @@ def test_a_shared_table_is_paid_whole_alone_and_once_together() -> None:
     assert table_bits(pair) == pytest.approx(sum(table_bits([each]) for each in pair))
 
 
-def _stream(values: np.ndarray, first: int, size: int = 20) -> Symbols:
+def _stream(values: np.ndarray, first: int, size: int = 20) -> CodedText:
     """Sentences of ``size`` symbols of an alphabet of 4, the network's numbers from ``first``."""
     count = len(values) // size
     tree = PrefixCode.canonical(np.full(4, 2))
     each = np.full(count, size)
     numbers = np.arange(first, first + 4)
-    return Symbols(
+    return CodedText(
         EN, values, np.cumsum(each), each, each, numbers, first + 4, tree, np.ones(4, np.bool_), 0.0
     )
 
@@ -108,13 +108,13 @@ def _stream(values: np.ndarray, first: int, size: int = 20) -> Symbols:
 def test_a_prequential_code_approaches_the_entropy_and_resumes(tmp_path: Path) -> None:
     chances = np.array([0.7, 0.1, 0.1, 0.1])
     text = _stream(np.random.default_rng(0).choice(4, 6_000, p=chances), 0)
-    setting = Prequential(TINY, increments=2, epochs=1, length=25, rows=2)
+    setting = Prequential(TINY, increments=2, epochs=1, row_length=25, rows=2)
     (told,) = setting.code([text], 5, 1, tmp_path, quiet)
     bits = told.nats.sum() / math.log(2) / 6_000
     entropy = -(chances * np.log2(chances)).sum()
     assert entropy * 0.97 < bits < entropy * 1.12
-    signs = np.where(text.tree.bits[text.leaves].ravel() == 1, 1, -1)
-    assert np.logaddexp(0, -signs * told.odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
+    signs = np.where(text.tree.bits[text.codes].ravel() == 1, 1, -1)
+    assert np.logaddexp(0, -signs * told.log_odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
     (tmp_path / "1.npz").unlink()
     (again,) = setting.code([text], 5, 1, tmp_path, quiet)
     assert (again.nats == told.nats).all()
@@ -132,9 +132,11 @@ def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: 
 
     x, y = _stream(cycles(), 0), _stream(cycles(), 5)
     broken = y.shuffled(generator)
-    setting = Prequential(TINY, increments=1, replay=2, length=40, rows=2, peak=1e-2, rest=5e-3)
+    setting = Prequential(
+        TINY, increments=1, replay=2, row_length=40, rows=2, learning_rate=1e-2, adamw_learning_rate=5e-3
+    )
 
-    def gain(other: Symbols, name: str) -> dict[str, float]:
+    def gain(other: CodedText, name: str) -> dict[str, float]:
         runs = [
             setting.code(each, 10, 1, tmp_path / f"{name}{n}", quiet)
             for n, each in enumerate([[x], [other], [x, other]])
@@ -143,7 +145,7 @@ def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: 
             [text.per_sentence(each.nats.astype(float))[None] for each in run]
             for run, text in zip(runs, (x, other, x), strict=True)
         ]
-        return saving([parts[0][0], parts[1][0]], parts[2], 200)
+        return gain_interval([parts[0][0], parts[1][0]], parts[2], 200)
 
     real, null = gain(y, "real"), gain(broken, "null")
     assert real["low"] > 0
@@ -158,7 +160,7 @@ def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroy
     company = generator.gamma(0.05 * words * frequent, size=(words, words)) + 1e-9
     company /= company.sum(1, keepdims=True)
 
-    def side(lang: Lang, hidden: np.ndarray, first: int) -> Symbols:
+    def side(lang: Lang, hidden: np.ndarray, first: int) -> CodedText:
         """Sentences of a word and those that it draws, each language under names of its own."""
         rows = []
         for size in generator.geometric(1 / 6, 4_000):
@@ -169,25 +171,30 @@ def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroy
         numbers, tree = np.arange(first, first + words + 1), PrefixCode.canonical(np.full(words + 1, 7))
         starts = np.ones(words + 1, np.bool_)
         leaves = np.concatenate(rows)
-        return Symbols(lang, leaves, np.cumsum(sizes), sizes, sizes, numbers, first + 128, tree, starts, 0.0)
+        return CodedText(
+            lang, leaves, np.cumsum(sizes), sizes, sizes, numbers, first + 128, tree, starts, 0.0
+        )
 
     x, y = side(EN, np.arange(words), 0), side(ZH, generator.permutation(words), 129)
     aligner = Cooccurrence(words=words, drop=2, keep=1.0)
-    expert = Company(Count(dim=20, kept=words, minimum_count=1), aligner, doublings=3)
+    expert = CooccurrenceExpert(RawCounts(dim=20, count_columns=words, minimum_count=1), aligner, doublings=3)
 
-    def gain(other: Symbols) -> float:
-        def bits(text: Symbols, odds: np.ndarray) -> float:
-            return float(context_mixing.code(text.leaves, text.tree, text.starts, [odds]).sum())
+    def gain(other: CodedText) -> float:
+        def bits(text: CodedText, odds: np.ndarray) -> float:
+            return float(context_mixing.code_length(text.codes, text.tree, text.starts, [odds]).sum())
 
-        apart = bits(x, expert.alone(x, quiet)) + bits(other, expert.alone(other, quiet))
-        together = zip((x, other), expert.together(x, other, 1, quiet), strict=True)
+        apart = bits(x, expert.unconditional(x, quiet)) + bits(other, expert.unconditional(other, quiet))
+        together = zip((x, other), expert.joint(x, other, 1, quiet), strict=True)
         return apart - sum(bits(text, odds) for text, odds in together)
 
     real, null = gain(y), gain(y.shuffled(generator))
     assert real > 200
     assert abs(null) < 0.1 * real
-    told = context_mixing.code(y.leaves, y.tree, y.starts, [expert.given(y, x, 1, quiet)]).sum()
-    assert told < context_mixing.code(y.leaves, y.tree, y.starts, [expert.alone(y, quiet)]).sum() - 100
+    told = context_mixing.code_length(y.codes, y.tree, y.starts, [expert.conditional(y, x, 1, quiet)]).sum()
+    assert (
+        told
+        < context_mixing.code_length(y.codes, y.tree, y.starts, [expert.unconditional(y, quiet)]).sum() - 100
+    )
 
 
 def test_an_interval_holds_the_length_of_another_text_of_the_same_kind() -> None:
@@ -201,16 +208,18 @@ def test_an_interval_holds_the_length_of_another_text_of_the_same_kind() -> None
     inside = []
     for _ in range(60):
         (x, of_x), (y, of_y) = text(), text()
-        low, high = spread([np.stack([x, 1.1 * x]), np.stack([y, 1.1 * y])], [of_x, of_y], 200)
+        low, high = length_interval([np.stack([x, 1.1 * x]), np.stack([y, 1.1 * y])], [of_x, of_y], 200)
         inside.append(low < 1.05 * 2 * (of_x.sum() + of_y.sum()) < high)
     assert 0.85 < np.mean(inside) <= 1
-    assert spread([np.array([[10.0, 20.0]])], [np.array([5, 10])], 50) == (30, 30)
+    assert length_interval([np.array([[10.0, 20.0]])], [np.array([5, 10])], 50) == (30, 30)
 
 
 def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
-    setting = Bits(
-        Prequential(TINY, increments=1, length=32),
-        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2, keep=0.8), doublings=2),
+    setting = MutualInformation(
+        Prequential(TINY, increments=1, row_length=32),
+        CooccurrenceExpert(
+            RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8), doublings=2
+        ),
         vocabulary=270,
         limit=None,
         seeds=1,
@@ -246,14 +255,14 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
 
 
 def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> None:
-    setting = Bits(
-        Prequential(TINY, increments=1, length=32),
-        Company(Count(dim=20, kept=20), Cooccurrence(words=20, drop=2, keep=0.8)),
+    setting = MutualInformation(
+        Prequential(TINY, increments=1, row_length=32),
+        CooccurrenceExpert(RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8)),
         vocabulary=270,
         limit=None,
         seeds=1,
         controls=("more", "elsewhere"),
-        alone=False,
+        separate=False,
     )
     apart = LINES[ZH][::-1]
     told = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)

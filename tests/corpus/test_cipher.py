@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from umt.corpus.cipher import Cipher, CipherPairs
-from umt.corpus.synthetic.source import World
+from umt.corpus.synthetic.source import SyntheticWorld
 from umt.types import BadInput, Lang
 
 EN, XX = Lang("en"), Lang("xx")
@@ -18,7 +18,7 @@ EN, XX = Lang("en"), Lang("xx")
 @pytest.fixture(scope="module")
 def cipher(tmp_path_factory: pytest.TempPathFactory) -> Cipher:
     path = tmp_path_factory.mktemp("text") / "en.txt"
-    lines = list(World(size=4000, processes=1).sentences(EN))
+    lines = list(SyntheticWorld(size=4000, processes=1).sentences(EN))
     path.write_text("\n".join(lines + lines[:50]) + "\n", encoding="utf-8")
     return Cipher(path=str(path))
 
@@ -46,7 +46,7 @@ def test_halves_are_disjoint_and_held_out_lines_stand_in_neither(cipher: Cipher)
     source, target = set(cipher.sentences(EN)), set(cipher.lines("target"))
     pairs = CipherPairs(cipher, "test", 20)
     assert not source & target
-    assert not (source | target) & set(pairs.side(EN))
+    assert not (source | target) & set(pairs.unpaired_side(EN))
     assert 0.8 < len(source) / len(target) < 1.25
     found = pairs.pairs()
     assert len(found) == 20

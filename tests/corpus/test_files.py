@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from umt.corpus.files import Files, PairFiles
+from umt.corpus.files import Files, ParallelFiles
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
@@ -92,28 +92,28 @@ def test_endings_are_words_of_their_own_and_sentences_stay(tmp_path: Path) -> No
     for endings in (True, False):
         directory = tmp_path / f"{endings}"
         directory.mkdir()
-        report = prepare_text(corpus, (), Preparation(workers=1, endings=endings), directory, quiet)
+        report = prepare_text(corpus, (), Preparation(workers=1, split_suffixes=endings), directory, quiet)
         text = PreparedText(directory)
         assert next(text.sentences(EN)) == english[0]
-        assert ("walk ˍed to Ann and he walk ˍs home" in next(text.spaced(EN))) == endings
+        assert ("walk ˍed to Ann and he walk ˍs home" in next(text.segmented_lines(EN))) == endings
         assert (report["endings"] == {"en": 2, "zh": 0}) == endings
         assert text.size(EN) == len(list(text.words(EN))) == len(english)
 
 
 def test_the_held_out_side_is_a_bag(tmp_path: Path) -> None:
     files = write(tmp_path / "t.en", ["b", "a", "", "c"]), write(tmp_path / "t.zh", ["乙", "甲", "空", "丙"])
-    test = PairFiles("t", PAIR, *files)
-    assert test.side(EN) == ["a", "b", "c"]
-    assert test.side(ZH) == sorted(["乙", "甲", "空", "丙"])
+    test = ParallelFiles("t", PAIR, *files)
+    assert test.unpaired_side(EN) == ["a", "b", "c"]
+    assert test.unpaired_side(ZH) == sorted(["乙", "甲", "空", "丙"])
     assert test.pairs().sides[EN] == (("b",), ("a",), ("c",))
     write(files[1], ["乙"])
-    for opened in (test.pairs, lambda: test.side(EN)):  # the second before anything is trained
+    for opened in (test.pairs, lambda: test.unpaired_side(EN)):  # the second before anything is trained
         with pytest.raises(BadInput, match=r"4 lines.*1"):
             opened()
 
 
 def test_a_held_out_set_the_wrong_way_round(good: tuple[Path, Path], tmp_path: Path) -> None:
-    swapped = PairFiles("mine", PAIR, *good[::-1])
+    swapped = ParallelFiles("mine", PAIR, *good[::-1])
     with pytest.raises(BadInput, match=r"en side of held-out set mine is not en.*swapped"):
         prepare_text(Files(PAIR, *good), [swapped], Preparation(workers=1), tmp_path, quiet)
 
@@ -122,7 +122,7 @@ def test_a_held_out_set_of_one_script_the_wrong_way_round(tmp_path: Path) -> Non
     english = write(tmp_path / "en", ["The house that you see is not for the king and his men."] * 9)
     german = write(tmp_path / "de", ["Das Haus, das ich sehe, ist nicht für den König und die Leute."] * 9)
     pair = (EN, Lang("de"))
-    swapped = PairFiles("mine", pair, german, english)
+    swapped = ParallelFiles("mine", pair, german, english)
     with pytest.raises(BadInput, match=r"en side of held-out set mine is not en.*swapped"):
         prepare_text(Files(pair, english, german), [swapped], Preparation(workers=1), tmp_path, quiet)
 

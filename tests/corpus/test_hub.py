@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from umt.corpus.hub import Hub
+from umt.corpus.hub import HubDataset
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -20,8 +20,8 @@ def write_json(folder: Path, name: str, rows: list[dict[str, str | None]]) -> No
     (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def local(folder: Path, **options: object) -> Hub:
-    return Hub(PAIR, str(folder), None, "CC0", **options)  # type: ignore[arg-type]
+def local(folder: Path, **options: object) -> HubDataset:
+    return HubDataset(PAIR, str(folder), None, "CC0", **options)  # type: ignore[arg-type]
 
 
 def test_reads_rows_line_by_line_with_a_file_pattern_per_language(tmp_path: Path) -> None:
@@ -86,11 +86,15 @@ def test_an_unreachable_hub_is_one_sentence_at_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(HfApi, "dataset_info", fail)
     start = time.perf_counter()
     with pytest.raises(BadInput, match=r"hub cannot be reached.*corpus=files") as raised:
-        list(Hub(PAIR, "wikimedia/wikipedia", "main", "CC BY-SA", config="20231101.{lang}").sentences(EN))
+        list(
+            HubDataset(PAIR, "wikimedia/wikipedia", "main", "CC BY-SA", config="20231101.{lang}").sentences(
+                EN
+            )
+        )
     assert time.perf_counter() - start < 10
     assert "\n" not in str(raised.value)
 
 
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="limit"):
-        Hub(PAIR, "name", None, "CC0", limit=0)
+        HubDataset(PAIR, "name", None, "CC0", limit=0)

@@ -15,9 +15,9 @@ from sacrebleu.dataset import DATASETS
 
 from benchmarks import carried
 from benchmarks.selection import tables
-from umt.corpus.hub import Hub
+from umt.corpus.hub import HubDataset
 from umt.corpus.test_sets import HubPairs, SacreBleuSet
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -33,7 +33,7 @@ def test_a_set_of_sacrebleu_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     pairs = held_out.pairs()
     assert (pairs.direction, pairs.left_out) == ((ZH, EN), 1)
     assert pairs.sides == {ZH: (("一。",), ("二。",)), EN: (("One.",), ("Two.",))}
-    assert held_out.side(EN) == ["One.", "Two."]
+    assert held_out.unpaired_side(EN) == ["One.", "Two."]
 
 
 def test_a_set_that_nobody_knows_is_named() -> None:
@@ -55,15 +55,15 @@ def test_without_a_network_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_configuration_of_the_hub_for_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = {"eng_Latn": ["b ", "a"], "cmn_Hans": ["乙", "甲"]}
 
-    def read(self: Hub, lang: Lang) -> Iterator[str]:
+    def read(self: HubDataset, lang: Lang) -> Iterator[str]:
         assert (self.split, self.column) == ("devtest", "text")
         return iter(texts[str(self.config)])
 
-    monkeypatch.setattr(Hub, "texts", read)
+    monkeypatch.setattr(HubDataset, "texts", read)
     configs = {"en": "eng_Latn", "zh": "cmn_Hans"}
     held_out = HubPairs("flores", PAIR, "somebody/flores", "main", "CC0", configs)
     assert held_out.pairs().sides == {EN: (("b",), ("a",)), ZH: (("乙",), ("甲",))}
-    assert held_out.side(EN) == ["a", "b"]
+    assert held_out.unpaired_side(EN) == ["a", "b"]
     texts["cmn_Hans"].append("丙")
     with pytest.raises(BadInput, match="2 lines of en and 3 of zh"):
         held_out.pairs()
@@ -82,7 +82,7 @@ def test_rows_of_the_hub_stay_pairs_where_a_side_is_empty(tmp_path: Path) -> Non
     pairs = held_out.pairs()
     assert pairs.sides == {EN: (("a",), ("c c",)), ZH: (("甲",), ("丙",))}
     assert pairs.left_out == 2
-    assert held_out.side(EN) == ["a", "c c", "d"]
+    assert held_out.unpaired_side(EN) == ["a", "c c", "d"]
     (tmp_path / "zh.jsonl").write_text('{"text": ""}\n' * 4, encoding="utf-8")
     with pytest.raises(BadInput, match="no pair without an empty side"):
         held_out.pairs()
@@ -116,7 +116,7 @@ def test_numbers_travel(tmp_path: Path) -> None:
     sentences = [[5, 6, 7], [8], [], [9, 10], [700, 5]]
     (tmp_path / "en.bin").write_bytes(np.array([n for each in sentences for n in each], np.uint16).tobytes())
     (tmp_path / "en.offsets").write_bytes(np.cumsum([0, *map(len, sentences)], dtype=np.int64).tobytes())
-    carried.put_shards(tmp_path, "en", Shards(tmp_path, EN), np.array([0, 1, 3, 4]))
+    carried.put_shards(tmp_path, "en", TokenShards(tmp_path, EN), np.array([0, 1, 3, 4]))
     whole = carried.unpacked(tmp_path, "en", EN, tmp_path / "whole")
     assert [whole.ids(n).tolist() for n in range(len(whole))] == [[5, 6, 7], [8], [9, 10], [700, 5]]
     some = carried.unpacked(tmp_path, "en", EN, tmp_path / "some", np.array([1, 3], np.uint32))

@@ -111,7 +111,7 @@ def test_results_page_takes_the_newest_commit_of_a_command_and_the_best_command(
     about = {**newer.about, "date": "2026-12-02"}
     (newer.path / "about.json").write_text(json.dumps(about), encoding="utf-8")
     store_run(tmp_path, "older", 1, 90.0, commit="aaa")
-    store_run(tmp_path, "other", 1, 60.0, options=" aligner=mixed")
+    store_run(tmp_path, "other", 1, 60.0, options=" aligner=ensemble")
     page = write_results.page(tmp_path / "runs", {})
     assert "| 70.0 [69.0, 71.0] | 60.0 [59.0, 61.0] |" in page
     assert "90.0" not in page
@@ -191,5 +191,6 @@ def test_rounds_to_compares_at_the_decimals_of_the_text(value: float, number: st
 
 def test_slug_is_the_anchor_of_github() -> None:
     assert (
-        slug("2.5 Dual learning (`translator=cycle`): no gain") == "25-dual-learning-translatorcycle-no-gain"
+        slug("2.5 Dual learning (`translator=dual_learning`): no gain")
+        == "25-dual-learning-translatorcycle-no-gain"
     )

@@ -40,21 +40,21 @@ def test_the_power_at_which_the_best_are_as_likely_as_wanted() -> None:
     known = Lexicon(("a", "b", "rare"), ("x", "y"), torch.tensor([[0, 1]] * 3),
                     torch.tensor([[0.6, 0.4], [0.7, 0.3], [1.0, 0.0]]))  # fmt: skip
     for certainty in (0.6, 0.9):
-        raised = known.probabilities[:2] ** known.power(certainty, words=2)
+        raised = known.probabilities[:2] ** known.sharpening_exponent(certainty, words=2)
         best = (raised / raised.sum(1, keepdim=True)).amax(1)
         assert float(best.mean()) == pytest.approx(certainty, abs=1e-3)
-    assert known.power(0.0) == pytest.approx(1 / 16)
+    assert known.sharpening_exponent(0.0) == pytest.approx(1 / 16)
 
 
 def test_forms_are_translated_as_their_stems() -> None:
     probabilities = torch.tensor([[0.9, 0.1], [1.0, 0.0]])
     known = Lexicon(("walk", "home"), ("走", "家"), torch.tensor([[0, 1], [1, 0]]), probabilities)
-    more = known.with_forms({"walked": "walk", "home": "walk", "ran": "run"})
+    more = known.with_inflected_forms({"walked": "walk", "home": "walk", "ran": "run"})
     assert more.source == ("walk", "home", "walked")
     assert more.translations("walked") == known.translations("walk")
     assert more.translations("home") == known.translations("home")
     truth = Dictionary({"walked": frozenset({"走", "步行"}), "walk": frozenset({"走路"})})
-    stems = truth.of_stems({"walked": "walk"}, {"走路": "走"})
+    stems = truth.with_stems({"walked": "walk"}, {"走路": "走"})
     assert stems.pairs == {"walk": frozenset({"走", "步行"})}
 
 

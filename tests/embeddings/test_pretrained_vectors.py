@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from umt.embeddings.count_vectors import Count
-from umt.embeddings.counts import Tokens, tokenize
-from umt.embeddings.pretrained_vectors import File, read_vectors
+from umt.embeddings.count_vectors import RawCounts
+from umt.embeddings.counts import IndexedCorpus, index_words
+from umt.embeddings.pretrained_vectors import PretrainedVectors, read_vectors
 from umt.embeddings.skipgram import Skipgram
 from umt.embeddings.wordspace import Embeddings
 from umt.types import BadInput, Lang
@@ -30,10 +30,10 @@ def text(tmp_path: Path) -> Path:
     return tmp_path / "x.vec"
 
 
-def sentences(words: int = 40) -> Tokens:
+def sentences(words: int = 40) -> IndexedCorpus:
     random = np.random.default_rng(0)
     rows = [" ".join(f"{'ab'[n % 2]}{k}" for k in random.integers(0, words // 2, 12)) for n in range(400)]
-    return tokenize(["\n".join(rows)])
+    return index_words(["\n".join(rows)])
 
 
 def test_text_binary_and_gzip_are_told_by_their_content(tmp_path: Path) -> None:
@@ -77,22 +77,24 @@ def test_a_file_joins_the_counts_of_the_text(tmp_path: Path) -> None:
     words = tokens.words[1::2]  # the file does not know every word
     vectors = torch.randn(len(words), 6, generator=torch.Generator().manual_seed(0))
     Embeddings(words, vectors).export(tmp_path / "en.vec")
-    space = File({"en": str(tmp_path / "en.vec")}, windows=(2,)).build(Lang("en"), tokens, torch.Generator())
+    space = PretrainedVectors({"en": str(tmp_path / "en.vec")}, windows=(2,)).build(
+        Lang("en"), tokens, torch.Generator()
+    )
     assert space.words == words
     assert torch.allclose(space.vectors, vectors, atol=1e-3)
     assert space.frequencies.tolist() == [int(each) for each in tokens.frequencies[1::2]]
-    whole = Count(dim=20, windows=(2,), window=2).build(Lang("en"), tokens, torch.Generator())
+    whole = RawCounts(dim=20, windows=(2,), window=2).build(Lang("en"), tokens, torch.Generator())
     assert (space.counts[2].toarray() == whole.counts[2].toarray()[1::2, 1::2]).all(), "places are kept"
     with pytest.raises(BadInput, match=r"words\.paths\.zh"):
-        File({}).build(Lang("zh"), tokens, torch.Generator())
+        PretrainedVectors({}).build(Lang("zh"), tokens, torch.Generator())
     with pytest.raises(BadInput, match="knows 0 of the"):
-        File({"zh": str(text(tmp_path))}).build(Lang("zh"), tokens, torch.Generator())
+        PretrainedVectors({"zh": str(text(tmp_path))}).build(Lang("zh"), tokens, torch.Generator())
 
 
 @pytest.mark.parametrize(
-    "builder", [Count(dim=30, windows=(5,)), Skipgram(dim=16, windows=(5,), epochs=8, sample=0)]
+    "builder", [RawCounts(dim=30, windows=(5,)), Skipgram(dim=16, windows=(5,), epochs=8, sample=0)]
 )
-def test_words_of_one_topic_lie_close(builder: Count | Skipgram) -> None:
+def test_words_of_one_topic_lie_close(builder: RawCounts | Skipgram) -> None:
     tokens = sentences()
     space, again = (builder.build(Lang("en"), tokens, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(space.vectors, again.vectors), "the seed decides"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from umt.embeddings import retrieval
-from umt.embeddings.retrieval import Neighbours, csls, csls_among, mutual, nearest
+from umt.embeddings.retrieval import Neighbours, csls, csls_from_similarity, mutual, nearest
 
 
 def vectors(rows: int, seed: int, dim: int = 16) -> Tensor:
@@ -42,14 +42,14 @@ def test_equals_the_naive_search(
     scaled = naive(source, target, 10)
     for found, scores in zip(csls(source, target, k), (scaled, scaled.T), strict=True):
         agrees(found, scores, k)
-    for found, scores in zip(csls_among(source @ target.T, k), (scaled, scaled.T), strict=True):
+    for found, scores in zip(csls_from_similarity(source @ target.T, k), (scaled, scaled.T), strict=True):
         agrees(found, scores, k)
 
 
 def test_each_row_may_choose_from_a_share() -> None:
     source, target = vectors(200, 1), vectors(300, 2)
     similarity = source @ target.T
-    found = csls_among(similarity, 1, 10, 0.3, torch.Generator().manual_seed(0))
+    found = csls_from_similarity(similarity, 1, 10, 0.3, torch.Generator().manual_seed(0))
     scaled = naive(source, target, 10)
     for one, scores in zip(found, (scaled, scaled.T), strict=True):
         chosen = scores.gather(1, one.indices)

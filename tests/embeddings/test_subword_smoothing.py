@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
-from umt.embeddings.subword_smoothing import spelled
+from umt.embeddings.subword_smoothing import smooth_with_subwords
 
 STEMS, ENDINGS, DIM = 60, 10, 16
 
@@ -43,7 +43,7 @@ def test_rare_words_learn_from_their_spelling_and_frequent_ones_stay(spaced: boo
         parts = [chr(0x4E00 + place) for place in range(STEMS)], list("上下中大小人天水火山")
     words = [stem + ending for stem in parts[0] for ending in parts[1]]
     before = cosine_similarity(vectors - vectors.mean(0), true)
-    after = cosine_similarity(spelled(words, seen, vectors, 400.0, spaced), true)
+    after = cosine_similarity(smooth_with_subwords(words, seen, vectors, 400.0, spaced), true)
     assert (after - before)[seen < 100].mean() > 0.15
     assert after[seen > 2000].mean() > 0.97
 
@@ -51,5 +51,5 @@ def test_rare_words_learn_from_their_spelling_and_frequent_ones_stay(spaced: boo
 def test_a_script_that_tells_nothing_moves_nothing() -> None:
     _, vectors, seen = world(3)
     words = script("abcdefghijklmnopqrstuvwxyz", 7, len(vectors), 4)
-    moved = spelled(words, seen, vectors, 400.0, True)
+    moved = smooth_with_subwords(words, seen, vectors, 400.0, True)
     assert cosine_similarity(moved, vectors - vectors.mean(0)).mean() > 0.97

@@ -9,8 +9,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from umt.embeddings.count_vectors import Svd, positive_information, truncated_svd
-from umt.embeddings.counts import tokenize
+from umt.embeddings.count_vectors import PpmiSvd, ppmi, truncated_svd
+from umt.embeddings.counts import index_words
 from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.types import BadInput, Lang
 
@@ -22,8 +22,8 @@ def generator(seed: int = 1) -> torch.Generator:
 def small_space() -> WordSpace:
     random = np.random.default_rng(2)
     rows = [" ".join(f"{'ab'[n % 2]}{k}" for k in random.integers(0, 20, 12)) for n in range(600)]
-    builder = Svd(size=40, dim=8, windows=(2, 4), window=4, contexts=30, minimum_count=1)
-    return builder.build(Lang("en"), tokenize(["\n".join(rows)]), generator())
+    builder = PpmiSvd(size=40, dim=8, windows=(2, 4), window=4, contexts=30, minimum_count=1)
+    return builder.build(Lang("en"), index_words(["\n".join(rows)]), generator())
 
 
 def test_truncated_svd_equals_the_exact_one() -> None:
@@ -49,7 +49,7 @@ def test_positive_information_is_the_formula() -> None:
     context = dense.sum(0) ** 0.75
     with np.errstate(divide="ignore"):
         expected = np.log(dense / dense.sum(1, keepdims=True) / (context / context.sum()) / 1.5)
-    assert np.allclose(positive_information(counts, 0.75, 1.5).toarray(), np.maximum(expected, 0), atol=1e-5)
+    assert np.allclose(ppmi(counts, 0.75, 1.5).toarray(), np.maximum(expected, 0), atol=1e-5)
 
 
 def test_words_of_one_topic_lie_close() -> None:
@@ -66,8 +66,10 @@ def test_near_words_tell_what_a_word_does() -> None:
         f"the {'cd'[topic]}{random.integers(9)} sees {'uv'[topic]}{random.integers(9)}"
         for topic in (0, 1) * 1500
     ]
-    builder = Svd(size=38, dim=4, windows=(3,), window=3, near=1, minimum_count=1, spelling=0)
-    space = builder.build(Lang("en"), tokenize(["\n".join(lines)]), generator())
+    builder = PpmiSvd(
+        size=38, dim=4, windows=(3,), window=3, narrow_window=1, minimum_count=1, subword_smoothing=0
+    )
+    space = builder.build(Lang("en"), index_words(["\n".join(lines)]), generator())
     assert space.vectors.shape == (38, 8)
     near = torch.nn.functional.normalize(space.vectors[:, 4:], dim=1)
     word, role, topic = (space.words.index(each) for each in ("c1", "d1", "u1"))
@@ -92,10 +94,10 @@ def test_word2vec_text(tmp_path: Path) -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(BadInput, match=r"words\.dim=300"):
-        Svd().build(Lang("zh"), tokenize(["a b c"]), generator())
+        PpmiSvd().build(Lang("zh"), index_words(["a b c"]), generator())
     with pytest.raises(ValueError, match="smoothing"):
-        Svd(smoothing=2)
+        PpmiSvd(smoothing=2)
     with pytest.raises(ValueError, match="dim"):
-        Svd(dim=500, contexts=400)
+        PpmiSvd(dim=500, contexts=400)
     with pytest.raises(ValueError, match="2 words"):
         Embeddings(("a", "b"), torch.zeros(3, 2))

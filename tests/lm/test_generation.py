@@ -44,7 +44,7 @@ def model(request: pytest.FixtureRequest) -> JointLM:
     made.network.double()
     if request.param == "joint":
         return made
-    made = made.divided()
+    made = made.as_encoder_decoder()
     assert made.encoder is not None
     with torch.no_grad():
         for number, weight in enumerate(made.encoder.layers.parameters()):
@@ -64,7 +64,7 @@ def whole(model: JointLM, source: Ids, beginnings: Sequence[Sequence[int]]) -> t
     rows = torch.tensor([[EN, *source.tolist(), ZH, *written] for written in beginnings])
     asked = torch.arange(rows.shape[1]).expand(len(rows), -1) > len(source)
     with torch.no_grad():
-        last = model.states(rows, asked).view(len(rows), -1, model.head.shape[1])[:, -1]
+        last = model.target_states(rows, asked).view(len(rows), -1, model.head.shape[1])[:, -1]
         told: torch.Tensor = (last @ model.head.T)[:, ALLOWED].log_softmax(-1)
     return told
 
@@ -116,7 +116,7 @@ def beam(model: JointLM, source: Ids, cap: int, search: Beam) -> list[Output]:
 
 def same(found: Output, expected: Output) -> None:
     assert found.ids.tolist() == expected.ids.tolist()
-    assert found.nats == pytest.approx(expected.nats, abs=1e-4)
+    assert found.nll == pytest.approx(expected.nll, abs=1e-4)
     assert found.ended == expected.ended
 
 
@@ -132,9 +132,9 @@ SEARCHES = [
 
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
 def test_the_cache_changes_nothing(model: JointLM, sources: list[Ids], search: Search) -> None:
-    crowd = Generation(search, ratio=1.2, extra=5, workers=1)
-    pairs = Generation(search, ratio=1.2, extra=5, cached=40, workers=2)
-    caps = crowd.caps(sources, model.context)
+    crowd = Generation(search, length_ratio=1.2, length_offset=5, workers=1)
+    pairs = Generation(search, length_ratio=1.2, length_offset=5, cache_positions=40, workers=2)
+    caps = crowd.max_lengths(sources, model.context)
     draws = torch.rand(len(sources), int(caps.max()), generator=torch.Generator().manual_seed(5)).double()
     together = crowd.generate(model, sources, WAY, torch.Generator().manual_seed(5))
     apart = pairs.generate(model, sources, WAY, torch.Generator().manual_seed(5))
@@ -144,7 +144,7 @@ def test_the_cache_changes_nothing(model: JointLM, sources: list[Ids], search: S
         if len(source):
             same(first, one_by_one(model, source, int(caps[number]), search, draws[number]))
         else:
-            assert (len(first.ids), first.nats, first.ended) == (0, 0, True)
+            assert (len(first.ids), first.nll, first.ended) == (0, 0, True)
     assert len({output.ended for [output] in together}) == 2, "some end, some meet the cap"
 
 
@@ -153,7 +153,7 @@ def test_a_loop_attends_as_products_over_all_rows_do(
     model: JointLM, sources: list[Ids], search: Search
 ) -> None:
     def write() -> list[list[Output]]:
-        generation = Generation(search, ratio=1.2, extra=5, workers=1)
+        generation = Generation(search, length_ratio=1.2, length_offset=5, workers=1)
         return generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
 
     class InBlocks(KVCache):
@@ -175,7 +175,7 @@ def trained_in_fp32(joint: bool) -> JointLM:
     with torch.no_grad():
         model.embeddings.mul_(120)
         model.embeddings[END] *= 1.5
-    return model if joint else model.divided()
+    return model if joint else model.as_encoder_decoder()
 
 
 @pytest.mark.parametrize("search", [*SEARCHES, Beam(4), Beam(3, 1.0)], ids=str)
@@ -183,7 +183,7 @@ def trained_in_fp32(joint: bool) -> JointLM:
 def test_plain_transformers_decode_alike(sources: list[Ids], search: Search, joint: bool) -> None:
     model = trained_in_fp32(joint)
     plain = JointLM(model.network, model.encoder, kernels=False)
-    generation = Generation(search, ratio=1.2, extra=5, cached=400, workers=2)
+    generation = Generation(search, length_ratio=1.2, length_offset=5, cache_positions=400, workers=2)
     ours = generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
     with patch("umt.lm.decoding_cache.KVCache", side_effect=AssertionError):
         theirs = generation.generate(plain, sources, WAY, torch.Generator().manual_seed(5))
@@ -205,9 +205,9 @@ def test_short_products_change_little(sources: list[Ids]) -> None:
 
 @pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 1.0), Beam(5, 2.0)], ids=str)
 def test_the_cache_changes_no_beam(model: JointLM, sources: list[Ids], search: Beam) -> None:
-    generation = Generation(search, ratio=1.0, extra=4, cached=400, workers=2)
+    generation = Generation(search, length_ratio=1.0, length_offset=4, cache_positions=400, workers=2)
     found = generation.generate(model, sources, WAY)
-    caps = generation.caps(sources, model.context).tolist()
+    caps = generation.max_lengths(sources, model.context).tolist()
     for source, cap, outputs in [*zip(sources, caps, found, strict=True)][::2]:
         if len(source):
             for each, expected in zip(outputs, beam(model, source, cap, search), strict=True):
@@ -240,10 +240,10 @@ def test_grouped_heads_and_ragged_prompts(network: PreTrainedModel) -> None:
             draw = torch.Generator().manual_seed(number)
             weight.add_(torch.randn(weight.shape, generator=draw, dtype=weight.dtype) * 0.3)
     sources = [np.arange(6, 6 + length).astype(np.uint16) for length in (9, 4, 1)]
-    greedy = Generation(ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    greedy = Generation(length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
     for source, [output] in zip(sources, greedy, strict=True):
         same(output, one_by_one(model, source, len(source) + 3, Greedy(), torch.empty(0)))
-    found = Generation(Beam(3), ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    found = Generation(Beam(3), length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
     for source, outputs in zip(sources, found, strict=True):
         for each, expected in zip(outputs, beam(model, source, len(source) + 3, Beam(3)), strict=True):
             same(each, expected)
@@ -265,7 +265,7 @@ def test_unknown_layers_are_decoded_by_transformers(network: PreTrainedModel, so
             weight.add_(torch.randn(weight.shape, generator=draw, dtype=weight.dtype) * 0.3)
     model = JointLM(network)
     assert not model.decodes_by_kernels
-    greedy = Generation(ratio=1.0, extra=3, workers=1).generate(model, sources, WAY)
+    greedy = Generation(length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
     for source, [output] in zip(sources, greedy, strict=True):
         if len(source):
             same(output, one_by_one(model, source, len(source) + 3, Greedy(), torch.empty(0)))
@@ -274,7 +274,7 @@ def test_unknown_layers_are_decoded_by_transformers(network: PreTrainedModel, so
 def test_only_text_of_the_target_is_written() -> None:
     tokenizer = Tokenizer.train({Lang("en"): ["a cat sat"] * 9, Lang("zh"): ["猫坐"] * 9}, 300)
     every = Direction.between(tokenizer, Lang("en"), Lang("zh"))
-    assert set(every.allowed.tolist()) == set(range(len(tokenizer))) - tokenizer.special | {tokenizer.end}
+    assert set(every.allowed.tolist()) == set(range(len(tokenizer))) - tokenizer.special_ids | {tokenizer.end}
     few = Direction.between(tokenizer, Lang("zh"), Lang("en"), [tokenizer.pad, tokenizer.mask, 40, 41])
     assert few.allowed.tolist() == [tokenizer.end, 40, 41]
     model = JointLM.create(Architecture(16, 1, 2, 16, 64), len(tokenizer), torch.Generator().manual_seed(0))
@@ -286,7 +286,7 @@ def test_only_text_of_the_target_is_written() -> None:
 
 def test_draws_follow_the_model(model: JointLM) -> None:
     source = np.array([20, 30], dtype=np.uint16)
-    many = Generation(Sampling(), ratio=0, extra=1).generate(
+    many = Generation(Sampling(), length_ratio=0, length_offset=1).generate(
         model, [source] * 4000, WAY, torch.Generator().manual_seed(0)
     )
     places = {token: place for place, token in enumerate(ALLOWED.tolist())}

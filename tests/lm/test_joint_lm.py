@@ -49,7 +49,7 @@ def everything(model: JointLM, ids: Tensor, bidirectional: bool) -> list[Tensor]
     """Hidden states, losses and every gradient."""
     model.zero_grad()
     hidden = model.hidden(ids[:, :-1], bidirectional=bidirectional)
-    nats = model.nats(hidden.flatten(0, 1), ids[:, 1:].flatten())
+    nats = model.nll(hidden.flatten(0, 1), ids[:, 1:].flatten())
     weights = torch.linspace(0, 1, len(nats))
     (nats * weights).sum().backward()
     return [hidden, nats, *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
@@ -124,7 +124,7 @@ def given_and_asked() -> tuple[Tensor, Tensor, Tensor]:
 
 def divided() -> JointLM:
     """An encoder-decoder with an encoder of its own."""
-    model = made().divided()
+    model = made().as_encoder_decoder()
     assert model.encoder is not None
     with torch.no_grad():
         for number, weight in enumerate(model.encoder.layers.parameters()):
@@ -134,8 +134,8 @@ def divided() -> JointLM:
 
 def asked_of(model: JointLM) -> list[Tensor]:
     seen, wanted, asked = given_and_asked()
-    states = model.states(seen, asked)
-    nats = model.nats(states, wanted[asked])
+    states = model.target_states(seen, asked)
+    nats = model.nll(states, wanted[asked])
     model.zero_grad()
     (nats * torch.linspace(0, 1, len(nats))).sum().backward()
     # The states of an encoder's last layer are no one's past: most of its weights learn nothing.
@@ -157,16 +157,18 @@ def test_a_fresh_encoder_decoder_differs_by_its_reading_alone() -> None:
     seen, _, _ = given_and_asked()
     asked = torch.ones_like(seen, dtype=torch.bool)
     asked[:, 0] = False
-    joint, other = made(), made().divided()
-    torch.testing.assert_close(other.states(seen, asked), joint.states(seen, asked), rtol=1e-4, atol=1e-5)
+    joint, other = made(), made().as_encoder_decoder()
+    torch.testing.assert_close(
+        other.target_states(seen, asked), joint.target_states(seen, asked), rtol=1e-4, atol=1e-5
+    )
     asked[:, 1:5] = False
-    assert not torch.allclose(other.states(seen, asked), joint.states(seen, asked), rtol=1e-2)
+    assert not torch.allclose(other.target_states(seen, asked), joint.target_states(seen, asked), rtol=1e-2)
 
 
 def test_the_company_of_a_row_changes_nothing() -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
-    together = model.states(seen, asked)
-    alone = [model.states(seen[row : row + 1], asked[row : row + 1]) for row in range(len(seen))]
+    together = model.target_states(seen, asked)
+    alone = [model.target_states(seen[row : row + 1], asked[row : row + 1]) for row in range(len(seen))]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
@@ -198,9 +200,9 @@ def test_products_in_bf16_lead_the_same_way(apart: bool) -> None:
 
 def test_a_row_that_asks_for_nothing_spoils_no_other() -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
-    expected = model.states(seen[1:], asked[1:])
+    expected = model.target_states(seen[1:], asked[1:])
     asked[0] = False
-    torch.testing.assert_close(model.states(seen, asked), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model.target_states(seen, asked), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_damaged_encoder_is_named(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
     model, (seen, _, asked) = divided(), given_and_asked()
     save(model, tmp_path)
     again = load(tmp_path)
-    assert torch.equal(again.states(seen, asked), model.states(seen, asked))
+    assert torch.equal(again.target_states(seen, asked), model.target_states(seen, asked))
     assert again.encoder is not None
     assert again.encoder.embed_tokens.weight is again.embeddings
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path)  # the decoder alone is a language model
@@ -233,7 +235,7 @@ def test_logits_kept_or_computed_twice_are_the_same(monkeypatch: pytest.MonkeyPa
 def test_a_prediction_that_is_certainly_wrong_has_a_finite_loss() -> None:
     model = made()
     hidden = (1000 * torch.nn.functional.normalize(model.head[7:8])).detach().requires_grad_()
-    [nats] = model.nats(hidden * 50, torch.tensor([9]))
+    [nats] = model.nll(hidden * 50, torch.tensor([9]))
     assert 88 < float(nats.detach()) < 1e6
     nats.backward()
     assert hidden.grad is not None

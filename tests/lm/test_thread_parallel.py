@@ -9,7 +9,7 @@ import torch
 from torch import Generator
 
 from umt.lm.joint_lm import Architecture, JointLM
-from umt.lm.thread_parallel import total_nats
+from umt.lm.thread_parallel import sum_nll
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_threads_change_nothing_but_rounding(two_threads: None, bidirectional: b
 
     def measured() -> tuple[float, list[torch.Tensor]]:
         model.zero_grad()
-        nats = total_nats(model, ids[:, :-1], ids[:, 1:], asked, bidirectional)
+        nats = sum_nll(model, ids[:, :-1], ids[:, 1:], asked, bidirectional)
         (nats / 10).backward()  # type: ignore[no-untyped-call]
         return float(nats.detach()), [weight.grad.clone() for weight in model.parameters()]  # type: ignore[union-attr]
 
@@ -45,7 +45,7 @@ def test_threads_change_nothing_but_rounding(two_threads: None, bidirectional: b
 def test_threads_are_given_back(two_threads: None) -> None:
     model = JointLM.create(Architecture(16, 1, 2, 24, 32), 50, Generator().manual_seed(1))
     ids = torch.zeros(4, 5, dtype=torch.long)
-    total_nats(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
     assert torch.get_num_threads() == 2
 
 
@@ -55,5 +55,5 @@ def test_the_rows_of_a_gpu_stay_together(two_threads: None, monkeypatch: pytest.
     ids = torch.zeros(4, 6, dtype=torch.long)
     monkeypatch.setattr(JointLM, "device", torch.device("meta"))
     monkeypatch.setattr(JointLM, "forward", lambda model, *parts: parts)
-    told = total_nats(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    told = sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
     assert len(told[0]) == len(ids)

@@ -10,17 +10,17 @@ import torch
 from torch import Generator
 
 from tests.small_translation import EN, HAN, ZH, cipher, network, sentences
-from umt.embeddings.counts import Tokens, tokenize
+from umt.embeddings.counts import IndexedCorpus, index_words
 from umt.lm.loading import load, save
-from umt.lm.word_vectors import LanguageModel
+from umt.lm.word_vectors import LmWordVectors
 from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput, Lang
 
 
-def text(count: int = 300) -> Tokens:
+def text(count: int = 300) -> IndexedCorpus:
     """Chinese of which each word is followed by one of three, and a few words that stand alone."""
     rare = [chr(0x5B57 + number) for number in range(8)]
-    return tokenize([" ".join(HAN[word] for word in each) for each in sentences(count, 1)] + rare * 5)
+    return index_words([" ".join(HAN[word] for word in each) for each in sentences(count, 1)] + rare * 5)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         some = [rows[(step * 32 + number) % len(rows)] for number in range(32)]
         width = min(map(len, some))
         ids = torch.tensor([row[:width] for row in some])
-        loss = model.nats(model.hidden(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()).mean()
+        loss = model.nll(model.hidden(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()).mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_vectors_are_the_mean_states_before_and_at_a_word(folder: Path) -> None:
     tokens = text(40)
-    builder = LanguageModel(str(folder), windows=(2,), minimum_count=1)
+    builder = LmWordVectors(str(folder), windows=(2,), minimum_count=1)
     space = builder.build(ZH, tokens, Generator())
     model, tokenizer = load(folder), Tokenizer.load(folder)
     sums, seen = torch.zeros(2, len(tokens.words), 32), torch.zeros(len(tokens.words))
@@ -74,7 +74,7 @@ def test_vectors_are_the_mean_states_before_and_at_a_word(folder: Path) -> None:
 
 
 def test_words_that_follow_alike_lie_close(folder: Path) -> None:
-    space = LanguageModel(str(folder), windows=(2,), minimum_count=1).build(ZH, text(), Generator())
+    space = LmWordVectors(str(folder), windows=(2,), minimum_count=1).build(ZH, text(), Generator())
     order = [space.words.index(word) for word in HAN]
     near = torch.nn.functional.normalize(space.vectors[order], dim=1)
     similarity = near @ near.T
@@ -85,7 +85,7 @@ def test_words_that_follow_alike_lie_close(folder: Path) -> None:
 
 def test_a_word_that_no_chosen_sentence_holds_is_read_alone(folder: Path) -> None:
     tokens = text()
-    few = LanguageModel(str(folder), windows=(2,), minimum_count=1, sentences=3).build(
+    few = LmWordVectors(str(folder), windows=(2,), minimum_count=1, sentences=3).build(
         ZH, tokens, Generator()
     )
     assert (few.vectors.norm(dim=1) > 0.01).all()
@@ -93,12 +93,12 @@ def test_a_word_that_no_chosen_sentence_holds_is_read_alone(folder: Path) -> Non
 
 def test_what_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"name one with words\.model=FOLDER"):
-        LanguageModel().build(ZH, text(), Generator())
+        LmWordVectors().build(ZH, text(), Generator())
     with pytest.raises(BadInput, match="no causal language model could be opened"):
-        LanguageModel(str(tmp_path), minimum_count=1).build(ZH, text(), Generator())
+        LmWordVectors(str(tmp_path), minimum_count=1).build(ZH, text(), Generator())
     with pytest.raises(BadInput, match="knows en, zh, not fr"):
-        LanguageModel(str(folder), minimum_count=1).build(Lang("fr"), text(), Generator())
+        LmWordVectors(str(folder), minimum_count=1).build(Lang("fr"), text(), Generator())
     with pytest.raises(BadInput, match="too few"):
-        LanguageModel(str(folder), minimum_count=10_000).build(EN, text(), Generator())
+        LmWordVectors(str(folder), minimum_count=10_000).build(EN, text(), Generator())
     with pytest.raises(ValueError, match="sentences must be positive, got 0"):
-        LanguageModel(sentences=0)
+        LmWordVectors(sentences=0)

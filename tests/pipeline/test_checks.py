@@ -9,19 +9,19 @@ import pytest
 from hydra import compose, initialize_config_dir
 from transformers import GPT2Config, PretrainedConfig, Qwen3Config
 
-from umt.corpus.files import PairFiles
-from umt.pipeline.checks import check
+from umt.corpus.files import ParallelFiles
+from umt.pipeline.checks import validate
 from umt.types import BadInput, Lang
 
 ROOT = Path(__file__).parents[2]
 EN, KO = Lang("en"), Lang("ko")
-SETS = [PairFiles(name, (EN, KO), Path("a"), Path("b")) for name in ("dev", "test")]
+SETS = [ParallelFiles(name, (EN, KO), Path("a"), Path("b")) for name in ("dev", "test")]
 
 
 def checked(*overrides: str, languages: tuple[Lang, Lang] = (EN, Lang("zh")), sets: int = 2) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=list(overrides))
-    check(config, languages, SETS[:sets])
+    validate(config, languages, SETS[:sets])
 
 
 @pytest.mark.skipif(find_spec("mecab_ko") is not None, reason="sacreBLEU can cut Korean into words")

@@ -16,7 +16,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt.pipeline import inputs
-from umt.pipeline.checks import check
+from umt.pipeline.checks import validate
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_a_group_left_out_is_out_whatever_an_experiment_says_of_it(name: str) ->
     text = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     files = FILES if "/corpus: files" in text else []
     for group in ("translator", "lm", "bits", "bootstrap"):
-        assert not inputs.chosen(composed(f"experiment={name}", f"{group}=none", *files))[group]
+        assert not inputs.drop_unselected(composed(f"experiment={name}", f"{group}=none", *files))[group]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -98,11 +98,11 @@ def test_every_experiment_composes(name: str) -> None:
 def test_the_aligner_inside_another_is_one_word(part: str) -> None:
     outer, inner = part.split()
     node = composed(f"aligner={outer}", f"aligner@{inner}=gromov").aligner[inner.split(".")[1]]
-    assert node._target_ == "umt.align.strategies.gromov_wasserstein.Gromov"
+    assert node._target_ == "umt.align.strategies.gromov_wasserstein.GromovWasserstein"
 
 
 def test_the_strategies_of_mixed_are_strategies() -> None:
-    made = instantiate(composed("aligner=mixed").aligner)
+    made = instantiate(composed("aligner=ensemble").aligner)
     assert all(dataclasses.is_dataclass(each) for each in made.aligner.strategies.values())
 
 
@@ -116,15 +116,15 @@ def test_the_strategies_of_mixed_are_strategies() -> None:
         ("lm=pretrained lm.name=null", "lm.name must name a folder or a model of the hub"),
         ("words.windows=7", "words: windows must be a list, got 7"),
         ("words.size=abc", "words: size must be a whole number, got 'abc'"),
-        ("lm.optimisation.peak=abc", "lm: peak must be a finite number, got 'abc'"),
-        ("lm.optimisation.peak=nan", "lm: peak must be a finite number, got nan"),
+        ("lm.optimisation.learning_rate=abc", "lm: peak must be a finite number, got 'abc'"),
+        ("lm.optimisation.learning_rate=nan", "lm: peak must be a finite number, got nan"),
         ("lm.sharded=perhaps", "lm: sharded must be true or false, got 'perhaps'"),
         ("tokenizer.sample=1.5", "tokenizer: sample must be a whole number, got 1.5"),
     ],
 )
 def test_a_wrong_value_is_told_before_anything_is_built(overrides: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        check(composed(*overrides.split()), [], [])
+        validate(composed(*overrides.split()), [], [])
 
 
 @pytest.mark.parametrize(

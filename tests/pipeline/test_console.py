@@ -16,7 +16,7 @@ from rich.console import Console as Terminal
 
 from umt.pipeline import errors, stages
 from umt.pipeline.console import Console
-from umt.pipeline.errors import CellFailed, plain_errors, plain_options
+from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -26,13 +26,13 @@ def command(override: str) -> None:
     """What an entry point does with an override."""
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=[override])
-    with plain_errors(Console()):
+    with user_errors(Console()):
         instantiate(config.corpus)
 
 
 def told(capsys: pytest.CaptureFixture[str], override: str) -> str:
     """The one sentence with which a command ends."""
-    with pytest.raises(SystemExit) as stopped, plain_options():
+    with pytest.raises(SystemExit) as stopped, option_errors():
         command(override)
     assert stopped.value.code == 2
     sentence = capsys.readouterr().err.strip()
@@ -65,22 +65,22 @@ def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
 ) -> None:
     sweep = SimpleNamespace(initialized=lambda: True, get=lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
     monkeypatch.setattr(stages, "HydraConfig", sweep)
-    with pytest.raises(CellFailed) as failed, errors.cell(Console()):
+    with pytest.raises(SweepJobFailed) as failed, errors.sweep_job(Console()):
         raise BadInput("too long")
     assert capsys.readouterr().err == "error: too long\n"
-    with pytest.raises(SystemExit) as stopped, plain_options(), errors.cell(Console()):
+    with pytest.raises(SystemExit) as stopped, option_errors(), errors.sweep_job(Console()):
         raise KeyboardInterrupt
     assert stopped.value.code == 130
     capsys.readouterr()
     monkeypatch.undo()
-    with pytest.raises(SystemExit) as stopped, plain_options():
+    with pytest.raises(SystemExit) as stopped, option_errors():
         raise failed.value  # as the launcher does when all have ended
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: at least one cell of the sweep failed: too long\n"
 
 
 def test_our_own_mistakes_keep_their_traceback() -> None:
-    with pytest.raises(ZeroDivisionError), plain_options():
+    with pytest.raises(ZeroDivisionError), option_errors():
         1 / 0  # noqa: B018
 
 

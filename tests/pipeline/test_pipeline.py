@@ -14,10 +14,10 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import bootstrap_translator
 from umt.pipeline.store import Store
-from umt.smt.translator import LexicalTranslator
+from umt.smt.translator import PhraseBasedTranslator
 from umt.types import Lang
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +31,9 @@ SMALL = [
     "bootstrap.rounds=1",
     "bootstrap.sentences=1000",
     "translator.optimisation.steps=10",
-    "translator.written=300",
-    "translator.checks=1",
-    "translator.looked=10",
+    "translator.synthetic_sentences=300",
+    "translator.validations=1",
+    "translator.validation_sentences=10",
     "tokenizer.vocabulary=700",
     "lm.optimisation.steps=3",
 ]
@@ -116,7 +116,7 @@ def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
 def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict[str, Path]) -> None:
     sets = f"source: '{good['en']}', target: '{good['zh']}', languages: [en, zh]"
     told = command(
-        "train.py", store, f"+evaluation.sets.more={{_target_: umt.corpus.files.PairFiles, {sets}}}"
+        "train.py", store, f"+evaluation.sets.more={{_target_: umt.corpus.files.ParallelFiles, {sets}}}"
     )
     built = {line.split()[0] for line in told.splitlines() if " s  " in line}
     assert built == {"prepare", "run"}
@@ -170,13 +170,13 @@ def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
     manifest = json.loads((learned / "manifest.json").read_text(encoding="utf-8"))
     artefact, way = Artefact(learned, manifest), (Lang("en"), Lang("zh"))
     whole, hasty = (bootstrap_translator(artefact.path, "phrase-based", *way, fast) for fast in (False, True))
-    assert isinstance(whole, LexicalTranslator)
-    assert isinstance(hasty, LexicalTranslator)
+    assert isinstance(whole, PhraseBasedTranslator)
+    assert isinstance(hasty, PhraseBasedTranslator)
     assert whole.search.beam == manifest["config"]["beam"] == 4 * hasty.search.beam
 
 
 def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) -> None:
-    few = ["bootstrap=fewshot", "bootstrap.mined=1000", "bootstrap.sentences=40"]
+    few = ["bootstrap=fewshot", "bootstrap.mining_sentences=1000", "bootstrap.sentences=40"]
     few += ["bootstrap.candidates=1", "bootstrap.shots=1"]
     told = command("train.py", store, *few)
     assert " mined" in told
@@ -195,7 +195,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=["corpus=files", "preparation.workers=1", *overrides])
     console = Console()
-    with pytest.raises(SystemExit) as stopped, plain_errors(console):
+    with pytest.raises(SystemExit) as stopped, user_errors(console):
         train.build(config, Store(tmp_path / "store", console))
     assert stopped.value.code not in (0, None)
     left = list((tmp_path / "store").glob(".*")) if (tmp_path / "store").exists() else []
@@ -261,11 +261,11 @@ def test_a_vocabulary_smaller_than_asked(
     good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sides = [f"corpus.source={good['en']}", f"corpus.target={good['zh']}"]
-    assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.duplicates=true")
+    assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.keep_duplicates=true")
 
 
 def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> None:
-    done = ran(["train.py", "-m"], store, "translator.checks=0,1")
+    done = ran(["train.py", "-m"], store, "translator.validations=0,1")
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
     first, *_, last = done.stderr.strip().splitlines()

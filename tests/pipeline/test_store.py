@@ -14,7 +14,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.store import Bench, Store
+from umt.pipeline.store import StageContext, Store
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -39,18 +39,18 @@ class Diary:
         self.entries.append(f"finished {stage}")
 
 
-def first(config: DictConfig, bench: Bench) -> Mapping[str, Any]:
+def first(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
     (bench.directory / "number").write_text(str(config.number))
     bench.progress("counting", 1, 1)
     return {"seed": bench.seed}
 
 
-def second(config: None, bench: Bench, before: Artefact) -> Mapping[str, Any]:
+def second(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
     (bench.directory / "double").write_text(str(2 * int((before.path / "number").read_text())))
     return {}
 
 
-def broken(config: None, bench: Bench) -> Mapping[str, Any]:
+def broken(config: None, bench: StageContext) -> Mapping[str, Any]:
     (bench.directory / "half").write_text("half")
     raise OSError(28, "No space left on device")
 
@@ -90,12 +90,12 @@ def test_rebuilding_reaches_what_depends_on_it(tmp_path: Path) -> None:
     assert "finished second" in diary.entries
 
 
-def tenth(config: DictConfig, bench: Bench) -> Mapping[str, Any]:
+def tenth(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
     (bench.directory / "tens").write_text(str(config.number // 10))
     return {"content": str(config.number // 10)}
 
 
-def counting(config: None, bench: Bench, before: Artefact) -> Mapping[str, Any]:
+def counting(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
     return {"seed": bench.seed, "tens": (before.path / "tens").read_text()}
 
 
@@ -120,7 +120,7 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
-    def fails(config: None, bench: Bench) -> Mapping[str, Any]:
+    def fails(config: None, bench: StageContext) -> Mapping[str, Any]:
         raise OSError(28, str(bench.scratch))
 
     with pytest.raises(OSError, match="unfinished-fails"):
@@ -198,7 +198,7 @@ def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
     assert Store(tmp_path, Diary(), rebuild=("first",), only=()).build(first, numbered(3)) == made
 
 
-def interrupted(config: None, bench: Bench, *_: Artefact) -> Mapping[str, Any]:
+def interrupted(config: None, bench: StageContext, *_: Artefact) -> Mapping[str, Any]:
     seen = (bench.scratch / "checkpoint").exists()
     (bench.scratch / "checkpoint").touch()
     if not seen:

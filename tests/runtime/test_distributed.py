@@ -16,8 +16,8 @@ import torch
 from benchmarks.resume import same, train
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import load
-from umt.runtime.distributed import SOLO
-from umt.training.fsdp import divide
+from umt.runtime.distributed import SINGLE
+from umt.training.fsdp import shard
 from umt.training.loop import LOG
 from umt.types import BadInput
 
@@ -66,4 +66,4 @@ def test_what_is_divided_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
 def test_one_process_has_nobody_to_share_with(tmp_path: Path) -> None:
     alone, _ = train(tmp_path, 1)
     with pytest.raises(BadInput, match="torchrun"):
-        divide(alone, SOLO)
+        shard(alone, SINGLE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from umt.runtime.lock import alone
+from umt.runtime.lock import exclusive_lock
 
 ROOT = Path(__file__).parents[2]
 FORKS = """
@@ -42,7 +42,7 @@ def test_a_worker_that_outlives_who_held_it_does_not_keep_it(tmp_path: Path) -> 
         holder.kill()
         holder.wait()
         try:
-            with alone(tmp_path / "lock", lambda: pytest.fail("nobody holds it")):
+            with exclusive_lock(tmp_path / "lock", lambda: pytest.fail("nobody holds it")):
                 assert (tmp_path / "lock").exists()
         finally:
             os.kill(worker, signal.SIGKILL)
@@ -52,7 +52,7 @@ def test_a_worker_that_outlives_who_held_it_does_not_keep_it(tmp_path: Path) -> 
 def test_who_waited_holds_the_file_that_is_there(tmp_path: Path) -> None:
     """Not the one that the holder removed: a third process would make it anew and not wait."""
     lock = tmp_path / "lock"
-    with alone(lock, lambda: None):
+    with exclusive_lock(lock, lambda: None):
         line = [sys.executable, "-c", WAITS, str(lock)]
         waiter = subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE)
         assert waiter.stdout is not None

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tests.pipeline.test_store import Diary
 from umt.pipeline.artefact import Artefact, settings_of
-from umt.pipeline.store import Bench, Store
+from umt.pipeline.store import StageContext, Store
 from umt.runtime.seeds import child_seed
 
 
@@ -21,12 +21,12 @@ def test_child_seed_depends_on_every_name() -> None:
     assert all(0 <= seed < 1 << 60 for seed in seeds)
 
 
-def drawn(config: DictConfig | None, bench: Bench, *inputs: Artefact) -> Mapping[str, Any]:
+def drawn(config: DictConfig | None, bench: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
     """A stage that reports its seed."""
     return {"drawn": bench.seed}
 
 
-def below(config: DictConfig | None, bench: Bench, *inputs: Artefact) -> Mapping[str, Any]:
+def below(config: DictConfig | None, bench: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
     """Another one."""
     return {"drawn": bench.seed}
 

@@ -28,7 +28,7 @@ def sentences(count: int, seed: int = 0) -> tuple[I32, I64]:
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("large", [1, 10**9])
 def test_probabilities_sum_to_one_after_every_context(order: int, large: int) -> None:
-    model = KneserNey(order, large=large).fit(WORDS, *sentences(60))
+    model = KneserNey(order, prune_above_tokens=large).fit(WORDS, *sentences(60))
     for length in range(order + 1):
         for context in itertools.product([START, 3, 4, 5, 6], repeat=length):
             if START in context[1:]:
@@ -65,7 +65,7 @@ def test_bigrams_are_kneser_ney_by_hand() -> None:
 
 @pytest.mark.parametrize("large", [1, 10**9])
 def test_batches_score_as_one_by_one(large: int) -> None:
-    model = KneserNey(3, large=large).fit(WORDS, *sentences(80))
+    model = KneserNey(3, prune_above_tokens=large).fit(WORDS, *sentences(80))
     ids, offsets = sentences(20, seed=1)
     batched = model.sentences(ids, offsets)
     for score, (begin, end) in zip(batched, itertools.pairwise(offsets), strict=True):

@@ -15,13 +15,14 @@ from umt.corpus.prepared_text import PreparedText
 from umt.embeddings.lexicon import Lexicon
 from umt.smt.kneser_ney import KneserNey
 from umt.smt.ngram import END, SPECIALS, START, NGram
-from umt.smt.phrase_extraction import Linked, extract
-from umt.smt.phrase_table import BITS, Options, Pairs, Scoring
-from umt.smt.stack_decoder import Search, decode, decode_all
-from umt.smt.training import Lexical, LexicalTranslator
-from umt.smt.translation_table import Balance
-from umt.smt.vocabulary import read, select
-from umt.text.morphology import Inflection
+from umt.smt.phrase_extraction import WordAlignedSentences, extract
+from umt.smt.phrase_table import WORD_BITS, PhrasePairs, PhraseScoring, PhraseTable
+from umt.smt.stack_decoder import DecoderWeights, decode, decode_all
+from umt.smt.training import PhraseBased
+from umt.smt.translation_table import FrequencyBalancing
+from umt.smt.translator import PhraseBasedTranslator
+from umt.smt.vocabulary import count_and_encode, take_sentences
+from umt.text.morphology import SuffixSplitter
 from umt.types import BadInput, Lang
 
 EN, FR = Lang("en"), Lang("fr")
@@ -30,11 +31,11 @@ EN, FR = Lang("en"), Lang("fr")
 def packed(*words: int) -> int:
     key = 0
     for word in words:
-        key = key << BITS | (word + 1)
+        key = key << WORD_BITS | (word + 1)
     return key
 
 
-def toy(seed: int = 0) -> tuple[NGram, Options, Pairs]:
+def toy(seed: int = 0) -> tuple[NGram, PhraseTable, PhrasePairs]:
     """Six source words, six target words, random phrase pairs of one or two words a side."""
     generator = np.random.default_rng(seed)
     words = (*SPECIALS, *"abcdef")
@@ -46,14 +47,14 @@ def toy(seed: int = 0) -> tuple[NGram, Options, Pairs]:
         phrases += [(packed(*source), packed(*target)) for target in targets]
     weights = generator.uniform(1, 9, len(phrases))
     source, target = np.array(phrases).T
-    pairs = Pairs(source, target, np.where(target > 0, 1, 0), weights, weights)
-    options = Scoring(seen=0, discount=0.0).options_of(
+    pairs = PhrasePairs(source, target, np.where(target > 0, 1, 0), weights, weights)
+    options = PhraseScoring(seen=0, discount=0.0).build_table(
         pairs, model.tables, np.zeros(9, np.bool_), np.ones(len(model.words))
     )
     return model, options, pairs
 
 
-def exact(sentence: list[int], model: NGram, options: Options, search: Search) -> float:
+def exact(sentence: list[int], model: NGram, options: PhraseTable, search: DecoderWeights) -> float:
     """The best score over all monotone segmentations and all options."""
     by_phrase = dict(zip(options.keys.tolist(), options.nodes.tolist(), strict=True))
     best = -np.inf
@@ -72,7 +73,9 @@ def exact(sentence: list[int], model: NGram, options: Options, search: Search) -
     return best
 
 
-def scored(output: list[int], sentence: list[int], model: NGram, options: Options, search: Search) -> float:
+def scored(
+    output: list[int], sentence: list[int], model: NGram, options: PhraseTable, search: DecoderWeights
+) -> float:
     """The best score of this very output."""
     only = options._replace(scores=options.scores.copy())
     best = -np.inf
@@ -103,7 +106,7 @@ def test_without_reordering_the_beam_finds_the_exact_best() -> None:
     generator = np.random.default_rng(1)
     for seed in range(4):
         model, options, _ = toy(seed)
-        search = Search(beam=200, jump=0, model=0.7, word=0.3, distortion=0.5)
+        search = DecoderWeights(beam=200, jump=0, model=0.7, word=0.3, distortion=0.5)
         sentence = generator.integers(3, 9, 5).astype(np.int32)
         output = decode(sentence, np.array([0, 5]), options, model.tables, search)[0].tolist()
         assert scored(output, sentence.tolist(), model, options, search) == pytest.approx(
@@ -117,14 +120,16 @@ def test_reordering_restores_the_order_of_the_target() -> None:
     model = KneserNey(3).fit(words, ids, np.arange(0, 201, 4))
     source = np.array([packed(w) for w in (3, 4, 5, 6)])
     ones = np.ones(4)
-    pairs = Pairs(source, source, np.ones(4, np.int64), ones, ones)
-    options = Scoring().options_of(pairs, model.tables, np.zeros(7, np.bool_), np.ones(len(model.words)))
+    pairs = PhrasePairs(source, source, np.ones(4, np.int64), ones, ones)
+    options = PhraseScoring().build_table(
+        pairs, model.tables, np.zeros(7, np.bool_), np.ones(len(model.words))
+    )
     shuffled, offsets = np.array([4, 3, 6, 5], np.int32), np.array([0, 4])
-    free = Search(beam=20, jump=3, model=1.0, word=0.0, distortion=0.1)
+    free = DecoderWeights(beam=20, jump=3, model=1.0, word=0.0, distortion=0.1)
     assert decode(shuffled, offsets, options, model.tables, free)[0].tolist() == [3, 4, 5, 6]
     fixed = free._replace(jump=0)
     assert decode(shuffled, offsets, options, model.tables, fixed)[0].tolist() == [4, 3, 6, 5]
-    barred = options._replace(barriers=np.array([False] * 3 + [True] * 4))
+    barred = options._replace(reordering_walls=np.array([False] * 3 + [True] * 4))
     assert decode(shuffled, offsets, barred, model.tables, free)[0].tolist() == [4, 3, 6, 5]
 
 
@@ -132,7 +137,7 @@ def test_threads_and_batches_change_nothing() -> None:
     model, options, _ = toy()
     ids = np.random.default_rng(3).integers(3, 9, 2000).astype(np.int32)
     offsets = np.arange(0, 2001, 10)
-    search = Search(beam=6, jump=2, model=0.7, word=0.3, distortion=0.5)
+    search = DecoderWeights(beam=6, jump=2, model=0.7, word=0.3, distortion=0.5)
     one = decode_all(ids, offsets, options, model.tables, search, 1)
     two = decode_all(ids, offsets, options, model.tables, search, 2)
     assert all(np.array_equal(one[part], two[part]) for part in range(len(one)))
@@ -143,7 +148,7 @@ def test_threads_and_batches_change_nothing() -> None:
 
 def test_phrase_pairs_respect_links_and_take_unlinked_words_along() -> None:
     # source: x y z, target: T a b; x-a, y-b, z alone, T alone (an article that the source does not have)
-    linked = Linked(
+    linked = WordAlignedSentences(
         source=np.array([3, 4, 5], np.int32),
         source_offsets=np.array([0, 3]),
         target=np.array([6, 7, 8], np.int32),
@@ -170,12 +175,12 @@ def make_lexicon(source: list[str], target: list[str], rows: list[list[tuple[int
 
 
 def test_reading_and_selecting_sentences() -> None:
-    vocabulary, ids, offsets = read(["b a", "", "a c a"], 2)
+    vocabulary, ids, offsets = count_and_encode(["b a", "", "a c a"], 2)
     assert vocabulary.words == (*SPECIALS, "a", "b")
     assert vocabulary.counts == (0, 0, 1, 3, 1)
     assert ids.tolist() == [4, 3, 3, 2, 3]
     assert offsets.tolist() == [0, 2, 2, 5]
-    chosen, places = select(ids, offsets, np.array([2, 0]))
+    chosen, places = take_sentences(ids, offsets, np.array([2, 0]))
     assert (chosen.tolist(), places.tolist()) == ([3, 2, 3, 4, 3], [0, 3, 5])
 
 
@@ -204,13 +209,15 @@ def write_world(directory: Path) -> PreparedText:
 
 
 @pytest.fixture(scope="module")
-def translators(tmp_path_factory: pytest.TempPathFactory) -> tuple[LexicalTranslator, LexicalTranslator]:
+def translators(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[PhraseBasedTranslator, PhraseBasedTranslator]:
     """Learned with a lexicon that prefers a wrong word for every fourth word."""
     text = write_world(tmp_path_factory.mktemp("world"))
     rows = [
         [(i, 0.4), ((i + 9) % 40, 0.6)] if i % 4 == 0 else [(i, 0.8), ((i + 5) % 40, 0.2)] for i in range(40)
     ]
-    learner = Lexical(order=3, rounds=1, sentences=800, beam=32)
+    learner = PhraseBased(ngram_order=3, rounds=1, sentences=800, beam=32)
     return learner.fit(
         text,
         EN,
@@ -222,7 +229,7 @@ def translators(tmp_path_factory: pytest.TempPathFactory) -> tuple[LexicalTransl
 
 
 def test_a_cipher_is_read_better_than_its_lexicon_knows(
-    translators: tuple[LexicalTranslator, LexicalTranslator],
+    translators: tuple[PhraseBasedTranslator, PhraseBasedTranslator],
 ) -> None:
     generator = np.random.default_rng(5)
     follow = generator.dirichlet(np.full(40, 0.08), size=40)
@@ -241,7 +248,7 @@ def test_a_cipher_is_read_better_than_its_lexicon_knows(
     assert right / total > 0.9  # the lexicon's first choice is right for 0.75
 
 
-def test_raw_text_in_raw_text_out(translators: tuple[LexicalTranslator, LexicalTranslator]) -> None:
+def test_raw_text_in_raw_text_out(translators: tuple[PhraseBasedTranslator, PhraseBasedTranslator]) -> None:
     forth, _ = translators
     plain = [f"{PLAIN[1].capitalize()} {PLAIN[2]} {PLAIN[3]}.", "", f"{PLAIN[5]} 1,234 Xyzzy."]
     outputs = forth.translate(plain)
@@ -259,38 +266,38 @@ def test_raw_text_in_raw_text_out(translators: tuple[LexicalTranslator, LexicalT
 
 
 def test_endings_are_read_and_written(
-    translators: tuple[LexicalTranslator, LexicalTranslator], tmp_path: Path
+    translators: tuple[PhraseBasedTranslator, PhraseBasedTranslator], tmp_path: Path
 ) -> None:
     forth, _ = translators
     stem = PLAIN[1]
-    ours = replace(forth, inflections={forth.source: Inflection({f"{stem}ed": (stem, "ed")})})
+    ours = replace(forth, inflections={forth.source: SuffixSplitter({f"{stem}ed": (stem, "ed")})})
     assert ours.translate([f"{stem}ed {PLAIN[2]}."]) == forth.translate([f"{stem} ˍed {PLAIN[2]}."])
     ours.save(tmp_path)
-    assert LexicalTranslator.load(tmp_path).inflections == ours.inflections
-    theirs = replace(forth, inflections={forth.target: Inflection({"xyzzied": ("xyzzy", "ed")})})
+    assert PhraseBasedTranslator.load(tmp_path).inflections == ours.inflections
+    theirs = replace(forth, inflections={forth.target: SuffixSplitter({"xyzzied": ("xyzzy", "ed")})})
     assert theirs.translate(["Xyzzy ˍed."]) == ["Xyzzied."]
 
 
 def test_saved_translator_translates_alike(
-    translators: tuple[LexicalTranslator, LexicalTranslator], tmp_path: Path
+    translators: tuple[PhraseBasedTranslator, PhraseBasedTranslator], tmp_path: Path
 ) -> None:
     sentences = [f"{PLAIN[k]} {PLAIN[k + 3]} 7." for k in range(20)]
     for translator in translators:
         translator.save(tmp_path / translator.target)
-        loaded = LexicalTranslator.load(tmp_path / translator.target)
+        loaded = PhraseBasedTranslator.load(tmp_path / translator.target)
         assert loaded.translate(sentences) == translator.translate(sentences)
     with pytest.raises(BadInput, match="holds no translator"):
-        LexicalTranslator.load(tmp_path / "nowhere")
+        PhraseBasedTranslator.load(tmp_path / "nowhere")
 
 
 def test_bad_options_say_what_was_given() -> None:
     with pytest.raises(ValueError, match=r"longest must lie in \[1, 4\], got 5"):
-        Lexical(longest=5)
+        PhraseBased(max_phrase_length=5)
     with pytest.raises(ValueError, match="beam must be positive, got 0"):
-        Lexical(beam=0)
+        PhraseBased(beam=0)
     with pytest.raises(ValueError, match="trust must not be negative, got -1"):
-        Lexical(trust=-1)
+        PhraseBased(lexicon_pseudo_counts=-1)
     with pytest.raises(ValueError, match="slack must be at least 1, got 0"):
-        Balance(slack=0)
+        FrequencyBalancing(slack=0)
     with pytest.raises(ValueError, match="sharpness"):
-        Balance(sharpness=0)
+        FrequencyBalancing(sharpening_exponent=0)

@@ -8,7 +8,7 @@ import pytest
 from torch import Generator, randint
 
 from umt.text import morphology
-from umt.text.morphology import MARK, Inflection
+from umt.text.morphology import SUFFIX_MARK, SuffixSplitter
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -24,11 +24,11 @@ The States . United States . The State . The state . A state .
 
 
 @pytest.fixture(scope="module")
-def learned() -> Inflection:
-    return Inflection.learn(EN, ZH, (line.split() for line in TEXT.strip().splitlines() * 5))
+def learned() -> SuffixSplitter:
+    return SuffixSplitter.learn(EN, ZH, (line.split() for line in TEXT.strip().splitlines() * 5))
 
 
-def test_forms_are_found_with_their_stems(learned: Inflection) -> None:
+def test_forms_are_found_with_their_stems(learned: SuffixSplitter) -> None:
     expected = {
         "walks": ("walk", "s"), "walked": ("walk", "ed"), "walking": ("walk", "ing"), "uses": ("use", "s"),
         "used": ("use", "ed"), "using": ("use", "ing"), "stopped": ("stop", "ed"),
@@ -38,67 +38,82 @@ def test_forms_are_found_with_their_stems(learned: Inflection) -> None:
         "sang": ("sing", "ed"), "sung": ("sing", "en"),
     }  # fmt: skip
     for form, parts in expected.items():
-        assert learned.parts.get(form) == parts, form
+        assert learned.stem_and_suffix.get(form) == parts, form
 
 
 @pytest.mark.parametrize(
     "word", ["us", "is", "this", "his", "its", "news", "thing", "string", "king", "james"]
 )
-def test_what_only_looks_like_a_form_stays_whole(learned: Inflection, word: str) -> None:
-    assert word not in learned.parts
+def test_what_only_looks_like_a_form_stays_whole(learned: SuffixSplitter, word: str) -> None:
+    assert word not in learned.stem_and_suffix
 
 
-def test_names_stay_whole(learned: Inflection) -> None:
-    assert "states" not in learned.parts
-    assert learned.split(["the", "States", "of"]) == ["the", "States", "of"]
+def test_names_stay_whole(learned: SuffixSplitter) -> None:
+    assert "states" not in learned.stem_and_suffix
+    assert learned.split_words(["the", "States", "of"]) == ["the", "States", "of"]
 
 
-def test_cutting_and_joining(learned: Inflection) -> None:
+def test_cutting_and_joining(learned: SuffixSplitter) -> None:
     sentence = "Walked they, or didn't the women's busses stop? She used walking-ropes."
-    cut = learned.cut(sentence)
-    assert f"Walk {MARK}ed they" in cut
-    assert f"us {MARK}" not in cut
-    assert f"walk {MARK}ing-rope {MARK}s" in cut
-    assert learned.join(cut) == sentence
+    cut = learned.split_text(sentence)
+    assert f"Walk {SUFFIX_MARK}ed they" in cut
+    assert f"us {SUFFIX_MARK}" not in cut
+    assert f"walk {SUFFIX_MARK}ing-rope {SUFFIX_MARK}s" in cut
+    assert learned.join_text(cut) == sentence
 
 
-def test_any_text_comes_back(learned: Inflection) -> None:
-    pieces = ["walked", "Walks", "WALKED", "women", MARK, f"{MARK}ed", f"walk {MARK}ed", " ", "'s", "-", ".",
-              "é", "naïves", "3", "用", "\t", "using", "goes", f"{MARK}{MARK}s"]  # fmt: skip
+def test_any_text_comes_back(learned: SuffixSplitter) -> None:
+    pieces = ["walked", "Walks", "WALKED", "women", SUFFIX_MARK, f"{SUFFIX_MARK}ed", f"walk {SUFFIX_MARK}ed",
+              " ", "'s", "-", ".",
+              "é", "naïves", "3", "用", "\t", "using", "goes", f"{SUFFIX_MARK}{SUFFIX_MARK}s"]  # fmt: skip
     generator = Generator().manual_seed(1)
     for length in range(1, 13):
         for _ in range(150):
             drawn = randint(len(pieces), (length,), generator=generator).tolist()
             text = "".join(pieces[place] for place in drawn)
-            assert learned.join(learned.cut(text)) == text
+            assert learned.join_text(learned.split_text(text)) == text
 
 
-def test_words_are_split_and_made_whole(learned: Inflection) -> None:
+def test_words_are_split_and_made_whole(learned: SuffixSplitter) -> None:
     words = ["Went", "the", "women", "walking", "?"]
-    split = learned.split(words)
-    assert split == ["Go", f"{MARK}ed", "the", "woman", f"{MARK}s", "walk", f"{MARK}ing", "?"]
-    assert learned.whole(split) == words
+    split = learned.split_words(words)
+    assert split == [
+        "Go",
+        f"{SUFFIX_MARK}ed",
+        "the",
+        "woman",
+        f"{SUFFIX_MARK}s",
+        "walk",
+        f"{SUFFIX_MARK}ing",
+        "?",
+    ]
+    assert learned.join_words(split) == words
 
 
-def test_what_a_translator_might_write_reads_as_words(learned: Inflection) -> None:
-    assert learned.join(f"the {MARK}ed rope {MARK}ed {MARK}s {MARK}ing") == "the roped"
-    assert learned.join(f"plan {MARK}en. {MARK}s") == "planned."
-    assert learned.whole([f"{MARK}s", "hurry", f"{MARK}ing", f"{MARK}ed", "of", f"{MARK}s"]) == [
+def test_what_a_translator_might_write_reads_as_words(learned: SuffixSplitter) -> None:
+    assert (
+        learned.join_text(f"the {SUFFIX_MARK}ed rope {SUFFIX_MARK}ed {SUFFIX_MARK}s {SUFFIX_MARK}ing")
+        == "the roped"
+    )
+    assert learned.join_text(f"plan {SUFFIX_MARK}en. {SUFFIX_MARK}s") == "planned."
+    assert learned.join_words(
+        [f"{SUFFIX_MARK}s", "hurry", f"{SUFFIX_MARK}ing", f"{SUFFIX_MARK}ed", "of", f"{SUFFIX_MARK}s"]
+    ) == [
         "hurrying",
         "of",
     ]
-    assert Inflection().join(f"用 {MARK}ed") == "用"
+    assert SuffixSplitter().join_text(f"用 {SUFFIX_MARK}ed") == "用"
 
 
 def test_other_languages_have_none() -> None:
     sentences = [["walk", "walks", "walked"]] * 9
-    assert Inflection.learn(EN, ZH, sentences).parts
-    assert not Inflection.learn(Lang("fr"), ZH, sentences).parts
-    assert not Inflection.learn(EN, Lang("fr"), sentences).parts  # French has endings itself
-    assert Inflection().cut("She walked") == "She walked"
+    assert SuffixSplitter.learn(EN, ZH, sentences).stem_and_suffix
+    assert not SuffixSplitter.learn(Lang("fr"), ZH, sentences).stem_and_suffix
+    assert not SuffixSplitter.learn(EN, Lang("fr"), sentences).stem_and_suffix  # French has endings itself
+    assert SuffixSplitter().split_text("She walked") == "She walked"
 
 
-def test_saved_and_loaded(learned: Inflection, tmp_path: Path) -> None:
+def test_saved_and_loaded(learned: SuffixSplitter, tmp_path: Path) -> None:
     assert morphology.load(tmp_path) == {}
-    morphology.save({EN: learned, ZH: Inflection()}, tmp_path)
+    morphology.save({EN: learned, ZH: SuffixSplitter()}, tmp_path)
     assert morphology.load(tmp_path)[EN] == learned

@@ -39,7 +39,7 @@ def test_join_undoes_words(lang: Lang, sentence: str) -> None:
     words = segmenter(lang).words(sentence)
     assert not any(" " in word or not word for word in words)
     assert segmenter(lang).join(words) == sentence
-    assert segmenter(lang).spaced(sentence) == " ".join(words)
+    assert segmenter(lang).segment_line(sentence) == " ".join(words)
     assert segmenter(lang).batch([sentence, sentence]) == [words, words]
 
 
@@ -133,7 +133,7 @@ def test_documents_become_sentences() -> None:
 )
 def test_measure_words_adverbs_and_verbs_stand_apart(sentence: str, words: str) -> None:
     chinese = segmenter(Lang("zh"))
-    assert chinese.spaced(sentence) == words
+    assert chinese.segment_line(sentence) == words
     assert chinese.join(chinese.words(sentence)) == sentence
 
 

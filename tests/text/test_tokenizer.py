@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from umt.text.morphology import Inflection
-from umt.text.token_shards import Shards, write_shards
-from umt.text.tokenizer import Borrowed, BytePairs, Tokenizer
+from umt.text.morphology import SuffixSplitter
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import ByteLevelBPE, PretrainedTokenizer, Tokenizer
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -39,7 +39,7 @@ def test_every_string_comes_back(tokenizer: Tokenizer, lang: Lang) -> None:
     for line, ids in zip(STRANGE, tokenizer.encode(STRANGE, lang), strict=True):
         assert tokenizer.decode(ids) == line
         assert tokenizer.byte_lengths[ids].sum() == len(line.encode())
-        assert not set(ids.tolist()) & tokenizer.special
+        assert not set(ids.tolist()) & tokenizer.special_ids
 
 
 def test_random_unicode_comes_back(tokenizer: Tokenizer) -> None:
@@ -50,9 +50,9 @@ def test_random_unicode_comes_back(tokenizer: Tokenizer) -> None:
 
 
 def test_endings_are_subwords_and_come_back(tmp_path: Path) -> None:
-    words = Inflection({"walked": ("walk", "ed"), "walks": ("walk", "s"), "went": ("go", "ed")})
+    words = SuffixSplitter({"walked": ("walk", "ed"), "walks": ("walk", "s"), "went": ("go", "ed")})
     lines = ["She walked and went home.", "He walks; we walk.", *STRANGE]
-    tokenizer = BytePairs(400).learn({EN: lines * 20, ZH: CHINESE}, {EN: words, ZH: Inflection()})
+    tokenizer = ByteLevelBPE(400).learn({EN: lines * 20, ZH: CHINESE}, {EN: words, ZH: SuffixSplitter()})
     tokenizer.save(tmp_path)
     loaded = Tokenizer.load(tmp_path)
     assert loaded.inflections == {EN: words}
@@ -61,8 +61,13 @@ def test_endings_are_subwords_and_come_back(tmp_path: Path) -> None:
         assert [each.decode(ids, EN) for ids in encoded] == lines
         assert each.decode(encoded[0]) == "She walk ˍed and go ˍed home."
         assert each.byte_lengths[encoded[1]].sum() == len(lines[1])
-        assert [each.plain.decode(ids) for ids in each.plain.encode(lines, EN)] == lines
-    assert not BytePairs(400, endings=False).learn({EN: lines, ZH: CHINESE}, {EN: words}).inflections
+        assert [
+            each.without_suffix_splitting.decode(ids)
+            for ids in each.without_suffix_splitting.encode(lines, EN)
+        ] == lines
+    assert (
+        not ByteLevelBPE(400, split_suffixes=False).learn({EN: lines, ZH: CHINESE}, {EN: words}).inflections
+    )
 
 
 def test_disjoint_languages_share_nothing() -> None:
@@ -105,19 +110,19 @@ def test_transformers_opens_it(tmp_path: Path) -> None:
 def test_a_borrowed_vocabulary_gets_our_tags(tmp_path: Path) -> None:
     trained = Tokenizer.train({EN: ENGLISH}, 400)
     trained.save(tmp_path)
-    borrowed = Borrowed(str(tmp_path)).learn({EN: [], ZH: []}, {})
+    borrowed = PretrainedTokenizer(str(tmp_path)).learn({EN: [], ZH: []}, {})
     assert borrowed.tag(ZH) == len(trained)
     assert borrowed.decode(borrowed.encode([STRANGE[5]])[0]) == STRANGE[5]
     with pytest.raises(BadInput, match="nosuch"):
-        Borrowed(str(tmp_path / "nosuch")).learn({EN: []}, {})
+        PretrainedTokenizer(str(tmp_path / "nosuch")).learn({EN: []}, {})
 
 
 @pytest.mark.parametrize("disjoint", [False, True])
 def test_a_vocabulary_of_ours_is_borrowed_whole(disjoint: bool, tmp_path: Path) -> None:
-    cut = Inflection({"walked": ("walk", "ed")})
+    cut = SuffixSplitter({"walked": ("walk", "ed")})
     trained = Tokenizer.train({EN: ENGLISH, ZH: CHINESE}, 700, disjoint=disjoint)
     replace(trained, inflections={EN: cut}).save(tmp_path)
-    borrowed = Borrowed(str(tmp_path)).learn({EN: [], ZH: []}, {})
+    borrowed = PretrainedTokenizer(str(tmp_path)).learn({EN: [], ZH: []}, {})
     assert len(borrowed) == len(trained)
     assert borrowed.encode(["she walked"], EN)[0].tolist() != trained.encode(["she walked"], EN)[0].tolist()
     assert borrowed.decode(borrowed.encode(["she walked"], EN)[0], EN) == "she walked"
@@ -132,10 +137,10 @@ def test_a_vocabulary_below_the_bytes_is_refused() -> None:
 def test_shards_hold_the_text(tokenizer: Tokenizer, tmp_path: Path) -> None:
     lines = [line for line in STRANGE if line] * 7
     assert write_shards(iter(lines), EN, tokenizer, tmp_path)[0] == len(lines)
-    shards = Shards(tmp_path, EN)
+    shards = TokenShards(tmp_path, EN)
     assert [tokenizer.decode(shards.ids(number)) for number in range(len(shards))] == lines
     assert shards.tokens.dtype == np.uint16
-    joined = shards.joined(np.array([3, 0, 3]), 8, 9)
+    joined = shards.concatenate(np.array([3, 0, 3]), 8, 9)
     assert joined.tolist() == [8, *shards.ids(3), 9, 8, *shards.ids(0), 9, 8, *shards.ids(3), 9]
 
 
@@ -143,6 +148,6 @@ def test_damaged_or_missing_shards_are_named(tokenizer: Tokenizer, tmp_path: Pat
     write_shards(["one line"], EN, tokenizer, tmp_path)
     (tmp_path / "en.bin").write_bytes(b"x")
     with pytest.raises(BadInput, match=r"en\.bin is damaged"):
-        Shards(tmp_path, EN).ids(0)
+        TokenShards(tmp_path, EN).ids(0)
     with pytest.raises(BadInput, match="missing"):
-        len(Shards(tmp_path, ZH))
+        len(TokenShards(tmp_path, ZH))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from umt.text.truecasing import Casing
+from umt.text.truecasing import Truecaser
 
 CORPUS = [
     "The river is near London .",
@@ -17,8 +17,8 @@ CORPUS = [
 ] * 10
 
 
-def casing() -> Casing:
-    return Casing.learn((line.split() for line in CORPUS), enough=5)
+def casing() -> Truecaser:
+    return Truecaser.learn((line.split() for line in CORPUS), enough=5)
 
 
 def test_names_keep_their_capitals_and_words_stay_small() -> None:
@@ -72,14 +72,14 @@ def test_words_that_start_small_in_the_corpus_stay_small() -> None:
 
 
 def test_text_without_capitals_is_left_alone() -> None:
-    learned = Casing.learn([["国王", "看见", "河", "。"]] * 50)
+    learned = Truecaser.learn([["国王", "看见", "河", "。"]] * 50)
     assert learned.restore(["国王", "看见", "河", "。"]) == ["国王", "看见", "河", "。"]
     assert learned.restore([]) == []
 
 
 def test_saved_casing_is_the_same(tmp_path: Path) -> None:
     casing().save(tmp_path / "casing.json")
-    assert Casing.load(tmp_path / "casing.json") == casing()
+    assert Truecaser.load(tmp_path / "casing.json") == casing()
 
 
 def test_undo_lower_casing_of_the_corpus() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from umt.training.length_batches import Batches
+from umt.training.length_batches import LengthBatches
 from umt.types import BadInput
 
 LENGTHS = np.random.default_rng(0).integers(0, 60, size=500)
 
 
 def test_an_epoch_holds_every_fitting_sentence_once_within_the_budget() -> None:
-    batches, seen = Batches(LENGTHS, 256, 40, seed=1), []
+    batches, seen = LengthBatches(LENGTHS, 256, 40, seed=1), []
     while batches.epoch == 0:
         batch = batches.draw()
         if batches.epoch == 0:
@@ -22,7 +22,7 @@ def test_an_epoch_holds_every_fitting_sentence_once_within_the_budget() -> None:
 
 
 def test_it_goes_on_where_it_stood() -> None:
-    one, other = Batches(LENGTHS, 256, 60, seed=1), Batches(LENGTHS, 256, 60, seed=1)
+    one, other = LengthBatches(LENGTHS, 256, 60, seed=1), LengthBatches(LENGTHS, 256, 60, seed=1)
     for _ in range(100):
         one.draw()
     other.restore(one.state())
@@ -30,7 +30,7 @@ def test_it_goes_on_where_it_stood() -> None:
 
 
 def test_epochs_differ() -> None:
-    batches = Batches(LENGTHS, 256, 60, seed=1)
+    batches = LengthBatches(LENGTHS, 256, 60, seed=1)
     first = [batches.draw().tolist() for _ in range(3)]
     while batches.epoch == 0:
         last = batches.draw().tolist()
@@ -39,4 +39,4 @@ def test_epochs_differ() -> None:
 
 def test_nothing_that_fits_is_named() -> None:
     with pytest.raises(BadInput, match="500 sentences"):
-        Batches(LENGTHS + 100, 50, 60, seed=1)
+        LengthBatches(LENGTHS + 100, 50, 60, seed=1)

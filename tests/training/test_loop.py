@@ -15,28 +15,28 @@ from torch import Generator
 
 from benchmarks.resume import EN, ZH, killed, same, texts, train
 from umt.lm.joint_lm import Architecture, JointLM
-from umt.runtime.distributed import Team
-from umt.text.token_shards import Shards, write_shards
+from umt.runtime.distributed import ProcessGroup
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.checkpoint import Checkpoints
-from umt.training.lm_objectives import Causal, Masked
-from umt.training.loop import LOG, Pace, Stop, fit
-from umt.training.muon import Muon, orthogonalised
+from umt.training.lm_objectives import CausalLM, MaskedLM
+from umt.training.loop import LOG, LoopOptions, StopTraining, fit
+from umt.training.muon import Muon, newton_schulz
 from umt.training.objective import Loss
-from umt.training.optimiser import Optimisation
-from umt.training.packing import Rows
+from umt.training.optimiser import OptimiserConfig
+from umt.training.packing import SentenceStream
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, dict[Any, Shards]]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, dict[Any, TokenShards]]:
     place = tmp_path_factory.mktemp("data")
     tokenizer = Tokenizer.train(texts(), 280)
     for lang, lines in texts().items():
         write_shards(lines, lang, tokenizer, place)
-    return tokenizer, {lang: Shards(place, lang) for lang in (EN, ZH)}
+    return tokenizer, {lang: TokenShards(place, lang) for lang in (EN, ZH)}
 
 
 def model(tokenizer: Tokenizer) -> JointLM:
@@ -50,9 +50,11 @@ def quiet(*_: object) -> None: ...
 def test_the_loss_falls_to_the_entropy(method: Any, data: Any, tmp_path: Path) -> None:
     """One bit a byte is all that these texts hold; less would be a mistake in counting."""
     tokenizer, shards = data
-    causal = Causal(shards, tokenizer, 32, 1024, seed=1)
-    optimisation = Optimisation(120, peak=2e-2, rest=1e-2, method=method)
-    records = fit(model(tokenizer), {"causal": causal}, optimisation, tmp_path, 1, quiet, pace=Pace(20))
+    causal = CausalLM(shards, tokenizer, 32, 1024, seed=1)
+    optimisation = OptimiserConfig(120, learning_rate=2e-2, adamw_learning_rate=1e-2, method=method)
+    records = fit(
+        model(tokenizer), {"causal": causal}, optimisation, tmp_path, 1, quiet, pace=LoopOptions(20)
+    )
     assert records[0]["causal/bits_per_byte"] > 1.3
     assert 0.97 < records[-1]["causal/bits_per_byte"] < 1.06
     lines = (tmp_path / LOG).read_text().splitlines()
@@ -66,17 +68,19 @@ def test_masked_learns_from_both_sides(data: Any, tmp_path: Path) -> None:
     chance = np.random.default_rng(1)
     words = chance.choice(list("abcd"), (2000, 1)).repeat(2, axis=1)
     write_shards([" ".join(line) for line in words], EN, tokenizer, tmp_path)
-    shards = {EN: Shards(tmp_path, EN)}
-    masked = Masked(shards, tokenizer, 32, 2048, seed=1)
-    optimisation = Optimisation(100, peak=1e-2)
-    records = fit(model(tokenizer), {"masked": masked}, optimisation, tmp_path, 1, quiet, pace=Pace(30))
+    shards = {EN: TokenShards(tmp_path, EN)}
+    masked = MaskedLM(shards, tokenizer, 32, 2048, seed=1)
+    optimisation = OptimiserConfig(100, learning_rate=1e-2)
+    records = fit(
+        model(tokenizer), {"masked": masked}, optimisation, tmp_path, 1, quiet, pace=LoopOptions(30)
+    )
     assert records[0]["masked/nats"] > 1.2
     assert records[-1]["masked/nats"] < 0.45 * math.log(4)
 
 
 def test_rows_hold_whole_epochs(data: Any) -> None:
     tokenizer, shards = data
-    rows = Rows(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
+    rows = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
     drawn = rows.draw(200, 33)
     assert (drawn[:, 0] == tokenizer.tag(EN)).all()
     sentences = set(texts()[EN])
@@ -84,7 +88,7 @@ def test_rows_hold_whole_epochs(data: Any) -> None:
         cut = tokenizer.decode(row).strip()
         whole = [tokenizer.decode(part) for part in np.split(row, np.flatnonzero(row == tokenizer.end) + 1)]
         assert set(whole[:-1]) <= sentences, cut
-    again = Rows(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
+    again = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
     assert np.array_equal(np.concatenate([again.draw(50, 33) for _ in range(4)]), drawn)
     order = rows._order(0, 2 * len(shards[EN]))
     for epoch in np.split(order, 2):
@@ -94,7 +98,7 @@ def test_rows_hold_whole_epochs(data: Any) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.6])
 def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
     tokenizer, shards = data
-    causal = Causal(shards, tokenizer, 32, 96, seed=1, mixing={EN: share, ZH: 1 - share})
+    causal = CausalLM(shards, tokenizer, 32, 96, seed=1, language_shares={EN: share, ZH: 1 - share})
     tags = torch.cat([causal.draw()[:, 0] for _ in range(100)])
     assert abs(float((tags == tokenizer.tag(EN)).float().mean()) - share) < 0.01
 
@@ -102,9 +106,9 @@ def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
 def test_mixing_and_batches_are_checked(data: Any) -> None:
     tokenizer, shards = data
     with pytest.raises(BadInput, match="mixing"):
-        Causal(shards, tokenizer, 32, 512, seed=1, mixing={EN: -1.0})
+        CausalLM(shards, tokenizer, 32, 512, seed=1, language_shares={EN: -1.0})
     with pytest.raises(BadInput, match="holds no row"):
-        Causal(shards, tokenizer, 32, 31, seed=1)
+        CausalLM(shards, tokenizer, 32, 31, seed=1)
 
 
 def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -128,9 +132,11 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
     tokenizer, shards = data
 
     def trained(steps: int) -> list[dict[str, float]]:
-        causal = Causal(shards, tokenizer, 32, 256, seed=1)
-        pace = Pace(1, 0)
-        return fit(model(tokenizer), {"causal": causal}, Optimisation(steps), tmp_path, 1, quiet, pace=pace)
+        causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
+        pace = LoopOptions(1, 0)
+        return fit(
+            model(tokenizer), {"causal": causal}, OptimiserConfig(steps), tmp_path, 1, quiet, pace=pace
+        )
 
     trained(4)
     log = tmp_path / LOG
@@ -144,10 +150,16 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     said: list[float] = []
-    monkeypatch.setattr(Team, "total", lambda team, number: said.append(number) or sum(said))
-    assert [Team(rank, 2).agreed(yes) for rank, yes in ((0, True), (1, False))] == [True, True]
+    monkeypatch.setattr(ProcessGroup, "total", lambda team, number: said.append(number) or sum(said))
+    assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
+        True,
+        True,
+    ]
     said.clear()
-    assert [Team(rank, 2).agreed(yes) for rank, yes in ((0, False), (1, True))] == [False, False]
+    assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, False), (1, True))] == [
+        False,
+        False,
+    ]
 
 
 class Impossible:
@@ -169,7 +181,7 @@ def test_an_impossible_loss_stops_before_the_update(data: Any, tmp_path: Path) -
     made = model(data[0])
     before = made.embeddings.detach().clone()
     with pytest.raises(FloatingPointError, match=r"nan at step 2.*checkpoints/2"):
-        fit(made, {"bad": Impossible()}, Optimisation(9), tmp_path, 1, quiet, pace=Pace(1, 0))
+        fit(made, {"bad": Impossible()}, OptimiserConfig(9), tmp_path, 1, quiet, pace=LoopOptions(1, 0))
     assert torch.equal(made.embeddings, before)
 
 
@@ -181,7 +193,7 @@ class Patience:
     def __call__(self, given: JointLM, step: int, record: Mapping[str, float]) -> None:
         self.seen += 1
         if self.seen == 5:
-            raise Stop("enough")
+            raise StopTraining("enough")
 
     def state(self) -> dict[str, Any]:
         return {"seen": self.seen}
@@ -193,9 +205,16 @@ class Patience:
 def test_a_watch_stops_training_for_good(data: Any, tmp_path: Path) -> None:
     tokenizer, shards = data
     for _ in range(2):  # the second call finds a run that has ended
-        causal = Causal(shards, tokenizer, 32, 64, seed=1)
+        causal = CausalLM(shards, tokenizer, 32, 64, seed=1)
         records = fit(
-            model(tokenizer), {"c": causal}, Optimisation(9), tmp_path, 1, quiet, (Patience(),), Pace(1, 0)
+            model(tokenizer),
+            {"c": causal},
+            OptimiserConfig(9),
+            tmp_path,
+            1,
+            quiet,
+            (Patience(),),
+            LoopOptions(1, 0),
         )
         assert len(records) == 5
 
@@ -204,8 +223,8 @@ def test_frozen_embeddings_keep_their_values(data: Any, tmp_path: Path) -> None:
     tokenizer, shards = data
     made = model(tokenizer)
     before = made.embeddings.detach().clone()
-    causal = Causal(shards, tokenizer, 32, 64, seed=1)
-    fit(made, {"c": causal}, Optimisation(4, frozen=1.0), tmp_path, 1, quiet)
+    causal = CausalLM(shards, tokenizer, 32, 64, seed=1)
+    fit(made, {"c": causal}, OptimiserConfig(4, freeze_embeddings=1.0), tmp_path, 1, quiet)
     assert torch.equal(made.embeddings, before)
 
 
@@ -237,7 +256,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_rate_rises_and_falls() -> None:
-    levels = [Optimisation(100, warmup=0.1, decay=0.5).level(step) for step in range(100)]
+    levels = [OptimiserConfig(100, warmup=0.1, decay=0.5).lr_factor(step) for step in range(100)]
     assert levels[0] == pytest.approx(0.1)
     assert levels[9:51] == [1.0] * 42
     assert levels[75] == pytest.approx(0.5)
@@ -249,14 +268,14 @@ def test_the_rate_rises_and_falls() -> None:
 )
 def test_bad_optimisation_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(given))):
-        Optimisation(**{"steps": 1, **given})
+        OptimiserConfig(**{"steps": 1, **given})
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (12, 40), (40, 12)])
 def test_muon_makes_singular_values_alike(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=Generator().manual_seed(1))
     wide = matrix if shape[0] <= shape[1] else matrix.T
-    values = torch.linalg.svdvals(orthogonalised(torch.stack([wide, 2 * wide])))
+    values = torch.linalg.svdvals(newton_schulz(torch.stack([wide, 2 * wide])))
     assert float(values.min()) > 0.4
     assert float(values.max()) < 1.3
     weight = torch.zeros(shape, requires_grad=True)

@@ -22,12 +22,12 @@ from umt.compression.archive import Archiver
 from umt.embeddings.wordspace import Embeddings
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.loading import is_causal, load, save
-from umt.text.token_shards import Shards, write_shards
-from umt.text.tokenizer import Borrowed, Tokenizer
-from umt.training.embedding_init import token_vectors
-from umt.training.lm_objectives import Causal
-from umt.training.loop import Pace, fit
-from umt.training.optimiser import Optimisation
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import PretrainedTokenizer, Tokenizer
+from umt.training.embedding_init import subword_vectors
+from umt.training.lm_objectives import CausalLM
+from umt.training.loop import LoopOptions, fit
+from umt.training.optimiser import OptimiserConfig
 from umt.training.pretraining import Pretraining
 from umt.types import BadInput, Lang
 
@@ -49,11 +49,11 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[Lang, Shards]:
+def shards(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> dict[Lang, TokenShards]:
     place = tmp_path_factory.mktemp("shards")
     for lang, lines in LINES.items():
         write_shards([line.replace("\n", "") for line in lines], lang, tokenizer, place)
-    return {lang: Shards(place, lang) for lang in LINES}
+    return {lang: TokenShards(place, lang) for lang in LINES}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 @pytest.mark.parametrize("width", [16, 48])
 def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, width: int) -> None:
-    vectors = token_vectors(spaces, tokenizer, width, Generator().manual_seed(1))
+    vectors = subword_vectors(spaces, tokenizer, width, Generator().manual_seed(1))
     assert vectors.shape == (len(tokenizer), width)
     torch.testing.assert_close(vectors.pow(2).mean(1), torch.ones(len(tokenizer)), rtol=1e-4, atol=1e-4)
     rows = {}
@@ -85,8 +85,8 @@ def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, w
 
 
 def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, spaces: Spaces) -> None:
-    optimisation = Optimisation(1)
-    model = Pretraining(TINY, optimisation, embeddings="bridge", length=32).start(
+    optimisation = OptimiserConfig(1)
+    model = Pretraining(TINY, optimisation, embeddings="bridge", row_length=32).initial_model(
         tokenizer, spaces, Generator().manual_seed(1)
     )
     cat, dog, neko = (int(tokenizer.encode([word])[0][0]) for word in (" cat", " dog", "猫"))
@@ -106,26 +106,26 @@ def theirs(folder: Path) -> str:
 
 def test_training_goes_on_from_any_causal_model(spaces: Spaces, tmp_path: Path) -> None:
     name = theirs(tmp_path / "theirs")
-    tokenizer = Borrowed(name).learn({EN: [], ZH: []}, {})
+    tokenizer = PretrainedTokenizer(name).learn({EN: [], ZH: []}, {})
     for lang, lines in LINES.items():
         write_shards(lines, lang, tokenizer, tmp_path)
-    shards = {lang: Shards(tmp_path, lang) for lang in LINES}
+    shards = {lang: TokenShards(tmp_path, lang) for lang in LINES}
     pretraining = Pretraining(
         None,
-        Optimisation(30, peak=1e-2),
+        OptimiserConfig(30, learning_rate=1e-2),
         name,
         embeddings="own",
         masked=0.5,
-        length=32,
-        tokens=256,
-        mixing={"en": 1, "zh": 3},
+        row_length=32,
+        batch_tokens=256,
+        language_shares={"en": 1, "zh": 3},
     )
     model, records = pretraining.train(
         tokenizer, shards, spaces, tmp_path / "run", Generator().manual_seed(1), lambda *_: None
     )
     assert len(model.embeddings) == len(tokenizer)
     assert model.network.config.model_type == "gpt2"
-    begun = pretraining.start(tokenizer, spaces, Generator()).embeddings.detach().cpu()
+    begun = pretraining.initial_model(tokenizer, spaces, Generator()).embeddings.detach().cpu()
     own = GPT2LMHeadModel.from_pretrained(name).get_input_embeddings().weight.detach()
     assert torch.equal(begun[: len(own)], own), "training begins with what the model knows"
     assert records[-1]["causal/bits_per_byte"] < 0.7 * records[0]["causal/bits_per_byte"]
@@ -135,16 +135,16 @@ def test_training_goes_on_from_any_causal_model(spaces: Spaces, tmp_path: Path) 
 
 
 def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
-    spaces: Spaces, tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+    spaces: Spaces, tokenizer: Tokenizer, shards: dict[Lang, TokenShards], tmp_path: Path
 ) -> None:
     def trained(name: str, start: Path | None, **weights: float) -> Path:
         given = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
         pretraining = Pretraining(
             **given,
-            optimisation=Optimisation(2),
+            optimisation=OptimiserConfig(2),
             embeddings="own" if start else "random",
-            length=16,
-            tokens=64,
+            row_length=16,
+            batch_tokens=64,
             **weights,
         )
         model, _ = pretraining.train(
@@ -193,10 +193,14 @@ def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str
 def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp_path: Path) -> None:
     start = (tokenizer, spaces, Generator())
     with pytest.raises(BadInput, match=r"nosuch.*folder"):
-        Pretraining(None, Optimisation(1), str(tmp_path / "nosuch"), embeddings="own").start(*start)
+        Pretraining(None, OptimiserConfig(1), str(tmp_path / "nosuch"), embeddings="own").initial_model(
+            *start
+        )
     save(JointLM.create(TINY, len(tokenizer), Generator()), tmp_path)
     with pytest.raises(BadInput, match="context of 64"):
-        Pretraining(None, Optimisation(1), str(tmp_path), embeddings="own", length=65).start(*start)
+        Pretraining(None, OptimiserConfig(1), str(tmp_path), embeddings="own", row_length=65).initial_model(
+            *start
+        )
 
 
 @pytest.mark.parametrize(
@@ -211,19 +215,19 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp
 )
 def test_bad_options_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Pretraining(**{"architecture": None, "optimisation": Optimisation(1), **given})
+        Pretraining(**{"architecture": None, "optimisation": OptimiserConfig(1), **given})
 
 
 @pytest.mark.slow
 def test_compiled_training_is_the_same_up_to_rounding(
-    tokenizer: Tokenizer, shards: dict[Lang, Shards], tmp_path: Path
+    tokenizer: Tokenizer, shards: dict[Lang, TokenShards], tmp_path: Path
 ) -> None:
     told = []
     for compiled in (False, True):
         model = JointLM.create(TINY, len(tokenizer), Generator().manual_seed(1))
-        causal = Causal(shards, tokenizer, 32, 256, seed=1)
-        pace = Pace(every=1, compiled=compiled, exact=True)
+        causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
+        pace = LoopOptions(every=1, compiled=compiled, exact=True)
         place = tmp_path / str(compiled)
-        told.append(fit(model, {"causal": causal}, Optimisation(4), place, 1, lambda *_: None, pace=pace))
+        told.append(fit(model, {"causal": causal}, OptimiserConfig(4), place, 1, lambda *_: None, pace=pace))
     losses = [[record["causal/nats"] for record in records] for records in told]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

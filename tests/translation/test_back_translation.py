@@ -12,16 +12,16 @@ import torch
 from tests.small_translation import EN, ZH, cipher, network, renderer
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
-from umt.training.optimiser import Optimisation
-from umt.training.schedule import Course
-from umt.translation.back_translation import BackTranslation, Rounds
+from umt.training.optimiser import OptimiserConfig
+from umt.training.schedule import Schedule
+from umt.translation.back_translation import BackTranslation, FrozenWriter
 from umt.translation.bitext import Bitext
-from umt.translation.dual_learning import row_nats
-from umt.translation.filters import Filters, Usage, returned
-from umt.translation.objectives import Setting, Supervised, Synthetic, rows
+from umt.translation.dual_learning import row_nll
+from umt.translation.filters import Filters, SubwordUsage, reconstruction_f1
+from umt.translation.objectives import Supervised, Synthetic, TranslationTask, make_batch
 from umt.types import Lang
 
 
@@ -32,65 +32,73 @@ def generator(seed: int) -> torch.Generator:
 def test_what_comes_back_is_counted() -> None:
     sentences = [np.array(each, np.uint16) for each in ([1, 2, 2, 3], [4], [5, 6])]
     again = [np.array(each, np.uint16) for each in ([2, 1, 7], [], [6, 5])]
-    assert returned(sentences, again, 10).tolist() == pytest.approx([2 * 2 / 7, 0.0, 1.0])
+    assert reconstruction_f1(sentences, again, 10).tolist() == pytest.approx([2 * 2 / 7, 0.0, 1.0])
 
 
 @pytest.fixture(scope="module")
-def half_taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, tuple[Shards, Shards], JointLM]:
+def half_taught(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Tokenizer, tuple[TokenShards, TokenShards], JointLM]:
     """A translator that knows little more than where sentences end."""
     place = tmp_path_factory.mktemp("half")
     tokenizer, texts, truth = cipher(place, 200)
     model = network(tokenizer)
     pairs = [Bitext(texts[0], truth), Bitext(truth, texts[0])]
-    known = Supervised(Setting(tokenizer, 40, 400, 60, seed=1), pairs)
-    optimisation = Optimisation(40, peak=2e-2, rest=1e-2, method="muon", weight_decay=0.0)
+    known = Supervised(TranslationTask(tokenizer, 40, 400, 60, seed=1), pairs)
+    optimisation = OptimiserConfig(
+        40, learning_rate=2e-2, adamw_learning_rate=1e-2, method="muon", weight_decay=0.0
+    )
     fit(model, {"known": known}, optimisation, place / "fit", 1, lambda what, done, total: None)
     return tokenizer, texts, model
 
 
 def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(
-    half_taught: tuple[Tokenizer, tuple[Shards, Shards], JointLM],
+    half_taught: tuple[Tokenizer, tuple[TokenShards, TokenShards], JointLM],
 ) -> None:
     tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
     plain = renderer(tokenizer, texts).write(model, 0, sentences, generator(0))
     tags = [(tokenizer.tag(ZH), tokenizer.tag(EN))] * 60
-    told = row_nats(model, rows(plain.ids, sentences, tags, tokenizer.end, tokenizer.pad)).detach().numpy()
+    told = (
+        row_nll(model, make_batch(plain.ids, sentences, tags, tokenizer.end, tokenizer.pad)).detach().numpy()
+    )
     costs = told / [len(each) + 1 for each in sentences]
-    assert plain.fit.sum() > 30
-    middle = float(np.median(costs[plain.fit]))
-    strict = renderer(tokenizer, texts, Filters(None, None, None, None, back=middle))
-    fit_ = strict.write(model, 0, sentences, generator(0)).fit
+    assert plain.accepted.sum() > 30
+    middle = float(np.median(costs[plain.accepted]))
+    strict = renderer(tokenizer, texts, Filters(None, None, None, None, max_reconstruction_nll=middle))
+    fit_ = strict.write(model, 0, sentences, generator(0)).accepted
     near = np.abs(costs - middle) < 1e-4
-    assert (fit_ == (plain.fit & (costs <= middle)))[~near].all()
-    assert 0.3 * plain.fit.sum() < fit_.sum() < 0.7 * plain.fit.sum()
+    assert (fit_ == (plain.accepted & (costs <= middle)))[~near].all()
+    assert 0.3 * plain.accepted.sum() < fit_.sum() < 0.7 * plain.accepted.sum()
 
 
 def test_a_rendering_that_does_not_lead_back_is_left_out(
-    half_taught: tuple[Tokenizer, tuple[Shards, Shards], JointLM],
+    half_taught: tuple[Tokenizer, tuple[TokenShards, TokenShards], JointLM],
 ) -> None:
     tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
     plain = renderer(tokenizer, texts)
     written = plain.write(model, 0, sentences, generator(0))
     outputs = plain.generation.generate(model, written.ids, plain.directions[1])
-    share = returned(sentences, [each[0].ids.astype(np.uint16) for each in outputs], len(tokenizer))
-    assert written.fit.sum() > 30
-    least = float(np.quantile(share[written.fit], 0.7))
+    share = reconstruction_f1(sentences, [each[0].ids.astype(np.uint16) for each in outputs], len(tokenizer))
+    assert written.accepted.sum() > 30
+    least = float(np.quantile(share[written.accepted], 0.7))
     assert least > 0
-    strict = renderer(tokenizer, texts, Filters(None, None, None, None, returned=least))
+    strict = renderer(tokenizer, texts, Filters(None, None, None, None, reconstruction_f1=least))
     assert (
-        strict.write(model, 0, sentences, generator(0)).fit.tolist()
-        == (written.fit & (share >= least)).tolist()
+        strict.write(model, 0, sentences, generator(0)).accepted.tolist()
+        == (written.accepted & (share >= least)).tolist()
     )
-    assert (strict.kept, strict.drawn) == (int((written.fit & (share >= least)).sum()), 60)
+    assert (strict.kept, strict.drawn) == (int((written.accepted & (share >= least)).sum()), 60)
 
 
 def in_rounds(directory: Path) -> BackTranslation:
     directory.mkdir(exist_ok=True)
     tokenizer, texts, _ = cipher(directory, 100)
-    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
-    return BackTranslation(setting, texts, renderer(tokenizer, texts), ahead=1, rounds=Rounds(2, directory))
+    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    return BackTranslation(
+        setting, texts, renderer(tokenizer, texts), ahead=1, rounds=FrozenWriter(2, directory)
+    )
 
 
 def test_a_round_is_written_with_the_weights_of_its_beginning(tmp_path: Path) -> None:
@@ -116,7 +124,7 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
         told = []
         for step in steps:
             loss = objective.loss(model, step, generator(step))
-            told.append(float("nan") if loss is None else float(loss.nats.detach()))
+            told.append(float("nan") if loss is None else float(loss.nll_sum.detach()))
             with torch.no_grad():
                 model.embeddings.add_(0.01 * (step + 1))
         return told
@@ -136,10 +144,12 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def test_renderings_in_the_wrong_language_are_not_learned_from(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 100)
-    setting = Setting(tokenizer, steps=10, tokens=120, longest=60, seed=1)
-    usage = Usage.count(tokenizer, texts)
-    everything = Usage({lang: np.zeros(len(tokenizer), dtype=bool) for lang in (EN, ZH)}, usage.lettered)
-    strict = renderer(tokenizer, texts, Filters(length=None, foreign=0.0))
+    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    usage = SubwordUsage.count(tokenizer, texts)
+    everything = SubwordUsage(
+        {lang: np.zeros(len(tokenizer), dtype=bool) for lang in (EN, ZH)}, usage.lettered
+    )
+    strict = renderer(tokenizer, texts, Filters(length_ratio=None, wrong_language=0.0))
     objective = BackTranslation(setting, texts, strict)
     strict.directions = [
         Direction.between(tokenizer, *pair, everything.written(ZH)) for pair in ((EN, ZH), (ZH, EN))
@@ -162,7 +172,7 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
         EN: [np.array([into_english[int(b)] for b in chinese.ids(line)]) for line in range(len(chinese))],
     }
 
-    def garbled(lang: Lang) -> Shards:
+    def garbled(lang: Lang) -> TokenShards:
         words = np.unique((english if lang == EN else chinese).tokens)
         lines = [
             np.where(random.random(len(y)) < 0.3, random.choice(words, len(y)), y) for y in renderings[lang]
@@ -171,23 +181,25 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
         place.mkdir()
         np.concatenate(lines).astype(np.uint16).tofile(place / f"{lang}.bin")
         np.cumsum([0, *map(len, lines)]).tofile(place / f"{lang}.offsets")
-        return Shards(place, lang)
+        return TokenShards(place, lang)
 
     poor = [Bitext(garbled(ZH), english), Bitext(garbled(EN), chinese)]
-    setting = Setting(tokenizer, steps=220, tokens=800, longest=60, seed=1)
-    usage = Usage.count(tokenizer, (english, chinese))
-    ours = Course(((0, 0), (0.4, 0), (0.5, 1)))
+    setting = TranslationTask(tokenizer, steps=220, tokens=800, longest=60, seed=1)
+    usage = SubwordUsage.count(tokenizer, (english, chinese))
+    ours = Schedule(((0, 0), (0.4, 0), (0.5, 1)))
     model = network(tokenizer, 64)
     with torch.no_grad():  # as the bridge does, roughly
         for there, here in into_english.items():
             model.embeddings[there] = model.embeddings[here] + 0.5 * model.embeddings[there]
     if architecture == "encoder_decoder":
-        model = model.divided()
+        model = model.as_encoder_decoder()
     parts = {
-        "synthetic": Synthetic(setting, poor, Course(((0, 1), (0.4, 1), (0.5, 0)))),
+        "synthetic": Synthetic(setting, poor, Schedule(((0, 1), (0.4, 1), (0.5, 0)))),
         "back": BackTranslation(setting, texts, renderer(tokenizer, texts, Filters()), ours),
     }
-    optimisation = Optimisation(220, peak=2e-2, rest=1e-2, method="muon", weight_decay=0.0)
+    optimisation = OptimiserConfig(
+        220, learning_rate=2e-2, adamw_learning_rate=1e-2, method="muon", weight_decay=0.0
+    )
     fit(model, parts, optimisation, tmp_path / "fit", 1, lambda what, done, total: None)
     direction = Direction.between(tokenizer, EN, ZH, usage.written(ZH))
     outputs = Generation().generate(model, [x for x, _ in pairs[:200]], direction)

@@ -25,17 +25,17 @@ from tests.small_translation import (
 )
 from umt.lm.generation import Direction
 from umt.lm.joint_lm import JointLM
-from umt.lm.scoring import Judge
-from umt.text.token_shards import Shards, write_shards
+from umt.lm.scoring import SequenceScorer
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
 from umt.training.objective import Loss, Objective
-from umt.training.optimiser import Optimisation
-from umt.training.schedule import Course
+from umt.training.optimiser import OptimiserConfig
+from umt.training.schedule import Schedule
 from umt.translation.bitext import Bitext
-from umt.translation.dual_learning import Cycle, RoundTrips, advantages, row_nats
+from umt.translation.dual_learning import DualLearning, DualLearningConfig, advantages, row_nll
 from umt.translation.filters import Filters
-from umt.translation.objectives import Setting, Supervised, rows
+from umt.translation.objectives import Supervised, TranslationTask, make_batch
 from umt.types import Lang
 
 
@@ -45,13 +45,13 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def made(
     tokenizer: Tokenizer,
-    texts: tuple[Shards, Shards],
+    texts: tuple[TokenShards, TokenShards],
     start: JointLM,
-    trips: RoundTrips,
+    trips: DualLearningConfig,
     filters: Filters = NOTHING,
-    kind: type[Cycle] = Cycle,
-) -> Cycle:
-    setting = Setting(tokenizer, steps=10, tokens=500, longest=60, seed=1)
+    kind: type[DualLearning] = DualLearning,
+) -> DualLearning:
+    setting = TranslationTask(tokenizer, steps=10, tokens=500, longest=60, seed=1)
     return kind(setting, texts, renderer(tokenizer, texts, filters), start, trips)
 
 
@@ -78,9 +78,9 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     gradient."""
     tokenizer, texts, _ = cipher(tmp_path, 40)
     model, source = network(tokenizer), texts[0].ids(0)
-    cycle = made(tokenizer, texts, model, RoundTrips(Course(), samples=4))
+    cycle = made(tokenizer, texts, model, DualLearningConfig(Schedule(), samples=4))
     pair = np.unique(texts[1].tokens)[[3, 7]].tolist()
-    cycle.renderer.generation = replace(cycle.renderer.generation, ratio=0, extra=3)
+    cycle.renderer.generation = replace(cycle.renderer.generation, length_ratio=0, length_offset=3)
     cycle.renderer.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
     closed = torch.full((len(tokenizer),), -torch.inf)
     closed[[*pair, tokenizer.end]] = 0
@@ -94,14 +94,14 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     batch = cycle._rows([source] * 15, [np.array(each, tokenizer.dtype) for each in outputs], 0)
     for number, each in enumerate(outputs):
         batch.asked[number, len(source) + 1 + len(each)] = len(each) < 3
-    chances = (-row_nats(model, batch)).exp()
+    chances = (-row_nll(model, batch)).exp()
     assert float(chances.detach().sum()) == pytest.approx(1, abs=1e-4)
     [exact] = torch.autograd.grad((chances * torch.tensor(list(worth.values()))).sum(), model.embeddings)
 
     draws = cycle.renderer.write(model, 0, [source] * 4000, generator(2))
     rewards = torch.tensor([worth[tuple(ids.tolist())] for ids in draws.ids])
-    every = draws._replace(fit=np.ones(4000, dtype=bool))
-    loss = cycle._there(model, 0, [source] * 4000, every, rewards)
+    every = draws._replace(accepted=np.ones(4000, dtype=bool))
+    loss = cycle._policy_loss(model, 0, [source] * 4000, every, rewards)
     [sampled] = torch.autograd.grad(loss, model.embeddings)
     assert float(torch.cosine_similarity(-sampled.flatten(), exact.flatten(), 0)) > 0.97
 
@@ -111,16 +111,16 @@ def test_a_row_costs_what_the_judge_says(tmp_path: Path) -> None:
     model = network(tokenizer)
     given, asked = [there.ids(n) for n in range(6)], [truth.ids(n) for n in range(6)]
     tags = [(tokenizer.tag(EN), tokenizer.tag(ZH))] * 6
-    told = row_nats(model, rows(given, asked, tags, tokenizer.end, tokenizer.pad))
-    judged = Judge(model, tokenizer).given(given, asked, EN, ZH)
+    told = row_nll(model, make_batch(given, asked, tags, tokenizer.end, tokenizer.pad))
+    judged = SequenceScorer(model, tokenizer).conditional_nll(given, asked, EN, ZH)
     assert told.tolist() == pytest.approx(judged.tolist(), rel=1e-4)
 
 
 def test_an_unfit_draw_is_worth_no_more_than_the_worst(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 40)
-    cycle = made(tokenizer, texts, network(tokenizer), RoundTrips(Course(), samples=3))
+    cycle = made(tokenizer, texts, network(tokenizer), DualLearningConfig(Schedule(), samples=3))
     rewards = torch.tensor([9.0, 1.0, 2.0, 3.0, 3.0, 3.0])
-    better = cycle._better(rewards, torch.tensor([False, True, True, True, True, True]))
+    better = cycle._normalised_advantages(rewards, torch.tensor([False, True, True, True, True, True]))
     assert better.tolist() == pytest.approx([-1, -1, 2, 0, 0, 0])
 
 
@@ -128,14 +128,14 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = (
-        made(tokenizer, texts, network(tokenizer), RoundTrips(Course(((0.0, 0.7),))))
+        made(tokenizer, texts, network(tokenizer), DualLearningConfig(Schedule(((0.0, 0.7),))))
         for tokenizer, texts, _ in (cipher(tmp_path / "a", 100), cipher(tmp_path / "b", 100))
     )
     model = network(one.setting.tokenizer)
 
-    def losses(cycle: Cycle, steps: range) -> list[float]:
+    def losses(cycle: DualLearning, steps: range) -> list[float]:
         told = [cycle.loss(model, step, generator(step)) for step in steps]
-        return [float("nan") if each is None else float(each.nats.detach()) for each in told]
+        return [float("nan") if each is None else float(each.nll_sum.detach()) for each in told]
 
     losses(one, range(3))
     other.restore(json.loads(json.dumps(one.state())))
@@ -143,7 +143,7 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
     assert one.state() == other.state()
 
 
-class OneWay(Cycle):
+class OneWay(DualLearning):
     """From the first language and back only."""
 
     def loss(
@@ -165,30 +165,35 @@ def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     guesses = [np.where(random.random(2) < 0.5, random.integers(16, size=2), pair) for pair in pairs]
 
-    def written(name: str, lines: list[str], lang: Lang) -> Shards:
+    def written(name: str, lines: list[str], lang: Lang) -> TokenShards:
         (tmp_path / "words" / name).mkdir(parents=True)
         write_shards(lines, lang, tokenizer, tmp_path / "words" / name)
-        return Shards(tmp_path / "words" / name, lang)
+        return TokenShards(tmp_path / "words" / name, lang)
 
     there = written("there", [english(pair) for pair in pairs], EN)
     truth = written("truth", [chinese(pair) for pair in pairs], ZH)
     guessed = written("guessed", [chinese(pair) for pair in guesses], ZH)
-    setting = Setting(tokenizer, steps=80, tokens=500, longest=60, seed=1)
+    setting = TranslationTask(tokenizer, steps=80, tokens=500, longest=60, seed=1)
     back = Supervised(setting, [Bitext(truth, there)])
 
     def learn(model: JointLM, other: Objective, steps: int, peak: float) -> float:
         """Nats of the true translations, afterwards."""
-        optimisation = Optimisation(steps, peak=peak, rest=peak / 2, method="muon", weight_decay=0.0)
+        optimisation = OptimiserConfig(
+            steps, learning_rate=peak, adamw_learning_rate=peak / 2, method="muon", weight_decay=0.0
+        )
         place = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         fit(model, {"back": back, "other": other}, optimisation, place, 1, lambda what, done, total: None)
         sources, targets = ([text.ids(n) for n in range(100)] for text in (there, truth))
-        return float(Judge(model, tokenizer).given(sources, targets, EN, ZH).mean())
+        return float(SequenceScorer(model, tokenizer).conditional_nll(sources, targets, EN, ZH).mean())
 
     start = network(tokenizer)
     poor = learn(start, Supervised(setting, [Bitext(there, guessed)]), 80, 2e-2)
     after = {}
     for pull in (1.0, 0.0):
-        model, trips = copy.deepcopy(start), RoundTrips(Course(), samples=4, fluency=0.0, pull=pull)
+        model, trips = (
+            copy.deepcopy(start),
+            DualLearningConfig(Schedule(), samples=4, fluency=0.0, forward_weight=pull),
+        )
         cycle = made(tokenizer, (there, truth), model, trips, Filters(), OneWay)
         after[pull] = learn(model, cycle, 70, 5e-3)
     assert after[1.0] < 0.8 * poor

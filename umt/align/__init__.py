@@ -30,14 +30,14 @@ class Verdict:
 
     label: Label
     score: float
-    null: float
+    null_score: float
     reason: str
-    certainty: float | None = None
+    estimated_precision: float | None = None
 
     def __post_init__(self) -> None:
         typed("label", self.label, Label)
-        if self.certainty is not None and not 0 <= self.certainty <= 1:
-            raise ValueError(f"certainty is a share, in [0, 1], got {self.certainty}")
+        if self.estimated_precision is not None and not 0 <= self.estimated_precision <= 1:
+            raise ValueError(f"certainty is a share, in [0, 1], got {self.estimated_precision}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Alignment:
     source: Embeddings
     target: Embeddings
     lexicon: Lexicon
-    reverse: Lexicon
+    reverse_lexicon: Lexicon
     history: tuple[Mapping[str, float], ...]
     verdict: Verdict
 
@@ -59,7 +59,7 @@ class Alignment:
         if self.source.vectors.shape[1] != self.target.vectors.shape[1]:
             shapes = f"{tuple(self.source.vectors.shape)} and {tuple(self.target.vectors.shape)}"
             raise ValueError(f"a shared space needs vectors of one dimension, got {shapes}")
-        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse)):
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse_lexicon)):
             if not lexicon.source or not lexicon.target:
                 raise ValueError(f"the {name} of an alignment is empty")
 
@@ -82,7 +82,7 @@ class Alignment:
         text = json.dumps(told, ensure_ascii=False)
         (directory / "alignment.json").write_text(text, encoding="utf-8")
         self.lexicon.save(directory, "lexicon")
-        self.reverse.save(directory, "reverse")
+        self.reverse_lexicon.save(directory, "reverse")
         for name, side in sides.items():
             side.export(directory / f"{name}.vec")
 
@@ -98,7 +98,7 @@ class Alignment:
             Lexicon.load(directory, "lexicon"),
             Lexicon.load(directory, "reverse"),
             tuple(_numbers(entry) for entry in told["history"]),
-            Verdict(**(_numbers(verdict) | {"certainty": verdict.get("certainty")})),
+            Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
         )
 
 

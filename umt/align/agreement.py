@@ -39,14 +39,14 @@ class Matches:
         """The best candidates of both lexicons for the ``words`` most frequent words of either side."""
         return cls(
             _first(alignment.lexicon, source.words[:words], target.words),
-            _first(alignment.reverse, target.words[:words], source.words),
+            _first(alignment.reverse_lexicon, target.words[:words], source.words),
         )
 
 
 def _first(lexicon: Lexicon, asked: tuple[str, ...], known: tuple[str, ...]) -> Tensor:
     """The number in ``known`` of the best translation of each word ``asked`` for."""
     number = {word: index for index, word in enumerate(known)}
-    best, row = lexicon.candidates[:, 0].tolist(), lexicon.row
+    best, row = lexicon.candidates[:, 0].tolist(), lexicon.index
     return torch.tensor([number[lexicon.target[best[row[word]]]] if word in row else -1 for word in asked])
 
 
@@ -66,7 +66,7 @@ def agreement(runs: Sequence[Matches]) -> Tensor:
     return pair
 
 
-def support(runs: Sequence[Matches], settings: Sequence[int]) -> Tensor:
+def agreement_support(runs: Sequence[Matches], settings: Sequence[int]) -> Tensor:
     """The criterion of each run: its mean agreement with the better half of the runs of other settings.
 
     Half, because a minority of collapsed runs should not lower the others. Other settings, because two runs
@@ -103,7 +103,7 @@ def consensus(runs: Sequence[Matches], weights: Tensor) -> Tensor:
     return torch.stack([rows[chosen], best[chosen]], 1)
 
 
-def destroyed(space: WordSpace, words: int, generator: Generator, block: int = 25) -> WordSpace:
+def permuted_space(space: WordSpace, words: int, generator: Generator, block: int = 25) -> WordSpace:
     """A language of the same frequencies, dispersion and symmetry, where no word keeps its company.
 
     The null: the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
@@ -146,7 +146,7 @@ def _places(size: int, block: int, rng: np.random.Generator) -> I64:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class VerdictThresholds:
     """Thresholds on the best run's `support`: calibrated in docs/results.md.
 
     aligned, doubtful: at least so much is needed; times_null: and so many times what the null reaches.

@@ -21,7 +21,7 @@ def mean_cosine(alignment: Alignment, words: int) -> float:
     return csls_cosine(x @ y.T)
 
 
-def objective(alignment: Alignment, words: int) -> float:
+def vecmap_objective(alignment: Alignment, words: int) -> float:
     """VecMap's (Artetxe et al., 2018): the mean cosine of frequent words and their nearest, both ways."""
     forward, backward = nearest(*_frequent(alignment, words))
     return float(forward.scores.mean() + backward.scores.mean()) / 2

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from umt.align.linear_maps import fitted, normalise
-from umt.align.refinement import SharedSpace, Widening
-from umt.align.transliteration_evidence import Sound
-from umt.embeddings.lexicon import read_off
+from umt.align.linear_maps import map_to_shared_space, normalise
+from umt.align.refinement import Refinement, SharedSpace
+from umt.align.transliteration_evidence import TransliterationReranker
+from umt.embeddings.lexicon import lexicons_from_neighbours
 from umt.embeddings.retrieval import Neighbours, csls, mutual
 from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.runtime.validate import require
@@ -27,7 +27,7 @@ from umt.types import BadInput
 
 
 @dataclass(frozen=True)
-class Enrichment:
+class CountAugmentation:
     """Cosines over the shared vectors and over the counts beside matched words, averaged.
 
     windows: whose counts. columns: how many matched pairs of each, the most frequent, in each round; all
@@ -40,7 +40,7 @@ class Enrichment:
     windows: tuple[int, ...] = (5,)
     columns: tuple[int, ...] = (500, 500, 4000)
     weight: float = 1.0
-    sound: Sound | None = None
+    transliteration: TransliterationReranker | None = None
 
     def __post_init__(self) -> None:
         require(self, positive="windows columns weight")
@@ -55,8 +55,8 @@ class Enrichment:
                 if window not in space.counts:
                     known = ", ".join(map(str, sorted(space.counts)))
                     raise BadInput(
-                        f"aligner.enrichment.windows={list(self.windows)}: {window} was not counted for "
-                        f"{space.lang}: choose among {known}, or add it to words.windows"
+                        f"aligner.count_augmentation.windows={list(self.windows)}: {window} was not counted "
+                        f"for {space.lang}: choose among {known}, or add it to words.windows"
                     )
         x, y = normalise(source.vectors), normalise(target.vectors)
         left, right, pairs = shared.source.vectors, shared.target.vectors, shared.pairs
@@ -68,13 +68,13 @@ class Enrichment:
             if len(found) < 2:
                 break
             pairs = found
-            left, right = fitted(x, y, pairs, Widening.reweight, Widening.ridge)
+            left, right = map_to_shared_space(x, y, pairs, Refinement.reweight, Refinement.ridge)
             score = float(forward.scores[pairs[:, 0], 0].mean())
             history.append({"words": len(forward.indices), "pairs": len(pairs), "csls": score})
         columns = self._columns(source, target, pairs, self.columns[-1])
         k = shared.lexicon.candidates.shape[1]
         forward, backward = self._neighbours(left, right, source, target, columns, k)
-        lexicon, reverse = read_off(source.words, target.words, forward, backward, k)
+        lexicon, reverse = lexicons_from_neighbours(source.words, target.words, forward, backward, k)
         one, two = Embeddings(source.words, left), Embeddings(target.words, right)
         return SharedSpace(one, two, lexicon, reverse, pairs, (*shared.history, *history))
 
@@ -83,9 +83,11 @@ class Enrichment:
     ) -> tuple[Neighbours, Neighbours]:
         """At least the ``k`` best of each word, both ways."""
         joined = self._joined(left, source, columns[:, 0]), self._joined(right, target, columns[:, 1])
-        if self.sound is None:
+        if self.transliteration is None:
             return csls(*joined, k)
-        return self.sound.weighed(source, target, *csls(*joined, max(k, self.sound.candidates)))
+        return self.transliteration.rerank(
+            source, target, *csls(*joined, max(k, self.transliteration.candidates))
+        )
 
     def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor, count: int) -> Tensor:
         """(count, 2) the most frequent of the pairs whose words were both counted beside others."""

@@ -13,7 +13,7 @@ from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
-class Several:
+class StrategyChoice:
     """The strategy that is ``chosen`` by name.
 
     Strategies that go astray go astray in different ways, more so than draws of one strategy do. So

@@ -49,7 +49,9 @@ def symmetric_maps(
     return left.float(), right.float()
 
 
-def fitted(x: Tensor, y: Tensor, pairs: Tensor, reweight: float, ridge: float) -> tuple[Tensor, Tensor]:
+def map_to_shared_space(
+    x: Tensor, y: Tensor, pairs: Tensor, reweight: float, ridge: float
+) -> tuple[Tensor, Tensor]:
     """All rows of both sides as unit vectors in the space that `symmetric_maps` finds for (n, 2) pairs."""
     left, right = symmetric_maps(x[pairs[:, 0]], y[pairs[:, 1]], reweight, ridge)
     return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
-from umt.align.linear_maps import fitted, normalise
+from umt.align.linear_maps import map_to_shared_space, normalise
 from umt.embeddings.lexicon import Lexicon, induce
 from umt.embeddings.retrieval import csls, mutual
 from umt.embeddings.wordspace import Embeddings, WordSpace
@@ -34,7 +34,7 @@ class SharedSpace:
 
 
 @dataclass(frozen=True)
-class Widening:
+class Refinement:
     """Fit maps on pairs, take the mutual nearest neighbours of more words as pairs, and repeat.
 
     sizes: the most frequent words of both sides that take part in each round; 0 stands for all of them.
@@ -50,7 +50,9 @@ class Widening:
     def __post_init__(self) -> None:
         require(self, positive="candidates", at_least_zero="sizes ridge")
 
-    def widen(self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator) -> SharedSpace:
+    def refine(
+        self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator
+    ) -> SharedSpace:
         """The shared space that grows out of ``pairs``, (n, 2) indices of words that translate each other.
 
         Raises ValueError when there are fewer than two pairs.
@@ -61,7 +63,7 @@ class Widening:
         history: list[Mapping[str, float]] = []
         trusted = pairs
         for size in self.sizes:
-            mapped_x, mapped_y = fitted(x, y, pairs, 0.5, self.ridge)
+            mapped_x, mapped_y = map_to_shared_space(x, y, pairs, 0.5, self.ridge)
             some_x, some_y = mapped_x[: size or None], mapped_y[: size or None]
             forward, backward = csls(some_x, some_y)
             found = mutual(forward, backward)
@@ -72,7 +74,7 @@ class Widening:
             trusted = pairs[scores.argsort(descending=True)[: max(2, round(_TRUSTED * len(pairs)))]]
             entry = {"words": len(some_x), "pairs": len(pairs), "csls": scores.mean().item()}
             history.append({name: float(value) for name, value in entry.items()})
-        mapped_x, mapped_y = fitted(x, y, trusted, self.reweight, self.ridge)
+        mapped_x, mapped_y = map_to_shared_space(x, y, trusted, self.reweight, self.ridge)
         left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)
         lexicon, reverse = induce(left, right, self.candidates)
         return SharedSpace(left, right, lexicon, reverse, pairs, tuple(history))

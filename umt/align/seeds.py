@@ -44,7 +44,7 @@ class IdenticalStrings:
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
-        return _alike(source.words, target.words)
+        return _identical(source.words, target.words)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Numerals:
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
         shared = {word for word in source.words if _NUMERAL.fullmatch(word)}
-        return _alike(tuple(word if word in shared else "" for word in source.words), target.words)
+        return _identical(tuple(word if word in shared else "" for word in source.words), target.words)
 
 
-def _alike(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
+def _identical(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
     column = {word: index for index, word in enumerate(target)}
     found = [(row, column[word]) for row, word in enumerate(source) if word in column]
     return torch.tensor(found, dtype=torch.int64).view(-1, 2)

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from umt.align import Alignment, Verdict
 from umt.align.linear_maps import normalise, procrustes
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.types import BadInput
@@ -32,7 +32,7 @@ def mutual_best(scores: Tensor) -> Tensor:
     return torch.stack([rows[chosen], forward[chosen]], 1)
 
 
-def scaled(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
+def half_csls(similarity: Tensor, neighbourhood: int = 10) -> Tensor:
     """Half of CSLS (Conneau et al. 2018): (N, M) similarities, each less half the mean of the best
     ``neighbourhood`` of its row and of its column.
     """
@@ -47,23 +47,23 @@ def csls_cosine(similarity: Tensor) -> float:
 
     similarity: (N, M) cosines.
     """
-    chosen = scaled(similarity).argmax(1, keepdim=True)
+    chosen = half_csls(similarity).argmax(1, keepdim=True)
     return float(similarity.gather(1, chosen).mean())
 
 
-def standardised(scores: Tensor) -> Tensor:
+def zscore(scores: Tensor) -> Tensor:
     """(N, M) of mean 0 and deviation 1, so that a sharpness means the same for every strategy."""
     return (scores - scores.mean()) / scores.std().clamp_min(1e-12)
 
 
-def profiles(x: Tensor, z: Tensor) -> Tensor:
+def similarity_profiles(x: Tensor, z: Tensor) -> Tensor:
     """How alike the words of both sides are by their sorted similarities to their own language.
 
     The start of VecMap (Artetxe, Labaka and Agirre, 2018): order does not matter, so no seed is needed.
     x: (N, features), z: (N, features). Returns (N, N) scaled cosines.
     """
     a, b = (normalize((rows @ rows.T).sort(1).values, dim=1) for rows in (x, z))
-    return scaled(a @ b.T)
+    return half_csls(a @ b.T)
 
 
 def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
@@ -79,7 +79,7 @@ def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
     return row[:, None] * kernel * column
 
 
-def shaped(space: WordSpace, words: int, spectrum: float) -> Tensor:
+def reweight_spectrum(space: WordSpace, words: int, spectrum: float) -> Tensor:
     """The vectors of the most frequent words with the spread of their principal axes made steeper.
 
     A map is found by the few directions that differ most from one another; fitting it wants them all alike,
@@ -94,9 +94,9 @@ def shaped(space: WordSpace, words: int, spectrum: float) -> Tensor:
     return normalise(space.vectors[:words] @ (axes * stretch).to(space.vectors))
 
 
-def frequency_fit(source: WordSpace, target: WordSpace, words: int) -> Tensor:
+def frequency_score(source: WordSpace, target: WordSpace, words: int) -> Tensor:
     """Minus the squared difference of standardised log frequencies, (words, words)."""
-    x, y = (standardised(space.frequencies[:words].log()).float() for space in (source, target))
+    x, y = (zscore(space.frequencies[:words].log()).float() for space in (source, target))
     return -((x[:, None] - y[None, :]) ** 2)
 
 
@@ -122,7 +122,7 @@ def alignment_of(
     target: WordSpace,
     history: Sequence[Mapping[str, float]],
     candidates: int,
-    widening: Widening | None,
+    widening: Refinement | None,
     generator: Generator,
 ) -> Alignment:
     """What (N, N) ``scores`` between the N most frequent words say, widened to all words if asked for.
@@ -136,7 +136,7 @@ def alignment_of(
     last = history[-1].get("similarity", math.nan) if history else math.nan
     verdict = Verdict("doubtful", last, math.nan, _ALONE)
     if widening is not None:
-        wide = widening.widen(source, target, pairs, generator)
+        wide = widening.refine(source, target, pairs, generator)
         told = (*history, *wide.history)
         return Alignment(wide.source, wide.target, wide.lexicon, wide.reverse, told, verdict)
     size = len(scores)

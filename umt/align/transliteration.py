@@ -19,8 +19,8 @@ import numpy as np
 from anyascii import anyascii
 from numpy.typing import NDArray
 
-from umt.runtime.jit import compiled
-from umt.text.languages import foreign_share
+from umt.runtime.jit import jit
+from umt.text.languages import other_script_share
 from umt.types import F64, I64, Lang
 
 _LONGEST = 24
@@ -37,7 +37,7 @@ _PSEUDO = 20.0
 """How many edits the start, to which like letters are alike, is worth beside those that pairs show."""
 
 
-class Spelled(NamedTuple):
+class Romanised(NamedTuple):
     """Words in Latin letters: (words, longest) int8 numbers of letters, and how many each has.
 
     A word of fewer letters than tell anything, or that another script than its language's writes, has none.
@@ -47,12 +47,12 @@ class Spelled(NamedTuple):
     lengths: I64
 
     @classmethod
-    def read(cls, words: Sequence[str], lang: Lang) -> Spelled:
+    def read(cls, words: Sequence[str], lang: Lang) -> Romanised:
         """Romanise, with double letters as one and what two letters write, like sh, as one."""
         letters = np.zeros((len(words), _LONGEST), np.int8)
         lengths = np.zeros(len(words), np.int64)
         for row, word in enumerate(words):
-            if foreign_share("".join(filter(str.isalpha, word)), lang) > 0:
+            if other_script_share("".join(filter(str.isalpha, word)), lang) > 0:
                 continue
             latin = _DOUBLE.sub(r"\1", _NOT_LETTER.sub("", anyascii(word).lower()))
             units = [_LETTERS[unit] for unit in _UNIT.findall(latin)][:_LONGEST]
@@ -80,11 +80,11 @@ class Transducer:
 
     edits: F64
     end: float
-    apart: tuple[F64, F64]
+    unrelated: tuple[F64, F64]
     stop: tuple[float, float]
 
     @classmethod
-    def start(cls, source: Spelled, target: Spelled, rows: I64, columns: I64) -> Transducer:
+    def start(cls, source: Romanised, target: Romanised, rows: I64, columns: I64) -> Transducer:
         """One to which all letters are possible and like letters likely, for the words of some pairs."""
         x, y = source.frequencies(rows), target.frequencies(columns)
         alike = np.sqrt(x * y)
@@ -95,9 +95,9 @@ class Transducer:
         stop = 1 / (1 + float(lengths[0])), 1 / (1 + float(lengths[1]))
         return cls((1 - _START_END) * edits, _START_END, (x, y), stop)
 
-    def evidence(self, source: Spelled, target: Spelled, rows: I64, columns: I64) -> F64:
+    def log_likelihood_ratio(self, source: Romanised, target: Romanised, rows: I64, columns: I64) -> F64:
         """(pairs,) log p(both words together) / p(one) p(other), in nats; -inf where one has no letters."""
-        chances = [np.log(each * (1 - stop)) for each, stop in zip(self.apart, self.stop, strict=True)]
+        chances = [np.log(each * (1 - stop)) for each, stop in zip(self.unrelated, self.stop, strict=True)]
         together = np.full(len(rows), -np.inf)
         _score(*source, *target, rows, columns, self.edits, together)
         together += np.log(self.end)
@@ -108,7 +108,9 @@ class Transducer:
             together -= alone[which]
         return together
 
-    def taught(self, source: Spelled, target: Spelled, rows: I64, columns: I64, weights: F64) -> Transducer:
+    def em_step(
+        self, source: Romanised, target: Romanised, rows: I64, columns: I64, weights: F64
+    ) -> Transducer:
         """One step of expectation-maximisation on weighted pairs, the start kept in mind.
 
         rows, columns, weights: (pairs,) words of either side and how sure each pair is.
@@ -119,10 +121,10 @@ class Transducer:
         counts += _PSEUDO * start / start.sum()
         total = float(weights.sum())
         end = total / (total + counts.sum())
-        return Transducer(counts / counts.sum() * (1 - end), end, self.apart, self.stop)
+        return Transducer(counts / counts.sum() * (1 - end), end, self.unrelated, self.stop)
 
 
-@compiled
+@jit
 def _forward(one: Any, two: Any, edits: Any, table: Any) -> None:
     """Entry (i, j): the probability to write the first i letters of one word and j of the other."""
     none = len(edits) - 1
@@ -138,7 +140,7 @@ def _forward(one: Any, two: Any, edits: Any, table: Any) -> None:
             table[i, j] = value
 
 
-@compiled
+@jit
 def _score(
     letters: Any, lengths: Any, others: Any, sizes: Any, rows: Any, columns: Any, edits: Any, found: Any
 ) -> None:
@@ -150,7 +152,7 @@ def _score(
             found[pair] = np.log(table[n, m])
 
 
-@compiled
+@jit
 def _count(
     letters: Any,
     lengths: Any,

@@ -16,8 +16,8 @@ from scipy.optimize import isotonic_regression
 from torch import Tensor
 
 from umt.align.linear_maps import normalise
-from umt.align.transliteration import Spelled, Transducer
-from umt.embeddings.lexicon import temperature_of
+from umt.align.transliteration import Romanised, Transducer
+from umt.embeddings.lexicon import fit_temperature
 from umt.embeddings.retrieval import Neighbours, mutual
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
@@ -36,7 +36,7 @@ _ENOUGH = 20
 """Fewer pairs that surely sound alike teach nothing."""
 
 
-class Heard(NamedTuple):
+class TransliterationModel(NamedTuple):
     """What pairs taught; ``told``: which of them have letters, ``weights``: how surely they sound alike."""
 
     transducer: Transducer
@@ -45,7 +45,7 @@ class Heard(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sound:
+class TransliterationReranker:
     """Candidates ranked anew by their scores and by how they sound.
 
     candidates: how many of each word, the best by the vectors, are listened to.
@@ -55,14 +55,14 @@ class Sound:
     """
 
     candidates: int = 100
-    certain: float = 0.8
+    min_confidence: float = 0.8
     rounds: int = 20
     weight: float = 0.7
 
     def __post_init__(self) -> None:
-        require(self, positive="candidates rounds weight", within={"certain": "(0, 1)"})
+        require(self, positive="candidates rounds weight", within={"min_confidence": "(0, 1)"})
 
-    def weighed(
+    def rerank(
         self, source: WordSpace, target: WordSpace, forward: Neighbours, backward: Neighbours
     ) -> tuple[Neighbours, Neighbours]:
         """The neighbours of both sides with sound added to their scores, best first.
@@ -71,9 +71,9 @@ class Sound:
         (`temperature_of`). Twice: the better pairs of the first time teach the second. Where no pairs surely
         sound alike, the neighbours come back as they are.
         """
-        ears = Spelled.read(source.words, source.lang), Spelled.read(target.words, target.lang)
+        ears = Romanised.read(source.words, source.lang), Romanised.read(target.words, target.lang)
         company = normalise(source.vectors), normalise(target.vectors)
-        heats = temperature_of(forward, backward), temperature_of(backward, forward)
+        heats = fit_temperature(forward, backward), fit_temperature(backward, forward)
         there, back = forward, backward
         for _ in range(2):
             pairs = mutual(there, back).numpy()
@@ -84,15 +84,17 @@ class Sound:
             for side, near in enumerate((forward, backward)):
                 rows = np.repeat(np.arange(len(near.indices)), near.indices.shape[1])
                 others = near.indices.numpy().ravel()
-                told = heard.transducer.evidence(*ears, *((rows, others), (others, rows))[side])
-                shares = _shares(company[side], pairs[heard.told, side], heard.weights)[rows]
+                told = heard.transducer.log_likelihood_ratio(*ears, *((rows, others), (others, rows))[side])
+                shares = _name_probability(company[side], pairs[heard.told, side], heard.weights)[rows]
                 # log(1 - share + share e^told): how much likelier sound makes a candidate
                 more = np.logaddexp(np.log1p(-shares), np.log(shares) + self.weight * told)
                 found.append(_ranked(near, heats[side] * more.reshape(near.indices.shape)))
             there, back = found
         return there, back
 
-    def learn(self, source: Spelled, target: Spelled, rows: I64, columns: I64) -> Heard | None:
+    def learn(
+        self, source: Romanised, target: Romanised, rows: I64, columns: I64
+    ) -> TransliterationModel | None:
         """A transducer from suggested pairs; None: too few sound alike."""
         told = np.flatnonzero((source.lengths[rows] > 0) & (target.lengths[columns] > 0))
         rows, columns = rows[told], columns[told]
@@ -102,16 +104,16 @@ class Sound:
         chance = np.tile(rows, _SHIFTS), np.concatenate(shifts)
         transducer = Transducer.start(source, target, rows, columns)
         for _ in range(self.rounds):
-            alike = transducer.evidence(source, target, rows, columns)
-            weights = _beyond_chance(alike, transducer.evidence(source, target, *chance))
-            weights[weights < self.certain] = 0
+            alike = transducer.log_likelihood_ratio(source, target, rows, columns)
+            weights = _true_pair_rate(alike, transducer.log_likelihood_ratio(source, target, *chance))
+            weights[weights < self.min_confidence] = 0
             if weights.sum() < _ENOUGH:
                 return None
-            transducer = transducer.taught(source, target, rows, columns, weights)
-        return Heard(transducer, told, weights)
+            transducer = transducer.em_step(source, target, rows, columns, weights)
+        return TransliterationModel(transducer, told, weights)
 
 
-def _beyond_chance(found: F64, chance: F64) -> F64:
+def _true_pair_rate(found: F64, chance: F64) -> F64:
     """(found,) the share of the pairs as much alike as each that chance does not explain.
 
     1 - p(score by chance) / p(score found), rising with the score (isotonic regression): what is left of a
@@ -127,7 +129,7 @@ def _beyond_chance(found: F64, chance: F64) -> F64:
     return np.maximum(0, 1 - odds[: len(found)])
 
 
-def _shares(vectors: Tensor, rows: I64, weights: F64) -> F64:
+def _name_probability(vectors: Tensor, rows: I64, weights: F64) -> F64:
     """(words,) how likely each word is written by ear: names keep the company of names (ridge regression).
 
     A pair that does not sound alike may hold a name all the same, beside the wrong one, so the regression

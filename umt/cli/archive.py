@@ -23,7 +23,7 @@ from umt.cli.command_line import Command
 from umt.compression.archive import Archiver, Header
 from umt.lm.loading import configure_libraries
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import language_model
 from umt.runtime.files import atomic_bytes
 from umt.types import BadInput
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--given", type=Path, metavar="CORPUS", help=given_help)
     given = parser.parse_args(arguments)
     console = Console()
-    with plain_errors(console, f"interrupted, {given.out} was not written"):
+    with user_errors(console, f"interrupted, {given.out} was not written"):
         data, header = _read(given.file), None
         if given.out.is_dir() or not given.out.parent.is_dir():
             raise BadInput(f"{given.out} cannot be written: give the name of a file in a folder that exists")

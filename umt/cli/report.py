@@ -18,7 +18,7 @@ from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import find_scored_runs
 from umt.evaluation.report.comparison import write_comparison
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 from umt.types import BadInput
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="of the paired bootstrap (1000)")
     arguments = parser.parse_args()
     console = Console()
-    with plain_errors(console, "interrupted before the page was written"):
+    with user_errors(console, "interrupted before the page was written"):
         if arguments.resamples < 100:
             raise BadInput(f"--resamples must be at least 100, got {arguments.resamples}")
         if not arguments.output.absolute().parent.is_dir():

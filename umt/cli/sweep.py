@@ -28,10 +28,10 @@ from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import SCORES, FinishedRun, find_runs, parameter_differences
 from umt.evaluation.rows import DICTIONARY, system_label
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
+from umt.pipeline.errors import user_errors
 
 SHOWN = ("bleu", "p@1", "p@1 covered")
-COLLAPSED = 0.1
+COLLAPSE_P1 = 0.1
 """A run whose lexicon has a smaller P@1 of covered words in either direction found nothing."""
 
 
@@ -58,7 +58,7 @@ class SweepRun(FinishedRun):
             for (name, _, system, score), value in self.scores.items()
             if (name, system, score) == (DICTIONARY, "unsupervised", "p@1 covered")
         ]
-        return max(values) < COLLAPSED if values else None
+        return max(values) < COLLAPSE_P1 if values else None
 
     def group(self) -> str:
         """Equal for runs that differ in the seed alone."""
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
     arguments = parser.parse_args()
     console = Console()
-    with plain_errors(console, "interrupted before all was summed up"):
+    with user_errors(console, "interrupted before all was summed up"):
         show(find(arguments.places), console.terminal)
 
 

@@ -26,16 +26,16 @@ from typing import TextIO
 from rich.console import Console as Terminal
 
 from umt.cli.command_line import Command
-from umt.corpus.preparation.held_out_filter import mistaken
+from umt.corpus.preparation.held_out_filter import is_other_language
 from umt.corpus.reading import lines
 from umt.evaluation.baselines import Translator
 from umt.lm.loading import configure_libraries
 from umt.pipeline.console import Console
-from umt.pipeline.errors import plain_errors
-from umt.pipeline.saved import Way, newest_run, open_translator, told_against
+from umt.pipeline.errors import user_errors
+from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text
-from umt.smt.translator import LexicalTranslator
-from umt.translation.prompting import Prompted
+from umt.smt.translator import PhraseBasedTranslator
+from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -43,7 +43,7 @@ _BATCH = 1000
 """Lines translated at once: enough to fill batches of like length, few enough to see them come."""
 
 
-def options(arguments: Sequence[str] | None = None) -> Namespace:
+def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
     parser = Command("umt.cli.translate", __doc__)
     parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
@@ -71,23 +71,23 @@ def options(arguments: Sequence[str] | None = None) -> Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
     configure_libraries()
-    given = options(arguments)
+    given = parse_arguments(arguments)
     console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
-    with plain_errors(console, "interrupted before all was translated"), _output(given.output) as out:
+    with user_errors(console, "interrupted before all was translated"), _output(given.output) as out:
         directory = given.model or given.run or newest_run(Path("runs"))
-        way, beam = Way(given.source, given.to), max(given.beam, given.alternatives)
+        way, beam = LanguageDirection(given.source, given.to), max(given.beam, given.alternatives)
         translator = open_translator(directory, way, beam, given.lexical)
         if given.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
-        for warning in told_against(directory, given.lexical):
+        for warning in training_warnings(directory, given.lexical):
             console.terminal.print(f"warning: {directory}: {warning}", markup=False)
         typed = not given.sentence and given.input is None and sys.stdin.isatty()
-        source = iter(given.sentence or _incoming(given.input))
+        source = iter(given.sentence or _input_lines(given.input))
         done, start, doubt = 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
-            if not doubt and (doubt := _doubt(translator, batch)):
+            if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
-            for line in _told(translator, batch, done, given.alternatives):
+            for line in _output_lines(translator, batch, done, given.alternatives):
                 out.write(line + "\n")
             out.flush()
             done += len(batch)
@@ -97,9 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
 
-def _doubt(translator: NeuralTranslator | LexicalTranslator | Prompted, batch: list[str]) -> str:
+def _wrong_language_warning(
+    translator: NeuralTranslator | PhraseBasedTranslator | PromptedTranslator, batch: list[str]
+) -> str:
     """A warning where most lines are in another language than is translated from, else nothing."""
-    if not mistaken(batch, translator.source, translator.target):
+    if not is_other_language(batch, translator.source, translator.target):
         return ""
     way = f"{translator.source} to {translator.target}"
     return f"warning: most of this is not {translator.source}, and it is translated from {way} (see --to)"
@@ -122,7 +124,7 @@ def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _told(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
+def _output_lines(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
     if not alternatives or not isinstance(translator, NeuralTranslator):
         yield from translator.translate(batch)
         return
@@ -131,7 +133,7 @@ def _told(translator: Translator, batch: list[str], before: int, alternatives: i
             yield f"{number}\t{score:.3f}\t{text}"
 
 
-def _incoming(path: Path | None) -> Iterator[str]:
+def _input_lines(path: Path | None) -> Iterator[str]:
     if path is not None:
         yield from (line.rstrip("\n") for line in lines(path))
         return

@@ -17,18 +17,18 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from umt.compression.arithmetic_coding import Lockstep
-from umt.compression.byte_fallback import to_bytes, to_ids
-from umt.compression.code_length import measure
+from umt.compression.arithmetic_coding import ArithmeticCoder
+from umt.compression.byte_fallback import decode, encode
+from umt.compression.code_length import held_out_code_length
 from umt.corpus.reading import lines as text_lines
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import load, require_causal
-from umt.text.token_shards import Shards, write_shards
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
-from umt.training.lm_objectives import Causal
+from umt.training.lm_objectives import CausalLM
 from umt.training.loop import fit
-from umt.training.optimiser import Optimisation
-from umt.types import BadInput, Lang, Progress
+from umt.training.optimiser import OptimiserConfig
+from umt.types import BadInput, Lang, ProgressCallback
 
 _EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
 _DIGEST = 4  # bytes of the digests of a model and of a corpus
@@ -53,7 +53,7 @@ class Header:
     MAGIC: ClassVar[bytes] = b"\xb5t"
     FORM: ClassVar[struct.Struct] = struct.Struct("<2s4s3sBB")
 
-    def written(self, body: bytes) -> bytes:
+    def pack(self, body: bytes) -> bytes:
         """Header and body, a checksum over both in front of the body."""
         after_given = 2 * self.lang + bool(self.given)
         head = self.FORM.pack(self.MAGIC, self.model, self.content, after_given, self.threads)
@@ -108,7 +108,7 @@ class Archiver:
 
     @classmethod
     def open(
-        cls, directory: Path, given: Path | None, progress: Progress, header: Header | None = None
+        cls, directory: Path, given: Path | None, progress: ProgressCallback, header: Header | None = None
     ) -> Archiver:
         """The model in ``directory``.
 
@@ -133,12 +133,12 @@ class Archiver:
         told = b"" if given is None else hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
         archiver = cls(model, tokenizer, digest.digest()[:_DIGEST], told)
         if header is not None:
-            archiver.suits(header)
+            archiver.check_compatible(header)
         if given is not None:
-            learn(model, tokenizer, corpus, progress)
+            adapt(model, tokenizer, corpus, progress)
         return archiver
 
-    def suits(self, header: Header) -> None:
+    def check_compatible(self, header: Header) -> None:
         """Raises BadInput where an archive was made with something else."""
         if header.model != self.identity:
             raise BadInput("the archive was compressed with another model than the one given")
@@ -146,10 +146,10 @@ class Archiver:
             needs = "with another corpus than --given" if header.given else "without --given"
             raise BadInput(f"the archive was compressed {needs if self.given else 'with --given CORPUS'}")
 
-    def compress(self, data: bytes, progress: Progress) -> tuple[bytes, float]:
+    def compress(self, data: bytes, progress: ProgressCallback) -> tuple[bytes, float]:
         """The archive, and the bits that the model asks for."""
-        lang = language(data, self.model, self.tokenizer)
-        ids = to_ids(data, self.tokenizer, lang)
+        lang = guess_language(data, self.model, self.tokenizer)
+        ids = encode(data, self.tokenizer, lang)
         words, bits = self._coder().encode(ids, progress) if len(ids) else (np.zeros(0, np.uint32), 0.0)
         header = Header(
             self.identity,
@@ -159,12 +159,12 @@ class Archiver:
             self.tokenizer.languages.index(lang),
             min(torch.get_num_threads(), 255),
         )
-        return header.written(words.astype(">u4").tobytes().rstrip(b"\0")), bits
+        return header.pack(words.astype(">u4").tobytes().rstrip(b"\0")), bits
 
-    def decompress(self, archive: bytes, name: Path, progress: Progress) -> bytes:
+    def decompress(self, archive: bytes, name: Path, progress: ProgressCallback) -> bytes:
         """The bytes that were compressed; raises BadInput when they cannot be had back."""
         header, body = Header.read(archive, name)
-        self.suits(header)
+        self.check_compatible(header)
         words = np.frombuffer(body + bytes(8 - len(body) % 4), ">u4").astype(np.uint32)
         before = torch.get_num_threads()
         torch.set_num_threads(header.threads)
@@ -174,36 +174,38 @@ class Archiver:
             )
         finally:
             torch.set_num_threads(before)
-        data = to_bytes(ids, self.tokenizer)
+        data = decode(ids, self.tokenizer)
         if _digest(data) != header.content:
             raise BadInput(
                 f"{name} does not decode on this machine: it was made with other versions or hardware"
             )
         return data
 
-    def _coder(self) -> Lockstep:
-        return Lockstep(self.model, self.tokenizer.end)
+    def _coder(self) -> ArithmeticCoder:
+        return ArithmeticCoder(self.model, self.tokenizer.end)
 
 
-def learn(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress: Progress) -> None:
+def adapt(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress: ProgressCallback) -> None:
     """Train ``model`` on ``corpus``: the same steps wherever an archive is made or read.
 
     Raises BadInput when ``corpus`` is empty.
     """
     if not corpus:
         raise BadInput("--given holds no line to learn from")
-    lang = language("\n".join(corpus).encode(), model, tokenizer)
+    lang = guess_language("\n".join(corpus).encode(), model, tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         _, subwords = write_shards(corpus, lang, tokenizer, Path(folder))
         subwords += 2 * len(corpus)
         length = min(_ROW, model.context, max(2, subwords // 4))
         batch = max(length, min(_BATCH, subwords // 64))
-        objective = Causal({lang: Shards(Path(folder), lang)}, tokenizer, length, batch, seed=0)
-        optimisation = Optimisation(max(8, _EPOCHS * subwords // batch), peak=1e-3, weight_decay=0.0)
+        objective = CausalLM({lang: TokenShards(Path(folder), lang)}, tokenizer, length, batch, seed=0)
+        optimisation = OptimiserConfig(
+            max(8, _EPOCHS * subwords // batch), learning_rate=1e-3, weight_decay=0.0
+        )
         fit(model, {"causal": objective}, optimisation, Path(folder), 0, progress)
 
 
-def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
+def guess_language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
     """The language in which the first lines are shortest to code."""
     sample = []
     for line in data[:100_000].split(b"\n")[:_SAMPLE]:
@@ -213,7 +215,9 @@ def language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
             continue
     if not sample:
         return tokenizer.languages[0]
-    lengths = {lang: measure(model, tokenizer, {lang: sample})[lang] for lang in tokenizer.languages}
+    lengths = {
+        lang: held_out_code_length(model, tokenizer, {lang: sample})[lang] for lang in tokenizer.languages
+    }
     return min(lengths, key=lambda lang: float(lengths[lang].bits.sum()))
 
 

@@ -11,8 +11,8 @@ import constriction
 import numpy as np
 
 from umt.lm.joint_lm import JointLM
-from umt.lm.stepwise import _Steps
-from umt.types import I64, U32, BadInput, Progress
+from umt.lm.stepwise import StepwiseLM
+from umt.types import I64, U32, BadInput, ProgressCallback
 
 _SHORTEST = 256
 """Subwords that make a further stream worth its cold start."""
@@ -21,7 +21,7 @@ STREAMS = 128
 
 
 @dataclass(frozen=True)
-class Lockstep:
+class ArithmeticCoder:
     """An arithmetic coder (range coding, by ``constriction``) driven by a causal language model.
 
     start: the number that stands before everything.
@@ -30,11 +30,11 @@ class Lockstep:
     model: JointLM
     start: int
 
-    def encode(self, ids: I64, progress: Progress) -> tuple[U32, float]:
+    def encode(self, ids: I64, progress: ProgressCallback) -> tuple[U32, float]:
         """Compressed words, and the bits that the model asks for."""
         table = _spread(ids)
         coder = constriction.stream.queue.RangeEncoder()
-        steps, bits = _Steps(self.model, table.shape, self.start), 0.0
+        steps, bits = StepwiseLM(self.model, table.shape, self.start), 0.0
         for time, row in enumerate(table):
             live = row >= 0
             chances = steps.next()[live]
@@ -45,11 +45,11 @@ class Lockstep:
                 progress("coding", time, len(table))
         return coder.get_compressed(), bits
 
-    def decode(self, words: U32, count: int, progress: Progress) -> I64:
+    def decode(self, words: U32, count: int, progress: ProgressCallback) -> I64:
         """The ``count`` ids that `encode` was given; raises BadInput when the words are no code of theirs."""
         table = _spread(np.zeros(count, np.int64))
         coder = constriction.stream.queue.RangeDecoder(words)
-        steps = _Steps(self.model, table.shape, self.start)
+        steps = StepwiseLM(self.model, table.shape, self.start)
         for time, row in enumerate(table):
             live = row >= 0
             try:

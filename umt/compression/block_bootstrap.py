@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from umt.types import F64, I64
 
 
-def saving(
+def gain_interval(
     alone: Sequence[F64], joint: Sequence[F64], resamples: int, stretches: int = 50
 ) -> dict[str, float]:
     """Bits that coding texts together saves, tables apart: the mean over seeds, with a 95% interval.
@@ -30,7 +30,7 @@ def saving(
     return {"bits": bits, "low": float(low), "high": float(high), "share": bits / total}
 
 
-def spread(
+def length_interval(
     bits: Sequence[F64], sizes: Sequence[I64], resamples: int, stretches: int = 50
 ) -> tuple[float, float]:
     """95% interval, in bits, of the length of all texts: the sum over texts of the mean over seeds.

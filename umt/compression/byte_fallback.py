@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from umt.text.morphology import Inflection
+from umt.text.morphology import SuffixSplitter
 from umt.text.tokenizer import Tokenizer
 from umt.types import I64, Lang
 
 
-def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
+def encode(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
     """Subwords of any bytes: a tag before each line, the end for a newline, single bytes for what is no
     UTF-8."""
     if not data:
@@ -17,7 +17,7 @@ def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
     lines = data.split(b"\n")
     texts = [line.decode("utf-8", errors="replace") for line in lines]
     pieces = tokenizer.pieces
-    restored = tokenizer.inflections.get(lang, Inflection())
+    restored = tokenizer.inflections.get(lang, SuffixSplitter())
     part = 0 if len(tokenizer.parts) == 1 else tokenizer.languages.index(lang)
     first = sum(each.get_vocab_size() for each in tokenizer.parts[:part])
     single = {piece: first + number for number, piece in enumerate(pieces[first:]) if len(piece) == 1}
@@ -30,22 +30,22 @@ def to_ids(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
     return np.concatenate(found[:-1])
 
 
-def to_bytes(ids: I64, tokenizer: Tokenizer) -> bytes:
+def decode(ids: I64, tokenizer: Tokenizer) -> bytes:
     """The bytes that `to_ids` was given."""
     pieces, tags = tokenizer.pieces, {tokenizer.tag(lang): lang for lang in tokenizer.languages}
-    lines, restored = [], Inflection()
+    lines, restored = [], SuffixSplitter()
     for stretch in np.split(ids, np.flatnonzero(ids == tokenizer.end) + 1) if len(ids) else []:
         lang = tags.get(int(stretch[0])) if len(stretch) else None
-        restored = tokenizer.inflections.get(lang, Inflection()) if lang else restored
+        restored = tokenizer.inflections.get(lang, SuffixSplitter()) if lang else restored
         lines.append(_line(b"".join([pieces[number] for number in stretch]), restored))
     return b"\n".join(lines)
 
 
-def _line(raw: bytes, inflection: Inflection) -> bytes:
+def _line(raw: bytes, inflection: SuffixSplitter) -> bytes:
     """A line with its endings put back; one that is no UTF-8 has none."""
-    if not inflection.parts:
+    if not inflection.stem_and_suffix:
         return raw
     try:
-        return inflection.join(raw.decode("utf-8")).encode()
+        return inflection.join_text(raw.decode("utf-8")).encode()
     except UnicodeDecodeError:
         return raw

@@ -49,7 +49,7 @@ class CodeLength:
         return Score(name, value, float(low), float(high), signature)
 
 
-def measure(
+def held_out_code_length(
     model: JointLM, tokenizer: Tokenizer, texts: Mapping[Lang, Sequence[str]]
 ) -> dict[str, CodeLength]:
     """Code length of each language, and of all ``together``: of each sentence given its language, its end
@@ -94,5 +94,5 @@ def _nats(model: JointLM, rows: Sequence[I64], fill: int) -> list[float]:
     asked = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)
     hidden = model.hidden(ids[:, :-1])[asked.to(model.device)]
     nats = torch.zeros(asked.shape, dtype=torch.float64)
-    nats[asked] = model.nats(hidden, ids[:, 1:][asked.to(model.device)]).double().cpu()
+    nats[asked] = model.nll(hidden, ids[:, 1:][asked.to(model.device)]).double().cpu()
     return [float(each) for each in nats.sum(1)]

@@ -30,13 +30,15 @@ def _zstd(data: bytes) -> int:
     return len(zstandard.ZstdCompressor(level=19).compress(data))
 
 
-def counted(data: bytes) -> int:
+def context_mixing_size(data: bytes) -> int:
     """Bytes under the counting coder of `umt.compression.context_mixing`, with bytes for symbols."""
     if not data:
         return 0
     symbols = np.frombuffer(data, np.uint8).astype(np.int64)
     starts = np.array([not (chr(byte).isalpha() and byte < 128) and byte < 128 for byte in range(256)])
-    return int(np.ceil(context_mixing.code(symbols, PrefixCode.canonical(np.full(256, 8)), starts).sum() / 8))
+    return int(
+        np.ceil(context_mixing.code_length(symbols, PrefixCode.canonical(np.full(256, 8)), starts).sum() / 8)
+    )
 
 
 COMPRESSORS: Mapping[str, Callable[[bytes], int]] = {
@@ -44,11 +46,11 @@ COMPRESSORS: Mapping[str, Callable[[bytes], int]] = {
     "bz2 -9": _bz2,
     "zstd -19": _zstd,
     "xz -9e": _xz,
-    "counts of bytes": counted,
+    "counts of bytes": context_mixing_size,
 }
 
 
-def compressed(first: bytes, second: bytes) -> dict[str, dict[str, float]]:
+def compressed_sizes(first: bytes, second: bytes) -> dict[str, dict[str, float]]:
     """Bytes of ``first``, ``second`` and ``both`` end to end under each compressor, and how near they are.
 
     ``ncd``: the normalised compression distance (Cilibrasi and Vitányi 2005), 0 for the same text, about 1

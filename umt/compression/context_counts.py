@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 from umt.types import F32, F64, I64
 
 COUNTS = 48  # recent zeros and ones are counted up to here
@@ -41,7 +41,7 @@ class Counts(NamedTuple):
     logits: F64
 
 
-@compiled
+@jit
 def empty_counts(slots: I64) -> Counts:
     """Tables that have seen nothing; ``slots`` (C, 2^k) zeros, which become theirs."""
     calibrated = np.zeros((len(slots), COUNTS, COUNTS), np.float32)
@@ -53,26 +53,26 @@ def empty_counts(slots: I64) -> Counts:
     return Counts(slots, calibrated, rates, logits)
 
 
-@compiled
+@jit
 def mixed_hash(first: int, second: int) -> int:
     """64 bits that depend on all bits of both."""
     mixed = (first * 0x2545F4914F6CDD1D + second + 1) * 0x9E3779B97F4A7C1
     return mixed ^ (mixed >> 29)
 
 
-@compiled
+@jit
 def occurrences(slot: int) -> int:
     """How often its context stood at its decision, up to `_MOST`."""
     return (slot >> 32) & 0xFF
 
 
-@compiled
+@jit
 def recent(slot: int) -> tuple[int, int]:
     """The recent zeros and ones."""
     return (slot >> 40) & 0xFF, (slot >> 48) & 0xFF
 
 
-@compiled
+@jit
 def find_slot(slots: I64, key: int) -> int:
     """Where ``key`` is counted in ``slots`` (2^k,): its place or one of two neighbours on the cache line.
 
@@ -92,13 +92,13 @@ def find_slot(slots: I64, key: int) -> int:
     return rarest
 
 
-@compiled
+@jit
 def bucket(count: int) -> int:
     """Occurrences in ten classes, the index into `TRUST`."""
     return count if count < 5 else 5 + (count > 7) + (count > 15) + (count > 40) + (count > 120)
 
 
-@compiled
+@jit
 def counted(slot: int, bit: int, rates: F64) -> int:
     """The slot after one more decision; ``rates`` (256,) as in `Counts`."""
     probability, count = ((slot >> 16) & 0xFFFF) / 65536.0, occurrences(slot)
@@ -114,7 +114,7 @@ def counted(slot: int, bit: int, rates: F64) -> int:
     return (slot & 0xFFFF) | (int(probability * 65536.0) << 16) | (count << 32) | (zeros << 40) | (ones << 48)
 
 
-@compiled
+@jit
 def calibrate(calibrated: F32, slot: int, bit: int) -> None:
     """Move what the recent counts of ``slot`` mean towards ``bit``.
 

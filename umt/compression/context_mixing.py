@@ -39,7 +39,7 @@ from umt.compression.logistic_mixing import (
     update_mixers,
 )
 from umt.compression.prefix_code import PrefixCode
-from umt.runtime.jit import compiled, inlined
+from umt.runtime.jit import inlined, jit
 from umt.types import F32, F64, I64, Bools
 
 
@@ -86,7 +86,7 @@ class _Past(NamedTuple):
     agreement: F64
 
 
-def code(symbols: I64, tree: PrefixCode, starts: Bools, experts: Sequence[F32] = ()) -> F64:
+def code_length(symbols: I64, tree: PrefixCode, starts: Bools, experts: Sequence[F32] = ()) -> F64:
     """Bits that each symbol takes: (symbols,), all of them decodable in order.
 
     starts: (alphabet,) whether a word begins with this symbol.
@@ -113,7 +113,7 @@ def code(symbols: I64, tree: PrefixCode, starts: Bools, experts: Sequence[F32] =
     return bits
 
 
-@compiled
+@jit
 def _code(
     symbols: I64, lengths: I64, nodes: I64, bits: I64, starts: Bools, experts: F32, slots: I64, out: F64
 ) -> None:
@@ -165,7 +165,7 @@ def _code(
             word = mixed_hash(word, symbol)
 
 
-@compiled
+@jit
 def _set_contexts(symbols: I64, time: int, word: int, before: int, earlier: int, contexts: I64) -> None:
     """Write the hash of every `Context` at ``time`` to ``contexts`` (contexts,).
 
@@ -187,7 +187,7 @@ def _set_contexts(symbols: I64, time: int, word: int, before: int, earlier: int,
     contexts[Context.LAST_AND_WORD_BEFORE] = mixed_hash(one, before)
 
 
-@compiled
+@jit
 def _longest_match(
     symbols: I64, time: int, context: int, match: int, matched: int, last: I64
 ) -> tuple[int, int]:
@@ -236,7 +236,7 @@ def _read_counts(node: int, contexts: I64, counts: Counts, places: I64, inputs: 
     return longest
 
 
-@compiled
+@jit
 def _short_orders(slots: I64, places: I64) -> int:
     """Which short orders were seen: 4 the last symbol often, 2 the last three, 1 the last two."""
     often = occurrences(slots[Context.ONE, places[Context.ONE]]) > 3

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from umt.align import Aligner
-from umt.compression.symbols import Symbols
-from umt.embeddings.counts import Counts, Tokens, tokenize
+from umt.compression.symbols import CodedText
+from umt.embeddings.counts import Counts, IndexedCorpus, index_words
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
-from umt.types import F32, I64, BadInput, Lang, Progress
+from umt.types import F32, I64, BadInput, Lang, ProgressCallback
 
 _Undecided: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 _BATCH = 1024  # symbols scored at once, with the same weights
@@ -35,15 +35,15 @@ _STIFFNESS = 300.0  # curvature that the weights start with: so slow are they at
 
 
 class Builder(Protocol):
-    """Makes a word space of tokens, as `umt.embeddings.count_vectors.Svd` does."""
+    """Makes a word space of tokens, as `umt.embeddings.count_vectors.PpmiSvd` does."""
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """Raises BadInput when there are too few words."""
         ...
 
 
 @dataclass(frozen=True)
-class Company:
+class CooccurrenceExpert:
     """An expert on the next symbol.
 
     words, aligner: how the lexicon is found. doublings: counts and lexicon are renewed whenever the text has
@@ -60,34 +60,38 @@ class Company:
     def __post_init__(self) -> None:
         require(self, positive="doublings candidates")
 
-    def alone(self, text: Symbols, progress: Progress) -> F32:
-        """Log odds of the decisions of ``text``, (decisions,), as `umt.compression.context_mixing.code` takes
-        them."""
-        return self._odds(text, [[shared(text, end)] for end in self._ends(text)[:-1]], progress)
+    def unconditional(self, text: CodedText, progress: ProgressCallback) -> F32:
+        """Log odds of the decisions of ``text``, (decisions,), as
+        `umt.compression.context_mixing.code_length` takes them."""
+        return self._odds(
+            text, [[sentence_cooccurrence(text, end)] for end in self._ends(text)[:-1]], progress
+        )
 
-    def together(self, x: Symbols, y: Symbols, seed: int, progress: Progress) -> tuple[F32, F32]:
+    def joint(self, x: CodedText, y: CodedText, seed: int, progress: ProgressCallback) -> tuple[F32, F32]:
         """`alone` of two texts coded side by side, (decisions,) each, with what the other carries over."""
         of_x, of_y = [], []
         for end, beyond in zip(self._ends(x)[:-1], self._ends(y)[:-1], strict=True):
-            pairs = shared(x, end), shared(y, beyond)
+            pairs = sentence_cooccurrence(x, end), sentence_cooccurrence(y, beyond)
             forward, backward = self._lexicons(x, end, y, beyond, seed)
             of_x.append([pairs[0], (backward.T @ pairs[1] @ backward).tocsr()])
             of_y.append([pairs[1], (forward.T @ pairs[0] @ forward).tocsr()])
         return self._odds(x, of_x, progress), self._odds(y, of_y, progress)
 
-    def given(self, text: Symbols, other: Symbols, seed: int, progress: Progress) -> F32:
+    def conditional(self, text: CodedText, other: CodedText, seed: int, progress: ProgressCallback) -> F32:
         """`alone`, (decisions,), of ``text`` where all of ``other`` is known before."""
-        groups, pairs = [], shared(other, len(other.ends))
+        groups, pairs = [], sentence_cooccurrence(other, len(other.ends))
         for end in self._ends(text)[:-1]:
             forward, _ = self._lexicons(other, len(other.ends), text, end, seed)
-            groups.append([shared(text, end), (forward.T @ pairs @ forward).tocsr()])
+            groups.append([sentence_cooccurrence(text, end), (forward.T @ pairs @ forward).tocsr()])
         return self._odds(text, groups, progress)
 
-    def _ends(self, text: Symbols) -> list[int]:
+    def _ends(self, text: CodedText) -> list[int]:
         """Sentences before each renewal, and all in the end."""
         return [max(1, len(text.ends) >> step) for step in range(self.doublings, -1, -1)]
 
-    def _lexicons(self, x: Symbols, end: int, y: Symbols, beyond: int, seed: int) -> tuple[Counts, Counts]:
+    def _lexicons(
+        self, x: CodedText, end: int, y: CodedText, beyond: int, seed: int
+    ) -> tuple[Counts, Counts]:
         """p(translation | symbol), (symbols of x, symbols of y) and back, found in the sentences so far.
 
         All zeros where there is too little to align.
@@ -102,30 +106,30 @@ class Company:
             nothing: Counts = sp.csr_matrix(np.zeros(shape, np.float32))
             return nothing, nothing.T.tocsr()
         forward = _matrix(found.lexicon, self.candidates, shape)
-        return forward, _matrix(found.reverse, self.candidates, shape[::-1])
+        return forward, _matrix(found.reverse_lexicon, self.candidates, shape[::-1])
 
-    def _odds(self, text: Symbols, groups: Sequence[Sequence[Counts]], progress: Progress) -> F32:
+    def _odds(self, text: CodedText, groups: Sequence[Sequence[Counts]], progress: ProgressCallback) -> F32:
         """groups: counts of pairs, a list for each stretch between two renewals."""
         ends = [int(text.ends[end - 1]) for end in self._ends(text)]
-        told = [np.zeros(int(text.tree.lengths[text.leaves[: ends[0]]].sum()), np.float32)]
+        told = [np.zeros(int(text.tree.lengths[text.codes[: ends[0]]].sum()), np.float32)]
         weights = torch.zeros(len(groups[0]))
         weights[0] = self.weight
-        tilt = _Tilt(weights)
+        tilt = _OnlineLogLinear(weights)
         for start, end, pairs in zip(ends[:-1], ends[1:], groups, strict=True):
-            before, scores = _Neighbours(text.leaves[:start], len(text.numbers)), [*map(affinity, pairs)]
+            before, scores = _Bigrams(text.codes[:start], len(text.numbers)), [*map(smoothed_pmi, pairs)]
             for first in range(start, end, _BATCH):
-                progress("company", first, len(text.leaves))
+                progress("company", first, len(text.codes))
                 places = np.arange(first, min(first + _BATCH, end))
-                base = before.chances(text.leaves[places - 1]).log_()
+                base = before.chances(text.codes[places - 1]).log_()
                 earlier = _earlier(text, places)
                 features = [torch.from_numpy(np.asarray(earlier @ each)) for each in scores]
                 chances = tilt.chances(base, features)
-                told.append(text.tree.odds(chances, text.leaves[places]))
-                tilt.learn(chances, features, torch.from_numpy(text.leaves[places]))
+                told.append(text.tree.log_odds(chances, text.codes[places]))
+                tilt.learn(chances, features, torch.from_numpy(text.codes[places]))
         return np.concatenate(told)
 
 
-class _Tilt:
+class _OnlineLogLinear:
     """Weights of features in a log-linear model, learnt as it goes: Newton's method on all seen so far."""
 
     def __init__(self, weights: Tensor) -> None:
@@ -151,7 +155,7 @@ class _Tilt:
         self.weights = self.weights + torch.linalg.solve(self.curvature, gradient)
 
 
-class _Neighbours:
+class _Bigrams:
     """p(next | the one before), with an absolute discount towards what follows many different ones."""
 
     def __init__(self, leaves: I64, alphabet: int) -> None:
@@ -174,7 +178,7 @@ class _Neighbours:
         return found.addcmul_(left, torch.from_numpy(self.shorter)[None]).div_(total)
 
 
-def affinity(pairs: Counts) -> F32:
+def smoothed_pmi(pairs: Counts) -> F32:
     """(symbols, symbols) log of how often two stand together over how often by chance; near 0 where chance
     expects little.
 
@@ -188,10 +192,10 @@ def affinity(pairs: Counts) -> F32:
     return found
 
 
-def shared(text: Symbols, end: int) -> Counts:
+def sentence_cooccurrence(text: CodedText, end: int) -> Counts:
     """(symbols, symbols) how often two places of one sentence, among the first ``end``, hold these two."""
     sizes = np.diff(np.concatenate([[0], text.ends[:end]]))
-    leaves = text.leaves[: text.ends[end - 1]]
+    leaves = text.codes[: text.ends[end - 1]]
     ones, rows, count = np.ones(len(leaves), np.float32), np.repeat(np.arange(end), sizes), len(text.numbers)
     bags = sp.csr_matrix((ones, (rows, leaves)), shape=(end, count))
     itself = sp.diags(np.bincount(leaves, minlength=count).astype(np.float32))
@@ -199,24 +203,24 @@ def shared(text: Symbols, end: int) -> Counts:
     return found
 
 
-def _earlier(text: Symbols, places: I64) -> Counts:
+def _earlier(text: CodedText, places: I64) -> Counts:
     """(places, symbols): what stands in the sentence before each place, over the root of its length."""
     sentence = np.searchsorted(text.ends, places, side="right")
     starts = np.where(sentence > 0, text.ends[sentence - 1], 0)
     sizes = places - starts
     rows = np.repeat(np.arange(len(places)), sizes)
     inside = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    columns = text.leaves[np.repeat(starts, sizes) + inside]
+    columns = text.codes[np.repeat(starts, sizes) + inside]
     values = np.repeat(np.maximum(sizes, 1) ** -0.5, sizes).astype(np.float32)
     found: Counts = sp.csr_matrix((values, (rows, columns)), shape=(len(places), len(text.numbers)))
     return found
 
 
-def _tokens(text: Symbols, end: int) -> Tokens:
+def _tokens(text: CodedText, end: int) -> IndexedCorpus:
     """The first ``end`` sentences, each symbol under its number, without the ends."""
     starts = np.concatenate([[0], text.ends[: end - 1]])
-    return tokenize(
-        " ".join(map(str, text.leaves[start : stop - 1])) + "\n"
+    return index_words(
+        " ".join(map(str, text.codes[start : stop - 1])) + "\n"
         for start, stop in zip(starts, text.ends[:end], strict=True)
     )
 

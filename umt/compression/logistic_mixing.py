@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.runtime.jit import compiled, inlined
+from umt.runtime.jit import inlined, jit
 from umt.types import F32, F64
 
 LENGTHS = 16  # match lengths told apart
@@ -87,12 +87,12 @@ class Mixture(NamedTuple):
     share: float
 
 
-@compiled
+@jit
 def _squash(logit: float) -> float:
     return 1.0 / (1.0 + np.exp(-min(max(logit, -20.0), 20.0)))  # type: ignore[no-any-return]
 
 
-@compiled
+@jit
 def empty_curves(number: int) -> F32:
     """Correction curves that correct nothing yet: (number, _STEPS)."""
     curves = np.zeros((number, _STEPS), np.float32)
@@ -102,7 +102,7 @@ def empty_curves(number: int) -> F32:
     return curves
 
 
-@compiled
+@jit
 def empty_mixers(alphabet: int, depths: int, own: int, experts: int) -> Mixers:
     """Regressions on ``own`` inputs and those of ``experts`` that have seen nothing."""
     width = own + experts
@@ -143,7 +143,7 @@ def mix(situation: Situation, inputs: F64, mixers: Mixers, curves: Curves) -> Mi
     return Mixture(first, second, third, fourth, logit, chance, low, share)
 
 
-@compiled
+@jit
 def _final_row(situation: Situation, mixers: Mixers) -> int:
     return situation.order * (len(mixers.by_depth) // _KINDS) + situation.depth
 

@@ -20,16 +20,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from umt.compression import context_mixing
-from umt.compression.block_bootstrap import saving, spread
-from umt.compression.compressors import compressed
-from umt.compression.cooccurrence_expert import Company
+from umt.compression.block_bootstrap import gain_interval, length_interval
+from umt.compression.compressors import compressed_sizes
+from umt.compression.cooccurrence_expert import CooccurrenceExpert
 from umt.compression.prequential import Coded, Prequential
-from umt.compression.symbols import Symbols, Vocabulary, table_bits, vocabularies
+from umt.compression.symbols import CodedText, SubwordAlphabet, table_bits, vocabularies
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.text.languages import is_spaced
 from umt.text.segmentation import segmenter
-from umt.types import F32, F64, BadInput, Lang, Progress
+from umt.types import F32, F64, BadInput, Lang, ProgressCallback
 
 BITS = "bits.json"
 """The file of an artefact that holds what was measured."""
@@ -58,7 +58,7 @@ class _Spare(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bits:
+class MutualInformation:
     """How much two languages tell about each other.
 
     code: how the network pays and learns.  company: what is carried over from one language to the other.
@@ -73,7 +73,7 @@ class Bits:
     """
 
     code: Prequential
-    company: Company
+    cooccurrence: CooccurrenceExpert
     vocabulary: int = 1024
     words: bool = False
     disjoint: bool = True
@@ -81,14 +81,14 @@ class Bits:
     seeds: int = 3
     conditional: bool = True
     controls: tuple[str, ...] = CONTROLS
-    alone: bool = True
+    separate: bool = True
     resamples: int = 2000
-    stretches: int = 50
+    blocks: int = 50
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="limit seeds resamples stretches",
+            positive="limit seeds resamples blocks",
             at_least={"vocabulary": 256},
             choice={"controls": CONTROLS},
         )  # a subword for every byte
@@ -99,7 +99,7 @@ class Bits:
         elsewhere: Iterable[str],
         seed: int,
         directory: Path,
-        progress: Progress,
+        progress: ProgressCallback,
     ) -> dict[str, Any]:
         """All code lengths and gains, as JSON.
 
@@ -121,7 +121,7 @@ class Bits:
         report: dict[str, Any] = {
             "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
-            "surface": compressed(
+            "surface": compressed_sizes(
                 *("".join(f"{line}\n" for line in side).encode() for side in sides.values())
             ),
             "counts": {side.lang: _counted(side) for side in (x, y)},
@@ -144,24 +144,24 @@ class Bits:
             report["pairs"][spare.name] = self._pair(run, x, text, spare.name)
         return report
 
-    def _in_its_place(self, spare: _Spare, lines: Sequence[str], vocabulary: Vocabulary) -> Symbols:
+    def _in_its_place(self, spare: _Spare, lines: Sequence[str], vocabulary: SubwordAlphabet) -> CodedText:
         """A control's text as symbols; another text of the target has subwords of its own where sides do."""
         if spare.name == "elsewhere" and self.disjoint:
             own = self._vocabularies({spare.lang: lines})[spare.lang].tokenizer
-            vocabulary = Vocabulary(own, vocabulary.first)
+            vocabulary = SubwordAlphabet(own, vocabulary.first)
         return vocabulary.encode(lines, spare.lang)
 
-    def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, Vocabulary]:
+    def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, SubwordAlphabet]:
         if self.words:
             sides = {lang: _single(lines, lang) for lang, lines in sides.items()}
         return vocabularies(sides, self.vocabulary, self.disjoint)
 
     def _pair(
-        self, run: _Runs, x: Symbols, y: Symbols, name: str, conditional: bool = False
+        self, run: _Runs, x: CodedText, y: CodedText, name: str, conditional: bool = False
     ) -> dict[str, Any]:
         """Code lengths of two texts, alone and together, and what together saves."""
         seeds = range(self.seeds)
-        if not self.alone:
+        if not self.separate:
             joint = [run.networks((x, y), f"{name}-joint", number) for number in seeds]
             sides = [_coded(text, [told[place] for told in joint]) for place, text in enumerate((x, y))]
             return {"K(X,Y)": self._lengths(sides, (x, y))}
@@ -169,29 +169,29 @@ class Bits:
             [run.networks((text,), label, number)[0] for number in seeds]
             for text, label in ((x, "x"), (y, f"{name}-y"))
         ]
-        said: Progress = lambda what, done, total: run.progress(f"{name}, {what}", done, total)  # noqa: E731
-        own = [self.company.alone(text, said) for text in (x, y)]
-        carried = self.company.together(x, y, run.seed, said)
+        said: ProgressCallback = lambda what, done, total: run.progress(f"{name}, {what}", done, total)  # noqa: E731
+        own = [self.cooccurrence.unconditional(text, said) for text in (x, y)]
+        carried = self.cooccurrence.joint(x, y, run.seed, said)
         alone_x, alone_y = map(_coded, (x, y), networks, own)
         joint_x, joint_y = map(_coded, (x, y), networks, carried)
         told: dict[str, Any] = {
             "K(X)": self._lengths([alone_x], (x,)),
             "K(Y)": self._lengths([alone_y], (y,)),
             "K(X,Y)": self._lengths([joint_x, joint_y], (x, y)),
-            "gain": saving(
+            "gain": gain_interval(
                 [np.stack(side["code"]) for side in (alone_x, alone_y)],
                 [np.stack(side["code"]) for side in (joint_x, joint_y)],
                 self.resamples,
-                self.stretches,
+                self.blocks,
             ),
         }
         if conditional:
-            given_x = _coded(y, networks[1], self.company.given(y, x, run.seed, said))
-            given_y = _coded(x, networks[0], self.company.given(x, y, run.seed, said))
+            given_x = _coded(y, networks[1], self.cooccurrence.conditional(y, x, run.seed, said))
+            given_y = _coded(x, networks[0], self.cooccurrence.conditional(x, y, run.seed, said))
             told |= {"K(Y|X)": self._lengths([given_x], (y,)), "K(X|Y)": self._lengths([given_y], (x,))}
         return told
 
-    def _lengths(self, sides: Sequence[_Bits], texts: Sequence[Symbols]) -> dict[str, Any]:
+    def _lengths(self, sides: Sequence[_Bits], texts: Sequence[CodedText]) -> dict[str, Any]:
         """Bits, tables paid: the mean over seeds, its 95% interval, and what that is per byte and so on."""
         table = table_bits(texts)
         size = sum(int(text.sizes.sum()) for text in texts)
@@ -199,7 +199,7 @@ class Bits:
         for way in WAYS:
             runs = [np.stack(side[way]) for side in sides]
             by_seed = sum(run.sum(1) for run in runs) + table
-            low, high = spread(runs, [text.sizes for text in texts], self.resamples, self.stretches)
+            low, high = length_interval(runs, [text.sizes for text in texts], self.resamples, self.blocks)
             bits = float(np.mean(by_seed))
             found[way] = {
                 "bits": bits,
@@ -208,7 +208,7 @@ class Bits:
                 "by_seed": by_seed.tolist(),
                 "per_byte": bits / size,
                 "per_character": bits / sum(int(text.characters.sum()) for text in texts),
-                "per_token": bits / sum(len(text.leaves) for text in texts),
+                "per_token": bits / sum(len(text.codes) for text in texts),
             }
         return found
 
@@ -217,13 +217,13 @@ class _Runs:
     """Runs of the network, each done once."""
 
     def __init__(
-        self, code: Prequential, vocabulary: int, seed: int, directory: Path, progress: Progress
+        self, code: Prequential, vocabulary: int, seed: int, directory: Path, progress: ProgressCallback
     ) -> None:
         self.setting, self.vocabulary, self.seed = code, vocabulary, seed
         self.directory, self.progress = directory, progress
         self.done: dict[tuple[str, int], list[Coded]] = {}
 
-    def networks(self, texts: Sequence[Symbols], name: str, number: int) -> list[Coded]:
+    def networks(self, texts: Sequence[CodedText], name: str, number: int) -> list[Coded]:
         """What one network says about each text."""
         if (name, number) not in self.done:
             self.done[name, number] = self.setting.code(
@@ -240,20 +240,22 @@ _Bits = dict[str, list[F64]]
 """Bits of each sentence: way -> one array a seed."""
 
 
-def _coded(text: Symbols, networks: Sequence[Coded], *experts: F32) -> _Bits:
+def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
     """What ``text`` takes, for each run of the network, with the same other experts."""
     return {
         "code": [
-            text.per_sentence(context_mixing.code(text.leaves, text.tree, text.starts, [each.odds, *experts]))
+            text.per_sentence(
+                context_mixing.code_length(text.codes, text.tree, text.starts, [each.log_odds, *experts])
+            )
             for each in networks
         ],
         "network": [text.per_sentence(each.nats / math.log(2)) for each in networks],
     }
 
 
-def _counted(text: Symbols) -> float:
+def _counted(text: CodedText) -> float:
     """Bits from counts alone, the table paid."""
-    return float(context_mixing.code(text.leaves, text.tree, text.starts).sum() + text.table)
+    return float(context_mixing.code_length(text.codes, text.tree, text.starts).sum() + text.table)
 
 
 def _single(lines: Sequence[str], lang: Lang) -> list[str]:
@@ -263,12 +265,12 @@ def _single(lines: Sequence[str], lang: Lang) -> list[str]:
     return [word for words in segmenter(lang).batch(lines) for word in words]
 
 
-def _described(text: Symbols) -> dict[str, float]:
+def _described(text: CodedText) -> dict[str, float]:
     return {
         "sentences": len(text.ends),
         "bytes": int(text.sizes.sum()),
         "characters": int(text.characters.sum()),
-        "tokens": len(text.leaves),
+        "tokens": len(text.codes),
         "table_bits": text.table,
     }
 

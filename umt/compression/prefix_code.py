@@ -74,7 +74,7 @@ class PrefixCode:
                 bounds[symbol, depth] = np.searchsorted(starts, ends)
         return cls(lengths.astype(np.int64), nodes, bits, bounds, order)
 
-    def odds(self, chances: Tensor, symbols: I64) -> F32:
+    def log_odds(self, chances: Tensor, symbols: I64) -> F32:
         """Log odds that each decision of ``symbols`` (n,) is 1, end to end, where the next symbol has
         ``chances`` (n, alphabet); the symbols are the leaves from left to right."""
         below = torch.zeros(len(chances), chances.shape[1] + 1, dtype=torch.float64)

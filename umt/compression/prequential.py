@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from umt.compression.symbols import Symbols
+from umt.compression.symbols import CodedText
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.runtime.batching import pad
 from umt.runtime.files import atomic_bytes
 from umt.runtime.validate import require
-from umt.training.optimiser import Optimisation
-from umt.types import F32, I64, Progress
+from umt.training.optimiser import OptimiserConfig
+from umt.types import F32, I64, ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Coded:
     prefix code, (decisions,)."""
 
     nats: F32
-    odds: F32
+    log_odds: F32
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Row:
 
     text: int
     start: int
-    paid: int
+    first_new: int
     end: int
 
 
@@ -63,29 +63,29 @@ class Prequential:
     factor: float = 4.0
     epochs: int = 4
     replay: int = 1
-    length: int = 128
+    row_length: int = 128
     rows: int = 8
-    peak: float = 1e-2
-    rest: float = 5e-3
-    level: float = 0.4
-    average: float = 0.98
+    learning_rate: float = 1e-2
+    adamw_learning_rate: float = 5e-3
+    lr_floor: float = 0.4
+    ema_decay: float = 0.98
     method: Literal["adamw", "muon"] = "muon"
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="increments length rows",
+            positive="increments row_length rows",
             at_least_zero="epochs replay",
-            within={"factor": "(1, inf)", "average": "[0, 1)"},
+            within={"factor": "(1, inf)", "ema_decay": "[0, 1)"},
         )
 
     def code(
         self,
-        texts: Sequence[Symbols],
+        texts: Sequence[CodedText],
         vocabulary: int,
         seed: int,
         directory: Path,
-        progress: Progress,
+        progress: ProgressCallback,
     ) -> list[Coded]:
         """Code ``texts`` side by side, each as far along as the others.
 
@@ -100,14 +100,13 @@ class Prequential:
         ]
         coded = [
             Coded(
-                np.zeros(len(text.leaves), np.float32),
-                np.zeros(int(text.tree.lengths[text.leaves].sum()), np.float32),
+                np.zeros(len(text.codes), np.float32),
+                np.zeros(int(text.tree.lengths[text.codes].sum()), np.float32),
             )
             for text in texts
         ]
         begins = [
-            np.concatenate([[0], np.cumsum(text.tree.lengths[text.leaves])]).astype(np.int64)
-            for text in texts
+            np.concatenate([[0], np.cumsum(text.tree.lengths[text.codes])]).astype(np.int64) for text in texts
         ]
         start = 0
         for number, end in enumerate(ends):
@@ -125,7 +124,7 @@ class Prequential:
             start = max(start, end)
         return coded
 
-    def _batches(self, texts: Sequence[Symbols]) -> list[list[_Row]]:
+    def _batches(self, texts: Sequence[CodedText]) -> list[list[_Row]]:
         """Batches of one text each, in the order in which they are coded."""
         placed = []
         for number, text in enumerate(texts):
@@ -134,14 +133,14 @@ class Prequential:
             placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
         return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
 
-    def _rows(self, text: Symbols, number: int) -> Iterator[_Row]:
+    def _rows(self, text: CodedText, number: int) -> Iterator[_Row]:
         """A row begins with the sentence that the one before it broke off, or with its last half row."""
-        total, paid = len(text.leaves), 0
+        total, paid = len(text.codes), 0
         while paid < total:
             sentence = int(np.searchsorted(text.ends, paid, side="right"))
             start = int(text.ends[sentence - 1]) if sentence else 0
-            start = max(start, paid - self.length // 2)
-            end = min(start + self.length, total)
+            start = max(start, paid - self.row_length // 2)
+            end = min(start + self.row_length, total)
             yield _Row(number, start, paid, end)
             paid = end
 
@@ -151,7 +150,7 @@ class Prequential:
         past: list[list[_Row]],
         new: list[list[_Row]],
         label: str,
-        progress: Progress,
+        progress: ProgressCallback,
     ) -> list[tuple[F32, F32]]:
         """Train on ``past`` from fresh weights, then pay for each batch of ``new`` and learn from it."""
         draw = _drawer(network.generator)
@@ -159,14 +158,14 @@ class Prequential:
         total = rehearsal + len(new)
         for step, batch in enumerate(draw(past, rehearsal)):
             rate = min(1.0, (step + 1) / min(100, 1 + rehearsal // 4))
-            network.learn(batch, rate * max(self.level, 1 - step / rehearsal))
+            network.learn(batch, rate * max(self.lr_floor, 1 - step / rehearsal))
             if step % 20 == 0:
                 progress(label, step, total)
         told = []
         seen = list(past)
         for step, batch in enumerate(new):
-            told.append(network.pay(batch))
-            rate = self.level if past else min(1.0, (step + 1) / 20)
+            told.append(network.score(batch))
+            rate = self.lr_floor if past else min(1.0, (step + 1) / 20)
             network.learn(batch, rate)
             seen.append(batch)
             for again in draw(seen, self.replay):
@@ -191,17 +190,19 @@ def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[
 class _Network:
     """The weights, their moving average that predicts, and what moves them."""
 
-    def __init__(self, setting: Prequential, texts: Sequence[Symbols], vocabulary: int, seed: int) -> None:
+    def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
         self.setting, self.texts = setting, texts
         self.generator = Generator().manual_seed(seed)
         self.model = JointLM.create(setting.architecture, vocabulary, self.generator)
         self.mean = JointLM.create(setting.architecture, vocabulary, Generator().manual_seed(0))
         self.mean.load_state_dict(self.model.state_dict())
-        optimisation = Optimisation(1, setting.peak, rest=setting.rest, method=setting.method)
+        optimisation = OptimiserConfig(
+            1, setting.learning_rate, adamw_learning_rate=setting.adamw_learning_rate, method=setting.method
+        )
         self.optimisers = optimisation.optimisers(self.model)
         self.steps = 0
         self.numbers = [torch.from_numpy(text.numbers) for text in texts]
-        self.leaves = [torch.from_numpy(text.leaves) for text in texts]
+        self.leaves = [torch.from_numpy(text.codes) for text in texts]
 
     def _hidden(self, model: JointLM, rows: list[_Row]) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden states before the paid symbols, the head of their language, and these symbols."""
@@ -213,8 +214,8 @@ class _Network:
         before: list[Tensor] = []
         targets: list[Tensor] = []
         for place, row in enumerate(rows):
-            before.append(place * longest + torch.arange(row.paid - row.start, row.end - row.start))
-            targets.append(leaves[row.paid : row.end])
+            before.append(place * longest + torch.arange(row.first_new - row.start, row.end - row.start))
+            targets.append(leaves[row.first_new : row.end])
         hidden = model.hidden(ids).flatten(0, 1)[torch.cat(before)]
         return hidden, model.head[numbers], torch.cat(targets)
 
@@ -230,13 +231,13 @@ class _Network:
             optimiser.step()
             optimiser.zero_grad()
         self.steps += 1
-        weight = max(1 - self.setting.average, 1 / (self.steps + 1))
+        weight = max(1 - self.setting.ema_decay, 1 / (self.steps + 1))
         with torch.no_grad():
             for mean, now in zip(self.mean.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(now, weight)
 
     @torch.no_grad()
-    def pay(self, rows: list[_Row]) -> tuple[F32, F32]:
+    def score(self, rows: list[_Row]) -> tuple[F32, F32]:
         """Nats of the paid symbols, and the log odds of their decisions."""
         hidden, head, targets = self._hidden(self.mean, rows)
         logp = torch.log_softmax(hidden @ head.T, 1)
@@ -244,7 +245,7 @@ class _Network:
         if not torch.isfinite(nats).all():
             raise FloatingPointError("the network gave an impossible code length: lower the learning rate")
         tree = self.texts[rows[0].text].tree
-        return nats.numpy(), tree.odds(logp.exp_(), targets.numpy())
+        return nats.numpy(), tree.log_odds(logp.exp_(), targets.numpy())
 
 
 def _spread(
@@ -257,8 +258,8 @@ def _spread(
     symbol = decision = 0
     nats, odds = told["nats"], told["odds"]
     for row in (row for batch in batches for row in batch):
-        text, count = row.text, row.end - row.paid
-        coded[text].nats[row.paid : row.end] = nats[symbol : symbol + count]
-        start, end = begins[text][row.paid], begins[text][row.end]
-        coded[text].odds[start:end] = odds[decision : decision + end - start]
+        text, count = row.text, row.end - row.first_new
+        coded[text].nats[row.first_new : row.end] = nats[symbol : symbol + count]
+        start, end = begins[text][row.first_new], begins[text][row.end]
+        coded[text].log_odds[start:end] = odds[decision : decision + end - start]
         symbol, decision = symbol + count, decision + int(end - start)

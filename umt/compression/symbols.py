@@ -20,7 +20,7 @@ _ALL = 1 << 40
 
 
 @dataclass(frozen=True)
-class Symbols:
+class CodedText:
     """The sentences of one language as leaves of a prefix code over the subwords that occur in them.
 
     leaves: (n,) of all sentences, each with its end.  ends: (sentences,) where each ends in ``leaves``.
@@ -33,7 +33,7 @@ class Symbols:
     """
 
     lang: Lang
-    leaves: I64
+    codes: I64
     ends: I64
     sizes: I64
     characters: I64
@@ -45,13 +45,13 @@ class Symbols:
     merges: float = 0.0
     first: int = 0
 
-    def shuffled(self, generator: np.random.Generator) -> Symbols:
+    def shuffled(self, generator: np.random.Generator) -> CodedText:
         """The same subwords and sentence lengths, the subwords thrown over the whole text."""
-        inner = np.ones(len(self.leaves), np.bool_)
+        inner = np.ones(len(self.codes), np.bool_)
         inner[self.ends - 1] = False
-        leaves = self.leaves.copy()
+        leaves = self.codes.copy()
         leaves[inner] = generator.permutation(leaves[inner])
-        return replace(self, leaves=leaves)
+        return replace(self, codes=leaves)
 
     def per_sentence(self, bits: NDArray[np.floating[Any]]) -> F64:
         """Sums over sentences of (n,) bits of the leaves: (sentences,)."""
@@ -61,7 +61,7 @@ class Symbols:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class SubwordAlphabet:
     """Subwords as the network numbers them: those of ``tokenizer``, from ``first`` on."""
 
     tokenizer: Tokenizer
@@ -72,7 +72,7 @@ class Vocabulary:
         """The next free number."""
         return self.first + len(self.tokenizer)
 
-    def encode(self, lines: Sequence[str], lang: Lang) -> Symbols:
+    def encode(self, lines: Sequence[str], lang: Lang) -> CodedText:
         """The lines in the subwords that occur in them; raises ValueError when there are fewer than two."""
         ids = self.tokenizer.encode(lines, lang)
         stream = np.concatenate([np.append(each.astype(np.int64), self.tokenizer.end) for each in ids])
@@ -86,9 +86,9 @@ class Vocabulary:
         told[used] = lengths
         pieces = self.tokenizer.pieces
         merges = merge_bits(self.tokenizer.parts[0].to_str())
-        return Symbols(
+        return CodedText(
             lang=lang,
-            leaves=leaf[stream],
+            codes=leaf[stream],
             ends=np.cumsum([len(each) + 1 for each in ids]),
             sizes=np.array([len(line.encode()) + 1 for line in lines]),
             characters=np.array([len(line) + 1 for line in lines]),
@@ -96,26 +96,28 @@ class Vocabulary:
             tag=self.tokenizer.tag(lang) + self.first,
             tree=PrefixCode.canonical(lengths[order]),
             starts=np.array([_begins(pieces[number]) for number in used[order]]),
-            table=merges + adaptive_bits(told, int(told.max()) + 1),
+            table=merges + kt_bits(told, int(told.max()) + 1),
             merges=merges,
             first=self.first,
         )
 
 
-def vocabularies(texts: Mapping[Lang, Sequence[str]], size: int, disjoint: bool) -> dict[Lang, Vocabulary]:
+def vocabularies(
+    texts: Mapping[Lang, Sequence[str]], size: int, disjoint: bool
+) -> dict[Lang, SubwordAlphabet]:
     """``size`` subwords for each language, none shared; or as many for all where not ``disjoint``."""
     if not disjoint:
         joint = Tokenizer.train(texts, size + 3 + len(texts), sample=_ALL)
-        return {lang: Vocabulary(joint) for lang in texts}
-    found: dict[Lang, Vocabulary] = {}
+        return {lang: SubwordAlphabet(joint) for lang in texts}
+    found: dict[Lang, SubwordAlphabet] = {}
     first = 0
     for lang, lines in texts.items():
-        found[lang] = Vocabulary(Tokenizer.train({lang: lines}, size + 4, sample=_ALL), first)
+        found[lang] = SubwordAlphabet(Tokenizer.train({lang: lines}, size + 4, sample=_ALL), first)
         first = found[lang].end
     return found
 
 
-def table_bits(texts: Sequence[Symbols]) -> float:
+def table_bits(texts: Sequence[CodedText]) -> float:
     """Bits of the tables of texts that are coded together: those of one vocabulary pay its merges once."""
     merges = {text.first: text.merges for text in texts}
     return sum(text.table - text.merges for text in texts) + sum(merges.values())
@@ -130,10 +132,10 @@ def merge_bits(saved: str) -> float:
         left, right = pair.split(" ") if isinstance(pair, str) else pair
         parts += [known[left], known[right]]
         known.setdefault(left + right, len(known))
-    return adaptive_bits(np.array(parts, np.int64), 256 + len(merges)) + 32.0
+    return kt_bits(np.array(parts, np.int64), 256 + len(merges)) + 32.0
 
 
-def adaptive_bits(values: Iterable[int], alphabet: int) -> float:
+def kt_bits(values: Iterable[int], alphabet: int) -> float:
     """Bits of a sequence under counts that start at a half each (Krichevsky and Trofimov 1981)."""
     counts = np.full(alphabet, 0.5)
     bits = 0.0

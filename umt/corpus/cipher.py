@@ -18,8 +18,8 @@ from zlib import crc32
 
 from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.dictionary import Dictionary
-from umt.corpus.reading import digest, files_under, lines
-from umt.corpus.synthetic.source import World
+from umt.corpus.reading import file_digest, files_under, lines
+from umt.corpus.synthetic.source import SyntheticWorld
 from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
@@ -84,7 +84,7 @@ class Cipher:
 
     def _text(self) -> Iterator[str]:
         if self.path is None:
-            yield from World(size=self.size, seed=self.seed).sentences(Lang("en"))
+            yield from SyntheticWorld(size=self.size, seed=self.seed).sentences(Lang("en"))
         else:
             for file in self._files():
                 yield from (line.strip() for line in lines(file))
@@ -96,9 +96,9 @@ class Cipher:
         """The sentence with every word replaced; numbers and marks stay, capitals too."""
         if self.reorder:
             sentence = self._reordered(sentence)
-        return _WORD.sub(lambda found: self._written(found[0]), sentence)
+        return _WORD.sub(lambda found: self._encipher_word(found[0]), sentence)
 
-    def _written(self, word: str) -> str:
+    def _encipher_word(self, word: str) -> str:
         code = " ".join(self.code(word.lower()))
         return code.capitalize() if word[0].isupper() else code
 
@@ -126,7 +126,11 @@ class Cipher:
 
     def digest(self) -> str:
         """Changes with the text and with every option that changes the cipher."""
-        text = World(size=self.size, seed=self.seed).digest() if self.path is None else digest(self._files())
+        text = (
+            SyntheticWorld(size=self.size, seed=self.seed).digest()
+            if self.path is None
+            else file_digest(self._files())
+        )
         options = (self.languages, self.merge, self.split, self.reorder, self.seed)
         return sha256(f"{text} {options}".encode()).hexdigest()
 
@@ -163,7 +167,7 @@ class CipherPairs:
     def name(self) -> str:
         return self.split
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         """The lines of one language, sorted."""
         plain = lang == self.cipher.languages[0]
         return sorted(line if plain else self.cipher.encipher(line) for line in self._lines())

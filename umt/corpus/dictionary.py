@@ -61,7 +61,7 @@ class Dictionary:
         ]
         return torch.tensor(found, dtype=torch.int64).view(-1, 2)
 
-    def of_stems(self, source: Mapping[str, str], target: Mapping[str, str]) -> Dictionary:
+    def with_stems(self, source: Mapping[str, str], target: Mapping[str, str]) -> Dictionary:
         """The same pairs with the stem of each form in its place; ``source``, ``target``: form -> stem."""
         pairs: dict[str, set[str]] = {}
         for word, translations in self.pairs.items():

@@ -1,6 +1,6 @@
 """True translation pairs to learn from, for controls only: a type of their own, which no test set has.
 
-A test set is a `umt.corpus.ParallelSet`; nothing turns one into `KnownPairs` or back.
+A test set is a `umt.corpus.ParallelSet`; nothing turns one into `TrainingPairs` or back.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from umt.corpus.preparation.held_out_filter import leaked, mistaken
+from umt.corpus.preparation.held_out_filter import is_other_language, leaked_lines
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.corpus.reading import digest, lines
+from umt.corpus.reading import file_digest, lines
 from umt.types import BadInput, Lang
 
 _LINES = 4_000
 
 
-class KnownPairs(Protocol):
+class TrainingPairs(Protocol):
     """Sentences with their translations, on their way to a supervised control."""
 
     @property
@@ -47,7 +47,7 @@ class KnownPairs(Protocol):
 class HasTrainingPairs(Protocol):
     """A source that knows true translations of sentences, beside the text that it teaches."""
 
-    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> KnownPairs:
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> TrainingPairs:
         """At most ``count`` pairs, none of which stands in a held-out set (``leaks``, of either language).
 
         Raises BadInput when it was given none.
@@ -56,7 +56,7 @@ class HasTrainingPairs(Protocol):
 
 
 @dataclass(frozen=True)
-class PairsFile:
+class TsvPairs:
     """A file with ``source<TAB>target`` a line, of which the first ``size`` in no held-out set are taken.
 
     leaks: the held-out sentences of either language.
@@ -76,7 +76,7 @@ class PairsFile:
 
     def digest(self) -> str:
         left_out = self._read[1]
-        told = f"{digest([self.path])} {self.size}{f' without {left_out}' if left_out else ''}"
+        told = f"{file_digest([self.path])} {self.size}{f' without {left_out}' if left_out else ''}"
         return sha256(told.encode()).hexdigest()
 
     @cached_property
@@ -89,12 +89,12 @@ class PairsFile:
             held = set[int]()
             for place, lang in enumerate(self.languages):
                 if lang in self.leaks:
-                    held |= leaked([pair[place] for _, pair in batch], lang, self.leaks[lang])
+                    held |= leaked_lines([pair[place] for _, pair in batch], lang, self.leaks[lang])
             taken += [pair for place, (_, pair) in enumerate(batch) if place not in held]
             left_out += [batch[place][0] for place in sorted(held)]
         source, target = self.languages
         for place, lang, other in ((0, source, target), (1, target, source)):
-            if mistaken([pair[place] for pair in taken], lang, other):
+            if is_other_language([pair[place] for pair in taken], lang, other):
                 raise BadInput(
                     f"{self.path}: a line must be {source}, a tab, {target}, but most of what should be "
                     f"{lang} is not: is it swapped?"

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from umt.corpus.reading import digest
+from umt.corpus.reading import file_digest
 from umt.runtime.files import digest_of
 from umt.text import morphology
 from umt.text.languages import is_spaced
-from umt.text.morphology import Inflection
+from umt.text.morphology import SuffixSplitter
 from umt.types import BadInput, Lang
 
 
@@ -42,7 +42,7 @@ class PreparedText:
         return report
 
     @cached_property
-    def inflections(self) -> Mapping[Lang, Inflection]:
+    def inflections(self) -> Mapping[Lang, SuffixSplitter]:
         """The endings of each language that are words of their own."""
         return morphology.load(self.directory)
 
@@ -56,7 +56,7 @@ class PreparedText:
         """Of the languages and everything that can be read here, not of how it came to be."""
         names = [f"{lang}.{kind}" for lang in self.languages for kind in ("txt", "words")]
         return digest_of(
-            [self.languages, digest([self.directory / name for name in (*names, morphology.FILE)])]
+            [self.languages, file_digest([self.directory / name for name in (*names, morphology.FILE)])]
         )
 
     def size(self, lang: Lang) -> int:
@@ -67,20 +67,20 @@ class PreparedText:
         """Clean sentences with their real case and punctuation."""
         return lines_of(self.directory / f"{lang}.txt")
 
-    def spaced(self, lang: Lang) -> Iterator[str]:
+    def segmented_lines(self, lang: Lang) -> Iterator[str]:
         """The same sentences as words joined by one space; the fast form of `words`."""
         return lines_of(self.directory / f"{lang}.words")
 
     def words(self, lang: Lang) -> Iterator[list[str]]:
         """The same sentences as lists of words, case preserved."""
-        for line in self.spaced(lang):
+        for line in self.segmented_lines(lang):
             yield line.split(" ")
 
-    def lines_of_words(self, lang: Lang) -> Iterator[str]:
+    def bpe_training_lines(self, lang: Lang) -> Iterator[str]:
         """Sentences as they are; in writing without spaces, a word a line."""
         if is_spaced(lang):
             return self.sentences(lang)
-        return (line.replace(" ", "\n") for line in self.spaced(lang))
+        return (line.replace(" ", "\n") for line in self.segmented_lines(lang))
 
 
 def lines_of(path: Path) -> Iterator[str]:

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 from umt.corpus import ParallelSet
 from umt.corpus.files import language_pair
-from umt.corpus.hub import Hub
+from umt.corpus.hub import HubDataset
 from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
-_INSTEAD = "give your own files with umt.corpus.files.PairFiles, or leave it out"
+_ALTERNATIVE = "give your own files with umt.corpus.files.ParallelFiles, or leave it out"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SacreBleuSet:
                 f"testset must read like wmt22/{self.languages[0]}-{self.languages[1]}, got {self.testset!r}"
             )
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         return sorted(text for renderings in self._sides()[0][lang] for text in renderings)
 
     def pairs(self) -> ParallelSet:
@@ -63,7 +63,9 @@ class SacreBleuSet:
                 references = list(DATASETS[name].references(pair))  # type: ignore[no-untyped-call]
         except (Exception, SystemExit) as error:
             # Whatever urllib, tar or the disk say; a damaged download ends in sys.exit there.
-            raise BadInput(f"the test set {self.testset} cannot be fetched ({error}): {_INSTEAD}") from error
+            raise BadInput(
+                f"the test set {self.testset} cannot be fetched ({error}): {_ALTERNATIVE}"
+            ) from error
         rows = [
             (text, tuple(rendering.strip() for rendering in each if rendering.strip()))
             for text, each in zip(texts, references, strict=True)
@@ -77,7 +79,7 @@ class SacreBleuSet:
 class HubPairs:
     """A `HeldOut` set on the Hugging Face hub: a configuration a language, row by row the same items.
 
-    configs: the configuration of each language. The other fields are those of `umt.corpus.hub.Hub`.
+    configs: the configuration of each language. The other fields are those of `umt.corpus.hub.HubDataset`.
     """
 
     name: str
@@ -96,7 +98,7 @@ class HubPairs:
             if lang not in self.configs:
                 raise ValueError(f"configs must name one for {lang}, got {dict(self.configs)}")
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         return sorted(filter(None, self._lines(lang)))
 
     def pairs(self) -> ParallelSet:
@@ -120,7 +122,7 @@ class HubPairs:
     def _lines(self, lang: Lang) -> list[str]:
         """One a row, be it empty."""
         config, column = self.configs[lang], self.column
-        hub = Hub(
+        hub = HubDataset(
             self.languages,
             self.dataset,
             self.revision,

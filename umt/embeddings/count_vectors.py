@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from umt.embeddings.counts import Counts, Tokens, beside, count_pairs, count_sides
-from umt.embeddings.subword_smoothing import spelled
+from umt.embeddings.counts import Counts, IndexedCorpus, count_left_right, count_pairs, sum_sides
+from umt.embeddings.subword_smoothing import smooth_with_subwords
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 from umt.text.languages import is_spaced
@@ -19,7 +19,7 @@ from umt.types import BadInput, Lang
 
 
 @dataclass(frozen=True)
-class Svd:
+class PpmiSvd:
     """Word vectors by a truncated singular value decomposition of positive pointwise mutual information.
 
     The matrix is max(0, log p(word, context) / (p(word) p(context)^smoothing) - log shift), vectors are
@@ -41,27 +41,27 @@ class Svd:
     dim: int = 300
     windows: tuple[int, ...] = (5, 10)
     window: int = 10
-    near: int = 2
-    say: float = 0.5
+    narrow_window: int = 2
+    narrow_weight: float = 0.5
     contexts: int = 25_000
-    kept: int = 5_000
+    count_columns: int = 5_000
     minimum_count: int = 5
     smoothing: float = 0.75
     shift: float = 1.0
     power: float = 0.25
-    rounds: int = 12
-    spelling: float = 400.0
+    krylov_blocks: int = 12
+    subword_smoothing: float = 400.0
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="size dim windows window say contexts kept minimum_count shift",
-            at_least_zero="near spelling",
+            positive="size dim windows window narrow_weight contexts count_columns minimum_count shift",
+            at_least_zero="narrow_window subword_smoothing",
             share="smoothing",
             ascending="dim size, dim contexts",
         )
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language.
 
         Raises `BadInput` when fewer than ``dim`` words are frequent enough.
@@ -73,34 +73,40 @@ class Svd:
                 "give more text, or lower words.dim or words.minimum_count"
             )
         contexts = min(self.contexts, size)
-        sides = count_sides(
-            tokens.ids, size, contexts, {*self.windows, self.window, self.near or self.window}
+        sides = count_left_right(
+            tokens.ids, size, contexts, {*self.windows, self.window, self.narrow_window or self.window}
         )
-        counts = {window: beside(*sides[window]) for window in {*self.windows, self.window}}
+        counts = {window: sum_sides(*sides[window]) for window in {*self.windows, self.window}}
         words = tokens.words[:size]
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
 
         def columns(*parts: Counts) -> Tensor:
-            informative = [positive_information(part.tocsr(), self.smoothing, self.shift) for part in parts]
-            left, values = truncated_svd(sp.hstack(informative, "csr"), self.dim, generator, self.rounds)
+            informative = [ppmi(part.tocsr(), self.smoothing, self.shift) for part in parts]
+            left, values = truncated_svd(
+                sp.hstack(informative, "csr"), self.dim, generator, self.krylov_blocks
+            )
             found = left * values**self.power
             return (
-                spelled(words, frequencies, found, self.spelling, is_spaced(lang)) if self.spelling else found
+                smooth_with_subwords(words, frequencies, found, self.subword_smoothing, is_spaced(lang))
+                if self.subword_smoothing
+                else found
             )
 
         vectors = columns(counts[self.window])
-        if self.near:
-            near = columns(*(side[:, : self.kept] for side in sides[self.near]))
-            vectors = torch.cat([normalize(vectors, dim=1), self.say**0.5 * normalize(near, dim=1)], 1)
-        kept = {window: counts[window][:, : self.kept] for window in self.windows}
+        if self.narrow_window:
+            near = columns(*(side[:, : self.count_columns] for side in sides[self.narrow_window]))
+            vectors = torch.cat(
+                [normalize(vectors, dim=1), self.narrow_weight**0.5 * normalize(near, dim=1)], 1
+            )
+        kept = {window: counts[window][:, : self.count_columns] for window in self.windows}
         return WordSpace(lang, words, frequencies, kept, vectors)
 
 
 @dataclass(frozen=True)
-class Count:
+class RawCounts:
     """Counts alone; the vectors are the square roots of what stands beside the ``dim`` most frequent words.
 
-    size, windows, window, kept, minimum_count: as in `Svd`. No decomposition: cheap, and blind to all but
+    size, windows, window, kept, minimum_count: as in `PpmiSvd`. No decomposition: cheap, and blind to all but
     frequent company. For strategies that read the counts, and as the baseline of those that do not.
     """
 
@@ -108,13 +114,13 @@ class Count:
     dim: int = 300
     windows: tuple[int, ...] = (5, 10)
     window: int = 10
-    kept: int = 5_000
+    count_columns: int = 5_000
     minimum_count: int = 5
 
     def __post_init__(self) -> None:
-        require(self, positive="size dim windows window kept minimum_count")
+        require(self, positive="size dim windows window count_columns minimum_count")
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language; raises `BadInput` when fewer than ``dim`` words are frequent."""
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < self.dim:
@@ -122,15 +128,15 @@ class Count:
                 f"{lang}: {size} words occur {self.minimum_count} times, too few for words.dim={self.dim}: "
                 "give more text, or lower words.dim or words.minimum_count"
             )
-        contexts = min(max(self.kept, self.dim), size)
+        contexts = min(max(self.count_columns, self.dim), size)
         counts = count_pairs(tokens.ids, size, contexts, {*self.windows, self.window})
         dense = np.sqrt(counts[self.window][:, : self.dim].toarray()).astype(np.float32)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
-        kept = {window: counts[window][:, : self.kept] for window in self.windows}
+        kept = {window: counts[window][:, : self.count_columns] for window in self.windows}
         return WordSpace(lang, tokens.words[:size], frequencies, kept, torch.from_numpy(dense))
 
 
-def positive_information(counts: Counts, smoothing: float = 0.75, shift: float = 1.0) -> Counts:
+def ppmi(counts: Counts, smoothing: float = 0.75, shift: float = 1.0) -> Counts:
     """Positive pointwise mutual information of (words, contexts) ``counts``, as float32, zeros left out.
 
     Contexts weigh as their frequency to the power of ``smoothing``; log ``shift`` is subtracted.

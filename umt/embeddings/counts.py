@@ -12,8 +12,8 @@ import scipy.sparse as sp
 
 from umt.types import I32, I64, BadInput
 
-BREAK = -1
-"""The id that separates two sentences in `Tokens.ids`."""
+SENTENCE_BREAK = -1
+"""The id that separates two sentences in `IndexedCorpus.ids`."""
 
 Counts: TypeAlias = "sp.csr_matrix[Any]"
 
@@ -23,7 +23,7 @@ _CELLS = 1 << 19  # counters held at a time: they should stay in the cache
 
 
 @dataclass(frozen=True)
-class Tokens:
+class IndexedCorpus:
     """A corpus as numbers.
 
     words: every lower-cased type, most frequent first (ties: first seen first).
@@ -59,18 +59,18 @@ def _blocks(path: Path) -> Iterator[str]:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
 
 
-def read_tokens(path: Path) -> Tokens:
+def read_tokens(path: Path) -> IndexedCorpus:
     """The tokens of a file of segmented sentences: one a line, tokens separated by spaces.
 
     Raises `BadInput` when the file cannot be read or holds no word.
     """
-    tokens = tokenize(_blocks(path))
+    tokens = index_words(_blocks(path))
     if not tokens.words:
         raise BadInput(f"{path} holds no word: give it at least a few thousand sentences")
     return tokens
 
 
-def tokenize(texts: Iterable[str]) -> Tokens:
+def index_words(texts: Iterable[str]) -> IndexedCorpus:
     """The tokens of blocks of text, each made of whole lines (see `read_tokens`)."""
     number = _Ranks({"": 0, "\n": 1})
     pieces: list[I32] = []
@@ -83,10 +83,10 @@ def tokenize(texts: Iterable[str]) -> Tokens:
     frequencies = np.bincount(ids, minlength=len(number))[2:]
     order = np.argsort(-frequencies, kind="stable")
     rank = np.empty(len(number), dtype=np.int32)
-    rank[:2] = BREAK
+    rank[:2] = SENTENCE_BREAK
     rank[order + 2] = np.arange(len(order), dtype=np.int32)
     seen = list(number)[2:]
-    return Tokens(tuple(seen[index] for index in order), frequencies[order], rank[ids])
+    return IndexedCorpus(tuple(seen[index] for index in order), frequencies[order], rank[ids])
 
 
 def count_pairs(ids: I32, words: int, contexts: int, windows: Iterable[int]) -> dict[int, Counts]:
@@ -95,11 +95,11 @@ def count_pairs(ids: I32, words: int, contexts: int, windows: Iterable[int]) -> 
     The sums of both sides of `count_sides`, with its arguments: a (words, contexts) float32 matrix for each
     window, indices sorted.
     """
-    found = count_sides(ids, words, contexts, windows)
-    return {window: beside(*sides) for window, sides in found.items()}
+    found = count_left_right(ids, words, contexts, windows)
+    return {window: sum_sides(*sides) for window, sides in found.items()}
 
 
-def count_sides(
+def count_left_right(
     ids: I32, words: int, contexts: int, windows: Iterable[int]
 ) -> dict[int, tuple[Counts, Counts]]:
     """How often each of the first ``words`` words has each of the first ``contexts`` after it, and before it.
@@ -122,7 +122,7 @@ def count_sides(
     }
 
 
-def beside(after: Counts, before: Counts) -> Counts:
+def sum_sides(after: Counts, before: Counts) -> Counts:
     """The two sides together, indices sorted."""
     both = (after + before).tocsr()
     both.sort_indices()
@@ -131,7 +131,7 @@ def beside(after: Counts, before: Counts) -> Counts:
 
 def _pad(ids: I32, words: int, width: int) -> I32:
     """``ids`` with ``width`` trash ids at each break, so that no window reaches a neighbour sentence."""
-    repeats = np.where(ids == BREAK, width, 1)
+    repeats = np.where(ids == SENTENCE_BREAK, width, 1)
     repeats[-1:] += width
     known = np.where((ids < 0) | (ids >= words), words, ids).astype(np.int32)
     return np.repeat(known, repeats)

@@ -37,19 +37,19 @@ class Lexicon:
             )
 
     @cached_property
-    def row(self) -> dict[str, int]:
+    def index(self) -> dict[str, int]:
         """The row of each source word."""
         return {word: index for index, word in enumerate(self.source)}
 
     def translations(self, word: str) -> list[tuple[str, float]]:
         """Candidates of ``word`` with their probabilities, best first; empty when it is unknown."""
-        if word not in self.row:
+        if word not in self.index:
             return []
-        row = self.row[word]
+        row = self.index[word]
         pairs = zip(self.candidates[row].tolist(), self.probabilities[row].tolist(), strict=True)
         return [(self.target[index], probability) for index, probability in pairs if probability > 0]
 
-    def power(self, certainty: float, words: int = 1000) -> float:
+    def sharpening_exponent(self, certainty: float, words: int = 1000) -> float:
         """To which power probabilities are to be raised so that the best translations of the first ``words``
         words have ``certainty`` on average; from 1/16 to 16.
         """
@@ -61,12 +61,12 @@ class Lexicon:
             low, high = (middle, high) if sure < certainty else (low, middle)
         return float(2 ** ((low + high) / 2))
 
-    def with_forms(self, stems: Mapping[str, str]) -> Lexicon:
+    def with_inflected_forms(self, stems: Mapping[str, str]) -> Lexicon:
         """The same, and each form of a word translated as its stem; ``stems``: form -> stem."""
         more = [
-            (form, self.row[stem])
+            (form, self.index[stem])
             for form, stem in stems.items()
-            if form not in self.row and stem in self.row
+            if form not in self.index and stem in self.index
         ]
         rows = [*range(len(self.source)), *(row for _, row in more)]
         words = (*self.source, *(form for form, _ in more))
@@ -97,10 +97,12 @@ def induce(
     The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``,
     which `temperature_of` finds when it is not given.
     """
-    return read_off(source.words, target.words, *csls(source.vectors, target.vectors, k), k, temperature)
+    return lexicons_from_neighbours(
+        source.words, target.words, *csls(source.vectors, target.vectors, k), k, temperature
+    )
 
 
-def read_off(
+def lexicons_from_neighbours(
     source: tuple[str, ...],
     target: tuple[str, ...],
     forward: Neighbours,
@@ -109,7 +111,7 @@ def read_off(
     temperature: float | None = None,
 ) -> tuple[Lexicon, Lexicon]:
     """`induce` from neighbours that are known, the words of either side given."""
-    heats = [temperature_of(forward, backward), temperature_of(backward, forward)]
+    heats = [fit_temperature(forward, backward), fit_temperature(backward, forward)]
     if temperature is not None:
         heats = [temperature, temperature]
     return (
@@ -118,7 +120,7 @@ def read_off(
     )
 
 
-def temperature_of(forward: Neighbours, backward: Neighbours) -> float:
+def fit_temperature(forward: Neighbours, backward: Neighbours) -> float:
     """The temperature at which the softmax of ``forward`` best predicts what the other direction says.
 
     A source word's translation, as the other direction sees it, is the target word whose best source word

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from umt.embeddings.counts import BREAK, Tokens, count_pairs
+from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 from umt.types import F32, BadInput, Lang
@@ -26,12 +26,12 @@ _LONGEST = 1000  # bytes of a word; more means that the file is something else
 
 
 @dataclass(frozen=True)
-class File:
+class PretrainedVectors:
     """Word spaces with the vectors of a file and the counts of the text.
 
     paths: a file for each language, by its code: fastText .vec, word2vec text or binary, also gzipped.
     size: the most frequent words of the text that are kept, of those that the file knows too.
-    windows, contexts, minimum_count: as in `Svd`.
+    windows, contexts, minimum_count: as in `PpmiSvd`.
     """
 
     paths: Mapping[str, str | None]
@@ -43,7 +43,7 @@ class File:
     def __post_init__(self) -> None:
         require(self, positive="size windows contexts minimum_count")
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language.
 
         Raises `BadInput` when no file is named for it, or it is damaged, or knows hardly a word of the text.
@@ -63,7 +63,7 @@ class File:
             len(tokens.words), len(known), dtype=np.int32
         )  # words without a vector keep their place
         new[known] = np.arange(len(known), dtype=np.int32)
-        ids = np.where(tokens.ids == BREAK, np.int32(BREAK), new[tokens.ids])
+        ids = np.where(tokens.ids == SENTENCE_BREAK, np.int32(SENTENCE_BREAK), new[tokens.ids])
         counts = count_pairs(ids, len(known), min(self.contexts, len(known)), self.windows)
         words = tuple(frequent[rank] for rank in known)
         frequencies = torch.from_numpy(tokens.frequencies[known].astype(np.float64))
@@ -80,14 +80,14 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, F32]:
         with path.open("rb") as raw:
             zipped = raw.peek(2)[:2] == b"\x1f\x8b"
             file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
-            return _chosen(path, BufferedReader(file), wanted)  # type: ignore[arg-type]
+            return _parse(path, BufferedReader(file), wanted)  # type: ignore[arg-type]
     except (EOFError, gzip.BadGzipFile) as error:
         raise BadInput(f"{path} is damaged: its compressed data ends early; fetch it again") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _chosen(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[str, F32]:
+def _parse(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[str, F32]:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
     header = file.readline(_LONGEST).split()

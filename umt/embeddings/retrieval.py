@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from umt.embeddings.topk_scan import scan_columns, scan_rows
+from umt.embeddings.topk_scan import update_column_topk, update_row_topk
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
 _SPARE = 40
@@ -41,7 +41,7 @@ def nearest(source: Tensor, target: Tensor, k: int = 1) -> tuple[Neighbours, Nei
     """
     _check(source, target, k)
     k_row, k_column = min(k, len(target)), min(k, len(source))
-    return _sweep(source, target, k_row, k_column)
+    return _search_blocks(source, target, k_row, k_column)
 
 
 def csls(
@@ -62,10 +62,10 @@ def csls(
     one = [torch.ones_like(mean) for mean in means]
     left = torch.cat([2 * source, -means[0][:, None], one[0][:, None]], 1)
     right = torch.cat([target, one[1][:, None], -means[1][:, None]], 1)
-    return _sweep(left, right, min(k, len(target)), min(k, len(source)))
+    return _search_blocks(left, right, min(k, len(target)), min(k, len(source)))
 
 
-def csls_among(
+def csls_from_similarity(
     similarity: Tensor,
     k: int = 1,
     neighbourhood: int = 10,
@@ -114,7 +114,9 @@ def _check(source: Tensor, target: Tensor, k: int) -> None:
         raise ValueError(f"k and both sides must not be empty, got k={k}, {len(source)}, {len(target)}")
 
 
-def _sweep(source: Tensor, target: Tensor, k_row: int, k_column: int) -> tuple[Neighbours, Neighbours]:
+def _search_blocks(
+    source: Tensor, target: Tensor, k_row: int, k_column: int
+) -> tuple[Neighbours, Neighbours]:
     rows = _empty(len(source), k_row, source)
     columns = _empty(len(target), k_column, source)
     for numbers, scores in _blocks(source, target):
@@ -126,12 +128,12 @@ def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours | None, columns: 
     """Enter a block, whole rows of these ``numbers``, into the lists of its rows and of all columns."""
     on_cpu = scores.device.type == "cpu"
     if rows and on_cpu:
-        _enter(scan_rows, scores, numbers, rows)
+        _update_topk(update_row_topk, scores, numbers, rows)
     elif rows:
         best = scores.topk(rows.scores.shape[1])
         rows.indices[numbers], rows.scores[numbers] = best.indices, best.values
     if columns and on_cpu:
-        _enter(scan_columns, scores, numbers, columns)
+        _update_topk(update_column_topk, scores, numbers, columns)
     elif columns:
         _fold(columns, scores.T, numbers)
 
@@ -154,8 +156,8 @@ def _csls_in_one_pass(
     floors = source.new_empty(len(source))
     bound = source.new_zeros(len(target))
     for numbers, scores in _blocks(source, target):
-        _enter(scan_rows, scores, numbers, near_x, some_x, bound)
-        _enter(scan_columns, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
+        _update_topk(update_row_topk, scores, numbers, near_x, some_x, bound)
+        _update_topk(update_column_topk, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
         # before the first bound there is none: those rows are searched again
         floors[numbers] = 2 * some_x.scores[numbers, -1] if bound.any() else torch.inf
         some_x.scores[numbers] += bound[some_x.indices[numbers]]
@@ -167,7 +169,7 @@ def _csls_in_one_pass(
     if some_x.scores.shape[1] < len(target):
         unsure = torch.nonzero(values[:, -1] < floors)[:, 0]
         left = torch.nn.functional.pad(2 * source[unsure], (0, 1), value=-1.0)
-        again, _ = _sweep(left, torch.cat([target, r_y[:, None]], 1), k_x, 1)
+        again, _ = _search_blocks(left, torch.cat([target, r_y[:, None]], 1), k_x, 1)
         indices[unsure], values[unsure] = again.indices, again.scores
     forward = Neighbours(indices, values - r_x[:, None])
     return forward, Neighbours(best_y.indices, 2 * best_y.scores - r_y[:, None])
@@ -184,7 +186,7 @@ def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield numbers, torch.mm(piece, target.T, out=buffer[: len(piece)])
 
 
-def _enter(
+def _update_topk(
     scan: Callable[..., None],
     scores: Tensor,
     numbers: Tensor,
@@ -196,7 +198,7 @@ def _enter(
 
     charged: more lists, of the similarities less what the other side's members charge.
     """
-    along = 0 if scan is scan_rows else 1
+    along = 0 if scan is update_row_topk else 1
     charged = charged or Neighbours(plain.indices[:, :0], plain.scores[:, :0])
     charges = scores.new_zeros(scores.shape[1 - along]) if charges is None else charges
     parts = [scores, charges, numbers, plain.indices, plain.scores, charged.indices, charged.scores]

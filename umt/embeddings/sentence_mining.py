@@ -23,7 +23,7 @@ _PAIRS = 512
 
 
 @dataclass(frozen=True)
-class Space:
+class SentenceEncoder:
     """Subwords of both languages in one space: unit rows of ``vectors`` (vocabulary, dim), ``weights``
     (vocabulary,).
     """
@@ -32,7 +32,7 @@ class Space:
     weights: Tensor
 
     @classmethod
-    def of(cls, vectors: Tensor, counts: Tensor) -> Space:
+    def of(cls, vectors: Tensor, counts: Tensor) -> SentenceEncoder:
         """counts: (vocabulary,) how often each subword occurs."""
         shares = counts.double() / counts.sum().clamp(min=1)
         unit = torch.nn.functional.normalize(vectors.float())
@@ -72,7 +72,9 @@ class Space:
         return self.vectors[ids], self.weights[ids] * inside([len(each) for each in sentences], ids.shape[1])
 
 
-def mine(space: Space, sources: Sequence[Ids], targets: Sequence[Ids], count: int) -> tuple[Tensor, Tensor]:
+def mine_pairs(
+    space: SentenceEncoder, sources: Sequence[Ids], targets: Sequence[Ids], count: int
+) -> tuple[Tensor, Tensor]:
     """(pairs, 2) numbers of at most ``count`` sentences that are each other's nearest, and (pairs,)
     similarities, the best first.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from umt.embeddings.counts import BREAK, Tokens, count_pairs
+from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 from umt.types import BadInput, Lang
@@ -19,7 +19,7 @@ from umt.types import BadInput, Lang
 class Skipgram:
     """Predict the words around each word; what predicts them is its vector.
 
-    size, windows, kept, minimum_count: as in `Svd`; dim, window, epochs: of the vectors.
+    size, windows, kept, minimum_count: as in `PpmiSvd`; dim, window, epochs: of the vectors.
     negative: random words for each true one; sample: frequent words are skipped above this share.
     workers: threads; more than one is faster and draws differently each time.
     """
@@ -28,7 +28,7 @@ class Skipgram:
     dim: int = 300
     windows: tuple[int, ...] = (5, 10)
     window: int = 5
-    kept: int = 5_000
+    count_columns: int = 5_000
     minimum_count: int = 5
     epochs: int = 5
     negative: int = 10
@@ -36,9 +36,9 @@ class Skipgram:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        require(self, positive="size dim windows window kept minimum_count epochs negative workers")
+        require(self, positive="size dim windows window count_columns minimum_count epochs negative workers")
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language. Raises `BadInput` when hardly a word is frequent enough."""
         from gensim.models import Word2Vec  # takes a second to import, and only this strategy needs it
 
@@ -59,8 +59,8 @@ class Skipgram:
         names = [str(rank) for rank in range(size)]
         model.build_vocab_from_freq(dict(zip(names, tokens.frequencies[:size].tolist(), strict=True)))
         text = _Sentences(tokens, names)
-        model.train(text, total_examples=int((tokens.ids == BREAK).sum()) + 1, epochs=self.epochs)
-        counts = count_pairs(tokens.ids, size, min(self.kept, size), self.windows)
+        model.train(text, total_examples=int((tokens.ids == SENTENCE_BREAK).sum()) + 1, epochs=self.epochs)
+        counts = count_pairs(tokens.ids, size, min(self.count_columns, size), self.windows)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
         vectors = torch.from_numpy(model.wv[names].astype(np.float32))
         return WordSpace(lang, tokens.words[:size], frequencies, counts, vectors)
@@ -70,11 +70,11 @@ class Skipgram:
 class _Sentences:
     """The known words of each sentence, as often as they are asked for."""
 
-    tokens: Tokens
+    tokens: IndexedCorpus
     names: list[str]
 
     def __iter__(self) -> Iterator[list[str]]:
-        ends = np.flatnonzero(self.tokens.ids == BREAK)
+        ends = np.flatnonzero(self.tokens.ids == SENTENCE_BREAK)
         begin, size = 0, len(self.names)
         for end in [*ends.tolist(), len(self.tokens.ids)]:
             found = [self.names[number] for number in self.tokens.ids[begin:end].tolist() if number < size]

@@ -25,7 +25,7 @@ _UNSEEN = 5
 """Every fifth word is kept from a first regression, to see whether spelling tells anything."""
 
 
-def spelled(
+def smooth_with_subwords(
     words: Sequence[str], frequencies: Tensor, vectors: Tensor, strength: float, spaced: bool
 ) -> Tensor:
     """(words, dim) unit vectors less their mean, each moved towards what its spelling suggests.

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 
 
-@compiled
+@jit
 def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
     """Put a value that is large enough in its place; returns the smallest that stays."""
     place = scores.shape[1] - 1
@@ -22,8 +22,8 @@ def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
     return scores[row, scores.shape[1] - 1]
 
 
-@compiled
-def scan_rows(
+@jit
+def update_row_topk(
     first: Any,
     last: Any,
     scores: Any,
@@ -61,8 +61,8 @@ def scan_rows(
                     bar = _insert(charged_indices, charged_values, number, column, value - charges[column])
 
 
-@compiled
-def scan_columns(
+@jit
+def update_column_topk(
     first: Any,
     last: Any,
     scores: Any,

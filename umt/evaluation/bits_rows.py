@@ -23,8 +23,8 @@ def code_length_rows(name: str, lengths: Mapping[str, CodeLength], seconds: floa
 
 
 def bits_rows(measured: Mapping[str, Any]) -> Iterator[ScoreRow]:
-    """Code lengths and gains of `umt.compression.mutual_information.Bits.measure`; the target is the last of
-    ``languages``."""
+    """Code lengths and gains of `umt.compression.mutual_information.MutualInformation.measure`; the target
+    is the last of ``languages``."""
     direction = "-".join(measured["languages"])
     for pair, results in measured["pairs"].items():
         for quantity in QUANTITIES:

@@ -42,10 +42,10 @@ class Ranks:
         rows = lexicon.candidates.tolist()
         ranks: dict[str, int | None] = {}
         for word, truth in dictionary.pairs.items():
-            if word not in lexicon.row or not truth & known:
+            if word not in lexicon.index or not truth & known:
                 ranks[word] = None
                 continue
-            guesses = (lexicon.target[index] for index in rows[lexicon.row[word]])
+            guesses = (lexicon.target[index] for index in rows[lexicon.index[word]])
             ranks[word] = next((rank for rank, guess in enumerate(guesses, start=1) if guess in truth), 0)
         return cls(ranks, lexicon.candidates.shape[1])
 

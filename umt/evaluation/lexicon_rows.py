@@ -34,7 +34,7 @@ def lexicon_rows(
     stems: form -> stem of both languages where endings are cut off: a form is translated as its stem is.
     """
     first = next(iter(bridges.values()))
-    systems = {"random": [{"": permuted_lexicon(each)} for each in (first.lexicon, first.reverse)]}
+    systems = {"random": [{"": permuted_lexicon(each)} for each in (first.lexicon, first.reverse_lexicon)]}
     systems |= {system: readouts_of(alignment) for system, alignment in bridges.items()}
     for system, readouts in systems.items():
         truths = known, known.reversed()
@@ -42,7 +42,7 @@ def lexicon_rows(
             subsets = _subsets(lexicons[""], truth, kinds)
             for readout, lexicon in lexicons.items():
                 start = time.perf_counter()
-                ranks = Ranks.read(lexicon.with_forms(forms), truth)
+                ranks = Ranks.read(lexicon.with_inflected_forms(forms), truth)
                 seconds = time.perf_counter() - start
                 for subset, words in subsets.items():
                     for score in ranks.restricted_to(words).scores():
@@ -59,7 +59,7 @@ def _named(score: Score, readout: str) -> Score:
 def readouts_of(alignment: Alignment) -> list[dict[str, Lexicon]]:
     """Source to target and back: the lexicon itself and what the shared space says, keyed as `READOUTS`."""
     sides = alignment.source, alignment.target
-    readouts = [{"": alignment.lexicon}, {"": alignment.reverse}]
+    readouts = [{"": alignment.lexicon}, {"": alignment.reverse_lexicon}]
     for name, search in (("csls", csls), ("nn", nearest)):
         k = alignment.lexicon.candidates.shape[1]
         forward, backward = search(sides[0].vectors, sides[1].vectors, k)

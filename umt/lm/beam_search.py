@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from umt.lm.decoding_cache import DecodingCache
-from umt.lm.search import _GONE, Task, Written, _exact, _written
+from umt.lm.search import COMPACT_SHARE, Hypotheses, SearchTask, _exact, _written
 from umt.runtime.validate import require
 
 
@@ -35,9 +35,9 @@ class Beam:
         """Hypotheses that a sentence needs at once."""
         return self.size
 
-    def write(self, cache: DecodingCache, task: Task) -> Written:
+    def search(self, cache: DecodingCache, task: SearchTask) -> Hypotheses:
         """``size`` hypotheses a sentence, or fewer where fewer are possible."""
-        size, caps, device = self.size, task.caps, task.caps.device
+        size, caps, device = self.size, task.max_lengths, task.max_lengths.device
         batch, longest = len(caps), int(caps.max())
         ids = torch.full((batch, size, longest), task.end, device=device)
         ranks = torch.full((batch, size), -torch.inf, dtype=torch.float64, device=device)
@@ -77,7 +77,7 @@ class Beam:
             going = int(writing.sum())
             if not going:
                 break
-            if (len(here) - going) * _GONE >= len(here):
+            if (len(here) - going) * COMPACT_SHARE >= len(here):
                 order = cache.compact(writing)
                 here, caps, past, scores = here[order], caps[order], past[order], scores[order]
                 tokens, writing = tokens.view(-1, size)[order].flatten(), writing[order]

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from umt.lm.decoding_cache import DecodingCache, cache_capacity, cache_opener
 from umt.lm.joint_lm import JointLM
-from umt.lm.search import Greedy, Task, Written
+from umt.lm.search import Greedy, Hypotheses, SearchTask
 from umt.runtime.validate import require
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import I64, Lang
@@ -52,7 +52,7 @@ class Direction:
 
         Tags, padding and mask are never written.
         """
-        text = set(range(len(tokenizer)) if written is None else written) - tokenizer.special
+        text = set(range(len(tokenizer)) if written is None else written) - tokenizer.special_ids
         allowed = torch.tensor(sorted({*text, tokenizer.end}))
         return cls(tokenizer.tag(source), tokenizer.tag(target), tokenizer.end, allowed)
 
@@ -65,7 +65,7 @@ class Output(NamedTuple):
     """
 
     ids: I64
-    nats: float
+    nll: float
     ended: bool
 
 
@@ -82,7 +82,7 @@ class Search(Protocol):
         """Whether draws are needed."""
         ...
 
-    def write(self, cache: DecodingCache, task: Task) -> Written:
+    def search(self, cache: DecodingCache, task: SearchTask) -> Hypotheses:
         """Hypotheses of every sentence of ``task``, the best first."""
         ...
 
@@ -106,15 +106,17 @@ class Generation:
     """
 
     search: Search = field(default_factory=Greedy)
-    ratio: float = 1.5
-    extra: int = 10
-    cached: int = 0
+    length_ratio: float = 1.5
+    length_offset: int = 10
+    cache_positions: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
-        require(self, at_least_zero="ratio extra cached workers")
-        if self.ratio + self.extra < 1:
-            raise ValueError(f"ratio {self.ratio} and extra {self.extra} leave no token to write")
+        require(self, at_least_zero="length_ratio length_offset cache_positions workers")
+        if self.length_ratio + self.length_offset < 1:
+            raise ValueError(
+                f"ratio {self.length_ratio} and extra {self.length_offset} leave no token to write"
+            )
 
     def generate(
         self,
@@ -131,7 +133,7 @@ class Generation:
         Raises ValueError when a source does not fit into the model's context, or a search that samples has no
         ``generator``.
         """
-        caps = self.caps(sources, model.context)
+        caps = self.max_lengths(sources, model.context)
         outputs = [[Output(np.empty(0, np.int64), 0.0, True)] for _ in sources]
         filled = np.array([place for place, source in enumerate(sources) if len(source)], dtype=np.int64)
         if not len(filled):
@@ -147,23 +149,23 @@ class Generation:
         allowed = direction.allowed.to(model.device)
         end = int((direction.allowed == direction.end).nonzero())
 
-        def decode(batch: _Batch) -> Written:
+        def decode(batch: _Batch) -> Hypotheses:
             prompts = _prompts([sources[place] for place in batch.places], direction.source)
             lengths = torch.tensor([len(sources[place]) + 1 for place in batch.places])
             given = [each.to(model.device) for each in (prompts, lengths, torch.from_numpy(batch.caps))]
             cache = opened(given[0], given[1], self.search.rows, int(batch.caps.max()))
             mine = None if draws is None else draws[torch.from_numpy(batch.places)].to(model.device)
-            return self.search.write(cache, Task(direction.target, allowed, end, given[2], mine))
+            return self.search.search(cache, SearchTask(direction.target, allowed, end, given[2], mine))
 
         decode = torch.autocast(model.device.type, enabled=False)(decode)
-        cached = cache_capacity(model, _SHARE) if on_gpu else self.cached or _POSITIONS
+        cached = cache_capacity(model, _SHARE) if on_gpu else self.cache_positions or _POSITIONS
         batches = self._batches(filled, np.array([len(source) for source in sources]), caps, workers, cached)
-        for batch, written in zip(batches, _spread(decode, batches, workers), strict=True):
+        for batch, written in zip(batches, _run_workers(decode, batches, workers), strict=True):
             for place, hypotheses in zip(batch.places.tolist(), _outputs(written, direction), strict=True):
                 outputs[place] = hypotheses
         return outputs
 
-    def caps(self, sources: Sequence[Ids], context: int) -> I64:
+    def max_lengths(self, sources: Sequence[Ids], context: int) -> I64:
         """(sentences,) tokens that may be written for each.
 
         Raises ValueError when a sentence leaves no room in ``context``.
@@ -172,7 +174,9 @@ class Generation:
         longest = int(lengths.max(initial=0))
         if longest + 3 > context:
             raise ValueError(f"a sentence of {longest} subwords leaves no room in a context of {context}")
-        return np.minimum((self.ratio * lengths).astype(np.int64) + self.extra, context - lengths - 2)
+        return np.minimum(
+            (self.length_ratio * lengths).astype(np.int64) + self.length_offset, context - lengths - 2
+        )
 
     def _batches(
         self,
@@ -203,7 +207,7 @@ def _prompts(sources: Sequence[Ids], tag: int) -> Tensor:
     return torch.from_numpy(prompts)
 
 
-def _outputs(written: Written, direction: Direction) -> list[list[Output]]:
+def _outputs(written: Hypotheses, direction: Direction) -> list[list[Output]]:
     ids = direction.allowed[written.ids].numpy()
     return [
         [
@@ -215,13 +219,15 @@ def _outputs(written: Written, direction: Direction) -> list[list[Output]]:
     ]
 
 
-def _spread(decode: Callable[[_Batch], Written], batches: Sequence[_Batch], workers: int) -> list[Written]:
+def _run_workers(
+    decode: Callable[[_Batch], Hypotheses], batches: Sequence[_Batch], workers: int
+) -> list[Hypotheses]:
     """Decode each batch; several at once by one thread each, which beats two threads that wait for each other
     a hundred times a step."""
     threads = torch.get_num_threads()
 
     @torch.inference_mode()
-    def alone(batch: _Batch) -> Written:
+    def alone(batch: _Batch) -> Hypotheses:
         torch.set_num_threads(1 if workers > 1 else threads)
         return decode(batch)
 

@@ -22,7 +22,7 @@ from umt.lm.plain_forward import hidden_states, hidden_states_after
 from umt.runtime.validate import require
 from umt.types import BadInput
 
-_SPREAD = 0.02
+EMBEDDING_STD = 0.02
 """Root mean square of random embeddings: so small that a network begins by finding all subwords alike likely,
 which what pays for every subword from the first is worth."""
 
@@ -121,10 +121,10 @@ class JointLM(nn.Module):
                 for weight in network.parameters():
                     if weight.ndim == 2:
                         weight.normal_(std=weight.shape[1] ** -0.5)
-                network.model.embed_tokens.weight.mul_(_SPREAD * architecture.width**0.5)
+                network.model.embed_tokens.weight.mul_(EMBEDDING_STD * architecture.width**0.5)
         return cls(network, None, kernels, gpu_kernels)
 
-    def divided(self) -> JointLM:
+    def as_encoder_decoder(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
 
         Raises BadInput when the network is none that `umt.lm.kernels` knows.
@@ -183,7 +183,7 @@ class JointLM(nn.Module):
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
-        inner, ids = self.network.base_model, sent(ids, self.device)
+        inner, ids = self.network.base_model, to_device(ids, self.device)
         if mask is None and self.trains_by_kernels:
             states = hand_written.forward(
                 cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype, fused=fused,
@@ -194,7 +194,7 @@ class JointLM(nn.Module):
         with autocast(self.device, dtype):
             return hidden_states(inner, ids, mask, bidirectional)
 
-    def states(
+    def target_states(
         self,
         ids: Tensor,
         asked: Tensor,
@@ -216,10 +216,12 @@ class JointLM(nn.Module):
         counts = asked.sum(1)
         places = torch.arange(int(counts.max()), device=ids.device)
         own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
-        given, lengths, own = (sent(each, self.device) for each in (ids[:, : int(begins.max())], begins, own))
-        return _chosen(self._after(given, lengths, own, dtype, fused), places < counts[:, None])
+        given, lengths, own = (
+            to_device(each, self.device) for each in (ids[:, : int(begins.max())], begins, own)
+        )
+        return _chosen(self._decode_given_source(given, lengths, own, dtype, fused), places < counts[:, None])
 
-    def _after(
+    def _decode_given_source(
         self, given: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype, fused: FusedLayers | None
     ) -> Tensor:
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
@@ -254,18 +256,20 @@ class JointLM(nn.Module):
         seen, wanted, asked: (rows, length) subwords that are looked at, that should be predicted there, and
         whether they have to. dtype: see the class. fused: see `umt.lm.kernels.forward`.
         """
-        return self.nats(self.states(seen, asked, bidirectional, dtype, fused), wanted[asked], dtype).sum()
+        return self.nll(
+            self.target_states(seen, asked, bidirectional, dtype, fused), wanted[asked], dtype
+        ).sum()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., width) to (..., vocabulary)."""
         return hidden @ self.head.to(hidden.dtype).T
 
-    def nats(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    def nll(self, hidden: Tensor, targets: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """-log p(targets): of (n, width) hidden states and (n,) targets, (n,) in nats.
 
         See `umt.lm.kernels.cross_entropy`. dtype: of the product by the head.
         """
-        hidden, targets = hidden.to(dtype), sent(targets, hidden.device)
+        hidden, targets = hidden.to(dtype), to_device(targets, hidden.device)
         if self.kernels:
             return hand_written.cross_entropy(hidden, self.head.to(dtype), targets, self.gpu_kernels)
         return F.cross_entropy(self.logits(hidden).float(), targets, reduction="none")
@@ -277,7 +281,7 @@ class JointLM(nn.Module):
         return inside - self.embeddings.numel() + self.head.numel()
 
 
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """``tensor`` on ``device``; nobody waits for what goes to a GPU."""
     if device.type == "cuda" and not tensor.is_cuda:
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -286,5 +290,5 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
 
 def _chosen(hidden: Tensor, asked: Tensor) -> Tensor:
     """(n, width) of ``hidden`` (batch, length, width) where ``asked`` (batch, length), row by row."""
-    places = sent(asked.flatten().nonzero()[:, 0], hidden.device)
+    places = to_device(asked.flatten().nonzero()[:, 0], hidden.device)
     return hidden.flatten(0, 1).index_select(0, places)

@@ -20,19 +20,21 @@ _ROWS, _ROWS_OF_A_GPU = 64, 512
 
 
 @dataclass(frozen=True)
-class Judge:
+class SequenceScorer:
     """A joint model that says what strings cost; dtype: of products by weights."""
 
     model: JointLM
     tokenizer: Tokenizer
     dtype: torch.dtype = torch.float32
 
-    def alone(self, sentences: Sequence[Ids], lang: Lang) -> F64:
+    def nll(self, sentences: Sequence[Ids], lang: Lang) -> F64:
         """-log p(x) of each, in nats, its end included."""
         tag, end = self.tokenizer.tag(lang), self.tokenizer.end
         return self._nats([np.concatenate(([tag], x, [end])) for x in sentences], [1] * len(sentences))
 
-    def given(self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang) -> F64:
+    def conditional_nll(
+        self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang
+    ) -> F64:
         """-log p(target | source) of each, in nats, the end included."""
         here, there, end = self.tokenizer.tag(source), self.tokenizer.tag(target), self.tokenizer.end
         rows = [np.concatenate(([here], x, [there], y, [end])) for x, y in zip(sources, targets, strict=True)]
@@ -54,8 +56,8 @@ class Judge:
             )
             told = through & ~before
             batch, asked = (part.to(self.model.device) for part in (ids, told))
-            hidden = self.model.states(batch[:, :-1], asked, dtype=self.dtype)
-            costs = self.model.nats(hidden, batch[:, 1:][asked], self.dtype).double().cpu().numpy()
+            hidden = self.model.target_states(batch[:, :-1], asked, dtype=self.dtype)
+            costs = self.model.nll(hidden, batch[:, 1:][asked], self.dtype).double().cpu().numpy()
             nats[places] = np.bincount(told.nonzero()[:, 0].numpy(), costs, len(places))
         return nats
 
@@ -67,8 +69,11 @@ class Judge:
         ``here``.
         """
         size = sum(int(self.tokenizer.byte_lengths[x].sum()) + 1 for x in sentences) * math.log(2)
-        message, decoded = self.alone(renderings, there), self.given(renderings, sentences, there, here)
-        joint = self.alone(sentences, here) + self.given(sentences, renderings, here, there)
+        message, decoded = (
+            self.nll(renderings, there),
+            self.conditional_nll(renderings, sentences, there, here),
+        )
+        joint = self.nll(sentences, here) + self.conditional_nll(sentences, renderings, here, there)
         gap = np.abs(joint - message - decoded)
         return {
             "code": -float((message + decoded).sum()) / size,

@@ -17,13 +17,13 @@ from umt.lm.decoding_cache import DecodingCache
 from umt.lm.kernels import BLOCK
 from umt.runtime.validate import require
 
-_GONE = 8
+COMPACT_SHARE = 8
 """Finished rows leave when one in so many is finished."""
-_SELDOM = 6
+GPU_SYNC_STEPS = 6
 """Steps between two looks at who has finished, on a GPU, which would have to be waited for."""
 
 
-class Task(NamedTuple):
+class SearchTask(NamedTuple):
     """What to write for a batch of sentences.
 
     tag: the first token read; allowed: (allowed,) what may be written; end: the place of </s> in it.
@@ -33,11 +33,11 @@ class Task(NamedTuple):
     tag: int
     allowed: Tensor
     end: int
-    caps: Tensor
+    max_lengths: Tensor
     draws: Tensor | None = None
 
 
-class Written(NamedTuple):
+class Hypotheses(NamedTuple):
     """The hypotheses of each sentence, best first.
 
     ids: (batch, hypotheses, longest cap), places among the allowed.
@@ -58,13 +58,13 @@ class Greedy:
     rows = 1
     random = False
 
-    def write(self, cache: DecodingCache, task: Task) -> Written:
+    def search(self, cache: DecodingCache, task: SearchTask) -> Hypotheses:
         """One hypothesis a sentence."""
 
         def pick(logits: Tensor, sentences: Tensor, step: int) -> tuple[Tensor, Tensor]:
             return cache.argmax_nll(logits)
 
-        return _one_by_one(cache, task, pick)
+        return _step_by_step(cache, task, pick)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Sampling:
             self, positive="temperature", at_least_zero="top_k", within={"top_p": "(0, 1]"}
         )  # greedy search is its limit at 0
 
-    def write(self, cache: DecodingCache, task: Task) -> Written:
+    def search(self, cache: DecodingCache, task: SearchTask) -> Hypotheses:
         """One hypothesis a sentence."""
         draws = task.draws
         if draws is None:
@@ -101,7 +101,7 @@ class Sampling:
             chosen = self._draw(weights, draws[sentences, step].double())
             return chosen, (weights.sum(-1) / weights.gather(1, chosen[:, None])[:, 0]).log()
 
-        return _one_by_one(cache, task, pick)
+        return _step_by_step(cache, task, pick)
 
     def _draw(self, weights: Tensor, draws: Tensor) -> Tensor:
         """(rows,) tokens by (rows, allowed) unnormalised probabilities of temperature 1."""
@@ -117,11 +117,11 @@ class Sampling:
         return tokens.gather(1, place[:, None])[:, 0]
 
 
-def _one_by_one(
-    cache: DecodingCache, task: Task, pick: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
-) -> Written:
+def _step_by_step(
+    cache: DecodingCache, task: SearchTask, pick: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
+) -> Hypotheses:
     """One hypothesis a sentence: ``pick`` gives tokens and their nats from logits, sentences and the step."""
-    caps, device = task.caps, task.caps.device
+    caps, device = task.max_lengths, task.max_lengths.device
     batch, longest = len(caps), int(caps.max())
     ids = torch.full((batch, longest), task.end, device=device)
     nats = torch.zeros(batch, dtype=torch.float64, device=device)
@@ -129,7 +129,7 @@ def _one_by_one(
     here = torch.arange(batch, device=device)
     writing = torch.ones_like(ended)
     tokens = torch.full((batch,), task.tag, device=device)
-    often = _SELDOM if device.type == "cuda" else 1
+    often = GPU_SYNC_STEPS if device.type == "cuda" else 1
     for step in range(longest):
         chosen, cost = pick(cache.step(tokens), here, step)
         ids[here, step] = chosen.where(writing, task.end)
@@ -143,15 +143,15 @@ def _one_by_one(
         going = int(writing.sum())
         if not going:
             break
-        if (len(here) - going) * _GONE >= len(here):
+        if (len(here) - going) * COMPACT_SHARE >= len(here):
             order = cache.compact(writing)
             here, caps, tokens, writing = here[order], caps[order], tokens[order], writing[order]
     return _written(ids[:, None], nats[:, None], ended[:, None], task.end)
 
 
-def _written(ids: Tensor, nats: Tensor, ended: Tensor, end: int) -> Written:
+def _written(ids: Tensor, nats: Tensor, ended: Tensor, end: int) -> Hypotheses:
     lengths = (ids != end).long().cumprod(-1).sum(-1)
-    return Written(ids.cpu(), lengths.cpu(), nats.cpu(), ended.cpu())
+    return Hypotheses(ids.cpu(), lengths.cpu(), nats.cpu(), ended.cpu())
 
 
 def _exact(logits: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from umt.lm.joint_lm import JointLM
 from umt.types import F32, I64, BadInput
 
 
-class _Steps:
+class StepwiseLM:
     """The network one position at a time, for all streams; it forgets what fills its context, and begins
     anew."""
 

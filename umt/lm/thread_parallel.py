@@ -14,10 +14,10 @@ from torch.autograd import Function
 
 from umt.lm.joint_lm import JointLM
 from umt.lm.kernels import FusedLayers, Network, fused_layer, on_cpu
-from umt.runtime.threads import abreast
+from umt.runtime.threads import map_in_threads
 
 
-def total_nats(
+def sum_nll(
     model: JointLM,
     seen: Tensor,
     wanted: Tensor,
@@ -40,7 +40,7 @@ def total_nats(
     parts = [(seen[n::threads], wanted[n::threads], asked[n::threads]) for n in range(threads)]
     calls = [(*part, bidirectional, dtype, fused) for part in parts]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    return cast(Tensor, _Abreast.apply(model, calls, *weights))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _ThreadParallelLoss.apply(model, calls, *weights))  # type: ignore[no-untyped-call]
 
 
 def _fused(model: JointLM, bidirectional: bool, dtype: torch.dtype, threads: int) -> FusedLayers:
@@ -53,11 +53,11 @@ def _fused(model: JointLM, bidirectional: bool, dtype: torch.dtype, threads: int
     def fuse(part: list[tuple[Network, nn.Module]]) -> FusedLayers:
         return {layer: fused_layer(network, layer, dtype) for network, layer in part}
 
-    parts = abreast(fuse, [layers[n::threads] for n in range(threads)])
+    parts = map_in_threads(fuse, [layers[n::threads] for n in range(threads)])
     return {layer: values for part in parts for layer, values in part.items()}
 
 
-class _Abreast(Function):
+class _ThreadParallelLoss(Function):
     """Forward and backward of every part in a thread of its own; gradients add up in a fixed order."""
 
     @staticmethod
@@ -74,7 +74,7 @@ class _Abreast(Function):
                 nats = model(*part)
                 return nats.detach(), torch.autograd.grad(nats, weights, allow_unused=True)
 
-        outcomes = abreast(through, parts)
+        outcomes = map_in_threads(through, parts)
         context.gradients = []
         for gradients in zip(*(each for _, each in outcomes), strict=True):
             known = [each for each in gradients if each is not None]

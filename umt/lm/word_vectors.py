@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from umt.embeddings.counts import BREAK, Tokens, count_pairs
+from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
 from umt.embeddings.wordspace import WordSpace
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import best_device, load
 from umt.runtime.batching import budgeted, pad
 from umt.runtime.validate import require
 from umt.text.languages import is_spaced
-from umt.text.tokenizer import Borrowed, Tokenizer
+from umt.text.tokenizer import PretrainedTokenizer, Tokenizer
 from umt.types import I32, BadInput, Lang
 
 _TOKENS = 8192
@@ -34,11 +34,11 @@ _Row: TypeAlias = tuple[list[int], list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
-class LanguageModel:
+class LmWordVectors:
     """Read text with a language model and average its hidden states by word.
 
     model: a folder that ``train.py`` saved (a pretrain artefact), or a causal model of the hub.
-    size, windows, kept, minimum_count: as in `umt.embeddings.count_vectors.Svd`.
+    size, windows, kept, minimum_count: as in `umt.embeddings.count_vectors.PpmiSvd`.
     sentences: of the text, evenly spaced, that are read; a word that none of them holds is read on its own.
     longest: subwords of a sentence that are read.
     power: of the singular values of the vectors. The states of a language model lie in a narrow cone (Mu and
@@ -48,24 +48,24 @@ class LanguageModel:
     model: str | None = None
     size: int = 25_000
     windows: tuple[int, ...] = (5, 10)
-    kept: int = 5_000
+    count_columns: int = 5_000
     minimum_count: int = 5
     sentences: int = 50_000
-    longest: int = 128
+    max_tokens: int = 128
     power: float = 0.25
 
     def __post_init__(self) -> None:
-        require(self, positive="size windows kept minimum_count sentences longest")
+        require(self, positive="size windows count_columns minimum_count sentences max_tokens")
 
-    def build(self, lang: Lang, tokens: Tokens, generator: Generator) -> WordSpace:
+    def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language; vectors are (words, 2 * width) at most.
 
         Raises `BadInput` when no model is named or opens, or hardly a word is frequent enough.
         """
         if self.model is None:
             raise BadInput(
-                "words=lm reads the text with a language model: name one with words.model=FOLDER, such as "
-                "the pretrain-... that an earlier run left in its store"
+                "words=language_model reads the text with a language model: name one by words.model=FOLDER, "
+                "such as the pretrain-... that an earlier run left in its store"
             )
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:
@@ -73,17 +73,17 @@ class LanguageModel:
         model, tokenizer = _opened(self.model, lang)
         start = [tokenizer.tag(lang)]
         spaced = [f" {word}" if is_spaced(lang) else word for word in tokens.words[:size]]
-        pieces = [each.tolist() for each in tokenizer.plain.encode(spaced, lang)]
-        reading = _Reading(model, start, pieces, min(self.longest, model.context))
+        pieces = [each.tolist() for each in tokenizer.without_suffix_splitting.encode(spaced, lang)]
+        reading = _Reading(model, start, pieces, min(self.max_tokens, model.context))
         reading.read(self._chosen(tokens, size))
         reading.read(np.array([word], np.int32) for word in np.flatnonzero(reading.seen.numpy() == 0))
-        counts = count_pairs(tokens.ids, size, min(self.kept, size), self.windows)
+        counts = count_pairs(tokens.ids, size, min(self.count_columns, size), self.windows)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
         return WordSpace(lang, tokens.words[:size], frequencies, counts, reading.vectors(self.power))
 
-    def _chosen(self, tokens: Tokens, size: int) -> Iterator[I32]:
+    def _chosen(self, tokens: IndexedCorpus, size: int) -> Iterator[I32]:
         """The known words of evenly spaced sentences."""
-        ends = np.flatnonzero(np.append(tokens.ids, BREAK) == BREAK)
+        ends = np.flatnonzero(np.append(tokens.ids, SENTENCE_BREAK) == SENTENCE_BREAK)
         begins = np.concatenate([[0], ends[:-1] + 1])
         step = max(1, -(-len(ends) // self.sentences))
         for begin, end in zip(begins[::step], ends[::step], strict=True):
@@ -150,6 +150,6 @@ def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
             known = ", ".join(tokenizer.languages)
             raise BadInput(f"words.model={name} knows {known}, not {lang}: name another model")
     else:
-        tokenizer = Borrowed(name).learn({lang: []}, {})
+        tokenizer = PretrainedTokenizer(name).learn({lang: []}, {})
         model.resize(len(tokenizer))
     return model.to(best_device()).eval(), tokenizer

@@ -11,12 +11,12 @@ from omegaconf import DictConfig
 
 from umt.corpus import HeldOut
 from umt.lm.loading import unknown_kind
-from umt.runtime.distributed import assemble
+from umt.runtime.distributed import init_process_group
 from umt.training.fsdp import ALONE
 from umt.types import BadInput, Lang
 
 
-def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]) -> None:
+def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]) -> None:
     """Every strategy is made once.
 
     Raises BadInput when one lacks another or what it needs of this machine, or whatever a strategy says
@@ -25,10 +25,10 @@ def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]
     always = ("preparation", "words", "aligner", "control")
     for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
         if config[group]:
-            _made(group, config[group])
+            _instantiate(group, config[group])
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
         raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
-    if config.lm and config.lm.sharded and assemble().size < 2:
+    if config.lm and config.lm.sharded and init_process_group().size < 2:
         raise BadInput(ALONE)
     if config.lm and config.lm.name and config.translator:
         _check_network(config.lm.name, config.translator.architecture)
@@ -36,7 +36,7 @@ def check(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]
         _check_metrics(config, languages)
 
 
-def _made(option: str, node: DictConfig) -> Any:
+def _instantiate(option: str, node: DictConfig) -> Any:
     try:
         return instantiate(node)
     except InstantiationException as error:
@@ -55,8 +55,10 @@ def _check_network(name: str, architecture: str) -> None:
 
 def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
     """What scores both ways must be there: some metrics are packages of their own."""
-    metrics = [_made("evaluation.metrics", each) for each in config.evaluation.metrics]
-    compare = [_made("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
+    metrics = [_instantiate("evaluation.metrics", each) for each in config.evaluation.metrics]
+    compare = (
+        [_instantiate("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
+    )
     for metric in (*metrics, *compare):
         for lang in languages:
             metric.check(lang)

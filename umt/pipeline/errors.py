@@ -22,7 +22,7 @@ GO_ON = "interrupted; finished stages are kept, run the same command to go on"
 
 
 @contextmanager
-def plain_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
+def user_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     """Turn what the user can mend into one sentence on stderr and exit status 2.
 
     Covers bad input, impossible options, a full disk and numbers that stopped being finite; anything else is
@@ -31,7 +31,7 @@ def plain_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _leave(console, interrupted, 130)
+        _exit(console, interrupted, 130)
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
@@ -42,11 +42,11 @@ def plain_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
             console.stopped()
             raise
         # a value of the wrong kind: only the message around it says which option
-        _leave(console, str(error if isinstance(cause, TypeError) else cause), FAILED)
+        _exit(console, str(error if isinstance(cause, TypeError) else cause), FAILED)
 
 
 @contextmanager
-def plain_options() -> Iterator[None]:
+def option_errors() -> Iterator[None]:
     """Turn an override that does not fit the configuration into one sentence and exit status 2.
 
     Goes around the entry point as a whole, for options are read before any of our code runs.
@@ -54,12 +54,12 @@ def plain_options() -> Iterator[None]:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or its own report of many lines comes first
     try:
         yield
-    except CellFailed as error:
-        _leave(Console(), f"at least one cell of the sweep failed: {error}", FAILED)
+    except SweepJobFailed as error:
+        _exit(Console(), f"at least one cell of the sweep failed: {error}", FAILED)
     except Exception as error:
         if not type(error).__module__.startswith("hydra"):
             raise
-        _leave(Console(), _about_option(error), FAILED)
+        _exit(Console(), _about_option(error), FAILED)
 
 
 def _about_option(error: Exception) -> str:
@@ -80,23 +80,23 @@ def _about_option(error: Exception) -> str:
     return f"{said}{''.join(near)}? The options are {', '.join(known)}"
 
 
-class CellFailed(Exception):
+class SweepJobFailed(Exception):
     """One cell of a sweep ended with an error that it has told; the others go on."""
 
 
-def _leave(console: Console, sentence: str, status: int) -> None:
+def _exit(console: Console, sentence: str, status: int) -> None:
     console.stopped()
     print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
     sys.exit(status)
 
 
 @contextmanager
-def cell(console: Console) -> Iterator[None]:
+def sweep_job(console: Console) -> Iterator[None]:
     """`plain_errors` around a run; in a sweep they end this cell, and the others go on."""
     try:
-        with plain_errors(console):
+        with user_errors(console):
             yield
     except SystemExit as left:
         if left.code != FAILED or HydraConfig.get().mode != RunMode.MULTIRUN:
             raise
-        raise CellFailed(str(left.__context__)) from None
+        raise SweepJobFailed(str(left.__context__)) from None

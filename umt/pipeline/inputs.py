@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
-from umt.corpus.known_pairs import HasTrainingPairs, KnownPairs
+from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.pipeline.artefact import settings_of
 from umt.runtime.files import digest_of
@@ -46,7 +46,7 @@ def corpus(config: DictConfig) -> Source:
     return cast(Source, instantiate(config.corpus))
 
 
-def elsewhere(config: DictConfig) -> tuple[Source, ...]:
+def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
     """Text about something else, where the configuration names any: a control of
     `umt.compression.mutual_information`."""
     return (instantiate(config.elsewhere),) if config.elsewhere else ()
@@ -76,22 +76,22 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
 
 
-def supervision(config: DictConfig, source: Source) -> Supervision | None:
+def supervised_dictionary(config: DictConfig, source: Source) -> Supervision | None:
     """What the supervised control is fitted on, where anything is known."""
     known = dictionary(config, source, "train")
     return None if known is None else Supervision(known)
 
 
-def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> KnownPairs | None:
+def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> TrainingPairs | None:
     """The true pairs that a supervised translator asks for, without those of a held-out set; None for any
     other. Raises BadInput when there are none, or when ``audit=strict`` and some stand in a held-out set.
     """
-    count = config.translator.get("known", 0) if config.translator else 0
+    count = config.translator.get("parallel_pairs", 0) if config.translator else 0
     if not count:
         return None
     if not isinstance(source, HasTrainingPairs):
         raise BadInput(
-            f"translator.known={count} needs true pairs, and corpus={type(source).__name__} has none"
+            f"translator.parallel_pairs={count} needs true pairs, and corpus={type(source).__name__} has none"
         )
     first, second = source.languages
     leaks = {
@@ -110,7 +110,7 @@ def known(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> KnownP
     return pairs
 
 
-def chosen(config: DictConfig) -> DictConfig:
+def drop_unselected(config: DictConfig) -> DictConfig:
     """``config`` without what an experiment says of a group that was then left out (``translator=none``)."""
     told = config.copy()
     for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
@@ -122,7 +122,7 @@ def chosen(config: DictConfig) -> DictConfig:
 _OTHERS = ("beside", "compare")
 
 
-def recipe(config: DictConfig) -> DictConfig:
+def run_identity(config: DictConfig) -> DictConfig:
     """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
     machine."""
     settings = settings_of(config)

@@ -11,22 +11,22 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.align import Alignment
-from umt.compression.mutual_information import BITS, Bits
-from umt.corpus.known_pairs import KnownPairs
+from umt.compression.mutual_information import BITS, MutualInformation
+from umt.corpus.known_pairs import TrainingPairs
 from umt.corpus.prepared_text import PreparedText
 from umt.lm.loading import best_device, load, record_objectives, save
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.saved import bootstrap_translator
-from umt.pipeline.store import Bench
-from umt.runtime.distributed import assemble
+from umt.pipeline.store import StageContext
+from umt.runtime.distributed import init_process_group
 from umt.runtime.files import write_json
-from umt.text.token_shards import Shards, write_shards
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import LOG
-from umt.translation.bitext import Bitext, Renders, handed_on, synthetic
-from umt.translation.bitext import known as known_bitexts
-from umt.translation.filters import Usage
-from umt.translation.training import Duel, Learned, Translation
+from umt.translation.bitext import Bitext, TextTranslator, load_bootstrap_pairs, synthetic
+from umt.translation.bitext import encode_parallel_pairs as known_bitexts
+from umt.translation.filters import SubwordUsage
+from umt.translation.training import BootstrapComparison, TrainedTranslator, TranslatorTraining
 from umt.translation.translator import NeuralTranslator
 from umt.translation.validation import LOG as HEALTH
 from umt.types import Lang
@@ -40,11 +40,11 @@ def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
     return Lang(source), Lang(target)
 
 
-def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
+def tokenise(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
     """Clean text to a joint vocabulary and memory-mapped subword numbers."""
     prepared = PreparedText(text.path)
     languages = languages_of(text)
-    lines = {lang: prepared.lines_of_words(lang) for lang in languages}
+    lines = {lang: prepared.bpe_training_lines(lang) for lang in languages}
     tokenizer = instantiate(config).learn(lines, prepared.inflections)
     tokenizer.save(bench.directory)
     sizes = {}
@@ -59,10 +59,10 @@ def tokenise(config: DictConfig, bench: Bench, text: Artefact) -> Report:
     }
 
 
-def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefact) -> Report:
+def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, bridge: Artefact) -> Report:
     """Subwords of both languages to one language model."""
     tokenizer = Tokenizer.load(tokens.path)
-    shards = {lang: Shards(tokens.path, lang) for lang in languages_of(tokens)}
+    shards = {lang: TokenShards(tokens.path, lang) for lang in languages_of(tokens)}
     alignment = Alignment.load(bridge.path)
     strategy = instantiate(config)
     model, records = strategy.train(
@@ -72,7 +72,7 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
         bench.scratch,
         bench.generator(),
         bench.progress,
-        assemble(),
+        init_process_group(),
     )
     save(model, bench.directory)
     tokenizer.save(bench.directory)
@@ -83,23 +83,23 @@ def pretrain(config: DictConfig, bench: Bench, tokens: Artefact, bridge: Artefac
     return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
 
 
-def translate(
+def train_translator(
     config: DictConfig,
-    bench: Bench,
+    bench: StageContext,
     text: Artefact,
     tokens: Artefact,
     model: Artefact,
     bootstrap: Artefact | None,
-    pairs: KnownPairs | None,
+    pairs: TrainingPairs | None,
 ) -> Report:
     """A joint language model to a translator both ways.
 
     pairs: true ones, for a supervised control only.
     """
-    strategy: Translation = instantiate(config)
+    strategy: TranslatorTraining = instantiate(config)
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
-    texts = (Shards(tokens.path, source), Shards(tokens.path, target))
+    texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
     first = bootstrap_translators(bootstrap, (source, target))
     written = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
     known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
@@ -115,7 +115,7 @@ def translate(
     )
     # the next subword, whatever the language model had learned
     record_objectives(learned.model, ["translation"])
-    usage = Usage.count(tokenizer, texts)
+    usage = SubwordUsage.count(tokenizer, texts)
     NeuralTranslator(
         source,
         target,
@@ -131,7 +131,7 @@ def translate(
 
 def bootstrap_translators(
     bootstrap: Artefact | None, languages: tuple[Lang, Lang]
-) -> dict[tuple[Lang, Lang], Renders]:
+) -> dict[tuple[Lang, Lang], TextTranslator]:
     """(from, to) -> what a bootstrap translates with where much is to be written; none without one."""
     if bootstrap is None:
         return {}
@@ -143,52 +143,52 @@ def bootstrap_translators(
 
 
 def _synthetic_pairs(
-    strategy: Translation,
+    strategy: TranslatorTraining,
     bootstrap: Artefact | None,
-    first: Mapping[tuple[Lang, Lang], Renders],
+    first: Mapping[tuple[Lang, Lang], TextTranslator],
     text: Artefact,
     tokenizer: Tokenizer,
-    bench: Bench,
+    bench: StageContext,
 ) -> list[Bitext]:
     """Those that the bootstrap has written itself, else what it translates now; none where none are asked."""
     if strategy.synthetic is None or bootstrap is None:
         return []
-    return handed_on(bootstrap.path, languages_of(text)) or synthetic(
+    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic(
         PreparedText(text.path),
         first,
         tokenizer,
-        strategy.written,
+        strategy.synthetic_sentences,
         bench.scratch / "synthetic",
         bench.progress,
     )
 
 
 def _translator_report(
-    strategy: Translation,
-    learned: Learned,
-    duel: Mapping[str, Duel],
+    strategy: TranslatorTraining,
+    learned: TrainedTranslator,
+    duel: Mapping[str, BootstrapComparison],
     known: Sequence[Bitext],
-    pairs: KnownPairs | None,
+    pairs: TrainingPairs | None,
 ) -> Report:
     """What the training says of its outcome, in the report of the stage."""
-    count = len(known[0].given) if known else 0
+    count = len(known[0].source) if known else 0
     lost = [
         f"{way}: the bootstrap's translations cost fewer bits than the translator's"
         for way, outcome in duel.items()
         if not outcome.won
     ]
-    lost += about_pairs(strategy.known, count, pairs.left_out if pairs else 0)
+    lost += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
     [score] = [entry for entry in learned.history if entry["step"] == learned.step]
     return {
-        "known": count,
+        "parallel_pairs": count,
         "history": learned.history,
         "duel": {way: outcome._asdict() for way, outcome in duel.items()},
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
-        "warnings": [sentence for sentence in (learned.complaint, *lost) if sentence],
+        "warnings": [sentence for sentence in (learned.stop_reason, *lost) if sentence],
     }
 
 
-def about_pairs(asked: int, taken: int, left_out: int) -> list[str]:
+def parallel_pair_warnings(asked: int, taken: int, left_out: int) -> list[str]:
     """Warnings about true pairs."""
     told = [f"{left_out:,} true pairs stand in a held-out set and were left out"] if left_out else []
     if taken < asked:
@@ -196,7 +196,7 @@ def about_pairs(asked: int, taken: int, left_out: int) -> list[str]:
     return told
 
 
-def _keep_logs(bench: Bench) -> None:
+def _keep_logs(bench: StageContext) -> None:
     """What was noted while a network learned, for the report and for TensorBoard."""
     for name in (LOG, HEALTH):
         if (bench.scratch / name).exists():
@@ -204,9 +204,9 @@ def _keep_logs(bench: Bench) -> None:
     shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: Bench, text: Artefact, *elsewhere: Artefact) -> Report:
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
     """What the two languages tell about each other, in bits that a decoder would need."""
-    strategy: Bits = instantiate(config)
+    strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
     apart = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]

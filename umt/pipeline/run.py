@@ -23,10 +23,10 @@ class Run:
     model: Artefact | None
     translator: Artefact | None
     bits: Artefact | None
-    bridges: dict[str, Artefact]
+    alignments: dict[str, Artefact]
     translators: dict[str, Artefact]
 
     @property
-    def told(self) -> dict[str, Any] | None:
+    def bits_report(self) -> dict[str, Any] | None:
         """What was measured in bits, if anything was."""
         return json.loads((self.bits.path / BITS).read_text("utf-8")) if self.bits else None

@@ -10,13 +10,13 @@ from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.search import Greedy
 from umt.runtime.files import MANIFEST
-from umt.smt.translator import PHRASE_BASED, LexicalTranslator
-from umt.translation.prompting import FEW_SHOT, PROMPTS, Prompted
+from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
+from umt.translation.prompting import FEW_SHOT, PROMPTS, PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
 
-class Way(NamedTuple):
+class LanguageDirection(NamedTuple):
     """From one language to another; None: the other language that the translator knows."""
 
     source: Lang | None
@@ -41,13 +41,13 @@ def newest_run(store: Path) -> Path:
 
 
 def open_translator(
-    directory: Path, way: Way, beam: int, lexical: bool = False
-) -> NeuralTranslator | LexicalTranslator | Prompted:
+    directory: Path, way: LanguageDirection, beam: int, lexical: bool = False
+) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
     """The translator of a saved folder or of a run: its neural one, else its prompts, unless ``lexical``.
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
     """
-    directory = _translating(directory, lexical)
+    directory = _translator_dir(directory, lexical)
     try:
         return _opened(directory, way, beam)
     except BadInput:
@@ -58,33 +58,35 @@ def open_translator(
 
 def bootstrap_translator(
     directory: Path, kind: str, source: Lang, target: Lang, fast: bool = False
-) -> LexicalTranslator | Prompted:
+) -> PhraseBasedTranslator | PromptedTranslator:
     """What a bootstrap of that ``kind`` left in ``directory``; fast: with less search, to write much.
 
     Raises BadInput when the kind is not known.
     """
     if kind == FEW_SHOT:
-        return Prompted.load(directory, source, target)
+        return PromptedTranslator.load(directory, source, target)
     if kind == PHRASE_BASED:
-        translator = LexicalTranslator.load(directory / f"{source}-{target}")
-        return translator.drafting() if fast else translator
+        translator = PhraseBasedTranslator.load(directory / f"{source}-{target}")
+        return translator.with_smaller_beam() if fast else translator
     raise BadInput(
         f"{directory} holds a bootstrap of the kind {kind!r}: {PHRASE_BASED} and {FEW_SHOT} are known"
     )
 
 
-def told_against(directory: Path, lexical: bool = False) -> list[str]:
+def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
     """What its training has warned of, and whether it has seen true pairs."""
-    manifest = _translating(directory, lexical) / MANIFEST
+    manifest = _translator_dir(directory, lexical) / MANIFEST
     report = _json(manifest)["report"] if manifest.exists() else {}
-    taught = [f"it was taught by {report['known']:,} true pairs"] if report.get("known") else []
+    taught = [f"it was taught by {report['parallel_pairs']:,} true pairs"] if report.get("parallel_pairs") else []
     return [*taught, *report.get("warnings", ())]
 
 
-def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalTranslator | Prompted:
+def _opened(
+    directory: Path, way: LanguageDirection, beam: int
+) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
     if (directory / PROMPTS).exists():
         languages = [Lang(lang) for lang in _json(directory / PROMPTS)["languages"]]
-        return Prompted.load(directory, *way.between(languages, directory))
+        return PromptedTranslator.load(directory, *way.between(languages, directory))
     if (directory / "config.json").exists():
         about = directory / "translator.json"
         if not about.exists():
@@ -98,7 +100,7 @@ def _opened(directory: Path, way: Way, beam: int) -> NeuralTranslator | LexicalT
             f"{directory} holds no translator: give the directory of a run or of a saved translator"
         )
     source, target = way.between(sorted({Lang(lang) for pair in pairs for lang in pair}), directory)
-    return LexicalTranslator.load(directory / f"{source}-{target}")
+    return PhraseBasedTranslator.load(directory / f"{source}-{target}")
 
 
 def language_model(directory: Path) -> Path:
@@ -106,15 +108,17 @@ def language_model(directory: Path) -> Path:
 
     Raises BadInput when the run trained none.
     """
-    return _resolved(directory, ("pretrain",), "language model")
+    return _artefact_of_run(directory, ("pretrain",), "language model")
 
 
-def _translating(directory: Path, lexical: bool) -> Path:
+def _translator_dir(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    return _resolved(directory, ("bootstrap",) if lexical else ("translate", "bootstrap"), "translator")
+    return _artefact_of_run(
+        directory, ("bootstrap",) if lexical else ("train_translator", "bootstrap"), "translator"
+    )
 
 
-def _resolved(directory: Path, stages: tuple[str, ...], what: str) -> Path:
+def _artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
     """Where it is a run, what the first of ``stages`` made that it has: its parts are its neighbours."""
     if not (directory / MANIFEST).exists():
         return directory

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.align import Alignment
-from umt.compression.code_length import measure
+from umt.compression.code_length import held_out_code_length
 from umt.corpus import ParallelSet
 from umt.evaluation.baselines import Copy, Translator
 from umt.evaluation.bits_rows import code_length_rows
@@ -35,8 +35,8 @@ from umt.pipeline.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
-from umt.smt.random_control import random_translator
-from umt.smt.translator import PHRASE_BASED, LexicalTranslator
+from umt.smt.random_control import permuted_translator
+from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
 from umt.text.tokenizer import Tokenizer
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
@@ -47,7 +47,7 @@ def parallel_pairs(run: Run) -> dict[str, int]:
     if run.translator is None:
         return {}
     # a manifest that is older than the count says it in its configuration
-    known = run.translator.report.get("known", run.translator.manifest["config"]["known"])
+    known = run.translator.report["parallel_pairs"]
     return {TRANSLATOR: int(known)}
 
 
@@ -58,8 +58,8 @@ def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dic
         for system, artefact in run.translators.items()
     }
     systems: dict[str, Translator] = {"copy": Copy()}
-    if isinstance(lexical := learned.get(PHRASE_BASED), LexicalTranslator):
-        systems["random"] = random_translator(lexical)
+    if isinstance(lexical := learned.get(PHRASE_BASED), PhraseBasedTranslator):
+        systems["random"] = permuted_translator(lexical)
     systems |= learned
     if run.translator is not None:
         generation = instantiate(config.evaluation.generation)
@@ -69,7 +69,7 @@ def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dic
     return systems
 
 
-def _all_known(option: str, names: Iterable[str], known: Collection[str]) -> None:
+def _check_names(option: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raises BadInput when ``option`` names what there is not."""
     for name in names:
         if name not in known:
@@ -92,9 +92,11 @@ def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterat
         ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.beside.items()
     ]
     sets = {held_out.name for held_out in run.held_out}
-    _all_known("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
+    _check_names("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
     if compare is not None:
-        _all_known("evaluation.compare.systems", compare.systems, {*SYSTEMS, *(each.name for each in others)})
+        _check_names(
+            "evaluation.compare.systems", compare.systems, {*SYSTEMS, *(each.name for each in others)}
+        )
     known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
     source, target = run.corpus.languages
     ways = {
@@ -167,7 +169,7 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Precision of each lexicon in each direction, where a true dictionary is known."""
     known = inputs.dictionary(config, run.corpus, "test")
     if known is not None:
-        bridges = {system: Alignment.load(artefact.path) for system, artefact in run.bridges.items()}
+        bridges = {system: Alignment.load(artefact.path) for system, artefact in run.alignments.items()}
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
         yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text), stems)
@@ -181,7 +183,7 @@ def code_lengths(run: Run) -> Iterator[ScoreRow]:
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
-        lengths = measure(model, tokenizer, sides)
+        lengths = held_out_code_length(model, tokenizer, sides)
         yield from code_length_rows(held_out.name, lengths, time.perf_counter() - start)
 
 

@@ -21,10 +21,10 @@ from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.inputs import Supervision
-from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, translate
-from umt.pipeline.store import Bench
+from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
+from umt.pipeline.store import StageContext
 from umt.smt.bootstrap import Bootstrap, BootstrapInputs
-from umt.text.morphology import Inflection
+from umt.text.morphology import SuffixSplitter
 from umt.types import BadInput
 
 Report = Mapping[str, Any]
@@ -50,13 +50,13 @@ def needs_lm(config: DictConfig) -> bool:
     return needs
 
 
-def prepare(config: DictConfig, bench: Bench, source: Source, *sets: HeldOut) -> Report:
+def prepare(config: DictConfig, bench: StageContext, source: Source, *sets: HeldOut) -> Report:
     """Raw text to clean, segmented text without the held-out sentences; known by its content from here on."""
     report = prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
     return {**report, "content": PreparedText(bench.directory).digest()}
 
 
-def words(config: DictConfig, bench: Bench, text: Artefact) -> Report:
+def words(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
     """Segmented text to one word space a language."""
     builder = instantiate(config)
     languages = languages_of(text)
@@ -69,39 +69,41 @@ def words(config: DictConfig, bench: Bench, text: Artefact) -> Report:
     return {"languages": languages, "summary": ", ".join(sizes)}
 
 
-def align(config: DictConfig, bench: Bench, spaces: Artefact) -> Report:
+def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
     """Two word spaces to one shared space and a lexicon each way."""
     source, target = _spaces(spaces)
     alignment = instantiate(config).align(source, target, bench.generator())
-    return _aligned(alignment, bench, spaces)
+    return _report_alignment(alignment, bench, spaces)
 
 
-def control(config: DictConfig, bench: Bench, text: Artefact, spaces: Artefact, known: Supervision) -> Report:
+def align_supervised(
+    config: DictConfig, bench: StageContext, text: Artefact, spaces: Artefact, known: Supervision
+) -> Report:
     """The supervised control: the same word spaces, mapped with a true dictionary.
 
     Raises BadInput when the aligner takes none.
     """
     source, target = _spaces(spaces)
-    seeds = known.dictionary.of_stems(*stems(text))
+    seeds = known.dictionary.with_stems(*stems(text))
     aligner = instantiate(config)
     if not isinstance(aligner, Supervised):
         raise BadInput(
             f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
         )
     fitted = aligner.with_seeds(seeds).align(source, target, bench.generator())
-    return _aligned(fitted, bench, spaces)
+    return _report_alignment(fitted, bench, spaces)
 
 
 def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Form -> stem of the words of source and target whose endings are words of their own."""
     inflections = PreparedText(text.path).inflections
-    source, target = (inflections.get(lang, Inflection()).stem_of for lang in languages_of(text))
+    source, target = (inflections.get(lang, SuffixSplitter()).stem_of for lang in languages_of(text))
     return source, target
 
 
 def bootstrap(
     config: DictConfig,
-    bench: Bench,
+    bench: StageContext,
     text: Artefact,
     bridge: Artefact,
     tokens: Artefact | None = None,
@@ -112,9 +114,9 @@ def bootstrap(
     inputs = BootstrapInputs(
         PreparedText(text.path),
         languages_of(text),
-        (alignment.lexicon, alignment.reverse),
+        (alignment.lexicon, alignment.reverse_lexicon),
         (alignment.source, alignment.target),
-        alignment.verdict.certainty,
+        alignment.verdict.estimated_precision,
         bench.seed,
         tokens.path if tokens else None,
         model.path if model else None,
@@ -123,13 +125,13 @@ def bootstrap(
     return {"languages": languages_of(text), **strategy.write(inputs, bench.directory, bench.progress)}
 
 
-def run(config: DictConfig, bench: Bench, *parts: Artefact) -> Report:
+def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
     """One run: which artefacts it consists of, under one roof for its scores."""
     (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, control, bootstrap, tokenise, pretrain, translate, bits, run)
+STAGES = (prepare, words, align, align_supervised, bootstrap, tokenise, pretrain, train_translator, bits, run)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
     return WordSpace.load(artefact.path, source), WordSpace.load(artefact.path, target)
 
 
-def _aligned(alignment: Alignment, bench: Bench, spaces: Artefact) -> Report:
+def _report_alignment(alignment: Alignment, bench: StageContext, spaces: Artefact) -> Report:
     alignment.save(bench.directory)
     verdict = alignment.verdict
     told = f"{verdict.label}: {verdict.reason}"

@@ -26,7 +26,7 @@ from omegaconf import DictConfig
 
 import umt
 from umt.pipeline.artefact import Artefact, code_digest, commit, settings_of
-from umt.runtime.distributed import SOLO, Team
+from umt.runtime.distributed import SINGLE, ProcessGroup
 from umt.runtime.files import (
     MANIFEST,
     atomic_directory,
@@ -37,12 +37,12 @@ from umt.runtime.files import (
     unfinished,
     write_json,
 )
-from umt.runtime.lock import alone
+from umt.runtime.lock import exclusive_lock
 from umt.runtime.seeds import child_seed
-from umt.types import BadInput, Progress
+from umt.types import BadInput, ProgressCallback
 
 
-class Digestible(Protocol):
+class HasDigest(Protocol):
     """An input that is no artefact, known by its content: a corpus, a held-out set."""
 
     def digest(self) -> str:
@@ -51,7 +51,7 @@ class Digestible(Protocol):
 
 
 @dataclass(frozen=True)
-class Bench:
+class StageContext:
     """What a stage works with: where to write, where its randomness comes from, whom to tell how far it is.
 
     The seed follows from the stage's name, the seed of the run and the seeds of its inputs.
@@ -59,7 +59,7 @@ class Bench:
 
     directory: Path
     seed: int
-    progress: Progress
+    progress: ProgressCallback
     unfinished: Path
 
     @property
@@ -112,7 +112,7 @@ class Store:
     observer: Observer
     rebuild: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None
-    team: Team = SOLO
+    team: ProcessGroup = SINGLE
     together: tuple[str, ...] = ()
     check_files: bool = True
 
@@ -120,7 +120,7 @@ class Store:
         self,
         stage: Stage,
         config: DictConfig | None,
-        *inputs: Artefact | Digestible | None,
+        *inputs: Artefact | HasDigest | None,
         seed: int = 0,
     ) -> Artefact:
         """The artefact of ``stage`` on ``config``, ``inputs`` and ``seed``: found, or made now.
@@ -144,9 +144,9 @@ class Store:
         final = self.root / f"{name}-{fingerprint[:12]}"
         may_build = self.only is None or name in self.only
         rebuild = name in self.rebuild and may_build
-        self.team.wait()
+        self.team.barrier()
         artefact = None if rebuild else self._finished(final, versions)
-        self.team.wait()  # until all have looked, since the first may begin now
+        self.team.barrier()  # until all have looked, since the first may begin now
         if artefact is not None:
             if self.check_files:
                 artefact.verify()
@@ -161,11 +161,11 @@ class Store:
         with self._lock(final):
             if self.team.rank == 0 and not rebuild:
                 artefact = self._finished(final, versions)  # another process may have built it meanwhile
-            if not self.team.agreed(artefact is not None):
+            if not self.team.broadcast_bool(artefact is not None):
                 scratch = self.root / f".unfinished-{final.name}-{digest_of([*versions.values()])[:8]}"
                 if self.team.rank == 0 or name in self.together:
                     self._run(partial(stage, config), inputs, final, recipe, scratch)
-                self.team.wait()
+                self.team.barrier()
                 if self.team.rank == 0:
                     for left in self.root.glob(f".unfinished-{final.name}-*"):
                         shutil.rmtree(left, ignore_errors=True)
@@ -187,7 +187,7 @@ class Store:
         if self.team.rank:
             return nullcontext()
         waiting = partial(self.observer.progress, "waiting for another process that builds it", 0, None)
-        return alone(self._lock_file(final.name), waiting)
+        return exclusive_lock(self._lock_file(final.name), waiting)
 
     def _lock_file(self, name: str) -> Path:
         return self.root / f".lock-{name}"
@@ -195,7 +195,7 @@ class Store:
     def _run(
         self,
         stage: Callable[..., Mapping[str, Any]],
-        inputs: Iterable[Artefact | Digestible | None],
+        inputs: Iterable[Artefact | HasDigest | None],
         final: Path,
         recipe: Mapping[str, Any],
         scratch: Path,
@@ -208,7 +208,7 @@ class Store:
         place = atomic_directory(final) if self.team.rank == 0 else temporary_directory(self.root)
         with place as directory:
             try:
-                bench = Bench(directory, int(recipe["seed"]), self.observer.progress, scratch)
+                bench = StageContext(directory, int(recipe["seed"]), self.observer.progress, scratch)
                 report = stage(bench, *inputs)
                 manifest = {
                     **recipe,
@@ -232,5 +232,5 @@ class Store:
         """
         remove_unfinished(self.root, name, exclusive=True)
         for other in unfinished(self.root) - {name}:
-            with suppress(BlockingIOError), alone(self._lock_file(other)):
+            with suppress(BlockingIOError), exclusive_lock(self._lock_file(other)):
                 remove_unfinished(self.root, other, exclusive=True)

@@ -14,13 +14,13 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process is number ``rank`` of ``size``; all draw the same batch, and each works on its rows."""
 
     rank: int = 0
     size: int = 1
 
-    def total(self, number: float) -> float:
+    def sum(self, number: float) -> float:
         """The sum of ``number`` over the team."""
         if self.size == 1:
             return number
@@ -28,11 +28,11 @@ class Team:
         processes.all_reduce(told)
         return float(told)
 
-    def agreed(self, yes: bool) -> bool:
+    def broadcast_bool(self, yes: bool) -> bool:
         """What the first process says, to all: clocks differ, and who waits alone waits for ever."""
-        return yes if self.size == 1 else self.total(float(yes and self.rank == 0)) > 0
+        return yes if self.size == 1 else self.sum(float(yes and self.rank == 0)) > 0
 
-    def add(self, tensors: Iterable[Tensor]) -> None:
+    def all_reduce_(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its sum over the team, in as few messages as possible."""
         if self.size == 1:
             return
@@ -44,25 +44,25 @@ class Team:
         for each, summed in zip(held, torch.split(flat, [each.numel() for each in held]), strict=True):
             each.copy_(summed.view_as(each))
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until everybody is here."""
         if self.size > 1:
             processes.barrier()
 
 
-SOLO = Team()
+SINGLE = ProcessGroup()
 
 
-def assemble() -> Team:
+def init_process_group() -> ProcessGroup:
     """The team that the launcher's environment describes."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return SOLO
+        return SINGLE
     if not processes.is_initialized():
         processes.init_process_group(
             "nccl" if torch.cuda.is_available() else "gloo", timeout=timedelta(days=1)
         )
-    return Team(processes.get_rank(), size)
+    return ProcessGroup(processes.get_rank(), size)
 
 
 def _device() -> str:

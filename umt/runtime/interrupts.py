@@ -1,6 +1,6 @@
 """Ctrl-C while a program still imports what it needs ends in one sentence, as it does later.
 
-Import it before anything that takes long; `umt.pipeline.errors.plain_errors` covers the time after.
+Import it before anything that takes long; `umt.pipeline.errors.user_errors` covers the time after.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import sys
 from types import TracebackType
 
 
-def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         print("error: interrupted before anything was begun", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-sys.excepthook = _told
+sys.excepthook = _excepthook

@@ -11,7 +11,7 @@ from numba.extending import overload
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def compiled(function: Function) -> Function:
+def jit(function: Function) -> Function:
     """``function`` as machine code, without Python objects, that releases the interpreter lock.
 
     The machine code is cached beside the module (or in the user's cache folder where that is not writable).
@@ -26,13 +26,13 @@ def inlined(function: Function) -> Function:
     return cast(Function, numba.njit(cache=True, nogil=True, forceinline=True)(function))
 
 
-def vectorised(function: Function) -> Function:
+def jit_fastmath(function: Function) -> Function:
     """The same, several terms at once: sums in whatever order is fastest, and nobody looks for a zero before
     he divides.
     """
     return cast(Function, numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")(function))
 
 
-def overloaded(function: Function) -> Callable[[Function], Function]:
+def jit_overload(function: Function) -> Callable[[Function], Function]:
     """What ``function`` is in compiled code, chosen by the types that it is given."""
     return cast(Callable[[Function], Function], overload(function, inline="always", strict=False))

@@ -13,13 +13,13 @@ from pathlib import Path
 
 
 @contextmanager
-def alone(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def exclusive_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the file ``path``, which is there only meanwhile.
 
     waiting: called where another process holds it, before waiting for it; None: BlockingIOError instead.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _held(path, waiting)
+    file = _acquire(path, waiting)
     try:
         yield
     finally:
@@ -27,7 +27,7 @@ def alone(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[Non
         os.close(file)
 
 
-def _held(path: Path, waiting: Callable[[], None] | None) -> int:
+def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
     while True:
         file = os.open(path, os.O_CREAT | os.O_RDWR)
         try:

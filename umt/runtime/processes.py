@@ -8,7 +8,7 @@ import sys
 from multiprocessing.context import ForkServerContext
 
 
-def clean_processes() -> ForkServerContext:
+def forkserver_context() -> ForkServerContext:
     """For executors: processes forked from a server that has no threads and has imported `umt` once.
 
     A fork of this process could leave its threads (progress bars, torch) half alive; a spawned one imports

@@ -31,7 +31,7 @@ Part = TypeVar("Part")
 Outcome = TypeVar("Outcome")
 
 
-def abreast(work: Callable[[Part], Outcome], parts: Sequence[Part]) -> list[Outcome]:
+def map_in_threads(work: Callable[[Part], Outcome], parts: Sequence[Part]) -> list[Outcome]:
     """``work`` on every part in a thread of its own, in order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

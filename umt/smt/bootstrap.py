@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 from umt.corpus.prepared_text import PreparedText
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings
-from umt.types import Lang, Progress
+from umt.types import Lang, ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,14 @@ class Bootstrap(Protocol):
 
     needs_lm: ClassVar[bool]
 
-    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+    def write(
+        self, inputs: BootstrapInputs, directory: Path, progress: ProgressCallback
+    ) -> Mapping[str, Any]:
         """Write what it learned to ``directory``; the report.
 
         Its ``kind`` says what lies there: ``phrase-based`` (`umt.smt.translator`, a folder a direction)
         or ``few-shot`` (`umt.translation.prompting`); ``summary`` is a line for a person. Synthetic pairs may
-        lie beside (`umt.translation.bitext.hand_on`). Raises BadInput when the text is too small or too odd.
+        lie beside (`umt.translation.bitext.save_bootstrap_pairs`). Raises BadInput when the text is too
+        small or too odd.
         """
         ...

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 from umt.types import F32, I64
 
 NOWHERE = -1
@@ -58,7 +58,7 @@ class Phrase(NamedTuple):
     future: np.float32
 
 
-@compiled
+@jit
 def begin(size: int, state: int, future: np.float32, stacks: Stacks) -> None:
     """Empty the stacks for a sentence of ``size`` words; one hypothesis has translated nothing yet.
 
@@ -72,13 +72,13 @@ def begin(size: int, state: int, future: np.float32, stacks: Stacks) -> None:
     hypothesis.first = hypothesis.mask = hypothesis.stop = 0
 
 
-@compiled
+@jit
 def sign(state: int, first: int, mask: int, stop: int) -> int:
     """The signature of a hypothesis with these fields of `HYPOTHESIS`."""
     return ((np.int64(state) * 1000003 + first) * 1000003 + mask) * 1000003 + stop  # type: ignore[return-value]
 
 
-@compiled
+@jit
 def worst_of(totals: F32) -> int:
     """The slot with the lowest of ``totals`` (slots,)."""
     worst = 0
@@ -88,7 +88,7 @@ def worst_of(totals: F32) -> int:
     return worst
 
 
-@compiled
+@jit
 def recombine(totals: F32, signatures: I64, filled: int, signature: int, total: float, worst: int) -> int:
     """The slot of a stack for a hypothesis with this ``signature`` and ``total``.
 
@@ -101,7 +101,7 @@ def recombine(totals: F32, signatures: I64, filled: int, signature: int, total: 
     return filled if filled < len(totals) else worst
 
 
-@compiled
+@jit
 def trace_back(size: int, stacks: Stacks, path: I64) -> int:
     """How many phrases the best translation of all ``size`` words has; their stacks and slots in ``path``.
 

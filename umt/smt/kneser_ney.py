@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from umt.runtime.validate import require
-from umt.smt.ngram import END, NEVER, SPECIALS, START, NGram, Tables, empty_table, insert, intern
+from umt.smt.ngram import END, LOG_ZERO, SPECIALS, START, NGram, NGramTables, empty_table, insert, number_keys
 from umt.types import F64, I32, I64, Bools
 
 
@@ -23,7 +23,7 @@ class KneserNey:
     """
 
     order: int = 4
-    large: int = 3_000_000
+    prune_above_tokens: int = 3_000_000
 
     def __post_init__(self) -> None:
         require(self, within={"order": "[1, 8]"})
@@ -48,7 +48,7 @@ class KneserNey:
         for length in range(2, self.order + 1):
             valid = np.flatnonzero(position >= length - 1)
             previous = ending[valid - 1].astype(np.int64)
-            numbers, count = intern(previous * size + stream[valid])
+            numbers, count = number_keys(previous * size + stream[valid])
             representative = np.zeros(count, np.int64)
             representative[numbers] = valid
             levels.append(
@@ -61,8 +61,8 @@ class KneserNey:
             )
             ending = np.full(len(stream), -1, np.int32)
             ending[valid] = numbers
-        minimum = 2 if len(stream) >= self.large else 1
-        return NGram(tuple(words), self.order, _assemble(levels, minimum, size))
+        minimum = 2 if len(stream) >= self.prune_above_tokens else 1
+        return NGram(tuple(words), self.order, _estimate_levels(levels, minimum, size))
 
 
 class _Level(NamedTuple):
@@ -116,7 +116,7 @@ class _Estimate(NamedTuple):
 
 
 class _Nodes(NamedTuple):
-    """Nodes of one length, all (nodes,); see `Tables`: parent is the n-gram without its last word."""
+    """Nodes of one length, all (nodes,); see `NGramTables`: parent is the n-gram without its last word."""
 
     logp: F64
     backoff: F64
@@ -125,7 +125,7 @@ class _Nodes(NamedTuple):
     parent: I64
 
 
-def _assemble(levels: list[_Level], minimum: int, size: int) -> Tables:
+def _estimate_levels(levels: list[_Level], minimum: int, size: int) -> NGramTables:
     """The tables of n-grams counted by ``levels``, the shortest first; ``size`` words.
 
     minimum: how often an n-gram of three words and more must have been seen to be stored.
@@ -177,7 +177,7 @@ def _words(discounted: F64, counts: F64) -> _Estimate:
     size = len(counts)
     weight = 1 - discounted[counts > 0].sum() / counts.sum()
     probability = discounted.clip(0) / counts.sum() + weight / (size - 1)
-    probability[START] = np.exp(NEVER)
+    probability[START] = np.exp(LOG_ZERO)
     return _Estimate(probability, np.ones(size, np.bool_), np.zeros(0), np.zeros(0, np.bool_))
 
 
@@ -194,7 +194,7 @@ def _longer(level: _Level, discounted: F64, counts: F64, lower: F64, number: I64
     return _Estimate(share + rest[level.prefix] * lower[level.suffix], stored, rest, total > 0)
 
 
-def _link(size: int, grams: _Nodes) -> Tables:
+def _link(size: int, grams: _Nodes) -> NGramTables:
     """The tables of all G nodes in a row: the hash table that leads to them, and the context after each."""
     shorter, last, parent = grams.shorter, grams.last, grams.parent
     longer = np.arange(len(last)) > size  # two words or more: reached through the hash table
@@ -209,7 +209,7 @@ def _link(size: int, grams: _Nodes) -> Tables:
         if not dead.any():
             break
         after[dead] = shorter[after[dead]]
-    return Tables(
+    return NGramTables(
         vocabulary=np.array([size], np.int64),
         keys=keys,
         nodes=nodes,

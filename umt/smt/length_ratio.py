@@ -14,7 +14,7 @@ from umt.text.punctuation import is_punctuation
 from umt.types import I64, Bools
 
 
-def content_ratio(
+def content_length_ratio(
     source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, often: int = 30
 ) -> float:
     """How many target words say what one source word says, read off how often words occur.
@@ -39,13 +39,13 @@ def content_ratio(
     size = len(x) + len(y)
     joined = coo_matrix((np.ones(len(edges)), (edges[:, 0], len(x) + edges[:, 1])), (size, size))
     _, group = connected_components(joined, directed=False)
-    here = np.bincount(group[: len(x)], np.where(common_x, source.shares[x], 0), size)
-    other = np.bincount(group[len(x) :], np.where(common_y, target.shares[y], 0), size)
+    here = np.bincount(group[: len(x)], np.where(common_x, source.unigram[x], 0), size)
+    other = np.bincount(group[len(x) :], np.where(common_y, target.unigram[y], 0), size)
     both = (here > 0) & (other > 0)
     return float(np.clip(np.median(here[both] / other[both]), 0.25, 4.0))
 
 
-def reconciled(first: float, second: float, prior: float = 0.15, least: float = 0.05) -> float:
+def combine_ratios(first: float, second: float, prior: float = 0.15, least: float = 0.05) -> float:
     """One ratio of lengths from two estimates: their geometric mean, drawn towards 1 as far as they disagree.
 
     As many words on both sides is the plain guess before any text is seen, right within ``prior`` (standard

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 from umt.types import F32, F64, I32, I64
 
 START, END, UNKNOWN = 0, 1, 2
 SPECIALS = ("<s>", "</s>", "<unk>")
-NEVER = -99.0
+LOG_ZERO = -99.0
 
 
-class Tables(NamedTuple):
+class NGramTables(NamedTuple):
     """The model as the compiled loops see it; G n-grams (node 0 is empty), H hash slots (a power of two).
 
     vocabulary: (1,) how many words.  keys: (H,) node * vocabulary + word, or -1.  nodes: (H,) the n-gram of
@@ -41,14 +41,14 @@ class Tables(NamedTuple):
     after: I32
 
 
-@compiled
+@jit
 def slot(key: Any, mask: Any) -> Any:
     """Where the search for ``key`` starts in a table of mask + 1 slots (Fibonacci hashing)."""
     mixed = key * 0x9E3779B97F4A7C1
     return (mixed ^ (mixed >> 29)) & mask
 
 
-@compiled
+@jit
 def find(keys: Any, nodes: Any, key: Any) -> Any:
     """The node stored under ``key``, or -1."""
     mask = len(keys) - 1
@@ -60,8 +60,8 @@ def find(keys: Any, nodes: Any, key: Any) -> Any:
     return nodes[place]
 
 
-@compiled
-def advance(tables: Any, node: Any, word: Any) -> tuple[Any, Any]:
+@jit
+def score_next(tables: Any, node: Any, word: Any) -> tuple[Any, Any]:
     """(log p(word | context node), the context after it)."""
     total = np.float32(0.0)
     while node != 0:
@@ -73,19 +73,19 @@ def advance(tables: Any, node: Any, word: Any) -> tuple[Any, Any]:
     return total + tables.logp[1 + word], tables.after[1 + word]
 
 
-@compiled
+@jit
 def _score(tables: Any, ids: Any, offsets: Any) -> Any:
     scores = np.zeros(len(offsets) - 1, np.float64)
     for sentence in range(len(offsets) - 1):
         node = tables.after[1 + START]
         for position in range(offsets[sentence], offsets[sentence + 1]):
-            logp, node = advance(tables, node, ids[position])
+            logp, node = score_next(tables, node, ids[position])
             scores[sentence] += logp
-        scores[sentence] += advance(tables, node, END)[0]
+        scores[sentence] += score_next(tables, node, END)[0]
     return scores
 
 
-@compiled
+@jit
 def insert(keys: Any, nodes: Any, new: Any, first: Any) -> Any:
     """Number the keys of ``new`` in order of first appearance, from ``first``; (their numbers, the next)."""
     mask = len(keys) - 1
@@ -109,7 +109,7 @@ def empty_table(entries: int) -> tuple[I64, I32]:
     return np.full(size, -1, np.int64), np.zeros(size, np.int32)
 
 
-def intern(keys: I64) -> tuple[I32, int]:
+def number_keys(keys: I64) -> tuple[I32, int]:
     """Number equal keys alike, in order of first appearance: (numbers, how many distinct)."""
     numbers, count = insert(*empty_table(len(keys)), keys, 0)
     return numbers, int(count)
@@ -124,7 +124,7 @@ class NGram:
 
     words: tuple[str, ...]
     order: int
-    tables: Tables
+    tables: NGramTables
 
     def sentences(self, ids: I32, offsets: I64) -> F64:
         """(sentences,) log p of each with its end, in nats; sentence i is ids[offsets[i]:offsets[i + 1]]."""
@@ -138,9 +138,9 @@ class NGram:
             node = (
                 int(self.tables.after[1 + START])
                 if before == START
-                else advance(self.tables, node, before)[1]
+                else score_next(self.tables, node, before)[1]
             )
-        return float(advance(self.tables, node, word)[0])
+        return float(score_next(self.tables, node, word)[0])
 
     def perplexity(self, ids: I32, offsets: I64) -> float:
         """Per token, sentence ends counted; arguments as in `sentences`."""
@@ -158,4 +158,4 @@ class NGram:
         arrays = load_file(path)
         words = tuple(arrays.pop("words").tobytes().decode().split("\n"))
         order = int(arrays.pop("order")[0])
-        return cls(words, order, Tables(**arrays))
+        return cls(words, order, NGramTables(**arrays))

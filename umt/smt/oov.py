@@ -11,7 +11,7 @@ _ENDING = 3
 
 
 @dataclass(frozen=True)
-class Unknown:
+class OovResolver:
     """What to read instead of an unknown word.
 
     known: the lower-cased words that have candidates, most frequent first.
@@ -33,7 +33,7 @@ class Unknown:
                 stems.setdefault(word[:length], word)
         return stems
 
-    def read(self, words: Sequence[str]) -> list[str]:
+    def resolve(self, words: Sequence[str]) -> list[str]:
         """``words`` with what is known in the place of what is not.
 
         A word in a script without capitals (Chinese) is cut into the fewest known words, the more frequent

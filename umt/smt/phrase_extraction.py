@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.runtime.jit import compiled, inlined
+from umt.runtime.jit import inlined, jit
 from umt.smt.ngram import UNKNOWN
-from umt.smt.phrase_table import BITS, LONGEST, Pairs
+from umt.smt.phrase_table import MAX_PHRASE, WORD_BITS, PhrasePairs
 from umt.types import I32, I64
 
 
-class Linked(NamedTuple):
+class WordAlignedSentences(NamedTuple):
     """Sentence pairs with word links i * 65536 + j; ids and offsets of both sides."""
 
     source: I32
@@ -36,15 +36,15 @@ class _Reach(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """Where phrase pairs are written: (P,) each, as in `Pairs`, P = 0 where they are only counted."""
+    """Where phrase pairs are written: (P,) each, as in `PhrasePairs`, P = 0 where they are only counted."""
 
     source: I64
     target: I64
     links: I64
 
 
-@compiled
-def _extract(linked: Linked, limit: int, room: _Room) -> int:
+@jit
+def _extract(linked: WordAlignedSentences, limit: int, room: _Room) -> int:
     """How many phrase pairs up to ``limit`` words a side no link leaves; written to ``room`` if any."""
     count, widest = 0, 1
     for s in range(len(linked.target_offsets) - 1):
@@ -74,7 +74,7 @@ def _extract(linked: Linked, limit: int, room: _Room) -> int:
     return count
 
 
-@compiled
+@jit
 def _set_reach(links: I64, source: int, target: int, reach: _Reach) -> None:
     """Write the reach of a pair of ``source`` and ``target`` words with these ``links``."""
     reach.first[:source], reach.last[:source] = 1 << 30, -1
@@ -94,7 +94,7 @@ def _from(start: int, x: I32, y: I32, links: I64, limit: int, reach: _Reach, roo
     for end in range(start, min(start + limit, len(x))):
         if x[end] == UNKNOWN:
             break
-        key = (key << BITS) | (x[end] + 1)
+        key = (key << WORD_BITS) | (x[end] + 1)
         left, right = min(left, reach.first[end]), max(right, reach.last[end])
         if reach.last[end] < 0:
             continue
@@ -105,7 +105,7 @@ def _from(start: int, x: I32, y: I32, links: I64, limit: int, reach: _Reach, roo
     return count
 
 
-@compiled
+@jit
 def _consistent(start: int, end: int, left: int, right: int, reach: _Reach) -> bool:
     """Whether no link of target words left..right leaves source words start..end."""
     for j in range(left, right + 1):
@@ -150,28 +150,28 @@ def _with_targets(
             return count
 
 
-@compiled
+@jit
 def _pack(words: I32, first: int, last: int) -> int:
     """Words first..last as one number, `BITS` a word; -1 when one is unknown."""
     packed = 0
     for place in range(first, last + 1):
         if words[place] == UNKNOWN:
             return -1
-        packed = (packed << BITS) | (words[place] + 1)
+        packed = (packed << WORD_BITS) | (words[place] + 1)
     return packed
 
 
-@compiled
+@jit
 def _pattern(links: I64, start: int, end: int, first: int) -> int:
-    """The links of source words start..end and target words from ``first`` on, as bits of `Options`."""
+    """The links of source words start..end and target words from ``first`` on, as bits of `PhraseTable`."""
     pattern = 0
     for link in links:
         if start <= link >> 16 <= end:
-            pattern |= 1 << (((link >> 16) - start) * LONGEST + (link & 65535) - first)
+            pattern |= 1 << (((link >> 16) - start) * MAX_PHRASE + (link & 65535) - first)
     return pattern
 
 
-def extract(linked: Linked, limit: int) -> Pairs:
+def extract(linked: WordAlignedSentences, limit: int) -> PhrasePairs:
     """All phrase pairs up to ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
 
     A source word without a link counts as translated by nothing.
@@ -180,7 +180,7 @@ def extract(linked: Linked, limit: int) -> Pairs:
     room = _room(count)
     _extract(linked, limit, room)
     ones = np.ones(count)
-    return Pairs(room.source, room.target, room.links, ones, ones)
+    return PhrasePairs(room.source, room.target, room.links, ones, ones)
 
 
 def _room(pairs: int) -> _Room:

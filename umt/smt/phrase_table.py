@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 from umt.runtime.validate import require
-from umt.smt.ngram import Tables, advance, empty_table, insert, intern
+from umt.smt.ngram import NGramTables, empty_table, insert, number_keys, score_next
 from umt.types import F32, F64, I32, I64, Bools
 
-LONGEST = 4
+MAX_PHRASE = 4
 """Words in the longest phrase of either side."""
-BITS = 15
+WORD_BITS = 15
 """Bits of a word in a packed phrase, which bounds the vocabulary of either side."""
 
 
-class Options(NamedTuple):
+class PhraseTable(NamedTuple):
     """What each source phrase may become; H hash slots, P phrases, O options.
 
     keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) its options.
@@ -36,12 +36,12 @@ class Options(NamedTuple):
     sizes: I64
     lengths: F32
     scores: F32
-    guess: F32
+    lm_estimate: F32
     links: I64
-    barriers: Bools
+    reordering_walls: Bools
 
 
-class Pairs(NamedTuple):
+class PhrasePairs(NamedTuple):
     """Phrase pairs, repeated or weighted: packed source and target words (0: the empty phrase), links."""
 
     source: I64
@@ -51,33 +51,35 @@ class Pairs(NamedTuple):
     backward: F64  # counts towards p(source | target)
 
 
-@compiled
-def _guess(words: Any, sizes: Any, tables: Any) -> Any:
+@jit
+def _lm_estimate(words: Any, sizes: Any, tables: Any) -> Any:
     guess = np.zeros(len(sizes), np.float32)
     for option in range(len(sizes)):
         node = 0
         for j in range(sizes[option]):
-            logp, node = advance(tables, node, words[option, j])
+            logp, node = score_next(tables, node, words[option, j])
             guess[option] += logp
     return guess
 
 
 def _unpack(packed: I64) -> tuple[I32, I64]:
     """(N, LONGEST) words and (N,) sizes of packed phrases."""
-    words = np.full((len(packed), LONGEST), -1, np.int32)
+    words = np.full((len(packed), MAX_PHRASE), -1, np.int32)
     sizes = np.zeros(len(packed), np.int64)
     rest = packed.copy()
     while (rest > 0).any():
         sizes += rest > 0
-        rest >>= BITS
-    for j in range(LONGEST):
+        rest >>= WORD_BITS
+    for j in range(MAX_PHRASE):
         inside = sizes > j
-        words[inside, j] = ((packed[inside] >> (BITS * (sizes[inside] - 1 - j))) & ((1 << BITS) - 1)) - 1
+        words[inside, j] = (
+            (packed[inside] >> (WORD_BITS * (sizes[inside] - 1 - j))) & ((1 << WORD_BITS) - 1)
+        ) - 1
     return words, sizes
 
 
 @dataclass(frozen=True)
-class Scoring:
+class PhraseScoring:
     """Phrase pairs -> options of a decoder.
 
     forward, backward: weights of log p(target | source) and log p(source | target), relative frequencies.
@@ -97,21 +99,23 @@ class Scoring:
     def __post_init__(self) -> None:
         require(self)
 
-    def options_of(self, pairs: Pairs, tables: Tables, barriers: Bools, lengths: F64) -> Options:
+    def build_table(
+        self, pairs: PhrasePairs, tables: NGramTables, barriers: Bools, lengths: F64
+    ) -> PhraseTable:
         """Merge equal pairs, score them and keep the best of each source phrase.
 
         lengths: (target vocabulary,) what each word counts for where length is rewarded.
         """
-        s, sources = intern(pairs.source)
-        t, targets = intern(pairs.target)
-        p, count = intern(s.astype(np.int64) * targets + t)
+        s, sources = number_keys(pairs.source)
+        t, targets = number_keys(pairs.target)
+        p, count = number_keys(s.astype(np.int64) * targets + t)
         s_of, t_of, links = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
         s_of[p], t_of[p], links[p] = s, t, pairs.links
         forward = np.bincount(p, pairs.forward, minlength=count)
         backward = np.bincount(p, pairs.backward, minlength=count)
         packed_source, packed_target = np.zeros(sources, np.int64), np.zeros(targets, np.int64)
         packed_source[s], packed_target[t] = pairs.source, pairs.target
-        several = packed_source[s_of] >> BITS > 0
+        several = packed_source[s_of] >> WORD_BITS > 0
         source_total = np.bincount(s_of, forward, minlength=sources)
         target_total = np.bincount(t_of, backward, minlength=targets)
         keep = ~several | (forward >= self.seen)
@@ -128,7 +132,7 @@ class Scoring:
         words, sizes = _unpack(packed_target[t_of])
         keys, nodes = empty_table(sources)
         insert(keys, nodes, packed_source, 0)
-        return Options(
+        return PhraseTable(
             keys=keys,
             nodes=nodes,
             begins=np.searchsorted(s_of, np.arange(sources + 1)),
@@ -136,13 +140,13 @@ class Scoring:
             sizes=sizes,
             lengths=np.where(words >= 0, lengths[words], 0).sum(1).astype(np.float32),
             scores=scores.astype(np.float32),
-            guess=_guess(words, sizes, tables),
+            lm_estimate=_lm_estimate(words, sizes, tables),
             links=links,
-            barriers=barriers,
+            reordering_walls=barriers,
         )
 
 
-def known(options: Options) -> list[int]:
+def translatable_words(options: PhraseTable) -> list[int]:
     """The single words that have options, by number."""
-    words = options.keys[(options.keys > 0) & (options.keys < 1 << BITS)]
+    words = options.keys[(options.keys > 0) & (options.keys < 1 << WORD_BITS)]
     return sorted(int(word) - 1 for word in words)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 
-from umt.smt.training import LexicalTranslator
+from umt.smt.translator import PhraseBasedTranslator
 
 
-def random_translator(translator: LexicalTranslator) -> LexicalTranslator:
+def permuted_translator(translator: PhraseBasedTranslator) -> PhraseBasedTranslator:
     """The same language model, lengths and search with target words that a random permutation has exchanged.
 
     It writes fluent text that has nothing to do with the source: what the target's frequent words score.

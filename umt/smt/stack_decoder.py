@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.runtime.jit import compiled, inlined
+from umt.runtime.jit import inlined, jit
 from umt.runtime.processes import cores
 from umt.smt.hypotheses import (
     HYPOTHESIS,
@@ -25,8 +25,8 @@ from umt.smt.hypotheses import (
     trace_back,
     worst_of,
 )
-from umt.smt.ngram import END, START, UNKNOWN, Tables, advance, find
-from umt.smt.phrase_table import BITS, LONGEST, Options
+from umt.smt.ngram import END, START, UNKNOWN, NGramTables, find, score_next
+from umt.smt.phrase_table import MAX_PHRASE, WORD_BITS, PhraseTable
 from umt.types import F32, I32, I64
 
 _BLOCK = 64  # sentences a thread translates at a time
@@ -34,7 +34,7 @@ _COPY = -1  # the option of a word that has none: it stays as it is
 _HOPELESS = -1e9  # log score of a span without options
 
 
-class Search(NamedTuple):
+class DecoderWeights(NamedTuple):
     """How to search: hypotheses kept per stack, longest jump, and the weights."""
 
     beam: int
@@ -57,7 +57,7 @@ class _Spans(NamedTuple):
     begins: I64
     ends: I64
     best: F32
-    ahead: F32
+    future_cost: F32
 
 
 class _Output(NamedTuple):
@@ -69,9 +69,9 @@ class _Output(NamedTuple):
     link_offsets: I64
 
 
-@compiled
+@jit
 def decode(
-    ids: I32, offsets: I64, options: Options, tables: Tables, search: Search
+    ids: I32, offsets: I64, options: PhraseTable, tables: NGramTables, search: DecoderWeights
 ) -> tuple[I32, I64, I64, I64]:
     """Translate sentences ids[offsets[i]:offsets[i + 1]].
 
@@ -82,7 +82,7 @@ def decode(
     longest = 1
     for sentence in range(count):
         longest = max(longest, offsets[sentence + 1] - offsets[sentence])
-    room = (offsets[count] - offsets[0]) * LONGEST + 1
+    room = (offsets[count] - offsets[0]) * MAX_PHRASE + 1
     output = _Output(
         np.empty(room, np.int32),
         np.zeros(count + 1, np.int64),
@@ -90,9 +90,9 @@ def decode(
         np.zeros(count + 1, np.int64),
     )
     spans = _Spans(
-        np.zeros((longest, LONGEST + 1), np.int64),
-        np.zeros((longest, LONGEST + 1), np.int64),
-        np.zeros((longest, LONGEST + 1), np.float32),
+        np.zeros((longest, MAX_PHRASE + 1), np.int64),
+        np.zeros((longest, MAX_PHRASE + 1), np.int64),
+        np.zeros((longest, MAX_PHRASE + 1), np.float32),
         np.zeros((longest + 2, longest + 2), np.float32),
     )
     stacks = Stacks(
@@ -106,7 +106,7 @@ def decode(
         source = ids[offsets[sentence] : offsets[sentence + 1]]
         _span_options(source, options, tables, search, spans)
         _future_costs(len(source), spans)
-        begin(len(source), tables.after[1 + START], spans.ahead[0, len(source)], stacks)
+        begin(len(source), tables.after[1 + START], spans.future_cost[0, len(source)], stacks)
         for covered in range(len(source)):
             for slot in range(stacks.filled[covered]):
                 _expand(source, covered, slot, options, tables, search, spans, stacks)
@@ -116,14 +116,16 @@ def decode(
     return output.words[:words], output.word_offsets, output.links[:links], output.link_offsets
 
 
-@compiled
-def _span_options(source: I32, options: Options, tables: Tables, search: Search, spans: _Spans) -> None:
+@jit
+def _span_options(
+    source: I32, options: PhraseTable, tables: NGramTables, search: DecoderWeights, spans: _Spans
+) -> None:
     """Look up the options of all spans of ``source`` (words,), and the best score of each out of context."""
     size = len(source)
     for start in range(size):
         key = np.int64(0)
-        for length in range(1, min(LONGEST, size - start) + 1):
-            key = (key << BITS) | (np.int64(source[start + length - 1]) + 1)
+        for length in range(1, min(MAX_PHRASE, size - start) + 1):
+            key = (key << WORD_BITS) | (np.int64(source[start + length - 1]) + 1)
             phrase = find(options.keys, options.nodes, key)
             spans.begins[start, length] = spans.ends[start, length] = 0
             spans.best[start, length] = _HOPELESS
@@ -131,7 +133,7 @@ def _span_options(source: I32, options: Options, tables: Tables, search: Search,
                 spans.begins[start, length] = options.begins[phrase]
                 spans.ends[start, length] = options.begins[phrase + 1]
                 for option in range(options.begins[phrase], options.begins[phrase + 1]):
-                    value = options.scores[option] + search.model * options.guess[option]
+                    value = options.scores[option] + search.model * options.lm_estimate[option]
                     value += search.word * options.lengths[option]
                     spans.best[start, length] = max(spans.best[start, length], value)
             elif length == 1:
@@ -139,19 +141,19 @@ def _span_options(source: I32, options: Options, tables: Tables, search: Search,
                 spans.best[start, 1] = search.model * tables.logp[1 + UNKNOWN] + search.word
 
 
-@compiled
+@jit
 def _future_costs(size: int, spans: _Spans) -> None:
     """What every stretch of a sentence of ``size`` words can hope for: the best cut into spans."""
     for start in range(size, -1, -1):
-        spans.ahead[start, start] = 0.0
+        spans.future_cost[start, start] = 0.0
         for stop in range(start + 1, size + 1):
             value = np.float32(_HOPELESS)
-            for length in range(1, min(LONGEST, stop - start) + 1):
-                value = max(value, spans.best[start, length] + spans.ahead[start + length, stop])
-            spans.ahead[start, stop] = value
+            for length in range(1, min(MAX_PHRASE, stop - start) + 1):
+                value = max(value, spans.best[start, length] + spans.future_cost[start + length, stop])
+            spans.future_cost[start, stop] = value
 
 
-@compiled
+@jit
 def _future(size: int, first: int, mask: int, ahead: F32) -> np.float32:
     """Estimate for the open words of a sentence of ``size``, in nats; first, mask: as in `HYPOTHESIS`."""
     future = np.float32(0.0)
@@ -171,9 +173,9 @@ def _expand(
     source: I32,
     covered: int,
     slot: int,
-    options: Options,
-    tables: Tables,
-    search: Search,
+    options: PhraseTable,
+    tables: NGramTables,
+    search: DecoderWeights,
     spans: _Spans,
     stacks: Stacks,
 ) -> None:
@@ -187,11 +189,11 @@ def _expand(
             break
         if (mask >> jump) & 1:
             continue
-        for length in range(1, LONGEST + 1):
+        for length in range(1, MAX_PHRASE + 1):
             stop = start + length
             if stop > size or (mask >> (jump + length - 1)) & 1:
                 break
-            if jump > 0 and options.barriers[source[stop - 1]]:
+            if jump > 0 and options.reordering_walls[source[stop - 1]]:
                 break
             if spans.begins[start, length] == spans.ends[start, length]:
                 continue
@@ -201,7 +203,7 @@ def _expand(
                 new_mask >>= 1
                 new_first += 1
             base = score - search.distortion * abs(start - last)
-            future = _future(size, new_first, new_mask, spans.ahead)
+            future = _future(size, new_first, new_mask, spans.future_cost)
             phrase = Phrase(slot, start, length, new_first, new_mask, base, future)
             _translate(size, covered, phrase, options, tables, search, spans, stacks)
 
@@ -211,9 +213,9 @@ def _translate(
     size: int,
     covered: int,
     phrase: Phrase,
-    options: Options,
-    tables: Tables,
-    search: Search,
+    options: PhraseTable,
+    tables: NGramTables,
+    search: DecoderWeights,
     spans: _Spans,
     stacks: Stacks,
 ) -> None:
@@ -228,17 +230,17 @@ def _translate(
     for option in range(spans.begins[phrase.start, phrase.length], spans.ends[phrase.start, phrase.length]):
         score, state = phrase.base, before
         if option == _COPY:
-            logp, state = advance(tables, state, UNKNOWN)
+            logp, state = score_next(tables, state, UNKNOWN)
             score += search.model * logp + search.word
         else:
             score += options.scores[option] + search.word * options.lengths[option]
             if score + phrase.future < floor:
                 continue
             for word in range(options.sizes[option]):
-                logp, state = advance(tables, state, options.words[option, word])
+                logp, state = score_next(tables, state, options.words[option, word])
                 score += search.model * logp
         if to == size:
-            score += search.model * advance(tables, state, END)[0]
+            score += search.model * score_next(tables, state, END)[0]
         total = score + phrase.future
         if total <= floor:
             continue
@@ -258,8 +260,8 @@ def _translate(
             floor = totals[worst]
 
 
-@compiled
-def _write(sentence: int, path: I64, options: Options, stacks: Stacks, output: _Output) -> None:
+@jit
+def _write(sentence: int, path: I64, options: PhraseTable, stacks: Stacks, output: _Output) -> None:
     """Write the words and links of a translation; ``path`` (phrases, 2): as of `trace_back`."""
     first = output.word_offsets[sentence]
     words, links = first, output.link_offsets[sentence]
@@ -277,14 +279,14 @@ def _write(sentence: int, path: I64, options: Options, stacks: Stacks, output: _
             words += 1
         for i in range(phrase.length):
             for j in range(options.sizes[phrase.option]):
-                if (options.links[phrase.option] >> (i * LONGEST + j)) & 1:
+                if (options.links[phrase.option] >> (i * MAX_PHRASE + j)) & 1:
                     output.links[links] = (phrase.start + i) * 65536 + place + j
                     links += 1
     output.word_offsets[sentence + 1], output.link_offsets[sentence + 1] = words, links
 
 
 def decode_all(
-    ids: I32, offsets: I64, options: Options, tables: Tables, search: Search, threads: int
+    ids: I32, offsets: I64, options: PhraseTable, tables: NGramTables, search: DecoderWeights, threads: int
 ) -> tuple[I32, I64, I64, I64]:
     """`decode`, with its arguments and arrays, in blocks over ``threads`` (0: one a core), whose number
     changes nothing."""

@@ -26,20 +26,18 @@ from umt.runtime.processes import cores
 from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs
 from umt.smt.kneser_ney import KneserNey
-from umt.smt.length_ratio import content_ratio, reconciled
+from umt.smt.length_ratio import combine_ratios, content_length_ratio
 from umt.smt.ngram import UNKNOWN, NGram
-from umt.smt.phrase_extraction import Linked, extract
-from umt.smt.phrase_table import BITS, LONGEST, Options, Pairs, Scoring
-from umt.smt.stack_decoder import Search, decode_all
-from umt.smt.translation_table import Balance
-from umt.smt.translator import PHRASE_BASED, LexicalTranslator
-from umt.smt.vocabulary import Vocabulary, read, select
-from umt.text.morphology import MARK, Inflection
+from umt.smt.phrase_extraction import WordAlignedSentences, extract
+from umt.smt.phrase_table import MAX_PHRASE, WORD_BITS, PhrasePairs, PhraseScoring, PhraseTable
+from umt.smt.stack_decoder import DecoderWeights, decode_all
+from umt.smt.translation_table import FrequencyBalancing
+from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
+from umt.smt.vocabulary import Vocabulary, count_and_encode, take_sentences
+from umt.text.morphology import SUFFIX_MARK, SuffixSplitter
 from umt.text.punctuation import is_punctuation
-from umt.text.truecasing import Casing
-from umt.types import F64, I32, I64, BadInput, Bools, Lang, Progress
-
-__all__ = ["Lexical", "LexicalTranslator"]
+from umt.text.truecasing import Truecaser
+from umt.types import F64, I32, I64, BadInput, Bools, Lang, ProgressCallback
 
 _CASED_LINES = 100_000
 _LENGTHS = ((150, 5), (1200, 4))
@@ -47,7 +45,7 @@ _LENGTHS = ((150, 5), (1200, 4))
 _WITHOUT_INSERTION = 0.95
 
 
-class _Side(NamedTuple):
+class _Language(NamedTuple):
     """One language's text as the learner needs it; ``barriers``: which of its words are punctuation;
     ``lengths``: what each word counts for, 1 on average over the text.
     """
@@ -57,7 +55,7 @@ class _Side(NamedTuple):
     ids: I32
     offsets: I64
     model: NGram
-    casing: Casing
+    casing: Truecaser
     barriers: Bools
     lengths: F64
 
@@ -70,22 +68,22 @@ class _Side(NamedTuple):
                 f"the {self.lang} text has no sentence of 4 to 60 words to learn to translate from"
             )
         order = torch.randperm(len(fit), generator=generator).numpy()
-        return select(self.ids, self.offsets, fit[order[:count]])
+        return take_sentences(self.ids, self.offsets, fit[order[:count]])
 
 
-class _Way(NamedTuple):
+class _Direction(NamedTuple):
     """One direction while it is learned."""
 
-    source: _Side
-    target: _Side
-    prior: Pairs
+    source: _Language
+    target: _Language
+    prior: PhrasePairs
     ratio: float  # target words per source word
-    options: Options
-    search: Search
+    options: PhraseTable
+    search: DecoderWeights
 
 
 @dataclass(frozen=True)
-class Lexical:
+class PhraseBased:
     """Learns a translator each way from two texts and a lexicon each way.
 
     vocabulary: most frequent words of each language that take part; others are copied.
@@ -96,7 +94,7 @@ class Lexical:
     trust: how many observations of a word the lexicon's candidates are worth beside the back-translations;
         more sentences want more trust.
     longest: words a side of the longest phrase.
-    model: weight of the language model beside the options' weights (`Scoring`).
+    model: weight of the language model beside the options' weights (`PhraseScoring`).
     jump, distortion: longest reordering jump, and its price per word.
     beam: hypotheses per stack at test; back-translation takes an eighth as many.
     length: share of the length that the corpora suggest: what is uncertain is better left out.
@@ -115,37 +113,39 @@ class Lexical:
     needs_lm: ClassVar[bool] = False
 
     vocabulary: int = 32_000
-    lines: int = 1_000_000
-    order: int = 4
+    max_lines: int = 1_000_000
+    ngram_order: int = 4
     rounds: int = 2
     sentences: int = 12_000
-    trust: float = 20.0
-    longest: int = 3
-    model: float = 0.6
-    jump: int = 4
-    distortion: float = 0.6
+    lexicon_pseudo_counts: float = 20.0
+    max_phrase_length: int = 3
+    lm_weight: float = 0.6
+    distortion_limit: int = 4
+    distortion_penalty: float = 0.6
     beam: int = 40
     threads: int = 0
     length: float = 1.0
-    letters: float = 0.0
-    balance: Balance = field(default_factory=Balance)
-    scoring: Scoring = field(default_factory=Scoring)
+    length_exponent: float = 0.0
+    balance: FrequencyBalancing = field(default_factory=FrequencyBalancing)
+    scoring: PhraseScoring = field(default_factory=PhraseScoring)
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="beam sentences lines",
-            at_least_zero="rounds threads trust model distortion letters",
+            positive="beam sentences max_lines",
+            at_least_zero="rounds threads lexicon_pseudo_counts lm_weight distortion_penalty length_exponent",
             within={
-                "vocabulary": f"[10, {2**BITS - 10}]",
-                "longest": f"[1, {LONGEST}]",
-                "order": "[1, 8]",
-                "jump": "[0, 40]",
+                "vocabulary": f"[10, {2**WORD_BITS - 10}]",
+                "max_phrase_length": f"[1, {MAX_PHRASE}]",
+                "ngram_order": "[1, 8]",
+                "distortion_limit": "[0, 40]",
                 "length": "[0.2, 2]",
             },
         )
 
-    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+    def write(
+        self, inputs: BootstrapInputs, directory: Path, progress: ProgressCallback
+    ) -> Mapping[str, Any]:
         """See `Bootstrap`."""
         source, target = inputs.languages
         generator = torch.Generator().manual_seed(inputs.seed)
@@ -164,23 +164,23 @@ class Lexical:
         lexicon: Lexicon,
         reverse: Lexicon,
         generator: torch.Generator,
-        progress: Progress = lambda what, done, total: None,
+        progress: ProgressCallback = lambda what, done, total: None,
         certainty: float | None = None,
-    ) -> tuple[LexicalTranslator, LexicalTranslator]:
+    ) -> tuple[PhraseBasedTranslator, PhraseBasedTranslator]:
         """(source to target, target to source); they are learned together.
 
         ``lexicon`` gives target candidates of source words, ``reverse`` the other way; ``certainty``: how
-        often they are right, if known (`Balance.fit`). ``progress`` hears of every step. Raises `BadInput`
-        when a text is empty or too odd to learn from.
+        often they are right, if known (`FrequencyBalancing.fit`). ``progress`` hears of every step. Raises
+        `BadInput` when a text is empty or too odd to learn from.
         """
         steps = 3 + 2 * self.rounds
         progress("language models", 0, steps)
         with ThreadPoolExecutor(min(2, cores(self.threads))) as pool:
             x, y = pool.map(lambda lang: self._side(text, lang), (source, target))
         progress("word by word", 2, steps)
-        content = content_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)
+        content = content_length_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)
         per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
-        ratio = reconciled(content, per_line)
+        ratio = combine_ratios(content, per_line)
         ways = [
             self._word_by_word(x, y, lexicon, reverse, ratio, certainty, generator),
             self._word_by_word(y, x, reverse, lexicon, 1 / ratio, certainty, generator),
@@ -196,43 +196,53 @@ class Lexical:
         first, second = (self._translator(way, text.inflections) for way in ways)
         return first, second
 
-    def _side(self, text: PreparedText, lang: Lang) -> _Side:
-        step = max(1, -(-sum(1 for _ in text.spaced(lang)) // self.lines))
-        vocabulary, ids, offsets = read(islice(text.spaced(lang), 0, None, step), self.vocabulary)
+    def _side(self, text: PreparedText, lang: Lang) -> _Language:
+        step = max(1, -(-sum(1 for _ in text.segmented_lines(lang)) // self.max_lines))
+        vocabulary, ids, offsets = count_and_encode(
+            islice(text.segmented_lines(lang), 0, None, step), self.vocabulary
+        )
         if not len(ids):
             raise BadInput(
                 f"the prepared {lang} text is empty: there is nothing to learn a language model from"
             )
-        letters = np.array([len(word.lstrip(MARK)) for word in vocabulary.words]) ** self.letters
-        return _Side(
+        letters = (
+            np.array([len(word.lstrip(SUFFIX_MARK)) for word in vocabulary.words]) ** self.length_exponent
+        )
+        return _Language(
             lang,
             vocabulary,
             ids,
             offsets,
-            KneserNey(self.order).fit(vocabulary.words, ids, offsets),
-            Casing.learn(islice(text.words(lang), 0, _CASED_LINES * step, step)),
+            KneserNey(self.ngram_order).fit(vocabulary.words, ids, offsets),
+            Truecaser.learn(islice(text.words(lang), 0, _CASED_LINES * step, step)),
             np.array([is_punctuation(word) for word in vocabulary.words]),
-            letters / (vocabulary.shares @ letters),
+            letters / (vocabulary.unigram @ letters),
         )
 
     def _word_by_word(
         self,
-        x: _Side,
-        y: _Side,
+        x: _Language,
+        y: _Language,
         lexicon: Lexicon,
         reverse: Lexicon,
         ratio: float,
         certainty: float | None,
         generator: torch.Generator,
-    ) -> _Way:
+    ) -> _Direction:
         pairs = self.balance.fit(x.vocabulary, y.vocabulary, lexicon, reverse, ratio, certainty)
-        prior = pairs.pseudo_counts(self.trust)
-        options = self.scoring.options_of(prior, y.model.tables, x.barriers, y.lengths)
-        search = Search(self.beam, self.jump, self.model, 0.0, self.distortion)
-        way = self._to_length(_Way(x, y, prior, min(ratio, _WITHOUT_INSERTION), options, search), generator)
+        prior = pairs.pseudo_counts(self.lexicon_pseudo_counts)
+        options = self.scoring.build_table(prior, y.model.tables, x.barriers, y.lengths)
+        search = DecoderWeights(
+            self.beam, self.distortion_limit, self.lm_weight, 0.0, self.distortion_penalty
+        )
+        way = self._to_length(
+            _Direction(x, y, prior, min(ratio, _WITHOUT_INSERTION), options, search), generator
+        )
         return way._replace(ratio=ratio)
 
-    def _learn_from(self, other: _Way, way: _Way, sentences: int, generator: torch.Generator) -> _Way:
+    def _learn_from(
+        self, other: _Direction, way: _Direction, sentences: int, generator: torch.Generator
+    ) -> _Direction:
         """``way`` again, from real sentences of its target that ``other`` translates to its source."""
         ids, offsets = way.target.sample(max(1, sentences), generator)
         search = other.search._replace(beam=max(1, self.beam // 8))
@@ -241,14 +251,16 @@ class Lexical:
         )
         synthetic = np.where(words < 0, UNKNOWN, words).astype(np.int32)
         turned = ((links & 65535) << 16) | (links >> 16)
-        pairs = extract(Linked(synthetic, places, ids, offsets, turned, link_places), self.longest)
-        both = Pairs(*(np.concatenate(parts) for parts in zip(pairs, way.prior, strict=True)))
-        options = self.scoring.options_of(
+        pairs = extract(
+            WordAlignedSentences(synthetic, places, ids, offsets, turned, link_places), self.max_phrase_length
+        )
+        both = PhrasePairs(*(np.concatenate(parts) for parts in zip(pairs, way.prior, strict=True)))
+        options = self.scoring.build_table(
             both, way.target.model.tables, way.source.barriers, way.target.lengths
         )
         return self._to_length(way._replace(options=options), generator)
 
-    def _to_length(self, way: _Way, generator: torch.Generator) -> _Way:
+    def _to_length(self, way: _Direction, generator: torch.Generator) -> _Direction:
         """The reward of a word at which a sample of translations is as long as it should be (bisection).
 
         By 300 sentences it has a standard deviation of 0.09, by 1200 one of 0.04 (talks).
@@ -268,8 +280,10 @@ class Lexical:
             low, high = middle - width, middle + width
         return way._replace(search=way.search._replace(word=middle))
 
-    def _translator(self, way: _Way, inflections: Mapping[Lang, Inflection]) -> LexicalTranslator:
-        return LexicalTranslator(
+    def _translator(
+        self, way: _Direction, inflections: Mapping[Lang, SuffixSplitter]
+    ) -> PhraseBasedTranslator:
+        return PhraseBasedTranslator(
             source=way.source.lang,
             target=way.target.lang,
             vocabulary=way.source.vocabulary.words,

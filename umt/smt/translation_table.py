@@ -10,14 +10,14 @@ import numpy as np
 from umt.embeddings.lexicon import Lexicon
 from umt.runtime.validate import require
 from umt.smt.ngram import SPECIALS
-from umt.smt.phrase_table import Pairs
+from umt.smt.phrase_table import PhrasePairs
 from umt.smt.vocabulary import Vocabulary
-from umt.text.punctuation import is_punctuation, mark
+from umt.text.punctuation import canonical_mark, is_punctuation
 from umt.types import F64, I64
 
 
 @dataclass(frozen=True)
-class WordPairs:
+class TranslationTable:
     """How much of the text each pair of words accounts for.
 
     source, target: (pairs,) word numbers.  mass: (pairs,) share of the source tokens that are this word and
@@ -30,14 +30,14 @@ class WordPairs:
     mass: F64
     dropped: F64
 
-    def pseudo_counts(self, strength: float) -> Pairs:
+    def pseudo_counts(self, strength: float) -> PhrasePairs:
         """Both conditional distributions, worth ``strength`` observations of each word."""
         empty = np.flatnonzero(self.dropped > 0)
         row = np.bincount(self.source, self.mass, minlength=len(self.dropped)) + self.dropped
         column = np.bincount(self.target, self.mass)
         forward = np.concatenate([self.mass / row[self.source], self.dropped[empty] / row[empty]])
         backward = np.concatenate([self.mass / column[self.target], self.dropped[empty] / self.dropped.sum()])
-        return Pairs(
+        return PhrasePairs(
             source=np.concatenate([self.source, empty]) + 1,
             target=np.concatenate([self.target + 1, np.zeros(len(empty), np.int64)]),
             links=np.concatenate([np.ones(len(self.source), np.int64), np.zeros(len(empty), np.int64)]),
@@ -47,7 +47,7 @@ class WordPairs:
 
 
 @dataclass(frozen=True)
-class Balance:
+class FrequencyBalancing:
     """Fits the candidates of two lexicons to the frequencies of the words (iterative proportional fitting).
 
     A word that occurs a thousand times cannot translate to one that occurs once: what a target word gets
@@ -64,14 +64,19 @@ class Balance:
     unnamed: the probability of a pair in the direction that does not name it.
     """
 
-    nothing: float = 0.5
+    null_weight: float = 0.5
     slack: float = 2.0
-    sharpness: float = 2.5
-    unnamed: float = 1e-3
+    sharpening_exponent: float = 2.5
+    missing_probability: float = 1e-3
     rounds: int = 50
 
     def __post_init__(self) -> None:
-        require(self, positive="nothing sharpness", at_least={"slack": 1}, within={"unnamed": "(0, 1)"})
+        require(
+            self,
+            positive="null_weight sharpening_exponent",
+            at_least={"slack": 1},
+            within={"missing_probability": "(0, 1)"},
+        )
 
     def fit(
         self,
@@ -81,7 +86,7 @@ class Balance:
         reverse: Lexicon,
         ratio: float,
         certainty: float | None = None,
-    ) -> WordPairs:
+    ) -> TranslationTable:
         """Merge ``lexicon`` (source to target) and ``reverse``; ``ratio``: target tokens per source token.
 
         certainty: how often the lexicons are right about frequent words, where that is known: so sure they
@@ -90,14 +95,18 @@ class Balance:
         Punctuation corresponds by rule, and words that both languages write alike (numbers, Latin names in
         Chinese text) are candidates of each other.
         """
-        fx, fy = source.shares, target.shares * ratio
+        fx, fy = source.unigram, target.unigram * ratio
         powers = [
-            self.sharpness if certainty is None else each.power(certainty) for each in (lexicon, reverse)
+            self.sharpening_exponent if certainty is None else each.sharpening_exponent(certainty)
+            for each in (lexicon, reverse)
         ]
         forward = _candidates(source, target, lexicon, powers[0])
         backward = _candidates(target, source, reverse, powers[1])
         i, j, there, back = _joined(forward, backward, len(fy))
-        there, back = np.maximum(there, self.unnamed) * fx[i], np.maximum(back, self.unnamed) * fy[j]
+        there, back = (
+            np.maximum(there, self.missing_probability) * fx[i],
+            np.maximum(back, self.missing_probability) * fy[j],
+        )
         weight = 2 * np.sqrt(there * back)
         marks_x = np.array([is_punctuation(word) for word in source.words])
         marks_y = np.array([is_punctuation(word) for word in target.words])
@@ -111,17 +120,17 @@ class Balance:
         i, j = pairs // len(fy), pairs % len(fy)
         gate = np.ones(len(fy))
         for _ in range(self.rounds):
-            row = np.bincount(i, weight * gate[j], minlength=len(fx)) + self.nothing * fx
+            row = np.bincount(i, weight * gate[j], minlength=len(fx)) + self.null_weight * fx
             scale = fx / np.maximum(row, 1e-12)
             column = np.bincount(j, weight * scale[i], minlength=len(fy))
             gate = np.minimum(1.0, self.slack * fy / np.maximum(column, 1e-12))
         mass = weight * scale[i] * gate[j]
-        dropped = self.nothing * fx * scale
+        dropped = self.null_weight * fx * scale
         again = fx / np.maximum(np.bincount(i, mass, minlength=len(fx)) + dropped, 1e-12)
         kept = mass > 1e-12
         # Words without any candidate are copied, not dropped.
         dropped = np.where(np.bincount(i, mass, minlength=len(fx)) > 1e-12, dropped * again, 0)
-        return WordPairs(i[kept], j[kept], (mass * again[i])[kept], dropped)
+        return TranslationTable(i[kept], j[kept], (mass * again[i])[kept], dropped)
 
 
 def _candidates(
@@ -162,11 +171,11 @@ def _alike(
     pairs: list[tuple[int, int]] = []
     by_mark: defaultdict[str, list[int]] = defaultdict(list)
     for b in np.flatnonzero(marks_y[len(SPECIALS) :]) + len(SPECIALS):
-        by_mark[mark(target.words[b])].append(int(b))
+        by_mark[canonical_mark(target.words[b])].append(int(b))
     for a in range(len(SPECIALS), len(source.words)):
         word = source.words[a]
         if marks_x[a]:
-            pairs.extend((a, b) for b in by_mark[mark(word)])
+            pairs.extend((a, b) for b in by_mark[canonical_mark(word)])
         elif word in target.index:
             pairs.append((a, target.index[word]))
     table = np.array(pairs, np.int64).reshape(-1, 2)

@@ -10,16 +10,16 @@ from pathlib import Path
 from safetensors.numpy import load_file, save_file
 
 from umt.smt.ngram import NGram
-from umt.smt.oov import Unknown
-from umt.smt.phrase_table import Options, known
-from umt.smt.stack_decoder import Search, decode_all
+from umt.smt.oov import OovResolver
+from umt.smt.phrase_table import PhraseTable, translatable_words
+from umt.smt.stack_decoder import DecoderWeights, decode_all
 from umt.smt.vocabulary import Vocabulary
 from umt.text import morphology
-from umt.text.morphology import Inflection
+from umt.text.morphology import SuffixSplitter
 from umt.text.normalisation import normaliser
 from umt.text.punctuation import is_punctuation
 from umt.text.segmentation import segmenter
-from umt.text.truecasing import Casing
+from umt.text.truecasing import Truecaser
 from umt.types import BadInput, Lang
 
 _PIECE = 80
@@ -31,7 +31,7 @@ PHRASE_BASED = "phrase-based"
 
 
 @dataclass(frozen=True)
-class LexicalTranslator:
+class PhraseBasedTranslator:
     """Raw sentences in one language to raw sentences in another.
 
     vocabulary: source words by number; the target's are ``model.words``.
@@ -42,23 +42,23 @@ class LexicalTranslator:
     source: Lang
     target: Lang
     vocabulary: tuple[str, ...]
-    options: Options
+    options: PhraseTable
     model: NGram
-    casing: Casing
-    search: Search
+    casing: Truecaser
+    search: DecoderWeights
     threads: int = 0
-    inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
+    inflections: Mapping[Lang, SuffixSplitter] = field(default_factory=dict)
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One detokenised translation a sentence, in order; an empty sentence gives an empty one.
 
-        Words without candidates are read as `Unknown` says, or kept as they are.
+        Words without candidates are read as `OovResolver` says, or kept as they are.
         """
         normalise, here, there = normaliser(self.source), segmenter(self.source), segmenter(self.target)
-        unknown = Unknown(tuple(self.vocabulary[word] for word in known(self.options)))
-        ours, theirs = (self.inflections.get(lang, Inflection()) for lang in (self.source, self.target))
+        unknown = OovResolver(tuple(self.vocabulary[word] for word in translatable_words(self.options)))
+        ours, theirs = (self.inflections.get(lang, SuffixSplitter()) for lang in (self.source, self.target))
         segmented = here.batch(normalise(sentence) for sentence in sentences)
-        words = [unknown.read(ours.split(words)) for words in segmented]
+        words = [unknown.resolve(ours.split_words(words)) for words in segmented]
         pieces = [_pieces(sentence) for sentence in words]
         flat = [piece for sentence in pieces for piece in sentence]
         ids, offsets = Vocabulary(self.vocabulary, ()).encode(flat)
@@ -72,11 +72,11 @@ class LexicalTranslator:
         whole, done = [], 0
         for sentence in pieces:
             joined = [word for piece in translated[done : done + len(sentence)] for word in piece]
-            whole.append(there.join(theirs.whole(self.casing.restore(joined))))
+            whole.append(there.join(theirs.join_words(self.casing.restore(joined))))
             done += len(sentence)
         return whole
 
-    def drafting(self) -> LexicalTranslator:
+    def with_smaller_beam(self) -> PhraseBasedTranslator:
         """The same with a quarter of the beam, to write much: little worse and several times as fast."""
         return replace(self, search=self.search._replace(beam=max(1, self.search.beam // 4)))
 
@@ -96,7 +96,7 @@ class LexicalTranslator:
         (directory / "translator.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path) -> LexicalTranslator:
+    def load(cls, directory: Path) -> PhraseBasedTranslator:
         """Read what `save` wrote.
 
         Raises `BadInput` when the directory holds no translator.
@@ -109,10 +109,10 @@ class LexicalTranslator:
             source=Lang(about["source"]),
             target=Lang(about["target"]),
             vocabulary=tuple(about["vocabulary"]),
-            options=Options(**load_file(directory / "options.safetensors")),
+            options=PhraseTable(**load_file(directory / "options.safetensors")),
             model=NGram.load(directory / "model.safetensors"),
-            casing=Casing.load(directory / "casing.json"),
-            search=Search(**about["search"]),
+            casing=Truecaser.load(directory / "casing.json"),
+            search=DecoderWeights(**about["search"]),
             inflections=morphology.load(directory),
         )
 

@@ -29,7 +29,7 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words)}
 
     @cached_property
-    def shares(self) -> F64:
+    def unigram(self) -> F64:
         """(words,) the share of each word among all tokens."""
         counts = np.array(self.counts, np.float64)
         shares: F64 = counts / max(float(counts.sum()), 1.0)
@@ -45,7 +45,7 @@ class Vocabulary:
         return ids, _offsets([len(sentence) for sentence in sentences])
 
 
-def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, I32, I64]:
+def count_and_encode(lines: Iterable[str], size: int) -> tuple[Vocabulary, I32, I64]:
     """The ``size`` most frequent words of lines of spaced words, and all lines as (ids, offsets).
 
     Ties in frequency go to the word that occurs first.
@@ -71,7 +71,7 @@ def read(lines: Iterable[str], size: int) -> tuple[Vocabulary, I32, I64]:
     return vocabulary, ids, _offsets(lengths)
 
 
-def select(ids: I32, offsets: I64, chosen: I64) -> tuple[I32, I64]:
+def take_sentences(ids: I32, offsets: I64, chosen: I64) -> tuple[I32, I64]:
     """``ids`` and ``offsets`` (sentences + 1,) of the sentences ``chosen`` alone, in that order."""
     lengths = offsets[chosen + 1] - offsets[chosen]
     places = _offsets(lengths)

@@ -12,6 +12,6 @@ def _alphabet() -> dict[str, int]:
 _ALPHABET = _alphabet()
 
 
-def bytes_of(token: str) -> bytes:
+def token_bytes(token: str) -> bytes:
     """The bytes that a subword of such a vocabulary stands for."""
     return bytes(_ALPHABET[character] for character in token if character in _ALPHABET)

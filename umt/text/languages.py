@@ -69,7 +69,7 @@ def _of_script(lang: Lang) -> re.Pattern[str]:
     return re.compile(f"[{''.join(_RANGES[name] for name in scripts(lang))}]+")
 
 
-def foreign_share(letters: str, lang: Lang) -> float:
+def other_script_share(letters: str, lang: Lang) -> float:
     """The share of the letters that another script writes, in [0, 1]; ``letters`` holds nothing else."""
     if not letters or (letters.isascii() and scripts(lang) == ("Latin",)):
         return 0.0
@@ -85,7 +85,7 @@ def _weight(letters: str) -> int:
 
 
 @dataclass(frozen=True)
-class WordProfile:
+class LanguageClassifier:
     """Tells two languages of one script apart by their frequent words.
 
     ``evidence`` holds for a lower-case word the log odds that it is of the first language rather than
@@ -93,10 +93,12 @@ class WordProfile:
     """
 
     first: Lang
-    evidence: Mapping[str, float]
+    log_odds: Mapping[str, float]
 
     @staticmethod
-    def learn(first: Lang, ours: Iterable[str], theirs: Iterable[str], size: int = 2000) -> WordProfile:
+    def learn(
+        first: Lang, ours: Iterable[str], theirs: Iterable[str], size: int = 2000
+    ) -> LanguageClassifier:
         """From lower-case, space-separated lines of the two sides themselves.
 
         Words that both sides share at a similar rate say nothing and are left out.
@@ -108,15 +110,15 @@ class WordProfile:
             word: math.log((counts[0][word] + 1) / totals[0]) - math.log((counts[1][word] + 1) / totals[1])
             for word in frequent
         }
-        return WordProfile(first, {word: value for word, value in odds.items() if abs(value) > 1})
+        return LanguageClassifier(first, {word: value for word, value in odds.items() if abs(value) > 1})
 
     def foreign(self, key: str, lang: Lang) -> bool:
         """Whether the words of a line speak clearly for the other language: odds above e^6 (400 to 1)."""
-        total = sum(self.evidence.get(word, 0.0) for word in key.split())
+        total = sum(self.log_odds.get(word, 0.0) for word in key.split())
         return (total if lang == self.first else -total) < -6
 
 
-def looks_like(lines: Iterable[str], lang: Lang, other: Lang) -> bool | None:
+def function_word_vote(lines: Iterable[str], lang: Lang, other: Lang) -> bool | None:
     """Whether lower-case lines hold more function words of ``lang`` than of ``other``; None: cannot say."""
     if lang not in _FUNCTION_WORDS or other not in _FUNCTION_WORDS:
         return None

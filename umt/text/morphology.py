@@ -3,8 +3,8 @@
 Split off, they make a language like its counterpart (Popović and Ney, 2004, "Towards the use of word stems
 and suffixes for statistical machine translation"): the forms of a word share what is known of it, and an
 ending meets what it corresponds to. Which words are forms of which is learned from the text itself, with the
-spelling rules of the language and a list of its irregular words. Nothing is lost: `Inflection.join` undoes
-`Inflection.cut`.
+spelling rules of the language and a list of its irregular words. Nothing is lost: `SuffixSplitter.join`
+undoes `SuffixSplitter.cut`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from umt.types import Lang
 
-MARK = "ˍ"
+SUFFIX_MARK = "ˍ"
 """Begins an ending; a letter to every pattern, and in hardly any text."""
 FILE = "endings.json"
 
@@ -67,21 +67,21 @@ _WITHOUT_ENDINGS = frozenset({"zh", "vi", "th", "lo", "km", "my"})
 _LEAST, _SHARE = 3, 0.02
 """A stem must be found so often, and so often per occurrence of the form."""
 _WORD = re.compile(r"(?<!\w)[A-Za-z]+(?!\w|'\w)")
-_JOINT = re.compile(rf"{MARK}{MARK}|([A-Za-z]+)?((?: ?{MARK}[a-z]+)+)")
-_ENDING = re.compile(rf"{MARK}([a-z]+)")
+_JOINT = re.compile(rf"{SUFFIX_MARK}{SUFFIX_MARK}|([A-Za-z]+)?((?: ?{SUFFIX_MARK}[a-z]+)+)")
+_ENDING = re.compile(rf"{SUFFIX_MARK}([a-z]+)")
 
 
 @dataclass(frozen=True)
-class Inflection:
+class SuffixSplitter:
     """Which words of a language are stems with endings; none where nothing is known of the language.
 
     parts: form -> stem and ending, all in small letters.
     """
 
-    parts: Mapping[str, Parts] = field(default_factory=dict)
+    stem_and_suffix: Mapping[str, Parts] = field(default_factory=dict)
 
     @classmethod
-    def learn(cls, lang: Lang, other: Lang, sentences: Iterable[list[str]]) -> Inflection:
+    def learn(cls, lang: Lang, other: Lang, sentences: Iterable[list[str]]) -> SuffixSplitter:
         """From sentences of words with their case; none if ``other``, opposite it, has endings, too."""
         if lang != "en" or other not in _WITHOUT_ENDINGS:
             return cls()
@@ -120,26 +120,26 @@ class Inflection:
     @cached_property
     def forms(self) -> dict[Parts, str]:
         """`parts`, looked up from the other side."""
-        return {parts: form for form, parts in self.parts.items()}
+        return {parts: form for form, parts in self.stem_and_suffix.items()}
 
     @cached_property
     def stem_of(self) -> dict[str, str]:
         """Form -> stem."""
-        return {form: stem for form, (stem, _) in self.parts.items()}
+        return {form: stem for form, (stem, _) in self.stem_and_suffix.items()}
 
     @cached_property
     def stems(self) -> frozenset[str]:
         """Every word that takes an ending."""
         return frozenset(stem for stem, _ in self.forms)
 
-    def split(self, words: Sequence[str]) -> list[str]:
+    def split_words(self, words: Sequence[str]) -> list[str]:
         """Words with their case, each ending a word of its own, marked; capitals stay at the stem."""
-        if not self.parts:
+        if not self.stem_and_suffix:
             return list(words)
         split = self._split
         return [part for word in words for part in split(word)]
 
-    def whole(self, words: Sequence[str]) -> list[str]:
+    def join_words(self, words: Sequence[str]) -> list[str]:
         """The words that `split` would split so.
 
         Of several endings of a word the first counts; an ending of a word that takes none is left out.
@@ -147,7 +147,7 @@ class Inflection:
         found: list[str] = []
         ended = True
         for word in words:
-            if not word.startswith(MARK):
+            if not word.startswith(SUFFIX_MARK):
                 found.append(word)
                 ended = False
             elif not ended:
@@ -155,25 +155,27 @@ class Inflection:
                 ended = True
         return found
 
-    def cut(self, sentence: str) -> str:
+    def split_text(self, sentence: str) -> str:
         """Text with each ending after a space and marked; a mark that stands there already is doubled."""
-        if not self.parts:
+        if not self.stem_and_suffix:
             return sentence
-        return _WORD.sub(lambda found: " ".join(self._split(found[0])), sentence.replace(MARK, 2 * MARK))
+        return _WORD.sub(
+            lambda found: " ".join(self._split(found[0])), sentence.replace(SUFFIX_MARK, 2 * SUFFIX_MARK)
+        )
 
-    def join(self, sentence: str) -> str:
+    def join_text(self, sentence: str) -> str:
         """The text that `cut` would cut so; what it never writes is read as by `whole`."""
-        return _JOINT.sub(self._join, sentence) if MARK in sentence else sentence
+        return _JOINT.sub(self._join, sentence) if SUFFIX_MARK in sentence else sentence
 
     def _split(self, word: str) -> tuple[str, ...]:
-        parts = self.parts.get(word.lower())
+        parts = self.stem_and_suffix.get(word.lower())
         if parts is None or not (word.islower() or word[1:].islower()):
             return (word,)
-        return _like(word, parts[0]), MARK + parts[1]
+        return _like(word, parts[0]), SUFFIX_MARK + parts[1]
 
     def _join(self, found: re.Match[str]) -> str:
-        if found[0] == 2 * MARK:
-            return MARK
+        if found[0] == 2 * SUFFIX_MARK:
+            return SUFFIX_MARK
         return self._inflected(found[1] or "", _ENDING.findall(found[2])[0])
 
     def _inflected(self, stem: str, ending: str) -> str:
@@ -183,19 +185,19 @@ class Inflection:
         return stem if form is None else _like(stem, form)
 
 
-def save(inflections: Mapping[Lang, Inflection], directory: Path) -> None:
+def save(inflections: Mapping[Lang, SuffixSplitter], directory: Path) -> None:
     """Write ``endings.json``."""
-    content = {lang: dict(each.parts) for lang, each in inflections.items()}
+    content = {lang: dict(each.stem_and_suffix) for lang, each in inflections.items()}
     (directory / FILE).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
-def load(directory: Path) -> dict[Lang, Inflection]:
+def load(directory: Path) -> dict[Lang, SuffixSplitter]:
     """Read what `save` wrote; nothing where it wrote nothing."""
     if not (directory / FILE).exists():
         return {}
     content = json.loads((directory / FILE).read_text(encoding="utf-8"))
     return {
-        Lang(lang): Inflection({form: (stem, ending) for form, (stem, ending) in parts.items()})
+        Lang(lang): SuffixSplitter({form: (stem, ending) for form, (stem, ending) in parts.items()})
         for lang, parts in content.items()
     }
 

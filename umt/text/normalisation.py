@@ -70,7 +70,7 @@ _CHINESE_DOTS = regex.compile(r"…+|\.{3,}(?![!-~])|(?<![!-~])\.{3,}")
 _LONG_DASH = regex.compile(r"-{2,}|—+(?=—)—|―+|─+")
 
 
-def _composed(sentence: str) -> str:
+def _nfkc(sentence: str) -> str:
     """NFKC without invisible characters, with single spaces."""
     if sentence.isascii() and sentence.isprintable():
         return " ".join(sentence.split())
@@ -79,10 +79,10 @@ def _composed(sentence: str) -> str:
     return " ".join(sentence.split())
 
 
-def _western(sentence: str) -> str:
-    sentence = _composed(sentence)
+def _normalise_latin(sentence: str) -> str:
+    sentence = _nfkc(sentence)
     if not sentence.isascii():
-        sentence = _composed(sentence.translate(_WESTERN))
+        sentence = _nfkc(sentence.translate(_WESTERN))
     sentence = _dashes(sentence)
     if _SPACE_BEFORE_MARK.search(sentence):
         sentence = _CLOSING_SPACE.sub("", sentence)
@@ -98,7 +98,7 @@ def _dashes(sentence: str) -> str:
 
 
 def _french(sentence: str) -> str:
-    sentence = _composed(_composed(sentence).translate(_FRENCH))
+    sentence = _nfkc(_nfkc(sentence).translate(_FRENCH))
     sentence = _dashes(sentence)
     return " ".join(_FRENCH_OPEN.sub("« ", _FRENCH_HIGH.sub(r" \1", sentence)).split())
 
@@ -138,4 +138,4 @@ def normaliser(lang: Lang) -> Callable[[str], str]:
     Chinese keeps its own punctuation and becomes simplified (OpenCC t2s); other languages get ASCII
     quotes and punctuation; French keeps its guillemets and its space before ``; : ! ?``.  Idempotent.
     """
-    return {"zh": _chinese, "fr": _french}.get(lang, _western)
+    return {"zh": _chinese, "fr": _french}.get(lang, _normalise_latin)

@@ -31,6 +31,6 @@ def is_punctuation(word: str) -> bool:
     return not any(character.isalnum() for character in word)
 
 
-def mark(word: str) -> str:
+def canonical_mark(word: str) -> str:
     """What a punctuation mark amounts to in any script: 。 is a full stop, 「 a quotation mark."""
     return unicodedata.normalize("NFKC", word.translate(_MARKS))[:1]

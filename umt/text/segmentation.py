@@ -47,7 +47,9 @@ _FUSED = re.compile(
     rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
     r"|([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)"
 )
-_STOPPED = regex.compile(r"(?<![\p{L}\p{N}_.&'])(?:US|U\.S(?:\.(?!\p{L}))?)(?![\p{L}\p{N}_&]|\.\p{L})")
+_US_ABBREVIATION = regex.compile(
+    r"(?<![\p{L}\p{N}_.&'])(?:US|U\.S(?:\.(?!\p{L}))?)(?![\p{L}\p{N}_&]|\.\p{L})"
+)
 """The States in small letters would be *us*."""
 _ABBREVIATION = regex.compile(r"(?:\p{L}\.){2,}")
 _CLITIC = regex.compile(rf"n't|'{_CLITICS}", regex.IGNORECASE)
@@ -71,7 +73,7 @@ class Segmenter(Protocol):
         """The words of a normalised sentence; none of them holds a space."""
         ...
 
-    def spaced(self, sentence: str) -> str:
+    def segment_line(self, sentence: str) -> str:
         """The same words, joined by one space: the form that files hold."""
         ...
 
@@ -141,9 +143,9 @@ class SpacedSegmenter:
     _memory: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def words(self, sentence: str) -> list[str]:
-        return self.spaced(sentence).split()
+        return self.segment_line(sentence).split()
 
-    def spaced(self, sentence: str) -> str:
+    def segment_line(self, sentence: str) -> str:
         pieces = sentence.split()
         try:
             return " ".join([self._memory[piece] for piece in pieces])
@@ -153,7 +155,9 @@ class SpacedSegmenter:
                 self._memory.clear()
             for piece in pieces:
                 if piece not in self._memory:
-                    read = _STOPPED.sub("U.S.", piece) if self.lang == "en" and "S" in piece else piece
+                    read = (
+                        _US_ABBREVIATION.sub("U.S.", piece) if self.lang == "en" and "S" in piece else piece
+                    )
                     self._memory[piece] = " ".join(pattern.findall(read))
             return " ".join([self._memory[piece] for piece in pieces])
 
@@ -186,9 +190,9 @@ class ChineseSegmenter:
             words = [word for word in words if not word.isspace()]
         if not _FUSED.search(sentence):
             return words
-        return [part for word in words for part in _apart(word)]
+        return [part for word in words for part in _split_fused(word)]
 
-    def spaced(self, sentence: str) -> str:
+    def segment_line(self, sentence: str) -> str:
         return " ".join(self.words(sentence))
 
     def batch(self, sentences: Iterable[str]) -> list[list[str]]:
@@ -212,7 +216,7 @@ class ChineseSegmenter:
 
 
 @lru_cache(1 << 16)
-def _apart(word: str) -> tuple[str, ...]:
+def _split_fused(word: str) -> tuple[str, ...]:
     fused = _FUSED.fullmatch(word)
     return tuple(filter(None, fused.groups())) if fused else (word,)
 

@@ -16,7 +16,7 @@ _LINES = 10_000
 
 
 @dataclass(frozen=True)
-class Shards:
+class TokenShards:
     """The sentences of one language.
 
     ``{lang}.bin`` holds their numbers end to end, ``{lang}.offsets`` (int64) where each begins, and where the
@@ -50,7 +50,7 @@ class Shards:
         start, end = self.offsets[number], self.offsets[number + 1]
         return self.tokens[start:end]
 
-    def joined(self, numbers: I64, before: int, after: int) -> I64:
+    def concatenate(self, numbers: I64, before: int, after: int) -> I64:
         """(tokens,) the sentences ``numbers`` end to end, each between ``before`` and ``after``."""
         starts = self.offsets[numbers]
         lengths = self.offsets[numbers + 1] - starts + 2
@@ -86,7 +86,7 @@ def write_shards(lines: Iterable[str], lang: Lang, tokenizer: Tokenizer, directo
         (directory / f"{lang}.offsets").open("wb") as offsets,
     ):
         offsets.write(np.zeros(1, np.int64).tobytes())
-        for stretch in _stretches(lines):
+        for stretch in _batched(lines):
             encoded = tokenizer.encode(stretch, lang)
             ends = total + np.cumsum([len(each) for each in encoded], dtype=np.int64)
             tokens.write(np.concatenate(encoded).tobytes())
@@ -97,7 +97,7 @@ def write_shards(lines: Iterable[str], lang: Lang, tokenizer: Tokenizer, directo
     return sentences, total
 
 
-def _stretches(lines: Iterable[str]) -> Iterator[list[str]]:
+def _batched(lines: Iterable[str]) -> Iterator[list[str]]:
     stretch: list[str] = []
     for line in lines:
         stretch.append(line)

@@ -25,8 +25,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from umt.runtime.validate import require
 from umt.text import morphology
-from umt.text.byte_alphabet import bytes_of
-from umt.text.morphology import MARK, Inflection
+from umt.text.byte_alphabet import token_bytes
+from umt.text.morphology import SUFFIX_MARK, SuffixSplitter
 from umt.types import I64, BadInput, Lang
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
@@ -51,7 +51,7 @@ class Tokenizer:
 
     languages: tuple[Lang, ...]
     parts: tuple[Subwords, ...]
-    inflections: Mapping[Lang, Inflection] = field(default_factory=dict)
+    inflections: Mapping[Lang, SuffixSplitter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.parts) not in (1, len(self.languages)):
@@ -82,7 +82,7 @@ class Tokenizer:
             return cls(languages, (_learn(_evenly(texts, sample), vocabulary, special),))
         size = (vocabulary - len(special)) // len(languages)
         sides: dict[Lang, list[str]] = {lang: [] for lang in languages}
-        for lang, string in _labelled(texts, sample):
+        for lang, string in _balanced(texts, sample):
             sides[lang].append(string)
         parts = [
             _learn(iter(strings), size + (0 if number else len(special)), [] if number else special)
@@ -94,7 +94,7 @@ class Tokenizer:
         return sum(part.get_vocab_size() for part in self.parts)
 
     @cached_property
-    def plain(self) -> Tokenizer:
+    def without_suffix_splitting(self) -> Tokenizer:
         """The same subwords for text whose endings are cut off already, or are to stay."""
         return replace(self, inflections={})
 
@@ -123,7 +123,7 @@ class Tokenizer:
         return self._special(f"<{lang}>")
 
     @property
-    def special(self) -> frozenset[int]:
+    def special_ids(self) -> frozenset[int]:
         """Every number that is no text."""
         return frozenset((self.pad, self.end, self.mask, *map(self.tag, self.languages)))
 
@@ -132,7 +132,7 @@ class Tokenizer:
         if lang is None and len(self.parts) > 1:
             raise ValueError("a disjoint vocabulary must know the language")
         if lang is not None and (endings := self.inflections.get(lang)):
-            lines = [endings.cut(line) for line in lines]
+            lines = [endings.split_text(line) for line in lines]
         number = 0 if len(self.parts) == 1 or lang is None else self.languages.index(lang)
         first = sum(part.get_vocab_size() for part in self.parts[:number])
         encoded = self.parts[number].encode_batch_fast(list(lines), add_special_tokens=False)
@@ -143,7 +143,7 @@ class Tokenizer:
         pieces = self.pieces
         text = b"".join([pieces[number] for number in ids]).decode("utf-8", errors="replace")
         endings = self.inflections.get(lang) if lang is not None else None
-        return endings.join(text) if endings else text
+        return endings.join_text(text) if endings else text
 
     @cached_property
     def pieces(self) -> tuple[bytes, ...]:
@@ -153,7 +153,7 @@ class Tokenizer:
             added = part.get_added_tokens_decoder()
             for number in range(part.get_vocab_size()):
                 token = part.id_to_token(number)
-                table.append(b"" if token is None or number in added else bytes_of(token))
+                table.append(b"" if token is None or number in added else token_bytes(token))
         return tuple(table)
 
     @cached_property
@@ -162,7 +162,7 @@ class Tokenizer:
 
         An ending counts without its mark and the space before it: about what it adds to a word.
         """
-        mark = f" {MARK}".encode() if self.inflections else b""
+        mark = f" {SUFFIX_MARK}".encode() if self.inflections else b""
         lengths = np.array([len(piece.removeprefix(mark)) for piece in self.pieces], dtype=np.int64)
         lengths[self.end] = 1
         return lengths
@@ -208,7 +208,7 @@ class Tokenizer:
 
 
 @dataclass(frozen=True)
-class BytePairs:
+class ByteLevelBPE:
     """A vocabulary learned from the text to be modelled; the first fields are those of `Tokenizer.train`.
 
     endings: whether the endings that preparation has found are words of their own here, too.
@@ -217,26 +217,35 @@ class BytePairs:
     vocabulary: int
     disjoint: bool = False
     sample: int = 10_000_000
-    endings: bool = True
+    split_suffixes: bool = True
 
     def __post_init__(self) -> None:
         require(self)
 
-    def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
+    def learn(
+        self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, SuffixSplitter]
+    ) -> Tokenizer:
         """From the lines of each language."""
-        kept = {lang: each for lang, each in inflections.items() if self.endings and each.parts}
-        cut = {lang: map(kept[lang].cut, lines) if lang in kept else lines for lang, lines in texts.items()}
+        kept = {
+            lang: each for lang, each in inflections.items() if self.split_suffixes and each.stem_and_suffix
+        }
+        cut = {
+            lang: map(kept[lang].split_text, lines) if lang in kept else lines
+            for lang, lines in texts.items()
+        }
         learned = Tokenizer.train(cut, self.vocabulary, self.disjoint, self.sample)
         return replace(learned, inflections=kept)
 
 
 @dataclass(frozen=True)
-class Borrowed:
+class PretrainedTokenizer:
     """The vocabulary of a model of the hub or of a saved folder, with our special tokens added to it."""
 
     name: str
 
-    def learn(self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, Inflection]) -> Tokenizer:
+    def learn(
+        self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, SuffixSplitter]
+    ) -> Tokenizer:
         """Of a model of ours it is the whole, endings and all; else endings stay where they are.
 
         Raises BadInput when there is none, or when it does not give every text back.
@@ -278,7 +287,7 @@ def _learn(strings: Iterator[str], vocabulary: int, special: list[str]) -> Subwo
     return subwords
 
 
-def _labelled(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tuple[Lang, str]]:
+def _balanced(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tuple[Lang, str]]:
     """Strings of the languages in turn, so that their bytes stay level; ends when one has no more."""
     sides = {lang: iter(strings) for lang, strings in texts.items()}
     read = dict.fromkeys(sides, 0)
@@ -292,4 +301,4 @@ def _labelled(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tupl
 
 
 def _evenly(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[str]:
-    return (string for _, string in _labelled(texts, sample))
+    return (string for _, string in _balanced(texts, sample))

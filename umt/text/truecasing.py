@@ -16,7 +16,7 @@ OPENING = "open " + QUOTE
 
 
 @dataclass(frozen=True)
-class Casing:
+class Truecaser:
     """How a corpus capitalises.
 
     forms: the usual form of a word after another word, where that is not its lower-cased self.
@@ -26,10 +26,10 @@ class Casing:
 
     forms: dict[str, str]
     capitals: frozenset[str]
-    exceptions: frozenset[str]
+    stays_lower: frozenset[str]
 
     @classmethod
-    def learn(cls, sentences: Iterable[Sequence[str]], enough: int = 20) -> Casing:
+    def learn(cls, sentences: Iterable[Sequence[str]], enough: int = 20) -> Truecaser:
         """Count forms in sentences of words with their case.
 
         A word's usual form is the most frequent one directly after another word, where nothing but the word
@@ -65,7 +65,7 @@ class Casing:
             capitals=frozenset(
                 before for before, (low, high) in places.items() if high > low and low + high >= enough
             ),
-            exceptions=frozenset(
+            stays_lower=frozenset(
                 word for word, (low, high) in starting.items() if low > high and low >= enough
             ),
         )
@@ -75,7 +75,11 @@ class Casing:
         restored = []
         for before, word in zip(_contexts(words), words, strict=True):
             form = self.forms.get(word, word)
-            if form == word and before in self.capitals and not (before == START and word in self.exceptions):
+            if (
+                form == word
+                and before in self.capitals
+                and not (before == START and word in self.stays_lower)
+            ):
                 form = word[:1].upper() + word[1:]
             restored.append(form)
         return restored
@@ -85,12 +89,12 @@ class Casing:
         content = {
             "forms": self.forms,
             "capitals": sorted(self.capitals),
-            "exceptions": sorted(self.exceptions),
+            "exceptions": sorted(self.stays_lower),
         }
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> Casing:
+    def load(cls, path: Path) -> Truecaser:
         """Read what `save` wrote."""
         content = json.loads(path.read_text(encoding="utf-8"))
         return cls(content["forms"], frozenset(content["capitals"]), frozenset(content["exceptions"]))

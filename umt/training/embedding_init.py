@@ -9,7 +9,7 @@ from umt.embeddings.wordspace import Embeddings
 from umt.text.tokenizer import Tokenizer
 
 
-def token_vectors(
+def subword_vectors(
     spaces: tuple[Embeddings, Embeddings], tokenizer: Tokenizer, width: int, generator: Generator
 ) -> Tensor:
     """Initial subword vectors: (vocabulary, width), root mean square 1 a row, both languages in one space.
@@ -26,7 +26,9 @@ def token_vectors(
     for form in (str, str.capitalize, " {}".format, lambda word: f" {word.capitalize()}"):
         for lang in tokenizer.languages:
             places = [place for place, each in enumerate(langs) if each == lang]
-            encoded = tokenizer.plain.encode([form(words[place]) for place in places], lang)
+            encoded = tokenizer.without_suffix_splitting.encode(
+                [form(words[place]) for place in places], lang
+            )
             for place, ids in zip(places, encoded, strict=True):
                 if len(ids) == 1:
                     whole[int(ids[0])] += vectors[place]

@@ -12,7 +12,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from umt.lm.joint_lm import JointLM
-from umt.runtime.distributed import Team
+from umt.runtime.distributed import ProcessGroup
 from umt.types import BadInput
 
 ALONE = (
@@ -20,7 +20,7 @@ ALONE = (
 )
 
 
-def divide(model: JointLM, team: Team) -> None:
+def shard(model: JointLM, team: ProcessGroup) -> None:
     """Keep a part of every matrix of ``model`` with each process; a layer is whole only while it works.
 
     Gradients come as their sum over the team. Raises BadInput when there is no team, or when the network's
@@ -38,7 +38,7 @@ def divide(model: JointLM, team: Team) -> None:
         told.set_force_sum_reduction_for_comms(True)  # a plain sum is all that gloo knows
 
 
-def gathered(model: JointLM, team: Team) -> JointLM:
+def gather_full(model: JointLM, team: ProcessGroup) -> JointLM:
     """What `divide` divided, in one piece, with the first process; the others get a model without sense."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(model, options=options)
@@ -49,12 +49,12 @@ def gathered(model: JointLM, team: Team) -> JointLM:
     return whole
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """All of a tensor of which each process has a part, or what is whole already; any shape, asked by all."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def like(tensor: Tensor, weight: Tensor) -> Tensor:
+def distribute_like(tensor: Tensor, weight: Tensor) -> Tensor:
     """``tensor``, which all processes have, where and as ``weight`` is."""
     tensor = tensor.to(weight.device)
     if isinstance(weight, DTensor) and tensor.shape == weight.shape:
@@ -62,6 +62,6 @@ def like(tensor: Tensor, weight: Tensor) -> Tensor:
     return tensor
 
 
-def is_part(tensor: Tensor) -> bool:
+def is_sharded(tensor: Tensor) -> bool:
     """Whether other processes have the rest of ``tensor``."""
     return isinstance(tensor, DTensor)

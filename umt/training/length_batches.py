@@ -13,7 +13,7 @@ from umt.types import I64, BadInput
 
 
 @dataclass
-class Batches:
+class LengthBatches:
     """Numbers of sentences, a batch at a time, epoch after epoch.
 
     lengths: (sentences,) subwords that each costs, special ones included; tokens: that a batch may cost,
@@ -25,7 +25,7 @@ class Batches:
     longest: int
     seed: int
     epoch: int = 0
-    number: int = 0
+    position: int = 0
 
     def __post_init__(self) -> None:
         self.fitting = np.flatnonzero((self.lengths > 0) & (self.lengths <= min(self.longest, self.tokens)))
@@ -38,20 +38,20 @@ class Batches:
 
     def draw(self) -> I64:
         """The sentences of the next batch."""
-        if self.number == len(self._order):
-            self.epoch, self.number = self.epoch + 1, 0
+        if self.position == len(self._order):
+            self.epoch, self.position = self.epoch + 1, 0
             self._order = self._shuffled()
-        batch = self._order[self.number]
-        self.number += 1
+        batch = self._order[self.position]
+        self.position += 1
         return batch
 
     def state(self) -> dict[str, Any]:
         """Where the draw stands."""
-        return {"epoch": self.epoch, "number": self.number}
+        return {"epoch": self.epoch, "number": self.position}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Stand there again."""
-        self.epoch, self.number = int(state["epoch"]), int(state["number"])
+        self.epoch, self.position = int(state["epoch"]), int(state["number"])
         self._order = self._shuffled()
 
     def _shuffled(self) -> list[I64]:

@@ -19,24 +19,24 @@ from torch.utils.tensorboard import SummaryWriter
 
 from umt.lm.joint_lm import JointLM
 from umt.lm.mixed_precision import training_dtype
-from umt.runtime.distributed import SOLO, Team
+from umt.runtime.distributed import SINGLE, ProcessGroup
 from umt.runtime.files import atomic_text
 from umt.training import training_state
 from umt.training.checkpoint import Checkpoints
-from umt.training.fsdp import is_part, whole
+from umt.training.fsdp import full_tensor, is_sharded
 from umt.training.objective import Loss, Objective
-from umt.training.optimiser import Optimisation
-from umt.types import Progress
+from umt.training.optimiser import OptimiserConfig
+from umt.types import ProgressCallback
 
 LOG = "metrics.jsonl"
 
 
-class Stop(Exception):
-    """Raised by a `Watch` to end training after this step; says why."""
+class StopTraining(Exception):
+    """Raised by a `Callback` to end training after this step; says why."""
 
 
-class Watch(Protocol):
-    """Looks at the model after every update and may raise `Stop`."""
+class Callback(Protocol):
+    """Looks at the model after every update and may raise `StopTraining`."""
 
     def __call__(self, model: JointLM, step: int, record: Mapping[str, float]) -> None:
         """``record`` holds what was averaged since the last one and is empty between."""
@@ -52,7 +52,7 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
+class LoopOptions:
     """What costs time and decides nothing that is learned.
 
     every: updates between records. checkpoint: seconds between checkpoints.
@@ -67,7 +67,7 @@ class Pace:
 
 
 @dataclass
-class _Tally:
+class _RunningSums:
     """Sums over the updates since the last record; (nats, tokens, bytes) of each objective."""
 
     sums: dict[str, list[float]] = field(default_factory=dict)
@@ -86,13 +86,13 @@ class _Tally:
 def fit(
     model: JointLM,
     objectives: Mapping[str, Objective],
-    optimisation: Optimisation,
+    optimisation: OptimiserConfig,
     directory: Path,
     seed: int,
-    progress: Progress,
-    watch: Sequence[Watch] = (),
-    pace: Pace = Pace(),
-    team: Team = SOLO,
+    progress: ProgressCallback,
+    watch: Sequence[Callback] = (),
+    pace: LoopOptions = LoopOptions(),
+    team: ProcessGroup = SINGLE,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place; returns the records, one every ``pace.every`` updates, the last one last.
 
@@ -111,12 +111,12 @@ class _Run:
         self,
         model: JointLM,
         objectives: Mapping[str, Objective],
-        optimisation: Optimisation,
+        optimisation: OptimiserConfig,
         directory: Path,
         seed: int,
-        watch: Sequence[Watch],
-        pace: Pace,
-        team: Team,
+        watch: Sequence[Callback],
+        pace: LoopOptions,
+        team: ProcessGroup,
     ) -> None:
         self.model, self.objectives, self.optimisation = model, objectives, optimisation
         self.directory, self.seed, self.watch, self.pace, self.team = directory, seed, watch, pace, team
@@ -129,12 +129,12 @@ class _Run:
         self.stopped = ""
         self.records: list[dict[str, float]] = []
 
-    def through(self, progress: Progress) -> list[dict[str, float]]:
+    def through(self, progress: ProgressCallback) -> list[dict[str, float]]:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._resume()
-        self.team.wait()
+        self.team.barrier()
         saved = begun = time.monotonic()
-        tally, total = _Tally(), self.optimisation.steps
+        tally, total = _RunningSums(), self.optimisation.steps
         writer = (
             SummaryWriter(str(self.directory / "tensorboard"), purge_step=self.step) if self._first else None
         )
@@ -147,26 +147,28 @@ class _Run:
                 now = time.monotonic()
                 record = {"step": self.step, **tally.record((self.step - 1) % self.pace.every + 1)}
                 record["tokens_per_second"] = tally.tokens / (now - begun)
-                tally, begun = _Tally(), now
+                tally, begun = _RunningSums(), now
             try:
                 for each in self.watch:
                     each(self.model, self.step, record)
-            except Stop as stop:
+            except StopTraining as stop:
                 self.stopped = str(stop) or "stopped"
             if record:
-                self._note(record, writer)
+                self._log(record, writer)
                 progress(_told(record), self.step, total)
             if record and (
-                last or self.stopped or self.team.agreed(time.monotonic() - saved > self.pace.checkpoint)
+                last
+                or self.stopped
+                or self.team.broadcast_bool(time.monotonic() - saved > self.pace.checkpoint)
             ):
-                self._keep()
+                self._checkpoint()
                 saved = begun = time.monotonic()
         if writer is not None:
             writer.close()
         self.model.eval()
         return self.records
 
-    def _update(self, tally: _Tally) -> None:
+    def _update(self, tally: _RunningSums) -> None:
         """One step of every objective, together."""
         self.model.train()
         parts, dtype = self.optimisation.accumulation, training_dtype(self.model.device, self.pace.exact)
@@ -178,25 +180,25 @@ class _Run:
                 loss = objective.loss(self.model, self.step, generator, dtype)
                 if loss is None:
                     continue
-                tokens = self.team.total(loss.tokens)
+                tokens = self.team.sum(loss.tokens)
                 if loss.weight:
-                    (loss.nats * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
-                told.append((name, replace(loss, nats=loss.nats.detach(), tokens=int(tokens))))
+                    (loss.nll_sum * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
+                told.append((name, replace(loss, nll_sum=loss.nll_sum.detach(), tokens=int(tokens))))
         for name, loss in told:  # now, for until here nobody waits for a GPU
-            nats = self.team.total(float(loss.nats))
+            nats = self.team.sum(float(loss.nll_sum))
             if not math.isfinite(nats):
-                raise FloatingPointError(self._impossible(f"the loss '{name}' is {nats}"))
+                raise FloatingPointError(self._non_finite(f"the loss '{name}' is {nats}"))
             sums = tally.sums.setdefault(name, [0.0, 0.0, 0.0])
-            for place, number in enumerate((nats, loss.tokens, self.team.total(loss.bytes))):
+            for place, number in enumerate((nats, loss.tokens, self.team.sum(loss.bytes))):
                 sums[place] += number
             tally.tokens += loss.tokens
-        if self.step < self.optimisation.frozen * self.optimisation.steps:
+        if self.step < self.optimisation.freeze_embeddings * self.optimisation.steps:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]
-        self.team.add([each for each in moved if not is_part(each)])
-        norm = float(whole(get_total_norm(moved)))
+        self.team.all_reduce_([each for each in moved if not is_sharded(each)])
+        norm = float(full_tensor(get_total_norm(moved)))
         if not math.isfinite(norm):
-            raise FloatingPointError(self._impossible(f"the norm of the gradient is {norm}"))
+            raise FloatingPointError(self._non_finite(f"the norm of the gradient is {norm}"))
         if 0 < self.optimisation.clip < norm:
             torch._foreach_mul_(moved, self.optimisation.clip / norm)
         tally.norm += norm
@@ -205,12 +207,12 @@ class _Run:
             optimiser.step()
             optimiser.zero_grad()
 
-    def _impossible(self, what: str) -> str:
+    def _non_finite(self, what: str) -> str:
         kept = max(self.checkpoints.steps(), default=None)
         place = "none" if kept is None else str(self.checkpoints.directory / str(kept))
         return f"{what} at step {self.step}, before the update; last good checkpoint: {place}"
 
-    def _note(self, record: dict[str, float], writer: SummaryWriter | None) -> None:
+    def _log(self, record: dict[str, float], writer: SummaryWriter | None) -> None:
         self.records.append(record)
         if writer is None:
             return
@@ -219,8 +221,8 @@ class _Run:
         for name, value in record.items():
             writer.add_scalar(name, value, int(record["step"]))
 
-    def _keep(self) -> None:
-        tensors = training_state.tensors(self.model, self.optimisers)
+    def _checkpoint(self) -> None:
+        tensors = training_state.state_tensors(self.model, self.optimisers)
         if self._first:
             told = {
                 "objectives": {name: each.state() for name, each in self.objectives.items()},
@@ -228,7 +230,7 @@ class _Run:
                 "stopped": self.stopped,
             }
             self.checkpoints.save(self.step, tensors, told)
-        self.team.wait()
+        self.team.barrier()
 
     def _resume(self) -> None:
         """Stand where the newest checkpoint was taken, if there is one."""
@@ -246,7 +248,7 @@ class _Run:
         self.stopped = told["stopped"]
         log = self.directory / LOG
         self.records = [record for record in _noted(log) if record["step"] <= self.step]
-        self.team.wait()  # everybody has read what the first now writes
+        self.team.barrier()  # everybody has read what the first now writes
         if self._first:
             with atomic_text(log) as file:
                 file.writelines(json.dumps(record) + "\n" for record in self.records)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from umt.lm.mixed_precision import native_bf16
-from umt.runtime.threads import abreast
+from umt.runtime.threads import map_in_threads
 
 
 class Muon(Optimizer):
@@ -55,13 +55,13 @@ def _orthogonal(matrices: list[Tensor]) -> Iterable[Tensor]:
     """`orthogonalised`, dealt out to the threads on a processor: matrices so small are work for one each."""
     threads = min(torch.get_num_threads(), len(matrices))
     if matrices[0].is_cuda or threads < 2:
-        return orthogonalised(torch.stack(matrices))
+        return newton_schulz(torch.stack(matrices))
     size = -(-len(matrices) // threads)
     parts = [torch.stack(matrices[start : start + size]) for start in range(0, len(matrices), size)]
-    return chain.from_iterable(abreast(orthogonalised, parts))
+    return chain.from_iterable(map_in_threads(newton_schulz, parts))
 
 
-def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
+def newton_schulz(matrices: Tensor, rounds: int = 5) -> Tensor:
     """The nearest orthogonal matrix of each, roughly: singular values between 0.7 and 1.2.
 
     matrices: (n, rows, columns), no more rows than columns. Newton-Schulz with the quintic of Jordan et al.

@@ -21,7 +21,7 @@ class Loss:
     weight: of the mean of ``nats`` in the sum over all objectives.
     """
 
-    nats: Tensor
+    nll_sum: Tensor
     tokens: int
     bytes: int
     weight: float = 1.0

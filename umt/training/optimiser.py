@@ -14,7 +14,7 @@ from umt.training.muon import Muon
 
 
 @dataclass(frozen=True)
-class Optimisation:
+class OptimiserConfig:
     """One training run.
 
     steps: updates. peak: highest learning rate; of Muon where that moves the matrices (its updates have a
@@ -26,7 +26,7 @@ class Optimisation:
     """
 
     steps: int
-    peak: float = 3e-3
+    learning_rate: float = 3e-3
     warmup: float = 0.05
     decay: float = 0.8
     clip: float = 1.0
@@ -34,18 +34,18 @@ class Optimisation:
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.98)
     method: Literal["adamw", "muon"] = "adamw"
-    rest: float = 3e-3
-    frozen: float = 0.0
+    adamw_learning_rate: float = 3e-3
+    freeze_embeddings: float = 0.0
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="steps accumulation peak rest",
+            positive="steps accumulation learning_rate adamw_learning_rate",
             at_least_zero="clip weight_decay",
-            share="warmup decay frozen",
+            share="warmup decay freeze_embeddings",
         )
 
-    def level(self, step: int) -> float:
+    def lr_factor(self, step: int) -> float:
         """The learning rate of an update as a share of its peak."""
         rising = (step + 1) / (self.warmup * self.steps) if self.warmup else 1.0
         falling = (self.steps - step) / (self.decay * self.steps) if self.decay else 1.0
@@ -57,20 +57,25 @@ class Optimisation:
         outer = {id(model.embeddings), id(model.head)}
         matrices = [weight for _, weight in named if weight.ndim == 2 and id(weight) not in outer]
         others = [weight for _, weight in named if weight.ndim != 2 or id(weight) in outer]
-        rest = self.peak if self.method == "adamw" else self.rest
+        rest = self.learning_rate if self.method == "adamw" else self.adamw_learning_rate
         groups = [{"params": others, "weight_decay": 0.0, "lr": rest, "peak": rest}]
         made: list[Optimizer] = []
         if self.method == "adamw":
             groups.append(
-                {"params": matrices, "weight_decay": self.weight_decay, "lr": self.peak, "peak": self.peak}
+                {
+                    "params": matrices,
+                    "weight_decay": self.weight_decay,
+                    "lr": self.learning_rate,
+                    "peak": self.learning_rate,
+                }
             )
         else:
-            made.append(Muon(matrices, self.peak, self.weight_decay))
+            made.append(Muon(matrices, self.learning_rate, self.weight_decay))
         return [*made, AdamW(groups, betas=self.betas, fused=True)]
 
     def schedule(self, optimisers: Iterable[Optimizer], step: int) -> float:
         """Set the rates of update ``step``; returns `level`."""
-        level = self.level(step)
+        level = self.lr_factor(step)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * level

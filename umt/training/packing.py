@@ -10,24 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from umt.runtime.distributed import SOLO, Team
+from umt.runtime.distributed import SINGLE, ProcessGroup
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.permutation import Permutation
 from umt.types import I64, BadInput, Lang
 
 
 @dataclass
-class Rows:
+class SentenceStream:
     """Sentences of one language in shuffled order, packed into rows of one length without padding.
 
     A row begins with a sentence; its last sentence is cut where the row ends, and other epochs cut elsewhere.
     position: sentences drawn so far, over all epochs.
     """
 
-    shards: Shards
+    shards: TokenShards
     before: int
     after: int
     seed: int
@@ -36,7 +36,7 @@ class Rows:
     def draw(self, rows: int, length: int) -> I64:
         """(rows, length) of subwords."""
         numbers, spans = self._choose(rows, length)
-        joined = self.shards.joined(numbers, self.before, self.after)
+        joined = self.shards.concatenate(numbers, self.before, self.after)
         return np.stack([joined[start : start + length] for start in spans])
 
     def _choose(self, rows: int, length: int) -> tuple[I64, list[int]]:
@@ -69,21 +69,21 @@ class Rows:
 
 
 @dataclass
-class Packed:
+class PackedMixture:
     """Rows of every language in a fixed mixture: what the language-modelling objectives share.
 
     shards: the languages; length: predictions a row; tokens: predictions a step, of the whole team.
     mixing: the share of each language, in any unit; None: equal shares.
     """
 
-    shards: Mapping[Lang, Shards]
+    shards: Mapping[Lang, TokenShards]
     tokenizer: Tokenizer
     length: int
     tokens: int
     seed: int
-    mixing: Mapping[Lang, float] | None = None
-    team: Team = SOLO
-    streams: dict[Lang, Rows] = field(init=False)
+    language_shares: Mapping[Lang, float] | None = None
+    team: ProcessGroup = SINGLE
+    streams: dict[Lang, SentenceStream] = field(init=False)
 
     def __post_init__(self) -> None:
         require(self, at_least={"length": 2})
@@ -91,42 +91,46 @@ class Packed:
             raise BadInput(
                 f"a batch of {self.tokens} subwords holds no row of {self.length} for every process"
             )
-        shares = self.mixing or dict.fromkeys(self.shards, 1.0)
+        shares = self.language_shares or dict.fromkeys(self.shards, 1.0)
         if set(shares) - set(self.shards) or min(shares.values()) < 0 or not sum(shares.values()):
             raise BadInput(f"mixing {dict(shares)} must give a share to some of {', '.join(self.shards)}")
         self.shares = {lang: shares.get(lang, 0.0) / sum(shares.values()) for lang in self.shards}
         self.streams = {
-            lang: Rows(shards, self.tokenizer.tag(lang), self.tokenizer.end, child_seed(self.seed, lang))
+            lang: SentenceStream(
+                shards, self.tokenizer.tag(lang), self.tokenizer.end, child_seed(self.seed, lang)
+            )
             for lang, shards in self.shards.items()
         }
-        self.owed = dict.fromkeys(self.shards, 0.0)  # rows that a language's share exceeds what it was given
+        self.rounding_carry = dict.fromkeys(
+            self.shards, 0.0
+        )  # rows that a language's share exceeds what it was given
         self.byte_lengths = torch.from_numpy(self.tokenizer.byte_lengths)
 
     def draw(self) -> Tensor:
         """(rows, length + 1) of the whole team.  Each language has its share of the rows drawn so far."""
         rows = self.tokens // self.length
-        owed = {lang: self.owed[lang] + rows * share for lang, share in self.shares.items()}
+        owed = {lang: self.rounding_carry[lang] + rows * share for lang, share in self.shares.items()}
         counts = {lang: int(rest) for lang, rest in owed.items()}
         by_remainder = sorted(owed, key=lambda lang: counts[lang] - owed[lang])
         for lang in by_remainder[: rows - sum(counts.values())]:
             counts[lang] += 1
-        self.owed = {lang: owed[lang] - counts[lang] for lang in owed}
+        self.rounding_carry = {lang: owed[lang] - counts[lang] for lang in owed}
         batch = [
             self.streams[lang].draw(count, self.length + 1) for lang, count in counts.items() if count > 0
         ]
         return torch.from_numpy(np.concatenate(batch))
 
-    def mine(self, rows: Tensor) -> Tensor:
+    def local_rows(self, rows: Tensor) -> Tensor:
         """(its share, length) of ``rows`` (rows, length): those of this process."""
         return rows[self.team.rank :: self.team.size]
 
     def state(self) -> dict[str, Any]:
         """The sentence that each language has come to, and what is owed to it."""
         places = {lang: stream.position for lang, stream in self.streams.items()}
-        return {"positions": places, "owed": self.owed}
+        return {"positions": places, "owed": self.rounding_carry}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        self.owed = {lang: float(state["owed"][lang]) for lang in self.shards}
+        self.rounding_carry = {lang: float(state["owed"][lang]) for lang in self.shards}
         for lang, stream in self.streams.items():
             stream.position = int(state["positions"][lang])

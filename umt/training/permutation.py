@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from umt.runtime.jit import compiled
+from umt.runtime.jit import jit
 from umt.runtime.validate import require
 from umt.types import I64, U64
 
@@ -32,11 +32,11 @@ class Permutation:
         start, stop = places.start or 0, self.size if places.stop is None else places.stop
         keys = [(self.seed * _ROUNDS + number) * 0x9E3779B97F4A7C15 for number in range(_ROUNDS)]
         mixed = np.array([(key + 0x632BE59BD9B4E019) % (1 << 64) for key in keys], dtype=np.uint64)
-        return _walked(np.arange(start, stop, dtype=np.uint64) % np.uint64(self.size), self.size, mixed)
+        return _encrypt(np.arange(start, stop, dtype=np.uint64) % np.uint64(self.size), self.size, mixed)
 
 
-@compiled
-def _walked(numbers: U64, size: int, keys: U64) -> I64:
+@jit
+def _encrypt(numbers: U64, size: int, keys: U64) -> I64:
     """Where each number goes: encrypted until it lies below ``size``."""
     half = np.uint64(1)
     while size - 1 >> (2 * half):

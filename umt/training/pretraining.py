@@ -13,18 +13,18 @@ from torch import Generator
 from umt.embeddings.wordspace import Embeddings
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.loading import best_device, load, record_objectives
-from umt.runtime.distributed import SOLO, Team
+from umt.runtime.distributed import SINGLE, ProcessGroup
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
-from umt.training.embedding_init import token_vectors
-from umt.training.fsdp import divide, gathered
-from umt.training.lm_objectives import Causal, Masked
-from umt.training.loop import Pace, fit
+from umt.training.embedding_init import subword_vectors
+from umt.training.fsdp import gather_full, shard
+from umt.training.lm_objectives import CausalLM, MaskedLM
+from umt.training.loop import LoopOptions, fit
 from umt.training.objective import Objective
-from umt.training.optimiser import Optimisation
-from umt.types import BadInput, Lang, Progress
+from umt.training.optimiser import OptimiserConfig
+from umt.types import BadInput, Lang, ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Pretraining:
     """
 
     architecture: Architecture | None
-    optimisation: Optimisation
+    optimisation: OptimiserConfig
     name: str | None = None
     causal: float = 1.0
     masked: float = 0.0
-    rate: float = 0.15
-    length: int = 64
-    tokens: int = 2048
-    mixing: Mapping[str, float] | None = None
+    mask_rate: float = 0.15
+    row_length: int = 64
+    batch_tokens: int = 2048
+    language_shares: Mapping[str, float] | None = None
     embeddings: Literal["random", "bridge", "own"] = "bridge"
-    compiled: bool = False
+    compile: bool = False
     sharded: bool = False
 
     def __post_init__(self) -> None:
@@ -62,14 +62,14 @@ class Pretraining:
                 "there is no architecture of a new network and no model to start from: "
                 "lm.name must name a folder or a model of the hub"
             )
-        if self.architecture is not None and self.length > self.architecture.context:
+        if self.architecture is not None and self.row_length > self.architecture.context:
             raise ValueError(
-                f"length={self.length} exceeds the context of the network, {self.architecture.context}: "
+                f"length={self.row_length} exceeds the context of the network, {self.architecture.context}: "
                 "take shorter rows or a larger size.context"
             )
         if not self.causal + self.masked:
             raise ValueError("causal and masked must not be both 0: there is nothing to learn")
-        if self.sharded and (self.compiled or self.optimisation.method != "adamw"):
+        if self.sharded and (self.compile or self.optimisation.method != "adamw"):
             raise ValueError(
                 "sharded weights are moved by adamw, and not compiled: method=adamw, compiled=false"
             )
@@ -82,26 +82,30 @@ class Pretraining:
     def train(
         self,
         tokenizer: Tokenizer,
-        shards: Mapping[Lang, Shards],
+        shards: Mapping[Lang, TokenShards],
         spaces: tuple[Embeddings, Embeddings],
         directory: Path,
         generator: Generator,
-        progress: Progress,
-        team: Team = SOLO,
+        progress: ProgressCallback,
+        team: ProcessGroup = SINGLE,
     ) -> tuple[JointLM, list[dict[str, float]]]:
         """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
-        model = self.start(tokenizer, spaces, generator)
+        model = self.initial_model(tokenizer, spaces, generator)
         if self.sharded:
-            divide(model, team)
+            shard(model, team)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
         objectives: dict[str, Objective] = {}
-        given = (shards, tokenizer, self.length, self.tokens)
-        mixing = None if self.mixing is None else {Lang(each): share for each, share in self.mixing.items()}
+        given = (shards, tokenizer, self.row_length, self.batch_tokens)
+        mixing = (
+            None
+            if self.language_shares is None
+            else {Lang(each): share for each, share in self.language_shares.items()}
+        )
         if self.causal:
-            objectives["causal"] = Causal(*given, seed, mixing, team, weight=self.causal)
+            objectives["causal"] = CausalLM(*given, seed, mixing, team, weight=self.causal)
         if self.masked:
-            objectives["masked"] = Masked(
-                *given, child_seed(seed, "masked"), mixing, team, weight=self.masked, rate=self.rate
+            objectives["masked"] = MaskedLM(
+                *given, child_seed(seed, "masked"), mixing, team, weight=self.masked, mask_rate=self.mask_rate
             )
         records = fit(
             model,
@@ -110,13 +114,13 @@ class Pretraining:
             directory,
             seed,
             progress,
-            pace=Pace(compiled=self.compiled),
+            pace=LoopOptions(compiled=self.compile),
             team=team,
         )
         record_objectives(model, objectives)
-        return (gathered(model, team) if self.sharded else model), records
+        return (gather_full(model, team) if self.sharded else model), records
 
-    def start(
+    def initial_model(
         self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
     ) -> JointLM:
         """The network before its first step, on a GPU where there is one.
@@ -129,9 +133,9 @@ class Pretraining:
         else:
             assert self.architecture is not None
             model = JointLM.create(self.architecture, len(tokenizer), generator, tokenizer.pad, tokenizer.end)
-        if self.length > model.context:
-            raise BadInput(f"lm.length={self.length} exceeds the model's context of {model.context}")
+        if self.row_length > model.context:
+            raise BadInput(f"lm.row_length={self.row_length} exceeds the model's context of {model.context}")
         if self.embeddings == "bridge":
-            vectors = token_vectors(spaces, tokenizer, model.embeddings.shape[1], generator)
+            vectors = subword_vectors(spaces, tokenizer, model.embeddings.shape[1], generator)
             model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
         return model.to(best_device())

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Course:
+class Schedule:
     """A share that changes over training: straight lines between ``points`` of (share of the steps,
     value).
     """

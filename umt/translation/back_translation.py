@@ -19,18 +19,18 @@ from umt.lm.loading import reload, save
 from umt.runtime.files import atomic_directory
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids
-from umt.training.length_batches import Batches
+from umt.training.length_batches import LengthBatches
 from umt.training.objective import Loss
-from umt.training.schedule import Course
+from umt.training.schedule import Schedule
 from umt.translation.noise import Noise, word_starts
-from umt.translation.objectives import Setting, rows
-from umt.translation.synthesis import Renderer
+from umt.translation.objectives import TranslationTask, make_batch
+from umt.translation.synthesis import SyntheticSourceWriter
 
 
 @dataclass(frozen=True)
-class Rounds:
+class FrozenWriter:
     """Weights that write renderings stay the same for a round, as if all had been written at its beginning.
 
     count: rounds over the training. directory: keeps the weights of a round, for a run that is killed.
@@ -66,15 +66,15 @@ class BackTranslation:
     beginning instead.
     """
 
-    setting: Setting
-    texts: tuple[Shards, Shards]
-    renderer: Renderer
-    course: Course = field(default_factory=Course)
+    setting: TranslationTask
+    texts: tuple[TokenShards, TokenShards]
+    renderer: SyntheticSourceWriter
+    course: Schedule = field(default_factory=Schedule)
     noise: Noise | None = None
     ahead: int = 2
-    rounds: Rounds | None = None
-    turn: int = 0
-    waiting: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
+    rounds: FrozenWriter | None = None
+    next_side: int = 0
+    queue: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
     round: int = -1
     writer: JointLM | None = field(default=None, repr=False)
 
@@ -83,7 +83,7 @@ class BackTranslation:
         setting = self.setting
         # a rendering is about as long as what it renders
         self.batches = [
-            Batches(
+            LengthBatches(
                 2 * text.lengths() + 3,
                 setting.tokens,
                 setting.longest,
@@ -97,11 +97,11 @@ class BackTranslation:
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
         """One batch; None when it is not this objective's turn or no rendering was fit to learn from."""
-        if not self.setting.takes_part(self.course, step, generator):
+        if not self.setting.is_active(self.course, step, generator):
             return None
-        if not self.waiting:
-            self._render(self._writing(model, step), generator, dtype)
-        side, given, asked = self.waiting.pop(0)
+        if not self.queue:
+            self._render(self._writer_at(model, step), generator, dtype)
+        side, given, asked = self.queue.pop(0)
         if not given:
             return None
         tokenizer = self.setting.tokenizer
@@ -112,10 +112,10 @@ class BackTranslation:
             )
             given = np.split(ids, ends[1:-1])
         tags = [(tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))] * len(given)
-        batch = rows(given, asked, tags, tokenizer.end, tokenizer.pad)
+        batch = make_batch(given, asked, tags, tokenizer.end, tokenizer.pad)
         return self.setting.loss(model, batch, generator, dtype)
 
-    def _writing(self, model: JointLM, step: int) -> JointLM:
+    def _writer_at(self, model: JointLM, step: int) -> JointLM:
         """Who writes at ``step``."""
         if self.rounds is None:
             return model
@@ -128,24 +128,24 @@ class BackTranslation:
 
     def _render(self, model: JointLM, generator: Generator, dtype: torch.dtype) -> None:
         """Translate the next real sentences; what passes the filters waits to be learned from."""
-        side, self.turn = self.turn, 1 - self.turn
+        side, self.next_side = self.next_side, 1 - self.next_side
         batches = [self.batches[side].draw() for _ in range(self.ahead)]
         asked = [self.texts[side].ids(line) for batch in batches for line in batch]
         given, _, fit = self.renderer.write(model, side, asked, generator, dtype)
         ends = np.cumsum([0, *map(len, batches)])
         for start, end in pairwise(ends.tolist()):
             chosen = [number for number in range(start, end) if fit[number]]
-            self.waiting.append((side, [given[n] for n in chosen], [asked[n] for n in chosen]))
+            self.queue.append((side, [given[n] for n in chosen], [asked[n] for n in chosen]))
 
     def state(self) -> dict[str, Any]:
         """Where the data stand, and what was rendered and not yet learned from."""
         waiting = [
             (side, [ids.tolist() for ids in given], [ids.tolist() for ids in asked])
-            for side, given, asked in self.waiting
+            for side, given, asked in self.queue
         ]
         return {
             "places": [batches.state() for batches in self.batches],
-            "turn": self.turn,
+            "turn": self.next_side,
             "waiting": waiting,
             "round": self.round,
             **self.renderer.state(),
@@ -156,8 +156,8 @@ class BackTranslation:
         dtype = self.setting.tokenizer.dtype
         for batches, place in zip(self.batches, state["places"], strict=True):
             batches.restore(place)
-        self.turn, self.round, self.writer = int(state["turn"]), int(state["round"]), None
-        self.waiting = [
+        self.next_side, self.round, self.writer = int(state["turn"]), int(state["round"]), None
+        self.queue = [
             (int(side), [np.array(ids, dtype) for ids in given], [np.array(ids, dtype) for ids in asked])
             for side, given, asked in state["waiting"]
         ]

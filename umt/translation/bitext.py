@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from umt.corpus.known_pairs import KnownPairs
+from umt.corpus.known_pairs import TrainingPairs
 from umt.corpus.prepared_text import PreparedText
 from umt.runtime.files import atomic_directory
 from umt.text.normalisation import normaliser
-from umt.text.token_shards import Shards, write_shards
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
-from umt.types import BadInput, Lang, Progress
+from umt.types import BadInput, Lang, ProgressCallback
 
 _LINES = 4_000
 _HANDED = "pairs"
@@ -22,11 +22,11 @@ _HANDED = "pairs"
 class Bitext(NamedTuple):
     """Two files of subwords: line i of ``given`` is to become line i of ``asked``."""
 
-    given: Shards
-    asked: Shards
+    source: TokenShards
+    target: TokenShards
 
 
-class Renders(Protocol):
+class TextTranslator(Protocol):
     """A bootstrap: raw sentences of one language to raw sentences of another."""
 
     def translate(self, sentences: list[str]) -> list[str]:
@@ -36,11 +36,11 @@ class Renders(Protocol):
 
 def synthetic(
     text: PreparedText,
-    bootstrap: Mapping[tuple[Lang, Lang], Renders],
+    bootstrap: Mapping[tuple[Lang, Lang], TextTranslator],
     tokenizer: Tokenizer,
     count: int,
     directory: Path,
-    progress: Progress,
+    progress: ProgressCallback,
 ) -> list[Bitext]:
     """Let ``bootstrap``, keyed by (from, to), render ``count`` evenly spaced sentences of each language.
 
@@ -53,7 +53,7 @@ def synthetic(
         total = -(-text.size(real) // step)
 
         def write(place: Path, real: Lang = real, other: Lang = other, step: int = step, total: int = total,
-                  translator: Renders = translator) -> None:  # fmt: skip
+                  translator: TextTranslator = translator) -> None:  # fmt: skip
             def renderings() -> Iterable[str]:
                 sentences = islice(text.sentences(real), 0, None, step)
                 done = 0
@@ -66,11 +66,11 @@ def synthetic(
             write_shards(islice(text.sentences(real), 0, None, step), real, tokenizer, place)
 
         place = _once(directory / f"{real}-{other}", write)
-        bitexts.append(Bitext(Shards(place, other), Shards(place, real)))
+        bitexts.append(Bitext(TokenShards(place, other), TokenShards(place, real)))
     return bitexts
 
 
-def hand_on(
+def save_bootstrap_pairs(
     directory: Path, given: tuple[Lang, list[str]], asked: tuple[Lang, list[str]], tokenizer: Tokenizer
 ) -> None:
     """Write pairs that `handed_on` opens; what is asked for is real."""
@@ -80,17 +80,17 @@ def hand_on(
         write_shards(sentences, lang, tokenizer, place)
 
 
-def handed_on(directory: Path, languages: tuple[Lang, Lang]) -> list[Bitext]:
+def load_bootstrap_pairs(directory: Path, languages: tuple[Lang, Lang]) -> list[Bitext]:
     """The pairs that a bootstrap in ``directory`` has written itself; none of one that only translates."""
     first, second = languages
     return [
-        Bitext(Shards(place, other), Shards(place, real))
+        Bitext(TokenShards(place, other), TokenShards(place, real))
         for real, other in ((first, second), (second, first))
         if (place := directory / f"{_HANDED}.{real}").exists()
     ]
 
 
-def known(pairs: KnownPairs, tokenizer: Tokenizer, directory: Path) -> list[Bitext]:
+def encode_parallel_pairs(pairs: TrainingPairs, tokenizer: Tokenizer, directory: Path) -> list[Bitext]:
     """True pairs, both ways. Raises BadInput when there are none."""
     first, second = pairs.languages
 
@@ -102,8 +102,8 @@ def known(pairs: KnownPairs, tokenizer: Tokenizer, directory: Path) -> list[Bite
             write_shards(map(normaliser(lang), sentences), lang, tokenizer, place)
 
     place = _once(directory / "known", write)
-    there = Bitext(Shards(place, first), Shards(place, second))
-    return [there, Bitext(there.asked, there.given)]
+    there = Bitext(TokenShards(place, first), TokenShards(place, second))
+    return [there, Bitext(there.target, there.source)]
 
 
 def _once(place: Path, write: Callable[[Path], None]) -> Path:

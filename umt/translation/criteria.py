@@ -16,19 +16,19 @@ from typing import Literal, get_args
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids
 
 Criterion = Literal["round_trip", "code", "agreement"]
 
 
-def check(criterion: str) -> None:
+def check_criterion(criterion: str) -> None:
     """Raises ValueError unless ``criterion`` is one."""
     if criterion not in get_args(Criterion):
         raise ValueError(f"criterion must be one of {', '.join(get_args(Criterion))}, got {criterion!r}")
 
 
-def sample(text: Shards, count: int, longest: int, seed: int) -> list[Ids]:
+def sample_sentences(text: TokenShards, count: int, longest: int, seed: int) -> list[Ids]:
     """At most ``count`` random sentences of 4 to ``longest`` subwords."""
     lengths = text.lengths()
     fitting = np.flatnonzero((lengths >= 4) & (lengths <= longest))
@@ -36,7 +36,7 @@ def sample(text: Shards, count: int, longest: int, seed: int) -> list[Ids]:
     return [np.asarray(text.ids(line)) for line in chosen]
 
 
-def round_trip(sentences: Sequence[Ids], returned: Sequence[Ids]) -> float:
+def round_trip_bleu(sentences: Sequence[Ids], returned: Sequence[Ids]) -> float:
     """BLEU of ``returned`` against ``sentences``, over subwords."""
     there, back = ([" ".join(map(str, ids)) for ids in each] for each in (sentences, returned))
     return float(BLEU(tokenize="none", force=True).corpus_score(back, [there]).score)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Generator
 
-from umt.embeddings.sentence_mining import Space, mine
+from umt.embeddings.sentence_mining import SentenceEncoder, mine_pairs
 from umt.lm.generation import Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import best_device, load
@@ -24,17 +24,17 @@ from umt.lm.search import Sampling
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.smt.bootstrap import BootstrapInputs
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.training.embedding_init import token_vectors
-from umt.translation.bitext import hand_on
-from umt.translation.criteria import sample
-from umt.translation.filters import Filters, Signs, Usage
-from umt.translation.prompting import FEW_SHOT, Examples, Prompted
-from umt.types import BadInput, Lang, Progress
+from umt.training.embedding_init import subword_vectors
+from umt.translation.bitext import save_bootstrap_pairs
+from umt.translation.criteria import sample_sentences
+from umt.translation.filters import Filters, OutputStatistics, SubwordUsage
+from umt.translation.prompting import FEW_SHOT, Examples, PromptedTranslator
+from umt.types import BadInput, Lang, ProgressCallback
 
 
-class Handed(NamedTuple):
+class FewShotResult(NamedTuple):
     """What the route ends with.
 
     prompted: the way to prompt from source to target, with the examples of the end. pairs: language -> real
@@ -42,7 +42,7 @@ class Handed(NamedTuple):
     were kept and how well they fit.
     """
 
-    prompted: Prompted
+    prompted: PromptedTranslator
     pairs: Mapping[Lang, Examples]
     round_log: tuple[dict[str, float], ...]
 
@@ -54,41 +54,46 @@ class FewShot:
     mined: sentences of each text among which the first examples are sought; seeds: that are kept. sentences:
     of each language that a round renders. rounds: each prompts with the best pairs so far. keep: share of a
     round's renderings that is kept, the likest to their sentences in the aligned space; filters: what they
-    must be like before that. shots, window, candidates: see `Prompted`. generation: how answers are written.
+    must be like before that. shots, window, candidates: see `PromptedTranslator`. generation: how answers
+    are written.
     """
 
     needs_lm: ClassVar[bool] = True
 
-    mined: int = 20_000
-    seeds: int = 2_000
+    mining_sentences: int = 20_000
+    seed_pairs: int = 2_000
     sentences: int = 2_000
     rounds: int = 2
-    keep: float = 0.5
+    kept_share: float = 0.5
     shots: int = 4
-    window: int = 64
+    prompt_length: int = 64
     candidates: int = 4
     filters: Filters = field(default_factory=Filters)
-    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), extra=5))
+    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), length_offset=5))
 
     def __post_init__(self) -> None:
         require(
-            self, positive="mined seeds sentences rounds shots window candidates", within={"keep": "(0, 1]"}
+            self,
+            positive="mining_sentences seed_pairs sentences rounds shots prompt_length candidates",
+            within={"kept_share": "(0, 1]"},
         )
-        for name in ("nats", "back", "returned"):
+        for name in ("max_nll", "max_reconstruction_nll", "reconstruction_f1"):
             if getattr(self.filters, name) is not None:
                 raise ValueError(
                     f"filters.{name} is for back-translation: answers to prompts are not so measured"
                 )
 
-    def write(self, inputs: BootstrapInputs, directory: Path, progress: Progress) -> Mapping[str, Any]:
+    def write(
+        self, inputs: BootstrapInputs, directory: Path, progress: ProgressCallback
+    ) -> Mapping[str, Any]:
         """See `umt.smt.bootstrap.Bootstrap`."""
         if inputs.tokens is None or inputs.model is None:
             raise BadInput("bootstrap=fewshot prompts the joint language model: choose an lm other than none")
         tokenizer, (source, target) = Tokenizer.load(inputs.tokens), inputs.languages
-        texts = (Shards(inputs.tokens, source), Shards(inputs.tokens, target))
+        texts = (TokenShards(inputs.tokens, source), TokenShards(inputs.tokens, target))
         generator, width = Generator().manual_seed(inputs.seed), inputs.spaces[0].vectors.shape[1]
-        space = Space.of(
-            token_vectors(inputs.spaces, tokenizer, width, generator),
+        space = SentenceEncoder.of(
+            subword_vectors(inputs.spaces, tokenizer, width, generator),
             torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
         )
         model = load(inputs.model).to(best_device()).eval()
@@ -98,7 +103,7 @@ class FewShot:
             pairs = result.pairs[real]
             sources = [tokenizer.decode(ids, other) for ids in pairs.source]
             targets = [tokenizer.decode(ids, real) for ids in pairs.target]
-            hand_on(directory, (other, sources), (real, targets), tokenizer)
+            save_bootstrap_pairs(directory, (other, sources), (real, targets), tokenizer)
         sizes = ", ".join(f"{len(pairs):,} for {lang}" for lang, pairs in result.pairs.items())
         return {
             "kind": FEW_SHOT,
@@ -110,44 +115,44 @@ class FewShot:
         self,
         model: JointLM,
         tokenizer: Tokenizer,
-        space: Space,
-        texts: tuple[Shards, Shards],
+        space: SentenceEncoder,
+        texts: tuple[TokenShards, TokenShards],
         seed: int,
-        progress: Progress,
-    ) -> Handed:
+        progress: ProgressCallback,
+    ) -> FewShotResult:
         """Raises BadInput when the two texts have no sentences that are each other's nearest."""
-        usage = Usage.count(tokenizer, texts)
+        usage = SubwordUsage.count(tokenizer, texts)
         seeds = self._seeds(space, texts, seed)
         source, target = (text.lang for text in texts)
         written = {lang: usage.written(lang) for lang in (source, target)}
-        prompted = Prompted(
+        prompted = PromptedTranslator(
             source, target, model, tokenizer, space, seeds, written,
-            self.shots, self.window, self.candidates, self.generation,
+            self.shots, self.prompt_length, self.candidates, self.generation,
         )  # fmt: skip
-        pairs = {source: seeds.turned(), target: seeds}
+        pairs = {source: seeds.reversed(), target: seeds}
         told: list[dict[str, float]] = [{"examples": len(seeds), "similarity": float(seeds.scores.mean())}]
         generator = Generator().manual_seed(seed)
         for number in range(self.rounds):
             found, record = [], {}
-            for side, way in enumerate((prompted, prompted.turned())):
+            for side, way in enumerate((prompted, prompted.reversed())):
                 progress(f"prompts, round {number + 1}", 2 * number + side, 2 * self.rounds)
                 sentences = self._sentences(texts[side], self.sentences, child_seed(seed, "round", number))
-                answers = way.render(sentences, generator)
+                answers = way.translate_ids(sentences, generator)
                 kept = self._kept(answers, way.target, usage)
                 found.append(kept)
                 record[f"{way.source}-{way.target} all"] = float(answers.scores.mean())
                 record[f"{way.source}-{way.target} kept"] = float(kept.scores.mean())
                 record[f"{way.source}-{way.target} pairs"] = len(kept)
             there, back = found
-            pairs = {source: pairs[source] + there.turned(), target: pairs[target] + back.turned()}
-            pool = prompted.examples + there + back.turned()
-            prompted = prompted.prompting(pool.best(max(self.seeds, len(pool) // 2)))
+            pairs = {source: pairs[source] + there.reversed(), target: pairs[target] + back.reversed()}
+            pool = prompted.examples + there + back.reversed()
+            prompted = prompted.prompting(pool.best(max(self.seed_pairs, len(pool) // 2)))
             told.append(record)
-        return Handed(prompted, pairs, tuple(told))
+        return FewShotResult(prompted, pairs, tuple(told))
 
-    def _seeds(self, space: Space, texts: tuple[Shards, Shards], seed: int) -> Examples:
-        sources, targets = (self._sentences(text, self.mined, seed) for text in texts)
-        pairs, scores = mine(space, sources, targets, self.seeds)
+    def _seeds(self, space: SentenceEncoder, texts: tuple[TokenShards, TokenShards], seed: int) -> Examples:
+        sources, targets = (self._sentences(text, self.mining_sentences, seed) for text in texts)
+        pairs, scores = mine_pairs(space, sources, targets, self.seed_pairs)
         if not len(pairs):
             raise BadInput(
                 "no two sentences of the texts are each other's nearest: there is nothing to prompt with"
@@ -155,14 +160,14 @@ class FewShot:
         first, second = pairs.T.tolist()
         return Examples(tuple(sources[i] for i in first), tuple(targets[j] for j in second), scores)
 
-    def _sentences(self, text: Shards, count: int, seed: int) -> Sequence[Ids]:
+    def _sentences(self, text: TokenShards, count: int, seed: int) -> Sequence[Ids]:
         """Random ones of which an example leaves room in the window for the sentence and its answer."""
-        return sample(text, count, max(4, self.window // 5), seed)
+        return sample_sentences(text, count, max(4, self.prompt_length // 5), seed)
 
-    def _kept(self, answers: Examples, lang: Lang, usage: Usage) -> Examples:
+    def _kept(self, answers: Examples, lang: Lang, usage: SubwordUsage) -> Examples:
         """The best of the answers in ``lang`` that are fit to learn from."""
-        signs = Signs.read(answers.source, answers.target, lang, usage)
+        signs = OutputStatistics.read(answers.source, answers.target, lang, usage)
         fit = self.filters.fit(signs) & np.array([len(each) > 0 for each in answers.target])
         scores = answers.scores.masked_fill(~torch.from_numpy(fit), -torch.inf)
-        count = max(1, round(self.keep * len(answers)))
+        count = max(1, round(self.kept_share * len(answers)))
         return Examples(answers.source, answers.target, scores).best(count)

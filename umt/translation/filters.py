@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from umt.runtime.validate import require
-from umt.text.token_shards import Shards
+from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import F64, I64, Bools, Lang
 
@@ -21,7 +21,7 @@ _RARER = 50
 
 
 @dataclass(frozen=True)
-class Usage:
+class SubwordUsage:
     """What the subwords of a vocabulary are, told from the text of both languages.
 
     foreign: language -> (vocabulary,), true for subwords of the other language, and for those with control
@@ -33,7 +33,7 @@ class Usage:
     lettered: Bools
 
     @classmethod
-    def count(cls, tokenizer: Tokenizer, texts: Sequence[Shards]) -> Usage:
+    def count(cls, tokenizer: Tokenizer, texts: Sequence[TokenShards]) -> SubwordUsage:
         """Read both texts once."""
         rates = {}
         for text in texts:
@@ -51,7 +51,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Signs:
+class OutputStatistics:
     """What is measured of each rendering, all of shape (sentences,).
 
     length: its subwords for each of the sentence's; foreign: share of its subwords that belong to the other
@@ -62,10 +62,12 @@ class Signs:
     length: F64
     foreign: F64
     copied: F64
-    repeated: F64
+    repeated_bigrams: F64
 
     @classmethod
-    def read(cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: Usage) -> Signs:
+    def read(
+        cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: SubwordUsage
+    ) -> OutputStatistics:
         """Of ``renderings`` in ``lang``."""
         given, asked = (_flat(each, len(usage.lettered)) for each in (sentences, renderings))
         count = len(sentences)
@@ -84,7 +86,7 @@ class Signs:
             length=(said + 2) / (np.bincount(given.rows, minlength=count) + 2),  # short sentences vary more
             foreign=share(asked.rows[usage.foreign[lang][asked.ids]], said),
             copied=share(asked.rows[found], np.bincount(asked.rows[lettered], minlength=count)),
-            repeated=np.where(said > 1, 1 - share(asked.rows[pairs[firsts]], said - 1), 0.0),
+            repeated_bigrams=np.where(said > 1, 1 - share(asked.rows[pairs[firsts]], said - 1), 0.0),
         )
 
 
@@ -102,14 +104,14 @@ def _flat(sentences: Sequence[Ids], vocabulary: int) -> _Flat:
     return _Flat(ids, rows, rows * vocabulary + ids)
 
 
-def repeated(ids: npt.NDArray[Any]) -> float:
+def repeated_bigrams(ids: npt.NDArray[Any]) -> float:
     """The share of the pairs of neighbours among (subwords,) ``ids`` that have been there before."""
     if len(ids) < 2:
         return 0.0
     return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
 
 
-def returned(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> F64:
+def reconstruction_f1(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> F64:
     """(sentences,) how much of each came back: F1 of its subwords, each as often as it stands there."""
     ours, theirs = (
         np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, again)
@@ -128,33 +130,43 @@ class Filters:
     """What a rendering must be like to be learned from; null leaves a measure out.
 
     length: its length against the middle one of its batch, at most so many times longer or shorter. foreign,
-    copied, repeated: the largest shares, see `Signs`. nats: the most a subword may cost the model that wrote
+    copied, repeated: the largest shares, see `OutputStatistics`. nats: the most a subword may cost the model
+    that wrote
     it; back: the most that a subword of the sentence may cost it, given the rendering. returned: how much of
     the sentence must come back when the rendering is translated again, see `returned`. ``back`` costs a pass
     forward, ``returned`` as much as the rendering did.
     """
 
-    length: float | None = 2.0
-    foreign: float | None = 0.3
+    length_ratio: float | None = 2.0
+    wrong_language: float | None = 0.3
     copied: float | None = 0.5
-    repeated: float | None = 0.4
-    nats: float | None = None
-    back: float | None = None
-    returned: float | None = None
+    repeated_bigrams: float | None = 0.4
+    max_nll: float | None = None
+    max_reconstruction_nll: float | None = None
+    reconstruction_f1: float | None = None
 
     def __post_init__(self) -> None:
-        require(self, positive="nats back", share="foreign copied repeated returned", at_least={"length": 1})
+        require(
+            self,
+            positive="max_nll max_reconstruction_nll",
+            share="wrong_language copied repeated_bigrams reconstruction_f1",
+            at_least={"length_ratio": 1},
+        )
 
-    def fit(self, signs: Signs, nats: F64 | None = None) -> Bools:
+    def fit(self, signs: OutputStatistics, nats: F64 | None = None) -> Bools:
         """(sentences,) which renderings pass; ``nats``: (sentences,) a subword of each, where it is known."""
         passed = np.ones(len(signs.length), dtype=bool)
-        if self.length is not None and len(passed):
+        if self.length_ratio is not None and len(passed):
             middle = np.log(signs.length / np.median(signs.length))
-            passed &= np.abs(middle) <= np.log(self.length) + 1e-9
-        limits: dict[str, Any] = {"foreign": self.foreign, "copied": self.copied, "repeated": self.repeated}
+            passed &= np.abs(middle) <= np.log(self.length_ratio) + 1e-9
+        limits: dict[str, Any] = {
+            "foreign": self.wrong_language,
+            "copied": self.copied,
+            "repeated_bigrams": self.repeated_bigrams,
+        }
         for name, limit in limits.items():
             if limit is not None:
                 passed &= getattr(signs, name) <= limit
-        if self.nats is not None and nats is not None:
-            passed &= nats <= self.nats
+        if self.max_nll is not None and nats is not None:
+            passed &= nats <= self.max_nll
         return passed

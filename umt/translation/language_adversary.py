@@ -17,11 +17,11 @@ from umt.lm.joint_lm import JointLM
 from umt.lm.mixed_precision import autocast
 from umt.runtime.batching import pad
 from umt.runtime.seeds import child_seed
-from umt.text.token_shards import Shards
-from umt.training.length_batches import Batches
+from umt.text.token_shards import TokenShards
+from umt.training.length_batches import LengthBatches
 from umt.training.objective import Loss
-from umt.training.schedule import Course
-from umt.translation.objectives import Setting
+from umt.training.schedule import Schedule
+from umt.translation.objectives import TranslationTask
 
 
 class Adversary:
@@ -33,9 +33,9 @@ class Adversary:
 
     def __init__(
         self,
-        setting: Setting,
-        texts: tuple[Shards, Shards],
-        course: Course,
+        setting: TranslationTask,
+        texts: tuple[TokenShards, TokenShards],
+        course: Schedule,
         width: int,
         generator: Generator,
         hidden: int = 128,
@@ -43,7 +43,7 @@ class Adversary:
     ) -> None:
         self.setting, self.texts, self.course = setting, texts, course
         self.batches = [
-            Batches(
+            LengthBatches(
                 text.lengths() + 1,
                 setting.tokens // 2,
                 setting.longest,
@@ -56,13 +56,13 @@ class Adversary:
             for weight in self.discriminator.parameters():
                 weight.copy_(torch.randn(weight.shape, generator=generator) * weight.shape[-1] ** -0.5)
         self.optimiser = torch.optim.SGD(self.discriminator.parameters(), lr=rate)
-        self.right = 0.5
+        self.discriminator_accuracy = 0.5
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
         """Of one batch of each language; the discriminator takes its own step first."""
-        if not self.setting.takes_part(self.course, step, generator):
+        if not self.setting.is_active(self.course, step, generator):
             return None
         with autocast(model.device, dtype):
             return self._loss(model)
@@ -74,7 +74,7 @@ class Adversary:
         languages = languages.to(model.device)
         self.discriminator.to(model.device)
         logits = self.discriminator(pooled.detach())
-        self.right = float(((logits > 0) == (languages > 0)).float().mean())
+        self.discriminator_accuracy = float(((logits > 0) == (languages > 0)).float().mean())
         self.optimiser.zero_grad()
         binary_cross_entropy_with_logits(logits, languages).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()

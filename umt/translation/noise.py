@@ -42,10 +42,10 @@ class Noise:
 
     shuffle: int = 3
     drop: float = 0.1
-    blank: float = 0.1
+    mask: float = 0.1
 
     def __post_init__(self) -> None:
-        require(self, at_least_zero="shuffle", within={"drop blank": "[0, 1)"})
+        require(self, at_least_zero="shuffle", within={"drop mask": "[0, 1)"})
 
     def apply(
         self, ids: Ids, offsets: I64, starts: Bools, mask: int, generator: Generator
@@ -72,7 +72,7 @@ class Noise:
         kept = draws[1] >= self.drop
         luckiest = np.lexsort((draws[2], sentence))[word[offsets[:-1]]]
         kept[luckiest[np.bincount(sentence, kept, len(lengths)) == 0]] = True
-        blanked = draws[3] < self.blank
+        blanked = draws[3] < self.mask
 
         stays = kept[word] & (~blanked[word] | begins)
         order = np.lexsort((np.arange(len(ids)), place[word], sentence[word]))

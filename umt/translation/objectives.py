@@ -15,18 +15,18 @@ import torch
 from torch import Generator, Tensor
 
 from umt.lm.joint_lm import JointLM
-from umt.lm.thread_parallel import total_nats
+from umt.lm.thread_parallel import sum_nll
 from umt.runtime.batching import inside, pad
 from umt.runtime.validate import require
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.training.length_batches import Batches
+from umt.training.length_batches import LengthBatches
 from umt.training.objective import Loss
-from umt.training.schedule import Course
+from umt.training.schedule import Schedule
 from umt.translation.bitext import Bitext
 from umt.translation.noise import Noise, word_starts
 
 
-class Rows(NamedTuple):
+class SequenceBatch(NamedTuple):
     """A batch, padded on the right: ``ids`` (rows, length + 1); ``asked`` (rows, length), true where the next
     subword costs."""
 
@@ -34,9 +34,9 @@ class Rows(NamedTuple):
     asked: Tensor
 
 
-def rows(
+def make_batch(
     given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, fill: int
-) -> Rows:
+) -> SequenceBatch:
     """Sequences ``<x> given <y> asked </s>``; tags: the numbers of ``<x>`` and ``<y>`` of each."""
     sequences = [
         np.concatenate(([x], before, [y], after, [end]))
@@ -45,14 +45,14 @@ def rows(
     ids = pad(sequences, fill)
     width = ids.shape[1] - 1
     costs = inside([len(each) - 1 for each in sequences], width) & ~inside([len(x) + 1 for x in given], width)
-    return Rows(ids, costs)
+    return SequenceBatch(ids, costs)
 
 
 @dataclass(frozen=True)
-class Setting:
+class TranslationTask:
     """What all objectives of a run share.
 
-    steps: of the run, by which every `Course` counts. tokens: subwords a batch, padding included. longest:
+    steps: of the run, by which every `Schedule` counts. tokens: subwords a batch, padding included. longest:
     subwords of a sequence. forgotten: share of the subwords asked for that the model does not see when it
     goes on after them (word dropout, Bowman et al. 2016: it must look at what is given).
     """
@@ -68,7 +68,7 @@ class Setting:
         require(self, within={"forgotten": "[0, 1)"})
 
     def loss(
-        self, model: JointLM, batch: Rows, generator: Generator, dtype: torch.dtype = torch.float32
+        self, model: JointLM, batch: SequenceBatch, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss:
         """The nats of what is asked for; dtype: of products by weights."""
         seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:]
@@ -78,10 +78,10 @@ class Setting:
             hit[:, 0] = False
             seen[hit] = self.tokenizer.mask
         sizes = self.tokenizer.byte_lengths[wanted[batch.asked].numpy()]
-        nats = total_nats(model, seen, wanted, batch.asked, dtype=dtype)
+        nats = sum_nll(model, seen, wanted, batch.asked, dtype=dtype)
         return Loss(nats, len(sizes), int(sizes.sum()))
 
-    def takes_part(self, course: Course, step: int, generator: Generator) -> bool:
+    def is_active(self, course: Schedule, step: int, generator: Generator) -> bool:
         """An objective of share s takes part in that share of the steps, so that it costs what it is
         worth.
         """
@@ -89,14 +89,14 @@ class Setting:
 
 
 @dataclass
-class Renderings:
+class BitextObjective:
     """Sentences from other sentences: what `Denoising`, `Synthetic` and `Supervised` have in common."""
 
-    setting: Setting
+    setting: TranslationTask
     bitexts: Sequence[Bitext]
-    course: Course = Course()
+    course: Schedule = Schedule()
     noise: Noise | None = None
-    batches: Batches = field(init=False)
+    batches: LengthBatches = field(init=False)
 
     def __post_init__(self) -> None:
         lengths = []
@@ -107,18 +107,18 @@ class Renderings:
                                     given.lengths() + asked.lengths() + 3, 0))  # fmt: skip
         self.firsts = np.cumsum([0, *map(len, lengths)])
         setting = self.setting
-        self.batches = Batches(np.concatenate(lengths), setting.tokens, setting.longest, setting.seed)
+        self.batches = LengthBatches(np.concatenate(lengths), setting.tokens, setting.longest, setting.seed)
         self.starts = word_starts(setting.tokenizer)
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
         """One batch, the directions mixed; None when it is not this objective's turn."""
-        if not self.setting.takes_part(self.course, step, generator):
+        if not self.setting.is_active(self.course, step, generator):
             return None
         return self.setting.loss(model, self.draw(generator), generator, dtype)
 
-    def draw(self, generator: Generator) -> Rows:
+    def draw(self, generator: Generator) -> SequenceBatch:
         """The next batch."""
         tokenizer = self.setting.tokenizer
         numbers = self.batches.draw()
@@ -135,7 +135,7 @@ class Renderings:
                 np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
             )
             given = np.split(ids, ends[1:-1])
-        return rows(given, asked, tags, tokenizer.end, tokenizer.pad)
+        return make_batch(given, asked, tags, tokenizer.end, tokenizer.pad)
 
     def state(self) -> dict[str, Any]:
         """Where the data stand."""
@@ -146,15 +146,15 @@ class Renderings:
         self.batches.restore(state)
 
 
-class Synthetic(Renderings):
+class Synthetic(BitextObjective):
     """Real sentences from a bootstrap's renderings of them."""
 
 
-class Supervised(Renderings):
+class Supervised(BitextObjective):
     """Known translations: the control and the ceiling, never a part of an unsupervised run."""
 
 
-class Denoising(Renderings):
+class Denoising(BitextObjective):
     """A sentence from its noisy self; each bitext holds one text twice."""
 
     def __post_init__(self) -> None:

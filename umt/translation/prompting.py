@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
-from umt.embeddings.sentence_mining import Space
+from umt.embeddings.sentence_mining import SentenceEncoder
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import best_device, load, save
@@ -31,7 +31,7 @@ _TENSORS = "prompts.safetensors"
 _AT_ONCE = 512
 FEW_SHOT = "few-shot"
 """The kind of a bootstrap whose folder holds this."""
-_NUMBERS = ("shots", "window", "candidates")
+_NUMBERS = ("shots", "prompt_length", "candidates")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Examples:
         scores = torch.cat([self.scores, other.scores])
         return Examples(self.source + other.source, self.target + other.target, scores)
 
-    def turned(self) -> Examples:
+    def reversed(self) -> Examples:
         """The other way round."""
         return Examples(self.target, self.source, self.scores)
 
@@ -68,7 +68,7 @@ class Examples:
         )
 
 
-def compose(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], way: Direction, room: int) -> Ids:
+def build_prompt(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], way: Direction, room: int) -> Ids:
     """``x1 <y> y1 </s> <x> ... <x> sentence``, without the tags before and after, which `Generation` adds.
 
     pairs: of the least to the most important; the first ones are left out when they would make the prompt
@@ -88,7 +88,7 @@ def compose(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], way: Direction, roo
 
 
 @dataclass(frozen=True)
-class Prompted:
+class PromptedTranslator:
     """Raw sentences in one language to raw sentences in another, by examples; nothing is learned.
 
     examples: to choose among, from ``source`` to ``target``. written: the subwords that each language is
@@ -102,11 +102,11 @@ class Prompted:
     target: Lang
     model: JointLM
     tokenizer: Tokenizer
-    space: Space
+    space: SentenceEncoder
     examples: Examples
     written: Mapping[Lang, Sequence[int]]
     shots: int = 4
-    window: int = 64
+    prompt_length: int = 64
     candidates: int = 4
     generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7)))
 
@@ -114,16 +114,16 @@ class Prompted:
         if not len(self.examples):
             raise BadInput(f"there is no example of {self.source} and {self.target} to prompt with")
 
-    def turned(self) -> Prompted:
+    def reversed(self) -> PromptedTranslator:
         """The other way round."""
-        turned = self.examples.turned()
+        turned = self.examples.reversed()
         return replace(self, source=self.target, target=self.source, examples=turned)
 
-    def prompting(self, examples: Examples) -> Prompted:
+    def prompting(self, examples: Examples) -> PromptedTranslator:
         """The same with other examples."""
         return replace(self, examples=examples)
 
-    def render(self, sentences: Sequence[Ids], generator: Generator) -> Examples:
+    def translate_ids(self, sentences: Sequence[Ids], generator: Generator) -> Examples:
         """Each sentence, its best answer, and how well that fits it."""
         way = Direction.between(self.tokenizer, self.source, self.target, self.written[self.target])
         answers: list[Ids] = [np.empty(0, self.tokenizer.dtype) for _ in sentences]
@@ -133,12 +133,12 @@ class Prompted:
         for start in range(0, len(order), _AT_ONCE):
             places = order[start : start + _AT_ONCE]
             batch = [sentences[place] for place in places]
-            cap = int(self.generation.ratio * len(batch[-1])) + self.generation.extra
+            cap = int(self.generation.length_ratio * len(batch[-1])) + self.generation.length_offset
             prompts = [
-                compose(sentence, self._nearest(likeness), way, self.window - cap - 2)
+                build_prompt(sentence, self._nearest(likeness), way, self.prompt_length - cap - 2)
                 for sentence, likeness in zip(batch, self.space.means(batch) @ known.T, strict=True)
             ]
-            limited = replace(self.generation, ratio=0.0, extra=cap)
+            limited = replace(self.generation, length_ratio=0.0, length_offset=cap)
             many = self.candidates if self.generation.search.random else 1
             told = limited.generate(
                 self.model, [each for each in prompts for _ in range(many)], way, generator
@@ -156,7 +156,7 @@ class Prompted:
         normal = [normaliser(self.source)(sentence) for sentence in sentences]
         most = self.model.context // 3
         ids = [each[:most] for each in self.tokenizer.encode(normal, self.source)]
-        answers = self.render(ids, Generator().manual_seed(0)).target
+        answers = self.translate_ids(ids, Generator().manual_seed(0)).target
         return [self.tokenizer.decode(answer, self.target).strip() for answer in answers]
 
     def _nearest(self, likeness: Tensor) -> list[tuple[Ids, Ids]]:
@@ -184,7 +184,11 @@ class Prompted:
         about = {
             "languages": [self.source, self.target],
             "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
-            "generation": {"ratio": self.generation.ratio, "extra": self.generation.extra, **search},
+            "generation": {
+                "ratio": self.generation.length_ratio,
+                "extra": self.generation.length_offset,
+                **search,
+            },
             **{name: getattr(self, name) for name in _NUMBERS},
         }
         (directory / PROMPTS).write_text(json.dumps(about), encoding="utf-8")
@@ -192,7 +196,7 @@ class Prompted:
     @classmethod
     def load(
         cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
-    ) -> Prompted:
+    ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
         generation: how answers are written, where not as when they were saved. Raises BadInput when no
@@ -214,7 +218,7 @@ class Prompted:
             second,
             load(directory).to(best_device()),
             tokenizer,
-            Space(tensors["vectors"], tensors["weights"]),
+            SentenceEncoder(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             **{name: int(about[name]) for name in _NUMBERS},
@@ -222,7 +226,7 @@ class Prompted:
         )
         if (source, target) not in ((first, second), (second, first)):
             raise BadInput(f"{directory} prompts between {first} and {second}, not {source} and {target}")
-        return prompted if source == first else prompted.turned()
+        return prompted if source == first else prompted.reversed()
 
 
 def _generation(about: Mapping[str, float]) -> Generation:

@@ -12,23 +12,23 @@ from torch import Generator
 
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
-from umt.lm.scoring import Judge
+from umt.lm.scoring import SequenceScorer
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.translation.filters import Filters, Signs, Usage, returned
+from umt.translation.filters import Filters, OutputStatistics, SubwordUsage, reconstruction_f1
 from umt.types import Bools, Lang
 
 
-class Rendered(NamedTuple):
+class SyntheticSources(NamedTuple):
     """What a model wrote for each of some sentences; ended, fit: (sentences,), whether it came to an end, and
     whether it is worth learning from."""
 
     ids: list[Ids]
     ended: Bools
-    fit: Bools
+    accepted: Bools
 
 
 @dataclass
-class Renderer:
+class SyntheticSourceWriter:
     """Writes the first rendering of sentences in the other language, and tells which are fit.
 
     languages: of both texts. kept, drawn: how many renderings were fit, of how many.
@@ -38,7 +38,7 @@ class Renderer:
     languages: tuple[Lang, Lang]
     generation: Generation
     filters: Filters
-    usage: Usage
+    usage: SubwordUsage
     kept: int = 0
     drawn: int = 0
 
@@ -56,7 +56,7 @@ class Renderer:
         sentences: Sequence[Ids],
         generator: Generator,
         dtype: torch.dtype = torch.float32,
-    ) -> Rendered:
+    ) -> SyntheticSources:
         """Of ``sentences`` in the language number ``side``, by ``model`` in the middle of training.
 
         dtype: of products by weights.
@@ -67,16 +67,16 @@ class Renderer:
             outputs = self.generation.generate(model, sentences, self.directions[side], generator, dtype)
             best = [each[0] for each in outputs]
             ids = [each.ids.astype(sentence.dtype) for each, sentence in zip(best, sentences, strict=True)]
-            nats = np.array([each.nats / (len(each.ids) + 1) for each in best])
+            nats = np.array([each.nll / (len(each.ids) + 1) for each in best])
             ended, said = np.array([each.ended for each in best]), np.array([len(each) > 0 for each in ids])
-            signs = Signs.read(sentences, ids, self.languages[1 - side], self.usage)
+            signs = OutputStatistics.read(sentences, ids, self.languages[1 - side], self.usage)
             fit = ended & said & self.filters.fit(signs, nats)
-            self._tell_back(model, side, sentences, ids, fit, generator, dtype)
+            self._filter_by_reconstruction(model, side, sentences, ids, fit, generator, dtype)
         model.train(training)
         self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
-        return Rendered(ids, ended, fit)
+        return SyntheticSources(ids, ended, fit)
 
-    def _tell_back(
+    def _filter_by_reconstruction(
         self,
         model: JointLM,
         side: int,
@@ -88,15 +88,17 @@ class Renderer:
     ) -> None:
         """Take from ``fit`` what does not tell enough of its sentence."""
         here, there = self.languages[side], self.languages[1 - side]
-        if self.filters.back is not None and (places := np.flatnonzero(fit).tolist()):
+        if self.filters.max_reconstruction_nll is not None and (places := np.flatnonzero(fit).tolist()):
             asked, given = [sentences[place] for place in places], [ids[place] for place in places]
-            costs = Judge(model, self.tokenizer, dtype).given(given, asked, there, here)
-            fit[places] = costs / [len(each) + 1 for each in asked] <= self.filters.back
-        if self.filters.returned is not None and (places := np.flatnonzero(fit).tolist()):
+            costs = SequenceScorer(model, self.tokenizer, dtype).conditional_nll(given, asked, there, here)
+            fit[places] = costs / [len(each) + 1 for each in asked] <= self.filters.max_reconstruction_nll
+        if self.filters.reconstruction_f1 is not None and (places := np.flatnonzero(fit).tolist()):
             asked, given = [sentences[place] for place in places], [ids[place] for place in places]
             outputs = self.generation.generate(model, given, self.directions[1 - side], generator, dtype)
             again = [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
-            fit[places] = returned(asked, again, len(self.tokenizer)) >= self.filters.returned
+            fit[places] = (
+                reconstruction_f1(asked, again, len(self.tokenizer)) >= self.filters.reconstruction_f1
+            )
 
     def state(self) -> dict[str, Any]:
         """What was counted."""

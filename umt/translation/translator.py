@@ -16,17 +16,17 @@ from umt.lm.beam_search import Beam
 from umt.lm.generation import Direction, Generation, Output
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import best_device, load, save
-from umt.lm.scoring import Judge
+from umt.lm.scoring import SequenceScorer
 from umt.runtime.validate import require
-from umt.text.morphology import MARK
+from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.translation.filters import repeated
+from umt.translation.filters import repeated_bigrams
 from umt.types import BadInput, Lang
 
 _FILE = "translator.json"
-_BEGIN = regex.compile(rf" (?!{MARK})")
+_BEGIN = regex.compile(rf" (?!{SUFFIX_MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
 _LOOPING = 0.3
 """Share of its pairs of neighbours that a loop has said before, beyond what the sentence repeats."""
@@ -57,10 +57,10 @@ class NeuralTranslator:
     target: Lang
     model: JointLM
     tokenizer: Tokenizer
-    written: Mapping[Lang, Sequence[int]] = field(default_factory=dict)
+    allowed_subwords: Mapping[Lang, Sequence[int]] = field(default_factory=dict)
     longest: int = 100
     generation: Generation = field(default_factory=lambda: Generation(Beam(4)))
-    both_ways: bool = True
+    noisy_channel: bool = True
 
     def __post_init__(self) -> None:
         for lang in (self.source, self.target):
@@ -79,7 +79,7 @@ class NeuralTranslator:
         Only the best of each piece goes into a sentence that is translated in pieces.
         """
         pieces = [self._pieces(sentence) for sentence in sentences]
-        written = self.written.get(self.target)
+        written = self.allowed_subwords.get(self.target)
         way = Direction.between(self.tokenizer, self.source, self.target, written)
         flat = [piece for each in pieces for piece in each]
         hypotheses = self.generation.generate(self.model, flat, way, Generator().manual_seed(0))
@@ -88,7 +88,7 @@ class NeuralTranslator:
         for each in pieces:
             lists = [
                 [
-                    Alternative(self.tokenizer.decode(said.ids, self.target).strip(), -said.nats)
+                    Alternative(self.tokenizer.decode(said.ids, self.target).strip(), -said.nll)
                     for said in next(outputs)
                 ]
                 for _ in each
@@ -96,7 +96,7 @@ class NeuralTranslator:
             if not lists:
                 found.append([Alternative("", 0.0)])
             elif len(lists) == 1:
-                found.append(_different(lists[0]))
+                found.append(_unique(lists[0]))
             else:
                 joined = ("" if self.target in _UNSPACED else " ").join(said[0].text for said in lists)
                 found.append([Alternative(joined, sum(said[0].score for said in lists))])
@@ -108,15 +108,24 @@ class NeuralTranslator:
         What was cut off, or goes round and round where the sentence does not, comes after all others: each
         word of a loop is so likely that the mean of its nats is low.
         """
-        if self.both_ways and any(len(each) > 1 for each in outputs):
+        if self.noisy_channel and any(len(each) > 1 for each in outputs):
             sentences = [piece for piece, each in zip(pieces, outputs, strict=True) for _ in each]
             said = [one.ids.astype(self.tokenizer.dtype) for each in outputs for one in each]
-            back = iter(Judge(self.model, self.tokenizer).given(said, sentences, self.target, self.source))
-            both = [[one._replace(nats=one.nats + float(next(back))) for one in each] for each in outputs]
-            outputs = [sorted(each, key=lambda one: one.nats) for each in both]
+            back = iter(
+                SequenceScorer(self.model, self.tokenizer).conditional_nll(
+                    said, sentences, self.target, self.source
+                )
+            )
+            both = [[one._replace(nll=one.nll + float(next(back))) for one in each] for each in outputs]
+            outputs = [sorted(each, key=lambda one: one.nll) for each in both]
 
         return [
-            [one for wanted in (True, False) for one in each if _healthy(one, piece) is wanted]
+            [
+                one
+                for wanted in (True, False)
+                for one in each
+                if _complete_and_not_looping(one, piece) is wanted
+            ]
             for piece, each in zip(pieces, outputs, strict=True)
         ]
 
@@ -151,7 +160,7 @@ class NeuralTranslator:
         self.tokenizer.save(directory)
         about = {
             "languages": [self.source, self.target],
-            "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
+            "written": {lang: list(map(int, numbers)) for lang, numbers in self.allowed_subwords.items()},
             "longest": self.longest,
         }
         (directory / _FILE).write_text(json.dumps(about), encoding="utf-8")
@@ -185,12 +194,12 @@ class NeuralTranslator:
         )
 
 
-def _healthy(said: Output, sentence: Ids) -> bool:
+def _complete_and_not_looping(said: Output, sentence: Ids) -> bool:
     """Whether it came to an end and did not go round and round before."""
-    return said.ended and repeated(said.ids) <= repeated(sentence) + _LOOPING
+    return said.ended and repeated_bigrams(said.ids) <= repeated_bigrams(sentence) + _LOOPING
 
 
-def _different(said: Sequence[Alternative]) -> list[Alternative]:
+def _unique(said: Sequence[Alternative]) -> list[Alternative]:
     kept: dict[str, Alternative] = {}
     for each in said:
         kept.setdefault(each.text, each)

@@ -14,16 +14,16 @@ from torch.testing import assert_close
 
 from tests.two_languages import accuracy, two_languages
 from umt.align import Alignment, Verdict
-from umt.align.refinement import Widening
-from umt.align.soft_matching import profiles, sinkhorn
+from umt.align.refinement import Refinement
+from umt.align.soft_matching import similarity_profiles, sinkhorn
 from umt.align.strategies.cooccurrence import (
     Cooccurrence,
-    conditioned,
-    harden,
-    leading,
+    alternate_hard,
+    anneal,
+    normalise_counts,
     reordered,
-    soften,
-    thinned,
+    resample_counts,
+    top_singular_part,
 )
 from umt.types import BadInput
 
@@ -41,17 +41,17 @@ def counts(words: int = 60, seed: int = 0) -> Tensor:
 
 def test_thinning_keeps_the_share_and_the_symmetry() -> None:
     whole = counts(300).numpy()
-    part = thinned(whole, 0.7, seeded())
+    part = resample_counts(whole, 0.7, seeded())
     assert (part == part.T).all()
     assert (part <= whole).all()
     assert part.sum() / whole.sum() == pytest.approx(0.7, abs=0.01)
-    assert (part == thinned(whole, 0.7, seeded())).all()
-    assert (part != thinned(whole, 0.7, seeded(1))).any()
-    assert thinned(whole, 1.0, seeded()) is whole
+    assert (part == resample_counts(whole, 0.7, seeded())).all()
+    assert (part != resample_counts(whole, 0.7, seeded(1))).any()
+    assert resample_counts(whole, 1.0, seeded()) is whole
 
 
 def test_conditioned_rows_are_clipped_at_both_tails() -> None:
-    plain, clipped = conditioned(counts(), 100), conditioned(counts(), 90)
+    plain, clipped = normalise_counts(counts(), 100), normalise_counts(counts(), 90)
     assert_close(plain.norm(dim=1), torch.ones(60))
     high = float(np.percentile(np.percentile(plain.numpy(), 90, axis=1), 90))
     low = float(np.percentile(np.percentile(plain.numpy(), 10, axis=1), 10))
@@ -63,13 +63,13 @@ def test_leading_is_the_best_approximation_of_its_rank() -> None:
     left, right = (torch.linalg.qr(torch.randn(50, 50, generator=seeded(seed)))[0] for seed in (1, 2))
     values = 0.7 ** torch.arange(50)
     matrix = left * values @ right.T
-    assert_close(leading(matrix, 3), left[:, :3] * values[:3] @ right[:, :3].T, atol=1e-4, rtol=0)
+    assert_close(top_singular_part(matrix, 3), left[:, :3] * values[:3] @ right[:, :3].T, atol=1e-4, rtol=0)
 
 
 def test_profiles_do_not_depend_on_the_order() -> None:
     order = torch.randperm(60, generator=seeded(3))
-    x = conditioned(counts(), 99)
-    scores = profiles(x, x[order][:, order])
+    x = normalise_counts(counts(), 99)
+    scores = similarity_profiles(x, x[order][:, order])
     assert (scores.argmax(1)[order] == torch.arange(60)).all()
 
 
@@ -92,15 +92,15 @@ def test_reordered_is_the_cosine_over_the_union_of_both_matches() -> None:
 
 def test_soft_and_hard_matching_find_a_hidden_permutation() -> None:
     order = torch.randperm(100, generator=seeded(5))
-    x = conditioned(torch.from_numpy(two_languages(100)[0].counts[10].toarray()), 99)
+    x = normalise_counts(torch.from_numpy(two_languages(100)[0].counts[10].toarray()), 99)
     z = x[order][:, order]
     noise = torch.randn(100, 100, generator=seeded(6))
-    start = profiles(x, z) + profiles(x, z).std() * noise
-    soft = soften(x, z, start, 2, 12, 20)
+    start = similarity_profiles(x, z) + similarity_profiles(x, z).std() * noise
+    soft = anneal(x, z, start, 2, 12, 20)
     right = [(scores.argmax(1)[order] == torch.arange(100)).float().mean() for scores in (start, soft)]
     assert right[0] < 0.6
     assert right[1] > 0.9
-    similarity, history = harden(x, z, soft.argmax(1), soft.argmax(0), 3, 100)
+    similarity, history = alternate_hard(x, z, soft.argmax(1), soft.argmax(0), 3, 100)
     assert (similarity.argmax(1)[order] == torch.arange(100)).all()
     assert history[-1]["similarity"] == pytest.approx(1.0, abs=1e-4)
 
@@ -110,7 +110,7 @@ def test_learns_words_of_independent_draws(seed: int) -> None:
     source, target = two_languages(200, seed)
     alignment = ALIGNER.align(source, target, seeded(seed))
     assert accuracy(alignment.lexicon) > 0.95
-    assert accuracy(alignment.reverse) > 0.95
+    assert accuracy(alignment.reverse_lexicon) > 0.95
     cosine = (alignment.source.vectors[:50] @ alignment.target.vectors.T).argmax(1).tolist()
     met = [alignment.source.words[i][2:] == alignment.target.words[j][2:] for i, j in enumerate(cosine)]
     assert np.mean(met) > 0.8, "the vectors lie in one space"
@@ -118,8 +118,8 @@ def test_learns_words_of_independent_draws(seed: int) -> None:
 
 def test_widening_covers_the_rest_of_the_words() -> None:
     source, target = two_languages(300)
-    widening = Widening(sizes=(0,), candidates=5)
-    wide = dataclasses.replace(ALIGNER, widening=widening).align(source, target, seeded())
+    widening = Refinement(sizes=(0,), candidates=5)
+    wide = dataclasses.replace(ALIGNER, refinement=widening).align(source, target, seeded())
     assert len(wide.lexicon.source) == 300
     assert accuracy(wide.lexicon) > 0.8
 
@@ -131,11 +131,11 @@ def test_an_alignment_survives_saving(tmp_path: Path) -> None:
     again = Alignment.load(tmp_path)
     assert_close(again.source.vectors, alignment.source.vectors)
     assert again.target.words == alignment.target.words
-    assert_close(again.reverse.candidates, alignment.reverse.candidates)
+    assert_close(again.reverse_lexicon.candidates, alignment.reverse_lexicon.candidates)
     assert again.history == alignment.history
     assert again.verdict.reason == "因为"
-    assert again.verdict.certainty == 0.25
-    assert math.isnan(again.verdict.null)
+    assert again.verdict.estimated_precision == 0.25
+    assert math.isnan(again.verdict.null_score)
     first = (tmp_path / "source.vec").read_text(encoding="utf-8").splitlines()
     assert first[0] == "200 30"
     assert first[1].split()[0] == alignment.source.words[0]

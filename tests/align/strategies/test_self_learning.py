@@ -9,9 +9,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.align.strategies.procrustes import Procrustes
-from umt.align.strategies.self_learning import SelfLearning, agreed, scattered
+from umt.align.strategies.self_learning import SelfLearning, mutual_translations, stochastic_csls
 from umt.embeddings.wordspace import WordSpace
 from umt.types import Lang
 
@@ -54,11 +54,11 @@ def test_self_learning_beats_its_start() -> None:
     source, target = spaces()
     start = Procrustes(Given(40, wrong=16), ridge=0.1)
     before = start.align(source, target, torch.Generator().manual_seed(1))
-    strategy = SelfLearning(start, Widening(sizes=(300, 0)), words=300, patience=2)
+    strategy = SelfLearning(start, Refinement(sizes=(300, 0)), words=300, patience=2)
     after = strategy.align(source, target, torch.Generator().manual_seed(1))
     assert accuracy(before.lexicon.candidates) < 0.5
     assert accuracy(after.lexicon.candidates) > 0.9
-    assert accuracy(after.reverse.candidates) > 0.9
+    assert accuracy(after.reverse_lexicon.candidates) > 0.9
     assert after.history[-1]["words"] == WORDS
 
 
@@ -67,13 +67,13 @@ def test_a_share_of_the_similarities_is_enough_to_get_away_from_a_poor_start() -
     start = Procrustes(Given(40, wrong=28), ridge=0.1)
     before = start.align(source, target, torch.Generator().manual_seed(1))
     strategy = SelfLearning(
-        start, Widening(sizes=(300, 0)), words=300, keep=0.2, patience=10, dropped="similarities"
+        start, Refinement(sizes=(300, 0)), words=300, keep=0.2, patience=10, dropout_of="similarities"
     )
     after = strategy.align(source, target, torch.Generator().manual_seed(1))
     assert accuracy(before.lexicon.candidates) < 0.3
     assert accuracy(after.lexicon.candidates) > 0.9
     with pytest.raises(ValueError, match="pairs, similarities, got 'words'"):
-        SelfLearning(start, dropped="words")  # type: ignore[arg-type]
+        SelfLearning(start, dropout_of="words")  # type: ignore[arg-type]
 
 
 def test_a_start_may_pair_words_that_take_no_part() -> None:
@@ -85,7 +85,7 @@ def test_a_start_may_pair_words_that_take_no_part() -> None:
             return torch.arange(WORDS - 150, WORDS).repeat(2, 1).T
 
     start = Procrustes(Rare(), ridge=0.1)
-    found = SelfLearning(start, Widening(sizes=(0,)), words=300).align(
+    found = SelfLearning(start, Refinement(sizes=(0,)), words=300).align(
         source, target, torch.Generator().manual_seed(1)
     )
     assert accuracy(found.lexicon.candidates) > 0.9
@@ -94,17 +94,17 @@ def test_a_start_may_pair_words_that_take_no_part() -> None:
 def test_each_row_of_both_sides_brings_its_best() -> None:
     y = torch.eye(6)
     x = y.roll(1, 0)  # row n of x is row n - 1 of y
-    pairs, score = scattered(x, y, 1.0, torch.Generator().manual_seed(0), neighbourhood=2)
+    pairs, score = stochastic_csls(x, y, 1.0, torch.Generator().manual_seed(0), neighbourhood=2)
     assert pairs.shape == (12, 2)
     assert ((pairs[:, 0] - 1) % 6 == pairs[:, 1]).all()
     assert score == pytest.approx(1)
-    some, _ = scattered(x, y, 0.5, torch.Generator().manual_seed(0), neighbourhood=2)
+    some, _ = stochastic_csls(x, y, 0.5, torch.Generator().manual_seed(0), neighbourhood=2)
     assert 0 < int(((some[:, 0] - 1) % 6 == some[:, 1]).sum()) < 12
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
     source, target = spaces()
-    strategy = SelfLearning(Procrustes(Given(60)), Widening(sizes=(0,)), words=200, rounds=3)
+    strategy = SelfLearning(Procrustes(Given(60)), Refinement(sizes=(0,)), words=200, rounds=3)
     runs = [strategy.align(source, target, torch.Generator().manual_seed(3)) for _ in range(2)]
     assert torch.equal(runs[0].source.vectors, runs[1].source.vectors)
 
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
 def test_widening_reaches_words_far_from_its_pairs() -> None:
     source, target = spaces()
     pairs = Given(100, wrong=20).find(source, target)
-    shared = Widening().widen(source, target, pairs, torch.Generator().manual_seed(0))
+    shared = Refinement().refine(source, target, pairs, torch.Generator().manual_seed(0))
     assert accuracy(shared.lexicon.candidates[300:] - 300) > 0.9
     assert torch.allclose(shared.source.vectors.norm(dim=1), torch.ones(WORDS), atol=1e-5)
 
@@ -120,7 +120,7 @@ def test_widening_reaches_words_far_from_its_pairs() -> None:
 def test_agreed_pairs_know_both_vocabularies() -> None:
     source, target = spaces(noise=0.05)
     alignment = Procrustes(Given(200)).align(source, target, torch.Generator())
-    pairs = agreed(alignment, source, target)
+    pairs = mutual_translations(alignment, source, target)
     assert len(pairs) > 0.95 * WORDS
     assert torch.equal(pairs[:, 0], pairs[:, 1])
 
@@ -129,7 +129,7 @@ def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="keep"):
         SelfLearning(Procrustes(), keep=0)
     with pytest.raises(ValueError, match="sizes"):
-        Widening(sizes=())
+        Refinement(sizes=())
     source, target = spaces()
     with pytest.raises(ValueError, match="pairs"):
-        Widening().widen(source, target, torch.zeros(1, 2, dtype=torch.int64), torch.Generator())
+        Refinement().refine(source, target, torch.zeros(1, 2, dtype=torch.int64), torch.Generator())

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from umt.corpus.preparation.cleaning import Cleaner, Preparation, without_markup
-from umt.corpus.preparation.deduplication import Seen, hashed, key
+from umt.corpus.preparation.cleaning import Cleaner, Preparation, strip_markup
+from umt.corpus.preparation.deduplication import SeenHashes, hashed, key
 from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.preparation.prepare import prepare_text
-from umt.text.languages import WordProfile, foreign_share, looks_like
+from umt.text.languages import LanguageClassifier, function_word_vote, other_script_share
 from umt.types import Lang
 
 EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")
@@ -62,7 +62,7 @@ def cleaner(lang: Lang, **options: Any) -> Cleaner:
     ],
 )
 def test_markup_goes_and_text_stays(raw: str, clean: str) -> None:
-    assert without_markup(raw) == clean
+    assert strip_markup(raw) == clean
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_exact_and_near_duplicates(tmp_path: Path) -> None:
              for lang, side in report["sides"].items()}  # fmt: skip
     assert drops == {"en": {"duplicate": 1, "near duplicate": 1}, "zh": {"near duplicate": 1}}
     assert report["sides"]["en"]["kept"] == 3
-    kept = prepare_text(given, (), Preparation(duplicates=True), tmp_path, lambda *_: None)
+    kept = prepare_text(given, (), Preparation(keep_duplicates=True), tmp_path, lambda *_: None)
     assert kept["sides"]["en"]["kept"] == 5
 
 
 def test_seen_agrees_with_a_set() -> None:
     generator = np.random.default_rng(0)
-    seen, truth = Seen(), set[int]()
+    seen, truth = SeenHashes(), set[int]()
     for size in (1, 10, 1000, 3, 500, 0, 2000):
         batch = generator.integers(0, 1500, size).astype(np.uint64)
         new = seen.add(batch)
@@ -129,19 +129,19 @@ def test_keys() -> None:
 
 
 def test_foreign_share() -> None:
-    assert foreign_share("hello", EN) == 0
-    assert foreign_share("привет", EN) == 1
-    assert foreign_share("我买了macbook", ZH) == pytest.approx(7 / (7 + 15))
-    assert foreign_share("これは日本語です", ZH) > 0.5
+    assert other_script_share("hello", EN) == 0
+    assert other_script_share("привет", EN) == 1
+    assert other_script_share("我买了macbook", ZH) == pytest.approx(7 / (7 + 15))
+    assert other_script_share("これは日本語です", ZH) > 0.5
 
 
 def test_languages_of_one_script() -> None:
     english = ["the cat sat on the mat and the dog was in the house with it"] * 5
     french = ["le chat est sur la table et le chien est dans la maison avec lui"] * 5
-    assert looks_like(english, EN, FR) is True
-    assert looks_like(english, FR, EN) is False
-    assert looks_like(english, EN, Lang("xx")) is None
-    profile = WordProfile.learn(EN, english, french)
+    assert function_word_vote(english, EN, FR) is True
+    assert function_word_vote(english, FR, EN) is False
+    assert function_word_vote(english, EN, Lang("xx")) is None
+    profile = LanguageClassifier.learn(EN, english, french)
     assert profile.foreign("le chien est sur la table", EN)
     assert not profile.foreign("le chien est sur la table", FR)
     assert not profile.foreign("unknown words", EN)

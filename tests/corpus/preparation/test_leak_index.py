@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from umt.corpus import ParallelSet
-from umt.corpus.preparation.alignment_check import Traces, accidental_alignment
+from umt.corpus.preparation.alignment_check import SideStatistics, accidental_alignment
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.leak_index import LeakIndex, longest_shared_run
@@ -42,7 +42,7 @@ class Bag:
 
     name: str = "test"
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         return sorted(HELD[lang])
 
     def pairs(self) -> ParallelSet:
@@ -113,15 +113,15 @@ def test_a_common_phrase_is_no_leak() -> None:
     phrase = "and it came to pass in those days that"
     held = f"{phrase} a very long story was told to all the people of the whole wide land"
     training = f"{phrase} another completely different tale of equal length went around among them all there"
-    assert index([held]).long_leaks([training]) == {}
-    assert index([held]).long_leaks(["nothing", f"so {phrase} night fell"]) == {1: "test"}
+    assert index([held]).shared_runs([training]) == {}
+    assert index([held]).shared_runs(["nothing", f"so {phrase} night fell"]) == {1: "test"}
 
 
 def test_a_run_does_not_cross_sentences() -> None:
     leaks = index(["one two three four five six seven eight"])
-    assert leaks.long_leaks(["one two three four", "five six seven eight", "x"]) == {}
-    assert leaks.long_leaks(["x", "one two three four five six seven eight"]) == {1: "test"}
-    assert index([]).long_leaks(["one two"]) == {}
+    assert leaks.shared_runs(["one two three four", "five six seven eight", "x"]) == {}
+    assert leaks.shared_runs(["x", "one two three four five six seven eight"]) == {1: "test"}
+    assert index([]).shared_runs(["one two"]) == {}
 
 
 def test_the_longest_shared_run() -> None:
@@ -129,9 +129,9 @@ def test_the_longest_shared_run() -> None:
     assert longest_shared_run(np.array([0, 0, 0]), np.array([1, 2])) == 0
 
 
-def traces(lengths: np.ndarray[Any, Any], anchors: list[tuple[int, int]]) -> Traces:
+def traces(lengths: np.ndarray[Any, Any], anchors: list[tuple[int, int]]) -> SideStatistics:
     held = np.array(anchors, dtype=np.int64).reshape(-1, 2)
-    return Traces(np.arange(len(lengths)), lengths.astype(np.int64), held[:, 0], held[:, 1])
+    return SideStatistics(np.arange(len(lengths)), lengths.astype(np.int64), held[:, 0], held[:, 1])
 
 
 def test_aligned_lines_are_found_and_shuffled_or_trending_ones_are_not() -> None:

@@ -9,30 +9,32 @@ from random import Random
 import pytest
 
 from umt.corpus.synthetic.chinese_grammar import Chinese, write_chinese
-from umt.corpus.synthetic.concepts import Vocabulary, comparative, read_vocabulary
+from umt.corpus.synthetic.concepts import ConceptLexicon, comparative, read_vocabulary
 from umt.corpus.synthetic.english_forms import article, plural, verb_forms
 from umt.corpus.synthetic.english_grammar import English, write_english
 from umt.corpus.synthetic.logical_form import Clause, Phrase, Sentence
-from umt.corpus.synthetic.source import World
+from umt.corpus.synthetic.source import SyntheticWorld
 from umt.types import Lang
 
 
 @pytest.fixture(scope="module")
-def vocabulary() -> Vocabulary:
+def vocabulary() -> ConceptLexicon:
     return read_vocabulary()
 
 
-def noun(vocabulary: Vocabulary, word: str) -> int:
+def noun(vocabulary: ConceptLexicon, word: str) -> int:
     return next(
         i for i, entry in enumerate(vocabulary.nouns) if word in entry.english or word in entry.chinese
     )
 
 
-def verb(vocabulary: Vocabulary, word: str) -> int:
+def verb(vocabulary: ConceptLexicon, word: str) -> int:
     return next(i for i, entry in enumerate(vocabulary.verbs) if entry.chinese == word)
 
 
-def said(vocabulary: Vocabulary, sentence: Sentence, divergence: float = 1.0) -> tuple[set[str], set[str]]:
+def said(
+    vocabulary: ConceptLexicon, sentence: Sentence, divergence: float = 1.0
+) -> tuple[set[str], set[str]]:
     """All that both grammars make of a sentence."""
     random = Random(1)
     english, chinese = English(vocabulary, random), Chinese(vocabulary, random, divergence)
@@ -51,14 +53,14 @@ def test_articles_plurals_and_forms() -> None:
     assert verb_forms("write~wrote~written") == ("write", "writes", "wrote", "written", "writing")
     more = [comparative(word) for word in ("big", "happy", "famous", "clean", "large")]
     assert more == ["bigger", "happier", "more famous", "cleaner", "larger"]
-    text = " ".join(World(size=4000, processes=1).sentences(Lang("en")))
+    text = " ".join(SyntheticWorld(size=4000, processes=1).sentences(Lang("en")))
     assert not re.search(r"\ba [aeio]\w+", text)
     assert not re.search(r"\ban [bcdfgjklmnpqrstvwxyz]\w+", text)
     assert not re.search(r"\b(?:many|some) (?:dog|child|man|book|city)\b", text)
     assert re.search(r"\b(?:many|some|several) children\b", text)
 
 
-def test_agreement_aspect_and_negation(vocabulary: Vocabulary) -> None:
+def test_agreement_aspect_and_negation(vocabulary: ConceptLexicon) -> None:
     dog, apple, eat = noun(vocabulary, "dog"), noun(vocabulary, "apple"), verb(vocabulary, "吃")
     one = Clause(eat, Phrase(dog, "the"), Phrase(apple, "a"), tense="present")
     many = replace(one, subject=Phrase(dog, "bare", 0))
@@ -77,7 +79,7 @@ def test_agreement_aspect_and_negation(vocabulary: Vocabulary) -> None:
     )
 
 
-def test_passive_disposal_and_questions(vocabulary: Vocabulary) -> None:
+def test_passive_disposal_and_questions(vocabulary: ConceptLexicon) -> None:
     thief, wallet, steal = noun(vocabulary, "thief"), noun(vocabulary, "wallet"), verb(vocabulary, "偷")
     done = Clause(steal, Phrase(thief, "a"), Phrase(wallet, "the"), tense="past")
     assert said(vocabulary, Sentence(replace(done, voice="passive"))) == (
@@ -85,21 +87,21 @@ def test_passive_disposal_and_questions(vocabulary: Vocabulary) -> None:
         {"钱包被一个小偷偷了。"},
     )
     assert said(vocabulary, Sentence(replace(done, voice="disposal")))[1] == {"一个小偷把钱包偷了。"}
-    assert said(vocabulary, Sentence(replace(done, asked="truth"))) == (
+    assert said(vocabulary, Sentence(replace(done, question="truth"))) == (
         {"Did a thief steal the wallet?"},
         {"一个小偷偷了钱包吗？"},
     )
-    assert said(vocabulary, Sentence(replace(done, asked="object"))) == (
+    assert said(vocabulary, Sentence(replace(done, question="object"))) == (
         {"What did a thief steal?"},
         {"一个小偷偷了什么？"},
     )
-    assert said(vocabulary, Sentence(replace(done, asked="subject"))) == (
+    assert said(vocabulary, Sentence(replace(done, question="subject"))) == (
         {"Who stole the wallet?"},
         {"谁偷了钱包？"},
     )
 
 
-def test_places_measures_and_relative_clauses_stand_where_they_belong(vocabulary: Vocabulary) -> None:
+def test_places_measures_and_relative_clauses_stand_where_they_belong(vocabulary: ConceptLexicon) -> None:
     boy, book, read = noun(vocabulary, "boy"), noun(vocabulary, "book"), verb(vocabulary, "读")
     room, cow, buy = noun(vocabulary, "room"), noun(vocabulary, "cow"), verb(vocabulary, "买")
     clause = Clause(

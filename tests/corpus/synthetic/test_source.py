@@ -12,12 +12,12 @@ import rjieba
 
 from umt.corpus.synthetic.concepts import read_vocabulary
 from umt.corpus.synthetic.logical_form import key
-from umt.corpus.synthetic.realisation import TRIVIAL, Speaker
-from umt.corpus.synthetic.source import World, WorldPairs
+from umt.corpus.synthetic.realisation import TRIVIAL, Realiser
+from umt.corpus.synthetic.source import SyntheticWorld, WorldPairs
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
-SMALL = World(size=4000, processes=1)
+SMALL = SyntheticWorld(size=4000, processes=1)
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +43,15 @@ def test_the_seed_decides_everything(english: list[str]) -> None:
 
 @pytest.mark.slow
 def test_the_number_of_processes_changes_nothing() -> None:
-    world = World(size=20_000, processes=1)
+    world = SyntheticWorld(size=20_000, processes=1)
     assert list(world.sentences(EN)) == list(replace(world, processes=2).sentences(EN))
 
 
 def test_the_two_sides_and_the_held_out_pairs_say_different_things() -> None:
-    voices = [SMALL.voice(side) for side in ("en", "zh", "dev", "test")]
+    voices = [SMALL.side_spec(side) for side in ("en", "zh", "dev", "test")]
     keys: list[set[int]] = []
     for voice in voices:
-        speaker = Speaker(voice)
+        speaker = Realiser(voice)
         documents = speaker.sampler.documents()
         sentences = [sentence for _ in range(60) for sentence in next(documents)]
         said = [sentence.concepts() for sentence in sentences]
@@ -63,7 +63,7 @@ def test_the_two_sides_and_the_held_out_pairs_say_different_things() -> None:
 def test_no_held_out_sentence_stands_in_the_text(english: list[str], chinese: list[str]) -> None:
     pairs = WorldPairs(SMALL, "test", 150)
     for lang, text in ((EN, english), (ZH, chinese)):
-        assert not set(text) & set(pairs.side(lang))
+        assert not set(text) & set(pairs.unpaired_side(lang))
 
 
 def test_held_out_pairs_are_pairs_with_several_references() -> None:
@@ -79,7 +79,7 @@ def test_held_out_pairs_are_pairs_with_several_references() -> None:
         known = [word for word in words(sources[0]) if word in truth]
         shares.append(np.mean([any(zh in text for zh in truth[word] for text in targets) for word in known]))
     assert np.mean(shares) > 0.9
-    assert pairs.side(EN) == sorted(pairs.side(EN))
+    assert pairs.unpaired_side(EN) == sorted(pairs.unpaired_side(EN))
     assert [each.name for each in SMALL.held_out()] == ["dev", "test"]
 
 
@@ -109,7 +109,7 @@ def test_train_and_test_parts_share_no_headword() -> None:
     assert ("eat" in train) == ("ate" in train)
     assert set(train) | set(test) == set(SMALL.dictionary().pairs)
     assert 0.4 < len(test) / (len(train) + len(test)) < 0.6
-    turned = World(languages=(ZH, EN)).dictionary().pairs
+    turned = SyntheticWorld(languages=(ZH, EN)).dictionary().pairs
     assert "dog" in turned["狗"]
 
 
@@ -127,7 +127,7 @@ def test_lengths_are_bounded_and_frequencies_fall_as_in_language(
 
 
 def test_the_segmenter_recovers_the_chinese_words() -> None:
-    speaker = Speaker(SMALL.voice("zh"))
+    speaker = Realiser(SMALL.side_spec("zh"))
     documents = speaker.sampler.documents()
     found = total = 0
 
@@ -145,14 +145,14 @@ def test_the_segmenter_recovers_the_chinese_words() -> None:
 
 
 def test_knobs_have_their_effect(chinese: list[str]) -> None:
-    def frequent(world: World, lang: Lang) -> set[str]:
+    def frequent(world: SyntheticWorld, lang: Lang) -> set[str]:
         counts = Counter(word for line in world.sentences(lang) for word in words(line))
         return {word for word, _ in counts.most_common(400)}
 
     plain, shifted = replace(SMALL, size=900), replace(SMALL, size=900, domain_shift=1.0)
     truth = SMALL.dictionary().pairs
 
-    def overlap(world: World) -> float:
+    def overlap(world: SyntheticWorld) -> float:
         text = "".join(world.sentences(ZH))
         return float(np.mean([any(zh in text for zh in truth[w]) for w in frequent(world, EN) if w in truth]))
 
@@ -189,7 +189,7 @@ def test_knobs_have_their_effect(chinese: list[str]) -> None:
 def test_bad_options_are_named(options: dict[str, object]) -> None:
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=r"languages|size|domain_shift|noise|grading|processes") as error:
-        World(**options)  # type: ignore[arg-type]
+        SyntheticWorld(**options)  # type: ignore[arg-type]
     assert str(value if name != "languages" else "fr") in str(error.value)
     with pytest.raises(ValueError, match="split must be"):
         WorldPairs(SMALL, "train")  # type: ignore[arg-type]

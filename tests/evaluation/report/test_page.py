@@ -17,7 +17,7 @@ from torch import Generator
 
 from tests.two_languages import two_languages
 from umt.align import Alignment
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.corpus.dictionary import Dictionary
 from umt.evaluation.finished_runs import Provenance
@@ -49,7 +49,7 @@ BRIDGE = {"verdict": {"label": "aligned", "reason": "independent runs agree"}}
 @pytest.fixture(scope="module")
 def alignment() -> Alignment:
     source, target = two_languages(150)
-    return Cooccurrence(words=150, drop=2, widening=Widening((0,), candidates=5)).align(
+    return Cooccurrence(words=150, drop=2, refinement=Refinement((0,), candidates=5)).align(
         source, target, Generator().manual_seed(0)
     )
 
@@ -175,7 +175,7 @@ def test_mutual_pairs_choose_each_other(alignment: Alignment) -> None:
     for row, column in pairs:
         word, other = alignment.source.words[row], alignment.target.words[column]
         assert alignment.lexicon.translations(word)[0][0] == other
-        assert alignment.reverse.translations(other)[0][0] == word
+        assert alignment.reverse_lexicon.translations(other)[0][0] == word
 
 
 def test_pictures_are_well_formed_on_their_own() -> None:

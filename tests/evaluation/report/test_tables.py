@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from rich.console import Console as Terminal
 
-from umt.corpus.files import PairFiles
+from umt.corpus.files import ParallelFiles
 from umt.embeddings.lexicon import Lexicon
 from umt.evaluation.baselines import Copy, permuted_lexicon
 from umt.evaluation.report.tables import show_scores
@@ -46,7 +46,7 @@ def test_the_table_shows_value_interval_and_signature() -> None:
 def test_pairs_left_out_of_a_test_set_are_told(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("One.\n\nThree.\n", encoding="utf-8")
     (tmp_path / "b").write_text("一。\n二。\n三。\n", encoding="utf-8")
-    test = PairFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
+    test = ParallelFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
     run = cast(Run, SimpleNamespace(held_out=(test,), model=None))
     told = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
     assert list(missing_measurements(run)) == [told]

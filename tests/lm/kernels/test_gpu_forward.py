@@ -26,7 +26,7 @@ pytestmark = [
 def divided() -> JointLM:
     architecture = Architecture(width=128, layers=3, heads=2, hidden=256, context=256)
     model = JointLM.create(architecture, 1000, Generator().manual_seed(1), gpu_kernels=True)
-    model = model.divided().to("cuda")
+    model = model.as_encoder_decoder().to("cuda")
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim == 1:
@@ -44,7 +44,7 @@ def learned(model: JointLM, exact: bool, ids: Tensor, asked: Tensor) -> tuple[fl
     """The loss and its gradients."""
     model.zero_grad()
     dtype = training_dtype(model.device, exact)
-    nats = model.nats(model.states(ids, asked, dtype=dtype), ids[asked], dtype).sum()
+    nats = model.nll(model.target_states(ids, asked, dtype=dtype), ids[asked], dtype).sum()
     nats.backward()  # type: ignore[no-untyped-call]
     named = model.named_parameters()
     return float(nats.detach()), {
@@ -102,5 +102,5 @@ def test_what_is_written_costs_what_the_network_says(search: Search) -> None:
             said = best.ids.tolist() + [1] * best.ended
             ids = torch.tensor([[2, *source.tolist(), 3, *said]])
             asked = torch.arange(ids.shape[1] - 1)[None] > len(source)
-            nats = model.nats(model.states(ids[:, :-1], asked), ids[:, 1:][asked]).sum()
-            assert best.nats == pytest.approx(float(nats), rel=0.02, abs=0.5)
+            nats = model.nll(model.target_states(ids[:, :-1], asked), ids[:, 1:][asked]).sum()
+            assert best.nll == pytest.approx(float(nats), rel=0.02, abs=0.5)

@@ -10,18 +10,18 @@ import numpy as np
 from torch import Generator, Tensor
 
 from umt.align import Alignment
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.align.soft_matching import (
     alignment_of,
-    frequency_fit,
+    frequency_score,
+    half_csls,
     matched_words,
-    scaled,
-    shaped,
-    standardised,
+    reweight_spectrum,
+    zscore,
 )
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.align.strategies.gromov_wasserstein import fitted_map
-from umt.align.strategies.invariant_features import unmapped
+from umt.align.strategies.invariant_features import invariant_features
 from umt.align.strategies.map_training import Cloud, MapTraining
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
@@ -35,17 +35,19 @@ class MapRefinement:
     """Procrustes and soft matching in turn, from the map that a game found (`fitted_map`).
 
     rounds: matchings, the first as soft as ``soft``, in deviations of the scores.  spectrum: see `shaped`.
-    frequency: see `Gromov`.
+    frequency: see `GromovWasserstein`.
     """
 
     rounds: int = 20
     spectrum: float = 3.0
-    soft: float = 1.0
+    first_inverse_temperature: float = 1.0
     frequency: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.rounds < 1 or self.soft <= 0:
-            raise ValueError(f"rounds and soft must be positive, got {self.rounds} and {self.soft}")
+        if self.rounds < 1 or self.first_inverse_temperature <= 0:
+            raise ValueError(
+                f"rounds and soft must be positive, got {self.rounds} and {self.first_inverse_temperature}"
+            )
         if self.frequency < 0:
             raise ValueError(f"frequency must not be negative, got {self.frequency}")
 
@@ -76,45 +78,47 @@ class Adversarial:
     dim: int = 10
     spectrum: float = 2.0
     unmapped: int = 8
-    game: MapTraining = field(default_factory=MapTraining)
-    refinement: MapRefinement = field(default_factory=MapRefinement)
+    map_training: MapTraining = field(default_factory=MapTraining)
+    map_refinement: MapRefinement = field(default_factory=MapRefinement)
     counts: Cooccurrence | None = None
-    again: int = 2
+    count_passes: int = 2
     candidates: int = 10
-    widening: Widening | None = None
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         require(
             self,
             positive="candidates",
-            at_least_zero="dim again",
+            at_least_zero="dim count_passes",
             at_least={"words": 20, "unmapped": -1},
         )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny, `FloatingPointError` when the game diverges."""
         size = matched_words(source, target, self.words)
-        refinement = self.refinement
-        fit = refinement.frequency * frequency_fit(source, target, size)
-        x, z = (shaped(space, size, self.spectrum)[:, : self.dim or None] for space in (source, target))
+        refinement = self.map_refinement
+        fit = refinement.frequency * frequency_score(source, target, size)
+        x, z = (
+            reweight_spectrum(space, size, self.spectrum)[:, : self.dim or None] for space in (source, target)
+        )
         frequencies = source.frequencies[:size], target.frequencies[:size]
-        features = unmapped([x, z], frequencies, self.unmapped)
+        features = invariant_features([x, z], frequencies, self.unmapped)
         clouds = Cloud(x, features[0], frequencies[0]), Cloud(z, features[1], frequencies[1])
-        maps, history = self.game.train(*clouds, fit, generator)
-        wide_x, wide_z = (shaped(space, size, refinement.spectrum) for space in (source, target))
-        sharpness = np.geomspace(refinement.soft, 12, refinement.rounds).tolist()
+        maps, history = self.map_training.train(*clouds, fit, generator)
+        wide_x, wide_z = (reweight_spectrum(space, size, refinement.spectrum) for space in (source, target))
+        sharpness = np.geomspace(refinement.first_inverse_temperature, 12, refinement.rounds).tolist()
         matchings: list[_Matching] = []
         for one in maps:
-            turn, rounds = fitted_map(wide_x, wide_z, scaled(x @ one @ z.T), fit, sharpness)
-            matchings.append((standardised(scaled(wide_x @ turn @ wide_z.T)) + fit, rounds))
+            turn, rounds = fitted_map(wide_x, wide_z, half_csls(x @ one @ z.T), fit, sharpness)
+            matchings.append((zscore(half_csls(wide_x @ turn @ wide_z.T)) + fit, rounds))
         if self.counts is not None:
             starts = [scores for scores, _ in matchings]
             matchings = [*self.counts.match(source, target, starts, generator)]
-            for _ in range(self.again):
+            for _ in range(self.count_passes):
                 matchings += self.counts.match(source, target, [_best(matchings)[0]], generator)
         scores, last = _best(matchings)
         return alignment_of(
-            scores, source, target, (*history, *last), self.candidates, self.widening, generator
+            scores, source, target, (*history, *last), self.candidates, self.refinement, generator
         )
 
 

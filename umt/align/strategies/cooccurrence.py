@@ -22,8 +22,8 @@ from torch.nn.functional import normalize
 
 from umt.align import Alignment
 from umt.align.linear_maps import normalise
-from umt.align.refinement import Widening
-from umt.align.soft_matching import alignment_of, best, profiles, scaled, sinkhorn, standardised
+from umt.align.refinement import Refinement
+from umt.align.soft_matching import alignment_of, best, half_csls, similarity_profiles, sinkhorn, zscore
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 from umt.types import F32, BadInput
@@ -54,21 +54,21 @@ class Cooccurrence:
     clip: float = 99.0
     drop: int = 10
     keep: float = 1.0
-    soft: float = 2.0
-    hard: float = 12.0
+    first_inverse_temperature: float = 2.0
+    last_inverse_temperature: float = 12.0
     steps: int = 20
     patience: int = 3
     rounds: int = 100
     candidates: int = 10
-    widening: Widening | None = None
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="window steps patience rounds candidates soft",
+            positive="window steps patience rounds candidates first_inverse_temperature",
             at_least={"words": 20},
             within={"clip": "(50, 100]", "drop": f"[0, {self.words})", "keep": "(0, 1]"},
-            ascending="soft hard",
+            ascending="first_inverse_temperature last_inverse_temperature",
         )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
@@ -77,7 +77,7 @@ class Cooccurrence:
         Raises `BadInput` when the window was not counted or a vocabulary is tiny.
         """
         [(scores, history)] = self.match(source, target, [None], generator)
-        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
+        return alignment_of(scores, source, target, history, self.candidates, self.refinement, generator)
 
     def match(
         self, source: WordSpace, target: WordSpace, starts: Sequence[Tensor | None], generator: Generator
@@ -90,14 +90,16 @@ class Cooccurrence:
         known = [len(start) for start in starts if start is not None]
         size = min(self.words, *known, *(self._contexts(space) for space in (source, target)))
         rows = [self._counts(space, size, generator) for space in (source, target)]
-        x, z = (conditioned(each, self.clip) for each in rows)
-        a, b = (conditioned(each, self.clip, self.drop) for each in rows)
+        x, z = (normalise_counts(each, self.clip) for each in rows)
+        a, b = (normalise_counts(each, self.clip, self.drop) for each in rows)
         found = []
         for start in starts:
-            first = profiles(x, z) if start is None else start[:size, :size]
-            forward, backward = best(soften(x, z, first, self.soft, self.hard, self.steps))
-            similarity, history = harden(a, b, forward, backward, self.patience, self.rounds)
-            found.append((scaled(similarity), history))
+            first = similarity_profiles(x, z) if start is None else start[:size, :size]
+            forward, backward = best(
+                anneal(x, z, first, self.first_inverse_temperature, self.last_inverse_temperature, self.steps)
+            )
+            similarity, history = alternate_hard(a, b, forward, backward, self.patience, self.rounds)
+            found.append((half_csls(similarity), history))
         return found
 
     def _contexts(self, space: WordSpace) -> int:
@@ -117,10 +119,10 @@ class Cooccurrence:
         dense = space.counts[self.window][:size, :size].toarray().astype(np.float32)
         if not dense.any():
             raise BadInput(f"no two frequent words of {space.lang} stand together: give whole sentences")
-        return torch.from_numpy(thinned(dense, self.keep, generator))
+        return torch.from_numpy(resample_counts(dense, self.keep, generator))
 
 
-def thinned(counts: F32, keep: float, generator: Generator) -> F32:
+def resample_counts(counts: F32, keep: float, generator: Generator) -> F32:
     """Keep each counted pair with probability ``keep``: as if part of the text had not been read.
 
     counts: (words, words) symmetric whole numbers; so is the result.
@@ -133,20 +135,20 @@ def thinned(counts: F32, keep: float, generator: Generator) -> F32:
     return both
 
 
-def conditioned(counts: Tensor, clip: float, drop: int = 0) -> Tensor:
+def normalise_counts(counts: Tensor, clip: float, drop: int = 0) -> Tensor:
     """Square root, unit rows, centred columns, unit rows; the ``drop`` top singular directions out; clipped.
 
     counts: (words, words). Both tails are cut at the ``clip`` percentile of the rows' ``clip`` percentiles.
     """
     rows = normalise(counts.sqrt())
     if drop:
-        rows = rows - leading(rows, drop)
+        rows = rows - top_singular_part(rows, drop)
     values = rows.numpy()
     low, high = (float(np.percentile(np.percentile(values, p, axis=1), p)) for p in (100 - clip, clip))
     return rows.clamp(low, high)
 
 
-def leading(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
+def top_singular_part(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
     """The part of (rows, columns) ``matrix`` that lies in its ``rank`` top singular directions.
 
     Subspace iteration from a fixed start: the top directions are well apart, so the start does not matter.
@@ -160,22 +162,22 @@ def leading(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
     return part
 
 
-def soften(x: Tensor, z: Tensor, scores: Tensor, soft: float, hard: float, steps: int) -> Tensor:
+def anneal(x: Tensor, z: Tensor, scores: Tensor, soft: float, hard: float, steps: int) -> Tensor:
     """Match softly, lay the columns of one side on the other's by that matching, and match again, sharper.
 
     x, z: (N, N) conditioned counts; scores: (N, N) the start. Returns (N, N) scores of the last matching.
     """
-    scores = standardised(scores)
+    scores = zscore(scores)
     for sharpness in np.geomspace(soft, hard, steps).tolist():
         matching = sinkhorn(scores, sharpness)  # (N source words, N target words)
         similarity = x @ normalize(z @ matching.T, dim=1).T
         similarity += normalize(x @ matching, dim=1) @ z.T
-        scores = scaled(similarity)
+        scores = half_csls(similarity)
         scores /= scores.std()
     return scores
 
 
-def harden(
+def alternate_hard(
     x: Tensor, z: Tensor, forward: Tensor, backward: Tensor, patience: int, rounds: int
 ) -> tuple[Tensor, History]:
     """Alternate: columns in the order of the matches of both directions, cosines of rows, CSLS matches.
@@ -194,7 +196,7 @@ def harden(
             highest, stale, kept = mean, 0, similarity
         if stale >= patience:
             break
-        forward, backward = best(scaled(similarity))
+        forward, backward = best(half_csls(similarity))
     return kept, tuple(history)
 
 

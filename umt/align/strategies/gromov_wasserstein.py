@@ -12,23 +12,23 @@ from torch.nn.functional import normalize
 
 from umt.align import Alignment
 from umt.align.linear_maps import normalise, procrustes
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.align.soft_matching import (
     alignment_of,
-    frequency_fit,
+    frequency_score,
+    half_csls,
     matched_words,
-    profiles,
-    scaled,
-    shaped,
+    reweight_spectrum,
+    similarity_profiles,
     sinkhorn,
-    standardised,
+    zscore,
 )
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
-class Gromov:
+class GromovWasserstein:
     """The entropic Gromov-Wasserstein plan of the frequent words, and the orthogonal map that fits it.
 
     Find the doubly stochastic T that lays the similarities A of one language on those B of the other: with a
@@ -52,42 +52,44 @@ class Gromov:
     clip: float = 99.0
     map_spectrum: float = 3.0
     frequency: float = 0.1
-    soft: float = 2.0
-    hard: float = 12.0
+    first_inverse_temperature: float = 2.0
+    last_inverse_temperature: float = 12.0
     steps: int = 20
     candidates: int = 10
-    widening: Widening | None = None
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="steps candidates soft",
+            positive="steps candidates first_inverse_temperature",
             at_least_zero="frequency",
             at_least={"words": 20},
             within={"keep": "(0, 1]", "clip": "(50, 100]"},
-            ascending="soft hard",
+            ascending="first_inverse_temperature last_inverse_temperature",
         )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""
         size = matched_words(source, target, self.words)
-        fit = self.frequency * frequency_fit(source, target, size)
+        fit = self.frequency * frequency_score(source, target, size)
         spaces = source, target
-        x, z = (shaped(space, size, self.spectrum) for space in spaces)
-        rows, columns = (drawn(size, self.keep, generator) for _ in spaces)
+        x, z = (reweight_spectrum(space, size, self.spectrum) for space in spaces)
+        rows, columns = (sample_rows(size, self.keep, generator) for _ in spaces)
         kept = fit[rows][:, columns]
         relations = clipped(x[rows] @ x[rows].T, self.clip), clipped(z[columns] @ z[columns].T, self.clip)
-        start = standardised(profiles(x[rows], z[columns]))
-        sharpness = np.geomspace(self.soft, self.hard, self.steps).tolist()
-        scores, first = plan(*relations, start, kept, sharpness)
-        x, z = (shaped(space, size, self.map_spectrum) for space in spaces)
+        start = zscore(similarity_profiles(x[rows], z[columns]))
+        sharpness = np.geomspace(
+            self.first_inverse_temperature, self.last_inverse_temperature, self.steps
+        ).tolist()
+        scores, first = entropic_plan(*relations, start, kept, sharpness)
+        x, z = (reweight_spectrum(space, size, self.map_spectrum) for space in spaces)
         turn, second = fitted_map(x[rows], z[columns], scores, kept, sharpness)
-        scores = standardised(scaled(x @ turn @ z.T)) + fit
+        scores = zscore(half_csls(x @ turn @ z.T)) + fit
         history = (*first, *second)
-        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
+        return alignment_of(scores, source, target, history, self.candidates, self.refinement, generator)
 
 
-def drawn(size: int, keep: float, generator: Generator) -> Tensor:
+def sample_rows(size: int, keep: float, generator: Generator) -> Tensor:
     """(kept,) the numbers of a share ``keep`` of ``size`` words, drawn at random, in order."""
     count = max(2, round(keep * size))
     return torch.randperm(size, generator=generator, device=generator.device).cpu()[:count].sort().values
@@ -101,7 +103,7 @@ def clipped(relation: Tensor, clip: float) -> Tensor:
     return rows.clamp(low, high)
 
 
-def plan(
+def entropic_plan(
     a: Tensor, b: Tensor, scores: Tensor, fit: Tensor, sharpness: list[float]
 ) -> tuple[Tensor, list[Mapping[str, float]]]:
     """Scores of the (N, N) plan that lays relation a (N, N) on relation b (N, N), from first ``scores``.
@@ -110,10 +112,10 @@ def plan(
     """
     history: list[Mapping[str, float]] = []
     for each in sharpness:
-        matching = sinkhorn(standardised(scores) + fit, each)  # (N source words, N target words)
+        matching = sinkhorn(zscore(scores) + fit, each)  # (N source words, N target words)
         similarity = a @ normalize(b @ matching.T, dim=1).T
         similarity += normalize(a @ matching, dim=1) @ b.T
-        scores = standardised(scaled(similarity))
+        scores = zscore(half_csls(similarity))
         history.append({"sharpness": each, "similarity": float((matching * similarity).sum() / len(a))})
     return scores, history
 
@@ -128,9 +130,9 @@ def fitted_map(
     history: list[Mapping[str, float]] = []
     turn = torch.eye(x.shape[1])
     for each in sharpness:
-        matching = sinkhorn(standardised(scores) + fit, each)
+        matching = sinkhorn(zscore(scores) + fit, each)
         turn = procrustes(x, matching @ z)
         similarity = x @ turn @ z.T
-        scores = scaled(similarity)
+        scores = half_csls(similarity)
         history.append({"sharpness": each, "similarity": float((matching * similarity).sum() / len(x))})
     return turn, history

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 
-def unmapped(spaces: Sequence[Tensor], frequencies: Sequence[Tensor], features: int) -> list[Tensor]:
+def invariant_features(
+    spaces: Sequence[Tensor], frequencies: Sequence[Tensor], features: int
+) -> list[Tensor]:
     """What no map changes of each word: its log frequency and the shape of its sorted similarities.
 
     spaces: two (N, dim). The similarities at places spread evenly in their logarithm, reduced to ``features``

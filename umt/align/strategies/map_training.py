@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
 from umt.align.linear_maps import procrustes
-from umt.align.soft_matching import csls_cosine, profiles, sinkhorn, standardised
+from umt.align.soft_matching import csls_cosine, similarity_profiles, sinkhorn, zscore
 
 Start = Literal["random", "profile", "identity"]
 Optimiser = Literal["adam", "sgd"]
@@ -224,7 +224,7 @@ class MapTraining:
             return turned
         first = torch.eye(dim)
         if self.start == "profile":
-            first = procrustes(x, sinkhorn(standardised(profiles(x, z)) + 3 * fit, 1.0) @ z)
+            first = procrustes(x, sinkhorn(zscore(similarity_profiles(x, z)) + 3 * fit, 1.0) @ z)
         return first.repeat(self.seeds, 1, 1)
 
     def _sample(self, source: Cloud, target: Cloud, generator: Generator) -> _Batch:

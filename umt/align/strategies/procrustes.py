@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment, Verdict
-from umt.align.linear_maps import fitted, normalise
+from umt.align.linear_maps import map_to_shared_space, normalise
 from umt.align.seeds import IdenticalStrings, Seeds
 from umt.embeddings.lexicon import induce
 from umt.embeddings.retrieval import csls
@@ -50,7 +50,7 @@ class Procrustes:
                 "few for a map: give a larger dictionary (aligner.seeds) or more text"
             )
         sides = normalise(source.vectors), normalise(target.vectors)
-        x, y = fitted(*sides, pairs, self.reweight, self.ridge)
+        x, y = map_to_shared_space(*sides, pairs, self.reweight, self.ridge)
         left, right = Embeddings(source.words, x), Embeddings(target.words, y)
         lexicon, reverse = induce(left, right, self.candidates)
         reason = f"fitted on {len(pairs)} given pairs"
@@ -66,7 +66,7 @@ class Procrustes:
             asked = torch.tensor(sorted({*pairs[hidden & (pairs[:, 0] < _FREQUENT), 0].tolist()}))
             if not len(asked) or int((~hidden).sum()) < 2:
                 continue
-            x, y = fitted(*sides, pairs[~hidden], self.reweight, self.ridge)
+            x, y = map_to_shared_space(*sides, pairs[~hidden], self.reweight, self.ridge)
             best = csls(x[:_FREQUENT], y, 1)[0].indices[asked]
             right = (pairs[:, 0] == asked[:, None]) & (pairs[:, 1] == best)
             hits, trials = hits + int(right.any(1).sum()), trials + len(asked)

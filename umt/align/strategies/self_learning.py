@@ -13,8 +13,8 @@ from torch.nn.functional import normalize
 
 from umt.align import Aligner, Alignment
 from umt.align.linear_maps import normalise, procrustes, symmetric_maps
-from umt.align.refinement import Widening
-from umt.embeddings.retrieval import csls, csls_among, mutual
+from umt.align.refinement import Refinement
+from umt.embeddings.retrieval import csls, csls_from_similarity, mutual
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 
@@ -39,13 +39,13 @@ class SelfLearning:
     """
 
     init: Aligner
-    widening: Widening = field(default_factory=Widening)
+    refinement: Refinement = field(default_factory=Refinement)
     words: int = 4000
     rounds: int = 100
     keep: float = 0.5
     patience: int = 5
     ridge: float = 0.1
-    dropped: Dropped = "pairs"
+    dropout_of: Dropped = "pairs"
 
     def __post_init__(self) -> None:
         require(self, positive="words patience", at_least_zero="rounds ridge", within={"keep": "(0, 1]"})
@@ -53,8 +53,8 @@ class SelfLearning:
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises what ``init`` raises, and ValueError when its lexicons share fewer than two pairs."""
         start = self.init.align(source, target, generator)
-        pairs, history = self._learn(source, target, agreed(start, source, target), generator)
-        shared = self.widening.widen(source, target, pairs, generator)
+        pairs, history = self._learn(source, target, mutual_translations(start, source, target), generator)
+        shared = self.refinement.refine(source, target, pairs, generator)
         steps = (*start.history, *history, *shared.history)
         return Alignment(shared.source, shared.target, shared.lexicon, shared.reverse, steps, start.verdict)
 
@@ -81,7 +81,7 @@ class SelfLearning:
                 if keep >= 1:
                     break
                 keep, stale = min(1.0, 2 * keep), 0
-        if history and self.dropped == "similarities":  # all of them now, and only what both sides say
+        if history and self.dropout_of == "similarities":  # all of them now, and only what both sides say
             turned = x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]])
             both = mutual(*csls(turned, y))
             pairs = both if len(both) > 1 else pairs
@@ -92,8 +92,8 @@ class SelfLearning:
     ) -> tuple[Tensor, float]:
         """The pairs of rows of x and y that maps fitted on the rows ``paired`` show, and how alike the best
         are on average."""
-        if self.dropped == "similarities":
-            return scattered(x @ procrustes(*paired), y, keep, generator)
+        if self.dropout_of == "similarities":
+            return stochastic_csls(x @ procrustes(*paired), y, keep, generator)
         some: Tensor | slice = slice(None)
         if keep < 1:
             count = max(2, int(keep * len(paired[0])))
@@ -104,7 +104,7 @@ class SelfLearning:
         return mutual(forward, backward), score
 
 
-def scattered(
+def stochastic_csls(
     x: Tensor, y: Tensor, keep: float, generator: Generator, neighbourhood: int = 10
 ) -> tuple[Tensor, float]:
     """Each row of both sides with its best by CSLS among a random share ``keep`` of the other side's.
@@ -115,21 +115,21 @@ def scattered(
     """
     similarity = x @ y.T  # (N, M)
     score = float(similarity.amax(1).mean() + similarity.amax(0).mean()) / 2
-    found = csls_among(similarity, 1, neighbourhood, keep, generator)
+    found = csls_from_similarity(similarity, 1, neighbourhood, keep, generator)
     forward, backward = (each.indices[:, 0] for each in found)
     pairs = torch.stack([torch.arange(len(x)), forward], 1), torch.stack([backward, torch.arange(len(y))], 1)
     both = torch.cat(pairs)
     return both[(both >= 0).all(1)], score
 
 
-def agreed(alignment: Alignment, source: WordSpace, target: WordSpace) -> Tensor:
+def mutual_translations(alignment: Alignment, source: WordSpace, target: WordSpace) -> Tensor:
     """(pairs, 2) indices into the two spaces of the words that are each other's best translation.
 
     Raises ValueError when there are fewer than two.
     """
     row = {word: index for index, word in enumerate(source.words)}
     column = {word: index for index, word in enumerate(target.words)}
-    lexicon, reverse = alignment.lexicon, alignment.reverse
+    lexicon, reverse = alignment.lexicon, alignment.reverse_lexicon
     back = dict(zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True))
     found = []
     for word, best in zip(lexicon.source, lexicon.candidates[:, 0].tolist(), strict=True):

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from torch import Generator
 
 from umt.align import Alignment
-from umt.align.refinement import Widening
-from umt.align.soft_matching import alignment_of, frequency_fit, matched_words, profiles, shaped, standardised
+from umt.align.refinement import Refinement
+from umt.align.soft_matching import (
+    alignment_of,
+    frequency_score,
+    matched_words,
+    reweight_spectrum,
+    similarity_profiles,
+    zscore,
+)
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
-class Profile:
+class SimilarityProfile:
     """Words are alike when their sorted similarities to their own language are.
 
     The start of VecMap (Artetxe, Labaka and Agirre, 2018, "A robust self-learning method"). A weak start, a
@@ -29,7 +36,7 @@ class Profile:
     spectrum: float = -0.5
     frequency: float = 0.0
     candidates: int = 10
-    widening: Widening | None = None
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         require(self, positive="candidates", at_least_zero="frequency", at_least={"words": 20})
@@ -37,7 +44,11 @@ class Profile:
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""
         size = matched_words(source, target, self.words)
-        scores = standardised(profiles(*(shaped(space, size, self.spectrum) for space in (source, target))))
+        scores = zscore(
+            similarity_profiles(
+                *(reweight_spectrum(space, size, self.spectrum) for space in (source, target))
+            )
+        )
         if self.frequency:
-            scores = scores + self.frequency * frequency_fit(source, target, size)
-        return alignment_of(scores, source, target, (), self.candidates, self.widening, generator)
+            scores = scores + self.frequency * frequency_score(source, target, size)
+        return alignment_of(scores, source, target, (), self.candidates, self.refinement, generator)

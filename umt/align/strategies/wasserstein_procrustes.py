@@ -9,24 +9,24 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment
-from umt.align.refinement import Widening
+from umt.align.refinement import Refinement
 from umt.align.soft_matching import (
     alignment_of,
-    frequency_fit,
+    frequency_score,
+    half_csls,
     matched_words,
-    profiles,
-    scaled,
-    shaped,
+    reweight_spectrum,
+    similarity_profiles,
     sinkhorn,
-    standardised,
+    zscore,
 )
-from umt.align.strategies.gromov_wasserstein import drawn, fitted_map
+from umt.align.strategies.gromov_wasserstein import fitted_map, sample_rows
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
-class Wasserstein:
+class WassersteinProcrustes:
     """Minimise ||X Q - P Y|| over orthogonal Q and doubly stochastic P (Grave, Joulin and Berthet, 2019).
 
     Procrustes and entropic matchings in turn on growing random batches of words, while the entropy falls.
@@ -44,46 +44,52 @@ class Wasserstein:
     words: int = 1500
     batch: float = 0.6
     keep: float = 0.9
-    start: int = 10
+    relaxation_steps: int = 10
     spectrum: float = 4.0
     frequency: float = 0.3
-    soft: float = 1.0
-    hard: float = 12.0
+    first_inverse_temperature: float = 1.0
+    last_inverse_temperature: float = 12.0
     steps: int = 60
     candidates: int = 10
-    widening: Widening | None = None
+    refinement: Refinement | None = None
 
     def __post_init__(self) -> None:
         require(
             self,
-            positive="steps candidates batch soft",
-            at_least_zero="start frequency",
+            positive="steps candidates batch first_inverse_temperature",
+            at_least_zero="relaxation_steps frequency",
             share="keep",
             at_least={"words": 20},
-            ascending="batch keep, soft hard",
+            ascending="batch keep, first_inverse_temperature last_inverse_temperature",
         )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when a vocabulary is tiny."""
         size = matched_words(source, target, self.words)
-        fit = self.frequency * frequency_fit(source, target, size)
-        x, z = (shaped(space, size, self.spectrum) for space in (source, target))
-        scores = standardised(profiles(x, z))
-        if self.start:
-            scores = scores + standardised(scaled(relaxed(x @ x.T, z @ z.T, fit, self.start)))
+        fit = self.frequency * frequency_score(source, target, size)
+        x, z = (reweight_spectrum(space, size, self.spectrum) for space in (source, target))
+        scores = zscore(similarity_profiles(x, z))
+        if self.relaxation_steps:
+            scores = scores + zscore(
+                half_csls(convex_relaxation(x @ x.T, z @ z.T, fit, self.relaxation_steps))
+            )
         history = []
         shares = np.geomspace(self.batch, self.keep, self.steps)
-        for share, each in zip(shares, np.geomspace(self.soft, self.hard, self.steps), strict=True):
-            rows, columns = (drawn(size, float(share), generator) for _ in range(2))
+        for share, each in zip(
+            shares,
+            np.geomspace(self.first_inverse_temperature, self.last_inverse_temperature, self.steps),
+            strict=True,
+        ):
+            rows, columns = (sample_rows(size, float(share), generator) for _ in range(2))
             part = scores[rows][:, columns], fit[rows][:, columns], [float(each)]
             turn, entries = fitted_map(x[rows], z[columns], *part)
             history += entries
-            scores = scaled(x @ turn @ z.T)
-        scores = standardised(scores) + fit
-        return alignment_of(scores, source, target, history, self.candidates, self.widening, generator)
+            scores = half_csls(x @ turn @ z.T)
+        scores = zscore(scores) + fit
+        return alignment_of(scores, source, target, history, self.candidates, self.refinement, generator)
 
 
-def relaxed(a: Tensor, b: Tensor, fit: Tensor, steps: int) -> Tensor:
+def convex_relaxation(a: Tensor, b: Tensor, fit: Tensor, steps: int) -> Tensor:
     """The doubly stochastic P that nearly minimises the convex ||A P - P B||^2, by Frank and Wolfe.
 
     a, b: (N, N) similarities within each language; fit: (N, N) scores that are known beforehand. The linear
@@ -95,5 +101,5 @@ def relaxed(a: Tensor, b: Tensor, fit: Tensor, steps: int) -> Tensor:
     for step in range(steps):
         gradient = square_a @ matching + matching @ square_b - 2 * a @ matching @ b
         share = 2 / (2 + step)
-        matching = (1 - share) * matching + share * sinkhorn(standardised(-gradient) + fit, 4.0)
+        matching = (1 - share) * matching + share * sinkhorn(zscore(-gradient) + fit, 4.0)
     return matching

@@ -13,7 +13,7 @@ from umt.types import F64, I64
 
 
 @dataclass(frozen=True)
-class Traces:
+class SideStatistics:
     """What one side leaves behind for the check of accidental alignment.
 
     lines: numbers of the kept lines, ascending; lengths: their characters; anchor_lines, anchors: which
@@ -26,9 +26,9 @@ class Traces:
     anchors: I64
 
     @staticmethod
-    def concatenated(parts: Iterable[Traces]) -> Traces:
+    def concatenated(parts: Iterable[SideStatistics]) -> SideStatistics:
         every = list(parts)
-        return Traces(
+        return SideStatistics(
             *(
                 np.concatenate([getattr(part, name) for part in every] or [np.zeros(0, np.int64)])
                 for name in ("lines", "lengths", "anchor_lines", "anchors")
@@ -36,7 +36,9 @@ class Traces:
         )
 
 
-def accidental_alignment(source: Traces, target: Traces, generator: np.random.Generator) -> dict[str, Any]:
+def accidental_alignment(
+    source: SideStatistics, target: SideStatistics, generator: np.random.Generator
+) -> dict[str, Any]:
     """Are the two sides the same text in disguise? Three tests without a dictionary.
 
     same_lines: do lengths at equal line numbers correlate more than at shifted ones?
@@ -71,7 +73,9 @@ def _ranked(values: NDArray[Any]) -> F64:
     return ranks / max(float(np.linalg.norm(ranks)), 1.0)
 
 
-def _same_lines(source: Traces, target: Traces, generator: np.random.Generator) -> dict[str, Any]:
+def _same_lines(
+    source: SideStatistics, target: SideStatistics, generator: np.random.Generator
+) -> dict[str, Any]:
     _, ours, theirs = np.intersect1d(source.lines[:20_000], target.lines[:20_000], return_indices=True)
     size, needed = len(ours), 50
     if size < needed:
@@ -99,12 +103,12 @@ def _same_lines(source: Traces, target: Traces, generator: np.random.Generator) 
     }
 
 
-def _once(side: Traces) -> tuple[I64, I64]:
+def _once(side: SideStatistics) -> tuple[I64, I64]:
     anchors, first, counts = np.unique(side.anchors, return_index=True, return_counts=True)
     return anchors[counts == 1], side.anchor_lines[first[counts == 1]]
 
 
-def _same_order(source: Traces, target: Traces) -> dict[str, Any]:
+def _same_order(source: SideStatistics, target: SideStatistics) -> dict[str, Any]:
     (ours, our_lines), (theirs, their_lines) = _once(source), _once(target)
     shared, first, second = np.intersect1d(ours, theirs, return_indices=True)
     size, needed = len(shared), 30
@@ -119,7 +123,7 @@ def _same_order(source: Traces, target: Traces) -> dict[str, Any]:
     }
 
 
-def _same_sentences(source: Traces, target: Traces, rare: int = 5) -> dict[str, Any]:
+def _same_sentences(source: SideStatistics, target: SideStatistics, rare: int = 5) -> dict[str, Any]:
     ours, theirs = (np.unique(side.anchors, return_counts=True) for side in (source, target))
     shared = np.intersect1d(ours[0][ours[1] <= rare], theirs[0][theirs[1] <= rare])
     pairs = []

@@ -17,11 +17,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from umt.corpus.preparation.alignment_check import Traces
+from umt.corpus.preparation.alignment_check import SideStatistics
 from umt.corpus.preparation.deduplication import Hashes, hashed, key
 from umt.corpus.preparation.leak_index import LONG_RUN, LeakIndex
 from umt.runtime.validate import require
-from umt.text.languages import WordProfile, foreign_share, is_spaced
+from umt.text.languages import LanguageClassifier, is_spaced, other_script_share
 from umt.text.normalisation import normaliser
 from umt.text.segmentation import segmenter
 from umt.text.sentence_splitting import estimated_words, split_sentences
@@ -65,10 +65,10 @@ class Preparation:
     min_words: int = 2
     max_words: int = 150
     split_above: int = 60
-    max_marks: float = 0.6
-    max_foreign: float = 0.5
-    duplicates: bool = False
-    endings: bool = True
+    max_nonletters: float = 0.6
+    max_other_script: float = 0.5
+    keep_duplicates: bool = False
+    split_suffixes: bool = True
     audit: Literal["report", "strict"] = "report"
     workers: int = 0
 
@@ -77,12 +77,12 @@ class Preparation:
             self,
             positive="min_words split_above",
             at_least_zero="workers",
-            within={"max_marks max_foreign": "(0, 1]"},
+            within={"max_nonletters max_other_script": "(0, 1]"},
             ascending="min_words max_words",
         )
 
 
-def without_markup(line: str) -> str:
+def strip_markup(line: str) -> str:
     """A line without HTML, Markdown, stage directions and speaker labels."""
     if not _SUSPECT.search(line):
         return line
@@ -94,7 +94,7 @@ def without_markup(line: str) -> str:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class CleanedChunk:
     """Consecutive raw lines, cleaned: what a worker sends back.
 
     sentences, spaced, keys, exact belong together: kept sentences, their words joined by spaces, hashes of
@@ -111,7 +111,7 @@ class Chunk:
     drops: Counter[str]
     examples: dict[str, str]
     leaked: Counter[tuple[str, str]]
-    traces: Traces
+    traces: SideStatistics
 
 
 class _Passed(NamedTuple):
@@ -120,7 +120,7 @@ class _Passed(NamedTuple):
     line: int
     sentence: str
     spaced: str
-    key: str
+    duplicate_key: str
 
 
 class _Dropped(NamedTuple):
@@ -146,27 +146,27 @@ class Cleaner:
     lang: Lang
     preparation: Preparation
     leaks: LeakIndex
-    profile: WordProfile | None = None
+    profile: LanguageClassifier | None = None
 
     @cached_property
     def spaced(self) -> bool:
         """Whether the language puts spaces between words."""
         return is_spaced(self.lang)
 
-    def clean(self, lines: Sequence[str], first: int) -> Chunk:
+    def clean(self, lines: Sequence[str], first: int) -> CleanedChunk:
         """Clean raw lines, the first of which has number ``first``."""
-        normalise, words = normaliser(self.lang), segmenter(self.lang).spaced
+        normalise, words = normaliser(self.lang), segmenter(self.lang).segment_line
         passed: list[_Passed] = []
         dropped = _Dropped(Counter(), {}, Counter())
         for number, raw in enumerate(lines, first):
-            line = normalise(without_markup(raw))
+            line = normalise(strip_markup(raw))
             for sentence in self._split(line):
                 sentence_key = key(sentence, self.spaced)
-                reason = self._unfit(sentence, sentence_key)
+                reason = self._rejection_reason(sentence, sentence_key)
                 segmented = words(sentence) if reason is None else ""
                 if reason is None:
                     reason = self._bad_length(segmented.count(" ") + 1)
-                if reason is None and (leak := self.leaks.short_leak(sentence, sentence_key)):
+                if reason is None and (leak := self.leaks.exact_match(sentence, sentence_key)):
                     dropped.leaked[leak] += 1
                     reason = leak[0]
                 if reason is None:
@@ -175,22 +175,24 @@ class Cleaner:
                     dropped.add(reason, sentence or raw)
         passed = self._without_long_leaks(passed, dropped)
         sentences = [one.sentence for one in passed]
-        return Chunk(
+        return CleanedChunk(
             self.lang,
             len(lines),
             sentences,
             [one.spaced for one in passed],
-            hashed([one.key for one in passed]),
+            hashed([one.duplicate_key for one in passed]),
             hashed(sentences),
             dropped.reasons,
             dropped.examples,
             dropped.leaked,
-            _traces(sentences, [one.line for one in passed]) if first < _TRACED else Traces.concatenated(()),
+            _traces(sentences, [one.line for one in passed])
+            if first < _TRACED
+            else SideStatistics.concatenated(()),
         )
 
     def _without_long_leaks(self, passed: list[_Passed], dropped: _Dropped) -> list[_Passed]:
         """Sentences that are no part of a long run of held-out text, which only its neighbours show."""
-        leaks = self.leaks.long_leaks([one.key for one in passed])
+        leaks = self.leaks.shared_runs([one.duplicate_key for one in passed])
         for place, name in leaks.items():
             dropped.leaked[LONG_RUN, name] += 1
             dropped.add(LONG_RUN, passed[place].sentence)
@@ -201,15 +203,15 @@ class Cleaner:
             return [line]
         return split_sentences(line, self.lang)
 
-    def _unfit(self, sentence: str, sentence_key: str) -> str | None:
+    def _rejection_reason(self, sentence: str, sentence_key: str) -> str | None:
         if not sentence:
             return "empty"
         letters = sentence_key.replace(" ", "").replace("0", "")
         if not letters:
             return "no letters"
-        if foreign_share(letters, self.lang) > self.preparation.max_foreign:
+        if other_script_share(letters, self.lang) > self.preparation.max_other_script:
             return OTHER_LANGUAGE
-        if len(letters) < (1 - self.preparation.max_marks) * (len(sentence) - sentence.count(" ")):
+        if len(letters) < (1 - self.preparation.max_nonletters) * (len(sentence) - sentence.count(" ")):
             return "mostly marks and digits"
         if self.profile and self.profile.foreign(sentence_key, self.lang):
             return OTHER_LANGUAGE
@@ -221,14 +223,14 @@ class Cleaner:
         return "too long" if words > self.preparation.max_words else None
 
 
-def _traces(sentences: Sequence[str], places: Sequence[int]) -> Traces:
+def _traces(sentences: Sequence[str], places: Sequence[int]) -> SideStatistics:
     found = [
         (place, zlib.crc32(anchor.lower().encode()))
         for place, sentence in zip(places, sentences, strict=True)
         for anchor in set(_ANCHOR.findall(sentence))
     ]
     anchors = np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
-    return Traces(
+    return SideStatistics(
         np.array(places, dtype=np.int64),
         np.array([len(each) for each in sentences], dtype=np.int64),
         anchors[:, 0],

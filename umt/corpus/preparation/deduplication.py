@@ -19,7 +19,7 @@ def hashed(texts: list[str]) -> Hashes:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-class Seen:
+class SeenHashes:
     """A growing set of hashes in sorted arrays whose sizes double, as in a log-structured merge tree.
 
     A lookup searches log2(n) arrays, adding n hashes one batch at a time costs n log n; memory is the

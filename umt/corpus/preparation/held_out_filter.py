@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from umt.corpus import HeldOut
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.text.languages import foreign_share, is_spaced, looks_like
+from umt.text.languages import function_word_vote, is_spaced, other_script_share
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import estimated_words, split_sentences
 from umt.types import BadInput, Lang
@@ -15,12 +15,12 @@ from umt.types import BadInput, Lang
 _SAMPLE = 1000
 
 
-def mistaken(lines: Sequence[str], lang: Lang, other: Lang) -> bool:
+def is_other_language(lines: Sequence[str], lang: Lang, other: Lang) -> bool:
     """Whether the lines are clearly not ``lang``: most in another script, or with the words of ``other``."""
     sample = lines[:: len(lines) // _SAMPLE + 1]
-    if foreign_share("".join(filter(str.isalpha, "".join(sample))), lang) > 0.5:
+    if other_script_share("".join(filter(str.isalpha, "".join(sample))), lang) > 0.5:
         return True
-    return looks_like((key(line, spaced=True) for line in sample), lang, other) is False
+    return function_word_vote((key(line, spaced=True) for line in sample), lang, other) is False
 
 
 def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above: int) -> LeakIndex:
@@ -31,8 +31,8 @@ def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above
     normalise = normaliser(lang)
     sentences: dict[str, str] = {}
     for each in held_out:
-        side = each.side(lang)
-        if mistaken(side, lang, other):
+        side = each.unpaired_side(lang)
+        if is_other_language(side, lang, other):
             raise BadInput(
                 f"most of the {lang} side of held-out set {each.name} is not {lang}: is it swapped?"
             )
@@ -49,13 +49,13 @@ def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above
     return LeakIndex(sentences, keys, is_spaced(lang))
 
 
-def leaked(lines: Sequence[str], lang: Lang, index: LeakIndex) -> set[int]:
+def leaked_lines(lines: Sequence[str], lang: Lang, index: LeakIndex) -> set[int]:
     """Which of the lines stand in a held-out set, or share a long run of words with one."""
     sentences = [normaliser(lang)(line) for line in lines]
     keys = [key(sentence, is_spaced(lang)) for sentence in sentences]
     same = (
         place
         for place, each in enumerate(zip(sentences, keys, strict=True))
-        if index.short_leak(*each) is not None
+        if index.exact_match(*each) is not None
     )
-    return {*same, *index.long_leaks(keys)}
+    return {*same, *index.shared_runs(keys)}

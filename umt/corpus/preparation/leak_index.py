@@ -71,7 +71,7 @@ class LeakIndex:
         """The length of a shared run that counts as a leak, in units."""
         return RUN_OF_WORDS if self.spaced else RUN_OF_CHARACTERS
 
-    def short_leak(self, sentence: str, key: str) -> tuple[str, str] | None:
+    def exact_match(self, sentence: str, key: str) -> tuple[str, str] | None:
         """(kind, held-out set) when a training sentence is a held-out one, exactly or normalised."""
         if sentence in self.sentences:
             return EXACT, self.sentences[sentence]
@@ -79,7 +79,7 @@ class LeakIndex:
             return NORMALISED, self.keys[key]
         return None
 
-    def long_leaks(self, keys: Sequence[str]) -> dict[int, str]:
+    def shared_runs(self, keys: Sequence[str]) -> dict[int, str]:
         """Which training sentences share a long run with a held-out one: place -> held-out set.
 
         A rolling hash over the units of the whole batch finds candidates; each is then compared for real.

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import chain, islice
 
 from umt.corpus import Source
-from umt.corpus.preparation.cleaning import Chunk, Cleaner
-from umt.runtime.processes import clean_processes
+from umt.corpus.preparation.cleaning import CleanedChunk, Cleaner
+from umt.runtime.processes import forkserver_context
 from umt.types import Lang
 
 LINES, CHARACTERS = 10_000, 2_000_000
@@ -20,7 +20,9 @@ Job = tuple[Lang, Sequence[str], int]
 _cleaners: Mapping[Lang, Cleaner] = {}
 
 
-def cleaned(source: Source, cleaners: Mapping[Lang, Cleaner], workers: int) -> Iterator[Chunk]:
+def clean_in_parallel(
+    source: Source, cleaners: Mapping[Lang, Cleaner], workers: int
+) -> Iterator[CleanedChunk]:
     """The chunks of both languages by turns, cleaned; the same whatever the number of processes.
 
     Only a few chunks exist at a time, so memory stays flat.  A small corpus is cleaned right here.
@@ -31,8 +33,8 @@ def cleaned(source: Source, cleaners: Mapping[Lang, Cleaner], workers: int) -> I
         for lang, lines, first in chain(small, jobs):
             yield cleaners[lang].clean(lines, first)
         return
-    with ProcessPoolExecutor(workers, clean_processes(), _start, (dict(cleaners),)) as pool:
-        waiting: deque[Future[Chunk]] = deque()
+    with ProcessPoolExecutor(workers, forkserver_context(), _start, (dict(cleaners),)) as pool:
+        waiting: deque[Future[CleanedChunk]] = deque()
         try:
             for job in chain(small, jobs):
                 waiting.append(pool.submit(_clean, job))
@@ -49,7 +51,7 @@ def _start(cleaners: Mapping[Lang, Cleaner]) -> None:
     _cleaners = cleaners
 
 
-def _clean(job: Job) -> Chunk:
+def _clean(job: Job) -> CleanedChunk:
     lang, lines, first = job
     return _cleaners[lang].clean(lines, first)
 

@@ -12,26 +12,30 @@ from typing import Any, TextIO
 import numpy as np
 
 from umt.corpus import HeldOut, Source
-from umt.corpus.preparation.alignment_check import Traces, accidental_alignment
-from umt.corpus.preparation.cleaning import OTHER_LANGUAGE, Chunk, Cleaner, Preparation
+from umt.corpus.preparation.alignment_check import SideStatistics, accidental_alignment
+from umt.corpus.preparation.cleaning import OTHER_LANGUAGE, CleanedChunk, Cleaner, Preparation
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.preparation.leak_index import LEAKS
-from umt.corpus.preparation.parallel_cleaning import cleaned
-from umt.corpus.preparation.tally import Tally
+from umt.corpus.preparation.parallel_cleaning import clean_in_parallel
+from umt.corpus.preparation.tally import SideWriter
 from umt.corpus.prepared_text import lines_of
 from umt.runtime.files import atomic_text, disk_full_as_bad_input
 from umt.runtime.processes import cores
 from umt.text import morphology
-from umt.text.languages import WordProfile, looks_like, scripts
-from umt.text.morphology import Inflection
-from umt.types import BadInput, Lang, Progress
+from umt.text.languages import LanguageClassifier, function_word_vote, scripts
+from umt.text.morphology import SuffixSplitter
+from umt.types import BadInput, Lang, ProgressCallback
 
 _SAMPLE = 20_000
 
 
 def prepare_text(
-    source: Source, held_out: Sequence[HeldOut], preparation: Preparation, directory: Path, progress: Progress
+    source: Source,
+    held_out: Sequence[HeldOut],
+    preparation: Preparation,
+    directory: Path,
+    progress: ProgressCallback,
 ) -> dict[str, Any]:
     """Clean, segment and audit both sides of a corpus; the number of processes changes nothing.
 
@@ -45,12 +49,12 @@ def prepare_text(
     sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
     progress("endings", 0, None)
     first, second = source.languages
-    with _disk(directory):
-        pairs = ((first, second), (second, first)) if preparation.endings else ()
+    with _disk_full_as_user_error(directory):
+        pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
         inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
         morphology.save(inflections, directory)
     # The generator only breaks ties and draws the null of a test, the same in every run.
-    ours, theirs = (Traces.concatenated(side.traces) for side in sides.values())
+    ours, theirs = (SideStatistics.concatenated(side.traces) for side in sides.values())
     alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
     report = _report(sides, held_out, alignment, inflections)
     if preparation.audit == "strict" and report["warnings"]:
@@ -58,7 +62,7 @@ def prepare_text(
             f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
             f"training text or run with audit=report"
         )
-    with _disk(directory):
+    with _disk_full_as_user_error(directory):
         written = json.dumps(report, ensure_ascii=False, indent=1)
         (directory / "report.json").write_text(written, encoding="utf-8")
     return report
@@ -69,41 +73,41 @@ def _clean_sides(
     cleaners: dict[Lang, Cleaner],
     preparation: Preparation,
     directory: Path,
-    progress: Progress,
-) -> dict[Lang, Tally]:
+    progress: ProgressCallback,
+) -> dict[Lang, SideWriter]:
     """Write ``{lang}.txt`` and ``{lang}.words`` of both sides; what was read, and dropped and why.
 
     Raises `BadInput` as `prepare_text` does, for a side in another language already after its first chunk.
     """
     first, second = source.languages
-    with _disk(directory), ExitStack() as stack:
+    with _disk_full_as_user_error(directory), ExitStack() as stack:
         text, words = (
             {lang: stack.enter_context(_writable(directory / f"{lang}.{kind}")) for lang in source.languages}
             for kind in ("txt", "words")
         )
-        sides = {lang: Tally(lang, text[lang], words[lang]) for lang in source.languages}
-        openings: dict[Lang, Chunk] = {}
-        for chunk in cleaned(source, cleaners, cores(preparation.workers)):
+        sides = {lang: SideWriter(lang, text[lang], words[lang]) for lang in source.languages}
+        openings: dict[Lang, CleanedChunk] = {}
+        for chunk in clean_in_parallel(source, cleaners, cores(preparation.workers)):
             side = sides[chunk.lang]
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk
                 _check_language(chunk, second if chunk.lang == first else first)
                 if len(openings) == 2:
                     _check_different(*openings.values())
-            side.add(chunk, preparation.duplicates)
+            side.add(chunk, preparation.keep_duplicates)
             progress("lines", sum(tally.counts["lines"] for tally in sides.values()), None)
     for side in sides.values():
         _check_enough(side)
     return sides
 
 
-def _cut_endings(lang: Lang, other: Lang, directory: Path) -> Inflection:
+def _cut_endings(lang: Lang, other: Lang, directory: Path) -> SuffixSplitter:
     """Learn the endings of a language from its words, and write these anew."""
     path = directory / f"{lang}.words"
-    found = Inflection.learn(lang, other, (line.split(" ") for line in lines_of(path)))
-    if found.parts:
+    found = SuffixSplitter.learn(lang, other, (line.split(" ") for line in lines_of(path)))
+    if found.stem_and_suffix:
         with atomic_text(path) as file:
-            file.writelines(" ".join(found.split(line.split(" "))) + "\n" for line in lines_of(path))
+            file.writelines(" ".join(found.split_words(line.split(" "))) + "\n" for line in lines_of(path))
     return found
 
 
@@ -116,26 +120,26 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
             for lang in (first, second)
         }
         if (
-            looks_like(samples[first], first, second) is False
-            and looks_like(samples[second], second, first) is False
+            function_word_vote(samples[first], first, second) is False
+            and function_word_vote(samples[second], second, first) is False
         ):
             raise BadInput(
                 f"the text given for {first} is {second} and the other way round: "
                 f"swap corpus.source and corpus.target, or languages"
             )
         for lang, other in ((first, second), (second, first)):
-            if looks_like(samples[lang], lang, other) is False:
+            if function_word_vote(samples[lang], lang, other) is False:
                 raise BadInput(
                     f"the text given for {lang} looks like {other}: each language needs its own text"
                 )
-        profile = WordProfile.learn(first, samples[first], samples[second])
+        profile = LanguageClassifier.learn(first, samples[first], samples[second])
     return {
         lang: Cleaner(lang, preparation, leak_index(lang, other, held_out, preparation.split_above), profile)
         for lang, other in ((first, second), (second, first))
     }
 
 
-def _check_language(opening: Chunk, other: Lang) -> None:
+def _check_language(opening: CleanedChunk, other: Lang) -> None:
     wrong = opening.drops[OTHER_LANGUAGE]
     if wrong > len(opening.sentences) and wrong > 1:
         raise BadInput(
@@ -144,7 +148,7 @@ def _check_language(opening: Chunk, other: Lang) -> None:
         )
 
 
-def _check_different(first: Chunk, second: Chunk) -> None:
+def _check_different(first: CleanedChunk, second: CleanedChunk) -> None:
     shared = np.isin(first.exact, second.exact).sum()
     if shared > 0.5 * max(1, min(len(first.exact), len(second.exact))):
         raise BadInput(
@@ -152,7 +156,7 @@ def _check_different(first: Chunk, second: Chunk) -> None:
         )
 
 
-def _check_enough(side: Tally) -> None:
+def _check_enough(side: SideWriter) -> None:
     if side.counts["lines"] < 2:
         raise BadInput(
             f"the {side.lang} text holds {side.counts['lines']} line: "
@@ -167,10 +171,10 @@ def _check_enough(side: Tally) -> None:
 
 
 def _report(
-    sides: dict[Lang, Tally],
+    sides: dict[Lang, SideWriter],
     held_out: Sequence[HeldOut],
     alignment: dict[str, Any],
-    inflections: dict[Lang, Inflection],
+    inflections: dict[Lang, SuffixSplitter],
 ) -> dict[str, Any]:
     """What `prepare_text` returns."""
     kinds = {lang: {kind: side.drops[kind] for kind in LEAKS} for lang, side in sides.items()}
@@ -192,7 +196,7 @@ def _report(
         f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
         for lang, side in sides.items()
     )
-    endings = {lang: len(learnt.parts) for lang, learnt in inflections.items()}
+    endings = {lang: len(learnt.stem_and_suffix) for lang, learnt in inflections.items()}
     cut = [f"{count:,} {lang} words cut at their endings" for lang, count in endings.items() if count]
     summary = f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}"
     return {
@@ -210,7 +214,7 @@ def _writable(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="\n")
 
 
-def _disk(directory: Path) -> AbstractContextManager[None]:
+def _disk_full_as_user_error(directory: Path) -> AbstractContextManager[None]:
     return disk_full_as_bad_input(
         f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
     )

@@ -8,14 +8,14 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from umt.corpus.preparation.alignment_check import Traces
-from umt.corpus.preparation.cleaning import Chunk
-from umt.corpus.preparation.deduplication import Seen
+from umt.corpus.preparation.alignment_check import SideStatistics
+from umt.corpus.preparation.cleaning import CleanedChunk
+from umt.corpus.preparation.deduplication import SeenHashes
 from umt.types import Lang
 
 
 @dataclass
-class Tally:
+class SideWriter:
     """Where the sentences of one language go, and the counts for the report."""
 
     lang: Lang
@@ -25,11 +25,11 @@ class Tally:
     drops: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     leaked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    keys: Seen = field(default_factory=Seen)
-    exact: Seen = field(default_factory=Seen)
-    traces: list[Traces] = field(default_factory=list)
+    keys: SeenHashes = field(default_factory=SeenHashes)
+    exact: SeenHashes = field(default_factory=SeenHashes)
+    traces: list[SideStatistics] = field(default_factory=list)
 
-    def add(self, chunk: Chunk, duplicates: bool) -> None:
+    def add(self, chunk: CleanedChunk, duplicates: bool) -> None:
         """Write what is new of a chunk and count the rest."""
         self.counts["lines"] += chunk.lines
         self.drops.update(chunk.drops)

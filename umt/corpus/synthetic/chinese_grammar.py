@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from umt.corpus.synthetic.concepts import ON, PEOPLE, Vocabulary
+from umt.corpus.synthetic.concepts import ON, PEOPLE, ConceptLexicon
 from umt.corpus.synthetic.logical_form import Clause, Phrase, Sentence
 
 NUMBERS = {2: "两", 3: "三", 4: "四", 5: "五", 6: "六", 10: "十", 20: "二十", 100: "一百"}
@@ -28,7 +28,7 @@ class Chinese:
         last, relative clauses after their noun and question words first, as in English.
     """
 
-    def __init__(self, vocabulary: Vocabulary, random: Random, divergence: float = 1.0) -> None:
+    def __init__(self, vocabulary: ConceptLexicon, random: Random, divergence: float = 1.0) -> None:
         self.vocabulary, self.random, self.divergence = vocabulary, random, divergence
         self.native = True
         self.human = [noun.category in PEOPLE for noun in vocabulary.nouns]
@@ -37,12 +37,12 @@ class Chinese:
         """Words and punctuation marks of a sentence."""
         self.native = self.random.random() < self.divergence
         clause, second, joint = sentence.clause, sentence.second, sentence.joint
-        mark = "？" if clause.asked else "。"
+        mark = "？" if clause.question else "。"
         if sentence.imperative:
             words = ["请", *self.predicate(clause, [])]
         elif second is None:
             words = self.clause(clause)
-            if clause.asked == "truth":
+            if clause.question == "truth":
                 words.append("吗")
         elif joint == "although":
             words = [
@@ -130,7 +130,7 @@ class Chinese:
             place = self.place(clause.place, bare=True)
             thing = self.phrase(clause.subject)
             return [*place, "有", *thing] if self.native else ["有", *thing, "在", *place]
-        subject = ["谁"] if clause.asked == "subject" else self.phrase(clause.subject)
+        subject = ["谁"] if clause.question == "subject" else self.phrase(clause.subject)
         if clause.voice == "passive" and clause.object is not None:
             subject = self.phrase(clause.object)
         every = clause.subject.determiner == "every" and clause.voice != "passive"
@@ -200,13 +200,13 @@ class Chinese:
             mood, inside, aspect = [], [], ""
         late = "here" in entry.tags
         place = [] if late else self.place(clause.place, bare=bool(inside))
-        if clause.asked == "place":
+        if clause.question == "place":
             place = ["在", "哪里"] if not inside else ["哪里"]
-        if clause.asked == "reason":
+        if clause.question == "reason":
             links.append("为什么")
-        if clause.asked == "time":
+        if clause.question == "time":
             time = ["什么", "时候"]
-        late_time = self.random.random() < 0.55 or clause.asked == "time" or not subject
+        late_time = self.random.random() < 0.55 or clause.question == "time" or not subject
         before = [*subject, *time] if late_time else [*time, *subject]
         if self.native:
             words, after = [*before, *links, *mood, *inside, *place, *self.manner(clause)], []
@@ -220,7 +220,7 @@ class Chinese:
         entry = self.vocabulary.verbs[clause.verb]
         verb, marker = entry.chinese, [aspect] if aspect else []
         thing = self.phrase(clause.object) if clause.object is not None and not gap else []
-        thing = ["什么"] if clause.asked == "object" else thing
+        thing = ["什么"] if clause.question == "object" else thing
         if clause.voice == "passive" and clause.subject is not None:
             return ["被", *self.phrase(clause.subject), verb, *marker]
         if frame == "location" and clause.other is not None:

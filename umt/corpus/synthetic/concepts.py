@@ -80,7 +80,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class ConceptLexicon:
     nouns: tuple[Noun, ...]
     verbs: tuple[Verb, ...]
     adjectives: tuple[Adjective, ...]
@@ -192,7 +192,7 @@ def _word(line: str) -> Word:
 
 
 @cache
-def read_vocabulary() -> Vocabulary:
+def read_vocabulary() -> ConceptLexicon:
     """Read the three files beside this module (about 2,000 concepts)."""
     nouns, adjectives = list(_nouns()), []
     words: dict[str, list[Word]] = {}
@@ -219,6 +219,6 @@ def read_vocabulary() -> Vocabulary:
         else:
             verbs.append(_verb(line, sets))
     topics = sorted({topic for noun in nouns for topic in noun.topics} - {"any"})
-    return Vocabulary(
+    return ConceptLexicon(
         tuple(nouns), tuple(verbs), tuple(adjectives), {k: tuple(v) for k, v in words.items()}, tuple(topics)
     )

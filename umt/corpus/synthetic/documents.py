@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from umt.corpus.synthetic.logical_form import Asked, Clause, Phrase, Sentence, Tense
-from umt.corpus.synthetic.preferences import JOINTS, Knowledge, Matrix, Table, table
+from umt.corpus.synthetic.preferences import JOINTS, Matrix, Preferences, Table, table
 from umt.corpus.synthetic.statements import Statements
 
 MOODS: list[tuple[float, dict[Tense, int]]] = [
@@ -28,7 +28,7 @@ class Sampler(Statements):
 
     def __init__(
         self,
-        knowledge: Knowledge,
+        knowledge: Preferences,
         topics: Sequence[float],
         random: Random,
         accepts: Callable[[Sentence], bool],
@@ -106,7 +106,7 @@ class Sampler(Statements):
             or clause.negative
             or self.random.random() < 0.5
         ):
-            clause.asked, clause.negative = "truth", False
+            clause.question, clause.negative = "truth", False
             return
         if clause.tense in ("perfect", "experience"):
             clause.tense = "past"
@@ -123,7 +123,7 @@ class Sampler(Statements):
             choices.append("place")
         if clause.time is None and clause.tense in ("past", "future"):
             choices.append("time")
-        clause.asked, clause.frequency = self.random.choice(choices), -1
+        clause.question, clause.frequency = self.random.choice(choices), -1
 
     def join(self, sentence: Sentence, tense: Tense) -> None:
         """Add a second clause, often about the same subject."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from umt.corpus.synthetic.concepts import ON, Vocabulary
+from umt.corpus.synthetic.concepts import ON, ConceptLexicon
 from umt.corpus.synthetic.english_forms import article
 from umt.corpus.synthetic.logical_form import Clause, Phrase, Sentence, Tense
 
@@ -31,7 +31,7 @@ Group = tuple[list[str], list[str]]
 class English:
     """Realises sentences; every call may choose other synonyms and another order, as ``random`` says."""
 
-    def __init__(self, vocabulary: Vocabulary, random: Random) -> None:
+    def __init__(self, vocabulary: ConceptLexicon, random: Random) -> None:
         self.vocabulary, self.random = vocabulary, random
         self.pairs = [
             n.english == n.plurals
@@ -44,13 +44,15 @@ class English:
     def sentence(self, sentence: Sentence) -> list[str]:
         """Words and punctuation marks of a sentence, capitalised."""
         clause, second, joint = sentence.clause, sentence.second, sentence.joint
-        mark = "?" if clause.asked else "."
+        mark = "?" if clause.question else "."
         if sentence.imperative:
-            words = self.predicate(clause, [], ([], [self.forms(clause)[0]]))
+            words = self.predicate(clause, [], ([], [self.verb_forms(clause)[0]]))
             words = ["please", *words] if self.random.random() < 0.6 else words
         elif second is None:
             words = (
-                self.question(clause) if clause.asked else self.clause(clause, fronting=sentence.opening < 0)
+                self.question(clause)
+                if clause.question
+                else self.clause(clause, fronting=sentence.opening < 0)
             )
         elif joint in ("although", "when", "after", "before", "if"):
             words = [joint, *self.clause(clause), ",", *self.clause(second)]
@@ -121,13 +123,15 @@ class English:
             return []
         link = "who" if human and (phrase.gap == "subject" or self.random.random() < 0.3) else "that"
         if phrase.gap == "subject":
-            return [link, *self.predicate(clause, [], self.group(clause, self.singular(phrase)))]
+            return [link, *self.predicate(clause, [], self.verb_group(clause, self.singular(phrase)))]
         if clause.subject is None:
             return []
         subject = self.phrase(clause.subject)
         return [
             link,
-            *self.predicate(clause, subject, self.group(clause, self.singular(clause.subject)), gap=True),
+            *self.predicate(
+                clause, subject, self.verb_group(clause, self.singular(clause.subject)), gap=True
+            ),
         ]
 
     def singular(self, phrase: Phrase | None) -> bool:
@@ -141,11 +145,11 @@ class English:
             return entry.english[0] != "police" and entry.plurals != entry.english
         return phrase.number == 1 and not self.pairs[phrase.noun]
 
-    def forms(self, clause: Clause) -> tuple[str, str, str, str, str]:
+    def verb_forms(self, clause: Clause) -> tuple[str, str, str, str, str]:
         choices = self.vocabulary.verbs[clause.verb].english
         return choices[0] if len(choices) == 1 or self.random.random() < 0.6 else choices[1]
 
-    def group(self, clause: Clause, singular: bool, asked: bool = False) -> Group:
+    def verb_group(self, clause: Clause, singular: bool, asked: bool = False) -> Group:
         """The verb group of a clause. Asked clauses always have an auxiliary."""
         tense, negative = clause.tense, clause.negative
         short = self.random.random() < 0.5
@@ -159,7 +163,7 @@ class English:
                     else ([], [have])
                 )
             return [be], ["not"] if negative else []
-        base, third, past, participle, gerund = self.forms(clause)
+        base, third, past, participle, gerund = self.verb_forms(clause)
         passive = clause.voice == "passive"
         main = [participle] if passive else [base]
         if tense in MODALS:
@@ -200,7 +204,7 @@ class English:
         passive = clause.voice == "passive" and clause.object is not None
         topic = clause.object if passive and clause.object is not None else clause.subject
         words = self.predicate(
-            clause, self.phrase(topic), self.group(clause, self.singular(topic)), timed=not front
+            clause, self.phrase(topic), self.verb_group(clause, self.singular(topic)), timed=not front
         )
         return [*time, ",", *words] if front else words
 
@@ -237,7 +241,7 @@ class English:
             words += [*receiver, *thing] if direct else [*thing, "to", *receiver]
         else:
             words += [entry.preposition] if entry.preposition else ["to"] if "to" in entry.tags else []
-            if clause.object is not None and not gap and clause.asked != "object":
+            if clause.object is not None and not gap and clause.question != "object":
                 words += self.phrase(clause.object, 1)
             if clause.other is not None and entry.frame == "location":
                 words += self.place(clause.other)
@@ -245,7 +249,7 @@ class English:
         if clause.complement is not None:
             inner = clause.complement
             if inner.tense == "infinitive":
-                words += self.predicate(inner, [], ([], ["to", self.forms(inner)[0]]))
+                words += self.predicate(inner, [], ([], ["to", self.verb_forms(inner)[0]]))
             else:
                 words += ["that" if self.random.random() < 0.7 else "", *self.clause(inner)]
         words += self.place(clause.place)
@@ -280,11 +284,11 @@ class English:
         """A yes/no question, or one that begins with who, what, where, when or why."""
         if clause.subject is None:
             return []
-        if clause.asked == "subject":
-            return self.predicate(clause, ["who"], self.group(clause, True))
+        if clause.question == "subject":
+            return self.predicate(clause, ["who"], self.verb_group(clause, True))
         singular = self.singular(clause.subject)
-        helper, rest = self.group(clause, singular, asked=True)
-        first = {"object": "what", "place": "where", "time": "when", "reason": "why"}.get(clause.asked)
+        helper, rest = self.verb_group(clause, singular, asked=True)
+        first = {"object": "what", "place": "where", "time": "when", "reason": "why"}.get(clause.question)
         subject = [*helper, *self.phrase(clause.subject)]
         return ([first] if first else []) + self.predicate(clause, subject, ([], rest))
 

@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 
 from umt.corpus.synthetic.logical_form import Clause, Gap, Phrase, Tense
-from umt.corpus.synthetic.noun_phrases import Cast
-from umt.corpus.synthetic.preferences import Knowledge, Matrix, Table, table
+from umt.corpus.synthetic.noun_phrases import DiscourseEntities
+from umt.corpus.synthetic.preferences import Matrix, Preferences, Table, table
 
 TIMES: dict[Tense, tuple[str, float]] = {
     "past": ("past", 0.4),
@@ -29,11 +29,11 @@ FIRM = frozenset({"the", "this", "that", "owner"})
 class Events:
     """Draws events about ``topic`` with the entities of ``cast``."""
 
-    def __init__(self, knowledge: Knowledge, random: Random) -> None:
+    def __init__(self, knowledge: Preferences, random: Random) -> None:
         self.world, self.random = knowledge, random
         self.vocabulary, self.topic = knowledge.vocabulary, 0
         self.tables: dict[tuple[str | int, ...], Table] = {}
-        self.cast = Cast(knowledge, random)
+        self.cast = DiscourseEntities(knowledge, random)
         self.fillers = {
             role: matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-12)
             for role, matrix in knowledge.roles.items()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from functools import cache
 from zlib import crc32
 
-from umt.corpus.synthetic.concepts import UNIQUE, Vocabulary, read_vocabulary
+from umt.corpus.synthetic.concepts import UNIQUE, ConceptLexicon, read_vocabulary
 
 TIME_GROUPS = ("past", "present", "progressive", "future")
 Entry = tuple[str, int, tuple[str, ...], tuple[str, ...]]
 """Kind, concept number, English forms, Chinese words."""
 
 
-def entries(vocabulary: Vocabulary) -> Iterator[Entry]:
+def entries(vocabulary: ConceptLexicon) -> Iterator[Entry]:
     """Every concept with all its word forms, each a single token; phrases are joined by spaces."""
     for index, noun in enumerate(vocabulary.nouns):
         kind = "name" if noun.proper else "noun"
@@ -43,7 +43,7 @@ def entries(vocabulary: Vocabulary) -> Iterator[Entry]:
 
 
 @cache
-def canonical() -> dict[int, int]:
+def merged_concepts() -> dict[int, int]:
     """concept -> the smallest of all concepts connected to it by shared words."""
     parent: dict[int, int] = {}
 
@@ -61,7 +61,7 @@ def canonical() -> dict[int, int]:
     return {concept: root(concept) for concept in parent}
 
 
-def content_words(vocabulary: Vocabulary) -> Iterator[tuple[str, int, tuple[str, ...], tuple[str, ...]]]:
+def content_words(vocabulary: ConceptLexicon) -> Iterator[tuple[str, int, tuple[str, ...], tuple[str, ...]]]:
     """`entries` that are one token in both languages; "on Monday" counts as its noun."""
     for kind, concept, english, chinese in entries(vocabulary):
         if kind == "time":
@@ -73,6 +73,6 @@ def content_words(vocabulary: Vocabulary) -> Iterator[tuple[str, int, tuple[str,
         yield kind, concept, tuple(form.lower() for form in english), chinese
 
 
-def half(word: str) -> str:
+def train_or_test(word: str) -> str:
     """ "train" or "test", for a concept by its first English word."""
     return "test" if crc32(word.encode()) % 2 else "train"

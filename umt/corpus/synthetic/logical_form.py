@@ -69,7 +69,7 @@ class Clause:
     degree: int = -1
     standard: Phrase | None = None
     complement: Clause | None = None
-    asked: Asked = ""
+    question: Asked = ""
 
 
 @dataclass(slots=True)
@@ -113,9 +113,9 @@ def _of_clause(clause: Clause, found: list[int], unsaid: str = "") -> None:
         found.append(30000 + clause.adverb)
     if clause.time is not None:
         found.append(40000 + len(clause.time[0]) * 100 + clause.time[1])
-    if unsaid != "subject" and clause.asked != "subject" and clause.tense != "infinitive":
+    if unsaid != "subject" and clause.question != "subject" and clause.tense != "infinitive":
         _of_phrase(clause.subject, found)
-    if unsaid != "object" and clause.asked != "object":
+    if unsaid != "object" and clause.question != "object":
         _of_phrase(clause.object, found)
     for phrase in (clause.other, clause.place, clause.standard):
         _of_phrase(phrase, found)

@@ -10,7 +10,7 @@ import numpy as np
 
 from umt.corpus.synthetic.concepts import UNIQUE
 from umt.corpus.synthetic.logical_form import Determiner, Phrase, Tense
-from umt.corpus.synthetic.preferences import DETERMINERS, NUMBERS, OWNERS, Knowledge, Table, table
+from umt.corpus.synthetic.preferences import DETERMINERS, NUMBERS, OWNERS, Preferences, Table, table
 
 _Word = TypeVar("_Word")
 
@@ -65,10 +65,10 @@ GENERAL = frozenset(
 """Classes of which something is said in general, in the plural."""
 
 
-class Cast:
+class DiscourseEntities:
     """Makes noun phrases and remembers entities."""
 
-    def __init__(self, knowledge: Knowledge, random: Random) -> None:
+    def __init__(self, knowledge: Preferences, random: Random) -> None:
         self.world, self.random = knowledge, random
         self.nouns = knowledge.vocabulary.nouns
         self.known: list[tuple[int, int]] = []
@@ -147,7 +147,7 @@ class Cast:
         elif entry.english[0] in UNIQUE or role == "place":
             phrase.determiner = "the"
         elif entry.category in ("body", "family", "creature", "indicator"):
-            self.own(phrase, role)
+            self.add_owner(phrase, role)
             if chance < 0.3 and entry.category in ("body", "family") and not entry.mass:
                 phrase.number = 0
         elif role in ("exists", "has"):
@@ -179,9 +179,9 @@ class Cast:
         ):
             phrase.number = 0
         elif phrase.determiner == "owner":
-            self.own(phrase, role)
+            self.add_owner(phrase, role)
 
-    def own(self, phrase: Phrase, role: str) -> None:
+    def add_owner(self, phrase: Phrase, role: str) -> None:
         """Give the phrase an owner: a person of the document, "my", or the whole that it is part of."""
         entry = self.nouns[phrase.noun]
         phrase.determiner = "the"

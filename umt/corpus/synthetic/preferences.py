@@ -14,7 +14,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from umt.corpus.synthetic.concepts import PEOPLE, PROPER, Vocabulary
+from umt.corpus.synthetic.concepts import PEOPLE, PROPER, ConceptLexicon
 from umt.corpus.synthetic.logical_form import Determiner
 
 Matrix = NDArray[np.float64]
@@ -38,17 +38,17 @@ JOINTS = {
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class Preferences:
     """The world's preferences, drawn from ``seed``; ``banned`` concepts do not exist for this speaker.
 
     grading: standard deviation of the log-normal preferences; 0 makes words of one class interchangeable.
     banned: (kind, index) with kind one of noun, verb, adjective, adverb.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: ConceptLexicon
     seed: int
     grading: float = 1.8
-    banned: frozenset[tuple[str, int]] = frozenset()
+    excluded: frozenset[tuple[str, int]] = frozenset()
 
     def _graded(self, salt: int, rows: int, columns: int, scale: float = 1.0) -> Matrix:
         """(rows, columns) log-normal preferences."""
@@ -56,7 +56,7 @@ class Knowledge:
         return np.asarray(np.exp(self.grading * scale * generator.standard_normal((rows, columns))))
 
     def _kept(self, kind: str, size: int) -> Matrix:
-        return np.array([(kind, index) not in self.banned for index in range(size)], dtype=np.float64)
+        return np.array([(kind, index) not in self.excluded for index in range(size)], dtype=np.float64)
 
     @cached_property
     def members(self) -> dict[str, list[int]]:

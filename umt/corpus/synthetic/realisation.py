@@ -1,4 +1,4 @@
-"""Speaking: a side of the world (`Voice`) and the process that puts its documents into text (`Speaker`).
+"""Speaking: a side of the world (`SideSpec`) and the process that puts its documents into text (`Realiser`).
 
 Imports neither torch nor the rest of the project, so that generating processes start quickly.
 """
@@ -14,9 +14,9 @@ from umt.corpus.synthetic.chinese_grammar import Chinese, write_chinese
 from umt.corpus.synthetic.concepts import read_vocabulary
 from umt.corpus.synthetic.documents import Sampler
 from umt.corpus.synthetic.english_grammar import English, write_english
-from umt.corpus.synthetic.gold_dictionary import canonical
+from umt.corpus.synthetic.gold_dictionary import merged_concepts
 from umt.corpus.synthetic.logical_form import Sentence, key
-from umt.corpus.synthetic.preferences import Knowledge
+from umt.corpus.synthetic.preferences import Preferences
 
 PARTS = 40
 SHARES = {"en": range(0, 19), "zh": range(19, 38), "dev": range(38, 39), "test": range(39, 40)}
@@ -28,7 +28,7 @@ SHORTEST, LONGEST = 4, 25
 
 
 @dataclass(frozen=True)
-class Voice:
+class SideSpec:
     """One side of a world: en, zh, or the held-out dev and test that both languages tell.
 
     topics: the share of documents about each topic.  banned: (kind, index) of concepts it never uses.
@@ -43,13 +43,13 @@ class Voice:
     noise: float = 0.0
 
 
-class Speaker:
+class Realiser:
     """A sampler with both grammars."""
 
-    def __init__(self, voice: Voice) -> None:
-        self.voice, self.random, self.same = voice, Random(0), canonical()
+    def __init__(self, voice: SideSpec) -> None:
+        self.voice, self.random, self.same = voice, Random(0), merged_concepts()
         self.share = SHARES[voice.side]
-        knowledge = Knowledge(read_vocabulary(), voice.seed, voice.grading, voice.banned)
+        knowledge = Preferences(read_vocabulary(), voice.seed, voice.grading, voice.banned)
         self.sampler = Sampler(knowledge, voice.topics, self.random, self.accepts)
         self.english = English(knowledge.vocabulary, self.random)
         self.chinese = Chinese(knowledge.vocabulary, self.random, voice.order_divergence)
@@ -67,7 +67,7 @@ class Speaker:
         if not SHORTEST <= len(words) <= LONGEST:
             return ""
         if self.voice.noise:
-            words = [*disturb(words[:-1], self.voice.noise, self.random), words[-1]]
+            words = [*add_noise(words[:-1], self.voice.noise, self.random), words[-1]]
         return write_english(words) if lang == "en" else write_chinese(words)
 
     def block(self, number: int) -> list[str]:
@@ -78,7 +78,7 @@ class Speaker:
         return [text for text in (self.say(sentence, self.voice.side) for sentence in sentences) if text]
 
 
-def disturb(words: list[str], noise: float, random: Random) -> Iterator[str]:
+def add_noise(words: list[str], noise: float, random: Random) -> Iterator[str]:
     """Drop or misspell a share of the words."""
     for word in words:
         chance = random.random()
@@ -91,19 +91,19 @@ def disturb(words: list[str], noise: float, random: Random) -> Iterator[str]:
 
 
 @lru_cache(maxsize=2)
-def _speaker(voice: Voice) -> Speaker:
-    return Speaker(voice)
+def _speaker(voice: SideSpec) -> Realiser:
+    return Realiser(voice)
 
 
-def speak(voice: Voice, number: int) -> list[str]:
+def generate_block(voice: SideSpec, number: int) -> list[str]:
     """One block of a voice; every process keeps its speakers, because their tables take time to fill."""
     return _speaker(voice).block(number)
 
 
 @lru_cache(maxsize=4)
-def tell(voice: Voice, size: int, references: int) -> tuple[dict[str, tuple[str, ...]], ...]:
+def generate_pairs(voice: SideSpec, size: int, references: int) -> tuple[dict[str, tuple[str, ...]], ...]:
     """``size`` meanings, each said up to ``references`` times in both languages; no English text twice."""
-    speaker = Speaker(voice)
+    speaker = Realiser(voice)
     speaker.random.seed(f"{voice.seed} {voice.side}")
     items: dict[str, dict[str, tuple[str, ...]]] = {}
     for document in speaker.sampler.documents():

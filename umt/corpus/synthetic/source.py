@@ -1,4 +1,4 @@
-"""The generated source (`World`), its held-out pairs (`WorldPairs`) and its true dictionary."""
+"""The generated source (`SyntheticWorld`), its held-out pairs (`WorldPairs`) and its true dictionary."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.synthetic.concepts import read_vocabulary
-from umt.corpus.synthetic.gold_dictionary import content_words, half
-from umt.corpus.synthetic.realisation import Voice, speak, tell
-from umt.runtime.processes import clean_processes, cores
+from umt.corpus.synthetic.gold_dictionary import content_words, train_or_test
+from umt.corpus.synthetic.realisation import SideSpec, generate_block, generate_pairs
+from umt.runtime.processes import cores, forkserver_context
 from umt.runtime.validate import require
 from umt.types import Lang
 
@@ -29,7 +29,7 @@ WORTH_PROCESSES = 20_000
 
 
 @dataclass(frozen=True)
-class World:
+class SyntheticWorld:
     """English and Chinese documents about one generated world; nothing is downloaded.
 
     The two sides never say the same thing: what a sentence says (its bag of concepts) decides whether it may
@@ -50,7 +50,7 @@ class World:
     lexical_gap: float = 0.0
     order_divergence: float = 1.0
     noise: float = 0.0
-    grading: float = 1.8
+    preference_strength: float = 1.8
     seed: int = 1
     processes: int = 0
 
@@ -58,7 +58,7 @@ class World:
         require(
             self,
             positive="size",
-            at_least_zero="grading processes",
+            at_least_zero="preference_strength processes",
             share="domain_shift lexical_gap order_divergence noise",
         )
         if sorted(self.languages) != ["en", "zh"]:
@@ -72,43 +72,43 @@ class World:
         if lang not in self.languages:
             raise ValueError(f"the generated world speaks {' and '.join(self.languages)}, not {lang}")
         left = self.size
-        for block in self._blocks(self.voice(lang)):
+        for block in self._blocks(self.side_spec(lang)):
             yield from block[:left]
             left -= len(block)
             if left <= 0:
                 return
 
-    def _blocks(self, voice: Voice) -> Iterator[list[str]]:
+    def _blocks(self, voice: SideSpec) -> Iterator[list[str]]:
         number, processes = 0, cores(self.processes)
         while processes == 1 or self.size < WORTH_PROCESSES:
-            yield speak(voice, number)
+            yield generate_block(voice, number)
             number += 1
-        with ProcessPoolExecutor(processes, clean_processes()) as pool:
+        with ProcessPoolExecutor(processes, forkserver_context()) as pool:
             waiting: deque[Future[list[str]]] = deque()
             try:
                 while True:
                     while len(waiting) < 3 * processes:
-                        waiting.append(pool.submit(speak, voice, number))
+                        waiting.append(pool.submit(generate_block, voice, number))
                         number += 1
                     yield waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def voice(self, side: str) -> Voice:
+    def side_spec(self, side: str) -> SideSpec:
         """One side of this world, or what dev and test draw from: topics and gaps of both, no noise."""
         held_out = side not in self.languages
-        return Voice(
-            side, self.seed, self.grading, self._topics(side), self._banned(side), self.order_divergence,
-            0.0 if held_out else self.noise,
+        return SideSpec(
+            side, self.seed, self.preference_strength, self._topics(side), self._excluded_concepts(side),
+            self.order_divergence, 0.0 if held_out else self.noise,
         )  # fmt: skip
 
     def held_out(self) -> tuple[HeldOut, ...]:
         """500 dev and 1,000 test pairs."""
         return WorldPairs(self, "dev", 500), WorldPairs(self, "test", 1000)
 
-    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> WorldExamples:
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> SyntheticPairs:
         """Pairs for a supervised control; no held-out meaning of this world is among them by construction."""
-        return WorldExamples(self, count)
+        return SyntheticPairs(self, count)
 
     def digest(self) -> str:
         """Changes with every option that changes the text, with the vocabulary and with `GRAMMAR_VERSION`."""
@@ -119,7 +119,7 @@ class World:
                 state.update(file.read_bytes())
         return state.hexdigest()
 
-    def _banned(self, side: str) -> frozenset[tuple[str, int]]:
+    def _excluded_concepts(self, side: str) -> frozenset[tuple[str, int]]:
         """(kind, index) of the concepts that a side never uses; dev and test lack those of both sides."""
         gaps = []
         generator = np.random.default_rng((self.seed, 90))
@@ -150,7 +150,7 @@ class World:
         """
         if part not in ("all", "train", "test"):
             raise ValueError(f"part must be all, train or test, got {part}")
-        missing = self._banned("both")
+        missing = self._excluded_concepts("both")
         words = list(content_words(read_vocabulary()))
         heads = {form: english[0] for _, _, english, _ in reversed(words) for form in english}
         found: dict[str, set[str]] = {}
@@ -158,7 +158,7 @@ class World:
             if ("noun" if kind == "name" else kind, concept - KINDS.get(kind, 0)) in missing:
                 continue
             for form in english:
-                if part in ("all", half(heads[form])):
+                if part in ("all", train_or_test(heads[form])):
                     for word in chinese:
                         source, target = (form, word) if self.languages[0] == "en" else (word, form)
                         found.setdefault(source, set()).add(target)
@@ -177,7 +177,7 @@ class World:
 class WorldPairs:
     """Held-out pairs of a world: the same meaning in both languages, several renderings of each."""
 
-    world: World
+    world: SyntheticWorld
     split: Literal["dev", "test"] = "test"
     size: int = 1000
     references: int = 4
@@ -189,7 +189,7 @@ class WorldPairs:
     def name(self) -> str:
         return self.split
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         """All renderings of one language, sorted."""
         return sorted(text for item in self._items() for text in item[lang])
 
@@ -206,17 +206,17 @@ class WorldPairs:
         ).hexdigest()
 
     def _items(self) -> tuple[dict[str, tuple[str, ...]], ...]:
-        return tell(self.world.voice(self.split), self.size, self.references)
+        return generate_pairs(self.world.side_spec(self.split), self.size, self.references)
 
 
 @dataclass(frozen=True)
-class WorldExamples:
+class SyntheticPairs:
     """What the two sides of a world say, half of it each, told in both languages.
 
     Held-out meanings belong to neither side, so these pairs know nothing of a test set.
     """
 
-    world: World
+    world: SyntheticWorld
     size: int
 
     @property
@@ -226,7 +226,7 @@ class WorldExamples:
     def examples(self) -> Iterator[tuple[str, str]]:
         first, second = self.languages
         for side, count in ((first, self.size - self.size // 2), (second, self.size // 2)):
-            for item in tell(self.world.voice(side), count, 1) if count else ():
+            for item in generate_pairs(self.world.side_spec(side), count, 1) if count else ():
                 yield item[first][0], item[second][0]
 
     @property

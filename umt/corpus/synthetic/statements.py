@@ -8,7 +8,7 @@ import numpy as np
 
 from umt.corpus.synthetic.events import Events
 from umt.corpus.synthetic.logical_form import Clause, Tense
-from umt.corpus.synthetic.preferences import ELSEWHERE, Knowledge, Matrix
+from umt.corpus.synthetic.preferences import ELSEWHERE, Matrix, Preferences
 
 SMALL = frozenset(
     {"kitchenware", "household", "document", "stationery", "food", "fruit", "artwork", "tool", "jewelry"}
@@ -32,7 +32,7 @@ OWNED = SMALL - {"food", "fruit", "artwork"} | {
 class Statements(Events):
     """Draws clauses around the words of a topic."""
 
-    def __init__(self, knowledge: Knowledge, random: Random) -> None:
+    def __init__(self, knowledge: Preferences, random: Random) -> None:
         super().__init__(knowledge, random)
         adjectives = self.vocabulary.adjectives
         self.stated = np.array(["only" not in adjective.tags for adjective in adjectives])

@@ -37,7 +37,7 @@ def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 
     places = []
     for (side, row), place in number.items():
         word = sides[side].words[row]
-        tooltip = _candidates(word, alignment.reverse if side else alignment.lexicon)
+        tooltip = _candidates(word, alignment.reverse_lexicon if side else alignment.lexicon)
         x, y = spots[place]
         places.append(Place(word, x, y, side, tooltip, ties.get(place, ()), languages[side]))
     lead = (
@@ -85,7 +85,7 @@ def history(alignment: Alignment) -> Section:
 def mutual_pairs(alignment: Alignment) -> Tensor:
     """(pairs, 2) rows of the embeddings of words that are each other's best candidate in both lexicons."""
     column = {word: row for row, word in enumerate(alignment.target.words)}
-    back = alignment.reverse
+    back = alignment.reverse_lexicon
     pairs = []
     for row, word in enumerate(alignment.source.words):
         best = _best(alignment.lexicon, word)
@@ -95,7 +95,7 @@ def mutual_pairs(alignment: Alignment) -> Tensor:
 
 
 def _best(lexicon: Lexicon, word: str) -> str:
-    row = lexicon.row.get(word)
+    row = lexicon.index.get(word)
     return "" if row is None else lexicon.target[int(lexicon.candidates[row, 0])]
 
 

@@ -15,7 +15,7 @@ import torch
 from numba import types
 from torch import Tensor
 
-from umt.runtime.jit import overloaded, vectorised
+from umt.runtime.jit import jit_fastmath, jit_overload
 
 
 def as_array(tensor: Tensor) -> Any:
@@ -34,14 +34,14 @@ def store(number: Any, like: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overloaded(load)
+@jit_overload(load)
 def _load(number: Any) -> Any:
     if isinstance(number, types.Integer):
         return lambda number: np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
     return lambda number: number
 
 
-@overloaded(store)
+@jit_overload(store)
 def _store(number: Any, like: Any) -> Any:
     if not isinstance(like, types.Integer):
         return lambda number, like: number
@@ -54,7 +54,7 @@ def _store(number: Any, like: Any) -> Any:
     return rounded
 
 
-@vectorised
+@jit_fastmath
 def exponential(x: Any) -> Any:
     """e ** x in fp32, as precise as that is, in steps that a processor takes for many numbers at once.
 
@@ -73,7 +73,7 @@ def exponential(x: Any) -> Any:
     return value * np.int32((whole + np.float32(127)) * np.float32(2**23)).view(np.float32)
 
 
-@vectorised
+@jit_fastmath
 def max_by_bits(line: Any) -> Any:
     """The largest of ``line`` (n,), in fp32: found among their bits, many of which are compared at once,
     and which are in order once those of negative ones are turned round.
@@ -85,7 +85,7 @@ def max_by_bits(line: Any) -> Any:
     return np.int32(top ^ ((top >> np.int32(31)) & np.int32(2**31 - 1))).view(np.float32)
 
 
-@vectorised
+@jit_fastmath
 def rms_norm(x: Any, epsilon: Any, normed: Any, factors: Any) -> None:
     """``normed`` is ``x`` (rows, width) at root mean square 1, ``factors`` (rows,) what it took."""
     rows, width = x.shape
@@ -100,7 +100,7 @@ def rms_norm(x: Any, epsilon: Any, normed: Any, factors: Any) -> None:
             out[i] = store(factor * mine[i], out[i])
 
 
-@vectorised
+@jit_fastmath
 def rms_norm_backward(into_normed: Any, x: Any, factors: Any, into_x: Any) -> None:
     """Add to ``into_x`` what comes through the norm; all (rows, width), but ``factors`` (rows,)."""
     rows, width = x.shape
@@ -114,7 +114,7 @@ def rms_norm_backward(into_normed: Any, x: Any, factors: Any, into_x: Any) -> No
             into[i] += factor * (load(given[i]) - along * mine[i])
 
 
-@vectorised
+@jit_fastmath
 def residual_norm(x: Any, added: Any, after: Any, epsilon: Any, joined: Any, factors: Any) -> None:
     """``joined`` is ``x`` and ``added``, in its norm with gains ``after``, or as it is where there are none.
 
@@ -136,7 +136,7 @@ def residual_norm(x: Any, added: Any, after: Any, epsilon: Any, joined: Any, fac
             out[i] = mine[i] + factor * load(more[i]) * after[i]
 
 
-@vectorised
+@jit_fastmath
 def residual_norm_backward(
     into_joined: Any, added: Any, after: Any, factors: Any, into_added: Any, into_after: Any
 ) -> None:
@@ -160,7 +160,7 @@ def residual_norm_backward(
             into[i] = store(factor * (given[i] * after[i] - along * load(more[i])), into[i])
 
 
-@vectorised
+@jit_fastmath
 def gated_act(made: Any, smooth: Any, active: Any) -> None:
     """``active`` (rows, hidden) is act(gate) * up of ``made`` (rows, 2 hidden), gate then up.
 
@@ -178,7 +178,7 @@ def gated_act(made: Any, smooth: Any, active: Any) -> None:
             mine[i] = store(x / (np.float32(1) + exponential(-z)) * load(ups[i]), mine[i])
 
 
-@vectorised
+@jit_fastmath
 def gated_act_backward(into_active: Any, made: Any, smooth: Any, into_made: Any) -> None:
     """The gradient ``into_made`` (rows, 2 hidden), of ``into_active`` (rows, hidden); see `gated_act`."""
     rows, hidden = into_active.shape
@@ -197,7 +197,7 @@ def gated_act_backward(into_active: Any, made: Any, smooth: Any, into_made: Any)
             into_gates[i] = store(more * load(ups[i]) * steep, into_gates[i])
 
 
-@vectorised
+@jit_fastmath
 def rope(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, made_kv: Any, factors: Any) -> None:
     """Queries, and keys and values, head by head and rotated, of what one product has made.
 
@@ -240,7 +240,7 @@ def rope(made: Any, gains: Any, epsilon: Any, turns: Any, query: Any, made_kv: A
                 out[i] = store(load(mine[i]), out[i])
 
 
-@vectorised
+@jit_fastmath
 def rope_backward(
     into_query: Any,
     into_kv: Any,

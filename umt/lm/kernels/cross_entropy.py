@@ -14,7 +14,7 @@ from torch.autograd import Function
 
 from umt.lm.kernels.cpu_loops import as_array, exponential, load, max_by_bits, store
 from umt.lm.kernels.gpu_compile import compile_dynamic_rows
-from umt.runtime.jit import vectorised
+from umt.runtime.jit import jit_fastmath
 
 _KEPT = 1 << 28
 """Most logits that a forward pass keeps for its backward pass (1 GB in fp32; on a GPU 16 times as many); more
@@ -113,7 +113,7 @@ def _blocks(hidden: Tensor, head: Tensor) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-@vectorised
+@jit_fastmath
 def softmax_nll(logits: Any, targets: Any, nll: Any) -> None:
     """Fill in ``nll`` (rows,), -log softmax of ``logits`` (rows, n) at ``targets`` (rows,); the logits become
     its gradient. Logits may be the bits of bf16.

@@ -14,12 +14,12 @@ import numpy as np
 from numba import types
 
 from umt.lm.kernels.cpu_loops import exponential, load, max_by_bits, store
-from umt.runtime.jit import overloaded, vectorised
+from umt.runtime.jit import jit_fastmath, jit_overload
 
 _BLOCK = 64
 
 
-@vectorised
+@jit_fastmath
 def argmax_nll(logits: Any, chosen: Any, nll: Any) -> None:
     """Fill in the first place of the largest of each row, and -log softmax there, in nats.
 
@@ -48,14 +48,14 @@ def _power(number: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overloaded(_power)
+@jit_overload(_power)
 def _powers(number: Any) -> Any:
     if number == types.float32:
         return lambda number: exponential(number)
     return lambda number: math.exp(number)
 
 
-@vectorised
+@jit_fastmath
 def attend_to_cache(
     qkv: Any,
     qk_norm: Any,
@@ -106,7 +106,7 @@ def attend_to_cache(
                 out[row, at + i] = mixed[i] / total
 
 
-@vectorised
+@jit_fastmath
 def _normalise(line: Any, at: Any, gains: Any, epsilon: Any) -> None:
     """Bring the head that begins at ``at`` in ``line`` (n,) to root mean square 1, times ``gains`` (dim,)."""
     dim = len(gains)
@@ -118,7 +118,7 @@ def _normalise(line: Any, at: Any, gains: Any, epsilon: Any) -> None:
         line[at + i] *= factor * gains[i]
 
 
-@vectorised
+@jit_fastmath
 def _rotate(line: Any, at: Any, turn: Any, out: Any) -> None:
     """``out`` (dim,) is the head that begins at ``at`` in ``line`` (n,), rotated by ``turn`` (dim / 2,)."""
     for i in range(len(turn)):
@@ -126,7 +126,7 @@ def _rotate(line: Any, at: Any, turn: Any, out: Any) -> None:
         out[2 * i], out[2 * i + 1] = store(pair.real, out[0]), store(pair.imag, out[0])
 
 
-@vectorised
+@jit_fastmath
 def _weigh(query: Any, prompt: Any, generated: Any, length: Any, weights: Any) -> Any:
     """Fill in ``weights`` (size,), exponentials of the scores of ``query`` (dim,); returns their sum.
 
@@ -145,7 +145,7 @@ def _weigh(query: Any, prompt: Any, generated: Any, length: Any, weights: Any) -
     return total
 
 
-@vectorised
+@jit_fastmath
 def _mix(weights: Any, prompt: Any, generated: Any, length: Any, mixed: Any) -> None:
     """``mixed`` (dim,) is the sum of values, laid out as the keys in `_weigh`, times ``weights`` (size,)."""
     mixed[:] = 0
@@ -155,7 +155,7 @@ def _mix(weights: Any, prompt: Any, generated: Any, length: Any, mixed: Any) -> 
             mixed[i] += weights[place] * load(value[i])
 
 
-@vectorised
+@jit_fastmath
 def add_and_norm(hidden: Any, added: Any, after: Any, epsilon: Any, normed: Any) -> None:
     """Add ``added``, normed with the gains ``after`` or as it is where there are none, and norm the sum.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from umt.lm.kernels.cpu_loops import as_array, load, store
-from umt.runtime.jit import vectorised
+from umt.runtime.jit import jit_fastmath
 
 
 class FusedPart(NamedTuple):
@@ -96,7 +96,7 @@ class _Fuse(Function):
         return into_gains, None, None, None, *into
 
 
-@vectorised
+@jit_fastmath
 def _fuse(matrix: Any, order: Any, scale: Any, gains: Any, fused: Any) -> None:
     """``fused`` (rows, in) is rows ``order`` (rows,) of ``matrix`` (out, in), times ``scale`` and ``gains``
     (in,).
@@ -107,7 +107,7 @@ def _fuse(matrix: Any, order: Any, scale: Any, gains: Any, fused: Any) -> None:
             out[i] = store(mine[i] * np.float32(scale) * gains[i], out[i])
 
 
-@vectorised
+@jit_fastmath
 def _fuse_backward(
     into_fused: Any, matrix: Any, order: Any, scale: Any, gains: Any, into_matrix: Any, into_gains: Any
 ) -> None:
