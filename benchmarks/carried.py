@@ -207,7 +207,7 @@ def learned(
     usage = SubwordUsage.count(tokenizer, texts)
     allowed = {lang: usage.written(lang) for lang in (first, second)}
     longest = max(1, (strategy.max_tokens - 3) // 2)
-    generation, both = instantiate(config.evaluation.generation), config.evaluation.both_ways
+    generation, both = instantiate(config.evaluation.generation), config.evaluation.noisy_channel
     return {
         here: NeuralTranslator(here, there, found.model, tokenizer, allowed, longest, generation, both)
         for here, there in ((first, second), (second, first))

@@ -74,8 +74,8 @@ def widened(
     First as the option's YAML widens them, then enriched as ``aligner=restarts`` would.
     """
     pairs = consensus([matches_of(found)], torch.ones(1))
-    widening: Refinement = instantiate(configuration(f"aligner={option}").aligner.widening)
-    enrichment: CountAugmentation = instantiate(configuration("aligner=restarts").aligner.enrichment)
+    widening: Refinement = instantiate(configuration(f"aligner={option}").aligner.refinement)
+    enrichment: CountAugmentation = instantiate(configuration("aligner=restarts").aligner.count_augmentation)
     plain = widening.refine(source, target, pairs, Generator())
     both = plain.lexicon, enrichment.enrich(source, target, plain).lexicon
     one, two = (next(s.value for s in precision(each, test, (1,)) if s.name == "p@1") for each in both)

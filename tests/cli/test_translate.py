@@ -104,7 +104,7 @@ def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path)
 def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
     place, search = store / "train_translator-1", Generation(Beam(6))
     sentence = "She sees the sea."
-    one = NeuralTranslator.load(place, EN, ZH, search, both_ways=False)
+    one = NeuralTranslator.load(place, EN, ZH, search, noisy_channel=False)
     [alone] = one.alternatives([sentence])
     [both] = NeuralTranslator.load(place, EN, ZH, search).alternatives([sentence])
     assert {each.text for each in alone} == {each.text for each in both}

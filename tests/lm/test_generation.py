@@ -198,9 +198,9 @@ def test_short_products_change_little(sources: list[Ids]) -> None:
     [exact] = zip(*Generation(workers=1).generate(model, sources, WAY), strict=True)
     outputs = Generation(workers=1).generate(model, sources, WAY, dtype=torch.bfloat16)
     [short] = zip(*outputs, strict=True)
-    assert any(each.nats != other.nats for each, other in zip(exact, short, strict=True))
+    assert any(each.nll != other.nll for each, other in zip(exact, short, strict=True))
     for each, other in zip(exact, short, strict=True):
-        assert other.nats == pytest.approx(each.nats, rel=0.01, abs=0.05)
+        assert other.nll == pytest.approx(each.nll, rel=0.01, abs=0.05)
 
 
 @pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 1.0), Beam(5, 2.0)], ids=str)

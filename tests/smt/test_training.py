@@ -261,8 +261,8 @@ def test_raw_text_in_raw_text_out(translators: tuple[PhraseBasedTranslator, Phra
     assert forth.translate(plain[::-1]) == outputs[::-1]
     assert forth.translate([]) == []
     assert len(forth.translate([" ".join(PLAIN * 8)])[0].split()) > 200
-    assert forth.drafting().search == forth.search._replace(beam=8)
-    assert forth.drafting().translate(plain[:1]) == outputs[:1]
+    assert forth.with_smaller_beam().search == forth.search._replace(beam=8)
+    assert forth.with_smaller_beam().translate(plain[:1]) == outputs[:1]
 
 
 def test_endings_are_read_and_written(

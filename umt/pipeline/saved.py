@@ -77,8 +77,9 @@ def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
     """What its training has warned of, and whether it has seen true pairs."""
     manifest = _translator_dir(directory, lexical) / MANIFEST
     report = _json(manifest)["report"] if manifest.exists() else {}
-    taught = [f"it was taught by {report['parallel_pairs']:,} true pairs"] if report.get("parallel_pairs") else []
-    return [*taught, *report.get("warnings", ())]
+    pairs = report.get("parallel_pairs", 0)
+    supervised = [f"it was trained on {pairs:,} true pairs"] if pairs else []
+    return [*supervised, *report.get("warnings", ())]
 
 
 def _opened(

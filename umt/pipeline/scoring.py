@@ -64,7 +64,7 @@ def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dic
     if run.translator is not None:
         generation = instantiate(config.evaluation.generation)
         systems[TRANSLATOR] = NeuralTranslator.load(
-            run.translator.path, source, target, generation, config.evaluation.both_ways
+            run.translator.path, source, target, generation, config.evaluation.noisy_channel
         )
     return systems
 

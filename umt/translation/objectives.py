@@ -126,9 +126,9 @@ class BitextObjective:
         given, asked, tags = [], [], []
         for side, line in zip(sides, numbers - self.firsts[sides], strict=True):
             bitext = self.bitexts[side]
-            given.append(bitext.given.ids(line))
-            asked.append(bitext.asked.ids(line))
-            tags.append((tokenizer.tag(bitext.given.lang), tokenizer.tag(bitext.asked.lang)))
+            given.append(bitext.source.ids(line))
+            asked.append(bitext.target.ids(line))
+            tags.append((tokenizer.tag(bitext.source.lang), tokenizer.tag(bitext.target.lang)))
         if self.noise is not None:
             offsets = np.cumsum([0, *map(len, given)])
             ids, ends = self.noise.apply(

@@ -48,8 +48,8 @@ class NeuralTranslator:
 
     written: the subwords that each language is written with; every subword for one that is missing.
     longest: subwords of a sentence as long as those it learned from; a longer one is translated in pieces.
-    both_ways: among the hypotheses of the search, the one is best from which the sentence follows, too: by
-        p(y | x) p(x | y), of the one model (a noisy channel without a prior; Li et al. 2016, "Mutual
+    noisy_channel: among the hypotheses of the search, the one is best from which the sentence follows, too:
+        by p(y | x) p(x | y), of the one model (a noisy channel without a prior; Li et al. 2016, "Mutual
         information and diverse decoding"). What one direction invents or leaves out costs the other.
     """
 
@@ -172,7 +172,7 @@ class NeuralTranslator:
         source: Lang,
         target: Lang,
         generation: Generation | None = None,
-        both_ways: bool = True,
+        noisy_channel: bool = True,
     ) -> NeuralTranslator:
         """Read what `save` wrote, for one direction.
 
@@ -190,7 +190,7 @@ class NeuralTranslator:
             {Lang(lang): numbers for lang, numbers in about["written"].items()},
             int(about["longest"]),
             generation or Generation(Beam(4)),
-            both_ways,
+            noisy_channel,
         )
 
 
