@@ -44,12 +44,7 @@ class MapRefinement:
     frequency: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.rounds < 1 or self.first_inverse_temperature <= 0:
-            raise ValueError(
-                f"rounds and soft must be positive, got {self.rounds} and {self.first_inverse_temperature}"
-            )
-        if self.frequency < 0:
-            raise ValueError(f"frequency must not be negative, got {self.frequency}")
+        require(self, positive="rounds first_inverse_temperature", at_least_zero="frequency")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
 from umt.align.linear_maps import procrustes
 from umt.align.soft_matching import csls_cosine, similarity_profiles, sinkhorn, zscore
+from umt.runtime.validate import require
 
 Start = Literal["random", "profile", "identity"]
 Optimiser = Literal["adam", "sgd"]
@@ -61,14 +62,13 @@ class Discriminator:
     rate: float = 0.003
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.rate <= 0:
-            raise ValueError(f"hidden and rate must be positive, got {self.hidden} and {self.rate}")
-        for name in ("smoothing", "dropout"):
-            if not 0 <= getattr(self, name) < 0.5:
-                raise ValueError(f"{name} must lie in [0, 0.5), got {getattr(self, name)}")
-        if not 0 <= self.noise_last <= self.noise_first:
-            noises = f"{self.noise_first} and {self.noise_last}"
-            raise ValueError(f"noise_first must be at least noise_last, and that at least 0, got {noises}")
+        require(
+            self,
+            positive="hidden rate",
+            at_least_zero="noise_last",
+            within={"smoothing dropout": "[0, 0.5)"},
+            ascending="noise_last noise_first",
+        )
 
     def weights(self, players: int, inputs: int, generator: Generator) -> list[Tensor]:
         """Weights and biases of ``players`` networks inputs-hidden-hidden-1.
@@ -146,15 +146,11 @@ class MapTraining:
     discriminator: Discriminator = field(default_factory=Discriminator)
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "steps", "batch", "critic", "epoch", "map_rate", "decay"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("cycle", "orthogonality"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.start not in get_args(Start) or self.optimiser not in get_args(Optimiser):
-            known = ", ".join((*get_args(Start), *get_args(Optimiser)))
-            raise ValueError(f"start and optimiser are of {known}, got {self.start!r} and {self.optimiser!r}")
+        require(
+            self,
+            positive="seeds steps batch critic epoch map_rate decay",
+            at_least_zero="cycle orthogonality",
+        )
 
     def train(
         self, source: Cloud, target: Cloud, fit: Tensor, generator: Generator
