@@ -55,7 +55,7 @@ class FewShot:
     of each language that a round renders. rounds: each prompts with the best pairs so far. keep: share of a
     round's renderings that is kept, the likest to their sentences in the aligned space; filters: what they
     must be like before that. shots, window, candidates: see `PromptedTranslator`. generation: how answers
-    are written.
+    are written. kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     needs_lm: ClassVar[bool] = True
@@ -70,6 +70,8 @@ class FewShot:
     candidates: int = 4
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), length_offset=5))
+    kernels: bool = True
+    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(
@@ -96,7 +98,7 @@ class FewShot:
             subword_vectors(inputs.spaces, tokenizer, width, generator),
             torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
         )
-        model = load(inputs.model).to(best_device()).eval()
+        model = load(inputs.model, self.kernels, self.gpu_kernels).to(best_device()).eval()
         result = self.run(model, tokenizer, space, texts, inputs.seed, progress)
         result.prompted.save(directory)
         for real, other in ((source, target), (target, source)):

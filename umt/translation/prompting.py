@@ -195,11 +195,18 @@ class PromptedTranslator:
 
     @classmethod
     def load(
-        cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
+        cls,
+        directory: Path,
+        source: Lang,
+        target: Lang,
+        generation: Generation | None = None,
+        kernels: bool = True,
+        gpu_kernels: bool = False,
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
-        generation: how answers are written, where not as when they were saved. Raises BadInput when no
+        generation: how answers are written, where not as when they were saved. kernels, gpu_kernels: see
+        `umt.lm.joint_lm.JointLM`. Raises BadInput when no
         prompts are there.
         """
         try:
@@ -216,7 +223,7 @@ class PromptedTranslator:
         prompted = cls(
             first,
             second,
-            load(directory).to(best_device()),
+            load(directory, kernels, gpu_kernels).to(best_device()),
             tokenizer,
             SentenceEncoder(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),

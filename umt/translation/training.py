@@ -81,6 +81,7 @@ class TranslatorTraining:
     rounds: 0 for writing with the weights of the moment, else how often the weights that write are renewed.
     checks: check-ups over the training; looked: sentences a language at each. criterion: by which the best
         check-up is chosen.
+    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     optimisation: OptimiserConfig
@@ -106,6 +107,8 @@ class TranslatorTraining:
     criterion: Criterion = "round_trip"
     validations: int = 6
     validation_sentences: int = 100
+    kernels: bool = True
+    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         check_criterion(self.criterion)
