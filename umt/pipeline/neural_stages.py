@@ -110,7 +110,7 @@ def train_translator(
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
     texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
-    first = bootstrap_translators(bootstrap, (source, target))
+    first = bootstrap_translators(bootstrap, (source, target), strategy.kernels, strategy.gpu_kernels)
     data = TranslationData(
         tokenizer,
         texts,
@@ -118,7 +118,11 @@ def train_translator(
         parallel=encode_parallel_pairs(pairs, tokenizer, bench.scratch) if pairs else [],
     )
     learned = strategy.learn(
-        load(model.path).to(best_device()), data, bench.scratch, bench.seed, bench.progress
+        load(model.path, strategy.kernels, strategy.gpu_kernels).to(best_device()),
+        data,
+        bench.scratch,
+        bench.seed,
+        bench.progress,
     )
     # the next subword, whatever the language model had learned
     record_objectives(learned.model, ["translation"])
@@ -138,14 +142,24 @@ def train_translator(
 
 
 def bootstrap_translators(
-    bootstrap: Artefact | None, languages: tuple[Lang, Lang]
+    bootstrap: Artefact | None,
+    languages: tuple[Lang, Lang],
+    kernels: bool = True,
+    gpu_kernels: bool = False,
 ) -> dict[tuple[Lang, Lang], TextTranslator]:
     """(from, to) -> what a bootstrap translates with where much is to be written; none without one."""
     if bootstrap is None:
         return {}
     source, target = languages
     return {
-        way: bootstrap_translator(bootstrap.path, bootstrap.report["kind"], *way, fast=True)
+        way: bootstrap_translator(
+            bootstrap.path,
+            bootstrap.report["kind"],
+            *way,
+            fast=True,
+            kernels=kernels,
+            gpu_kernels=gpu_kernels,
+        )
         for way in ((source, target), (target, source))
     }
 

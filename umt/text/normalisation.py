@@ -62,7 +62,8 @@ _FRENCH_OPEN = regex.compile(r"«\s*")
 _FULL_WIDTH = "，！？：；（）…～—"
 _PARK = {ord(char): 0xE000 + i for i, char in enumerate(_FULL_WIDTH)}
 _UNPARK = {0xE000 + i: char for i, char in enumerate(_FULL_WIDTH)}
-# The separator of a number is as wide as its digits: １，２３４．５６ and １０：３０, but not the list ３，５，７.
+# The separator of a number is as wide as its digits: １，２３４．５６ and １０：３０;
+# not so in the list ３，５，７.
 _WIDE_THOUSANDS = re.compile(r"(?<![０-９，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９]|，[０-９])")
 _WIDE_COLON = re.compile(r"(?<=[０-９])：(?=[０-９])")
 _PLAIN_CHINESE = re.compile(r"[ -~一-鿿，。！？：；、（）「」『』“”《》…—·]*")
