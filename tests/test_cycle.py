@@ -84,7 +84,7 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     closed = torch.full((len(tokenizer),), -torch.inf)
     closed[[*pair, tokenizer.end]] = 0
 
-    def nats(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def nats(hidden: torch.Tensor, targets: torch.Tensor, _: torch.dtype) -> torch.Tensor:
         return -(model.logits(hidden) + closed).log_softmax(1).gather(1, targets[:, None])[:, 0]
 
     monkeypatch.setattr(model, "nats", nats)

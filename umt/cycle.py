@@ -131,7 +131,7 @@ class Cycle:
         sentences: Sequence[Ids],
         draws: Rendered,
         rewards: Tensor,
-        dtype: torch.dtype,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
         batch = self._rows(sentences, draws.ids, side)
