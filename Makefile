@@ -1,4 +1,4 @@
-# make train | test | lint | benchmark: each sets up what it needs in .venv
+# make train | test | lint | benchmark | site | claims: each sets up what it needs in .venv
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,7 @@ CORPUS ?= ../shared/data/talks
 STORE ?= runs
 LINES ?= 600000
 
-.PHONY: train test lint benchmark carry clean
+.PHONY: train test lint benchmark documents claims site carry clean
 
 train: $(VENV)/installed
 	$(BIN)/python train.py
@@ -28,10 +28,27 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 benchmark: $(VENV)/installed-dev
 	for name in csls lexical training resume; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 	@echo 'benchmarks.generation needs a translator, benchmarks.instruments texts: see their --help'
+
+# What is generated: options from conf/ and the dataclasses, results from stored scores, evidence from the README.
+documents: $(VENV)/installed
+	$(BIN)/python scripts/write_configuration.py
+	$(BIN)/python scripts/write_results.py
+	$(BIN)/python scripts/check_claims.py --write
+
+# Every number of the README is in a stored result or in the lab book.
+claims: $(VENV)/installed
+	$(BIN)/python scripts/check_claims.py
+	$(BIN)/python scripts/write_results.py --check
+	$(BIN)/python scripts/write_configuration.py --check
+
+site: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'site/index.html opens from disk; with its search: python -m http.server --directory site'
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "umt needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -42,6 +59,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[dev]'
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[docs]'
 	touch $@
 
 carry: $(VENV)/installed
@@ -55,4 +76,4 @@ carry: $(VENV)/installed
 	@echo '       python3 -m benchmarks.carried train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

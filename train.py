@@ -10,93 +10,79 @@ python evaluate.py [the same overrides]                     the scores
 
 from __future__ import annotations
 
-import umt.interrupts  # noqa: F401  (before all that takes long to import)
+import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
-from umt import neural_stages, stages
-from umt.bits import BITS
-from umt.checks import check
-from umt.console import Console, plain_options
-from umt.corpus import HeldOut, Source
-from umt.corpus.known import KnownPairs
-from umt.loading import configure_libraries
-from umt.store import Artefact, Store
-from umt.team import assemble
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one configuration built; ``translators`` and ``bridges`` are keyed by system."""
-
-    directory: Path
-    corpus: Source
-    held_out: tuple[HeldOut, ...]
-    text: Artefact
-    model: Artefact | None
-    translator: Artefact | None
-    bits: Artefact | None
-    bridges: dict[str, Artefact]
-    translators: dict[str, Artefact]
-
-    @property
-    def told(self) -> dict[str, Any] | None:
-        """What was measured in bits, if anything was."""
-        return json.loads((self.bits.path / BITS).read_text("utf-8")) if self.bits else None
+from umt.lm.loading import configure_libraries
+from umt.pipeline import errors, inputs, neural_stages, stages
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.checks import validate
+from umt.pipeline.console import Console
+from umt.pipeline.errors import option_errors
+from umt.pipeline.run import Run
+from umt.pipeline.store import Store
+from umt.runtime.distributed import init_process_group
+from umt.runtime.threads import use_threads
 
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
-    config = stages.chosen(config)
-    prompted = stages.prompted(config)
-    corpus = stages.corpus(config)
-    held_out = stages.held_out(config, corpus)
-    check(config, corpus.languages, held_out)
-    known = stages.known(config, corpus, held_out)
+    config = inputs.drop_unselected(config)
+    seed, needs_lm = config.seed, stages.needs_lm(config)
+    corpus = inputs.corpus(config)
+    held_out = inputs.held_out(config, corpus)
+    validate(config, corpus.languages, held_out)
+    pairs = inputs.parallel_pairs(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     bits = None
     if config.bits:
-        apart = [store.build(stages.prepare, config.preparation, each) for each in stages.elsewhere(config)]
-        bits = store.build(neural_stages.bits, config.bits, text, *apart, seed=config.seed)
+        other = [
+            store.build(stages.prepare, config.preparation, source)
+            for source in inputs.other_domain_sources(config)
+        ]
+        bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
-    words = store.build(stages.words, config.words, text, seed=config.seed)
-    bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
-    bridges, translators = {"lexical": bridge}, {}
-    word_by_word = bool(config.bootstrap) and not prompted
-    if word_by_word:
-        first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
-        translators["lexical"] = first
+    words = store.build(stages.words, config.words, text, seed=seed)
+    bridge = store.build(stages.align, config.aligner, words, seed=seed)
+    bridges = {"unsupervised": bridge}
+    translators: dict[str, Artefact] = {}
 
-    model = translator = None
+    tokens = model = bootstrap = translator = None
     if config.lm:
         tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
-        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=config.seed)
-        if prompted:
-            translators["prompts"] = store.build(
-                neural_stages.prompt, config.bootstrap, tokens, bridge, model, seed=config.seed
-            )
-        if config.translator:
-            given: list[Artefact | KnownPairs] = [text, tokens, model, *translators.values(), *known]
-            translator = store.build(neural_stages.translate, config.translator, *given, seed=config.seed)
+        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=seed)
+    if config.bootstrap:
+        neural = (tokens, model) if needs_lm else ()
+        bootstrap = store.build(stages.bootstrap, config.bootstrap, text, bridge, *neural, seed=seed)
+        translators[bootstrap.report["kind"]] = bootstrap
+    if model and config.translator:
+        translator = store.build(
+            neural_stages.train_translator,
+            config.translator,
+            text,
+            tokens,
+            model,
+            bootstrap,
+            pairs,
+            seed=seed,
+        )
 
-    if dictionary := stages.supervision(config, corpus):
-        control = store.build(stages.control, config.control, text, words, dictionary, seed=config.seed)
+    if dictionary := inputs.supervised_dictionary(config, corpus):
+        control = store.build(stages.align_supervised, config.control, text, words, dictionary, seed=seed)
         bridges["supervised"] = control
-        if word_by_word:
-            best = store.build(stages.bootstrap, config.bootstrap, text, control, seed=config.seed)
-            translators["supervised"] = best
-    optional = [each for each in (bits, model, translator) if each]
-    parts = (text, words, *optional, *bridges.values(), *translators.values())
-    everything = store.build(stages.run, stages.recipe(config), *parts)
+        if bootstrap and not needs_lm:
+            translators["supervised"] = store.build(
+                stages.bootstrap, config.bootstrap, text, control, seed=seed
+            )
+    parts = (text, words, *filter(None, (bits, model, translator)), *bridges.values(), *translators.values())
+    everything = store.build(stages.run, inputs.run_identity(config), *parts)
     return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
 
 
@@ -104,9 +90,10 @@ def build(config: DictConfig, store: Store) -> Run:
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
     configure_libraries()
-    team = assemble()
+    team = init_process_group()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
-    with stages.cell(console):
+    with errors.sweep_job(console):
+        use_threads(config.runtime.threads)
         again = stages.to_rebuild(config)
         run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
         if team.rank == 0:
@@ -114,5 +101,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with plain_options():
+    with option_errors():
         main()

@@ -32,22 +32,24 @@ from torch import Generator
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import train
-from umt import neural_stages, stages
-from umt.bitexts import Bitext, known, synthetic
-from umt.console import Command, Console
-from umt.corpus.normalisation import normaliser
-from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu
-from umt.filters import Usage
-from umt.generation import Direction, Generation
-from umt.joint_lm import Architecture, JointLM
-from umt.loading import configure_libraries
-from umt.loop import fit
-from umt.optimisation import Optimisation
-from umt.shards import Shards
-from umt.store import Store
-from umt.tokenizer import Tokenizer
-from umt.translation_objectives import Renderings, Setting
+from umt.cli.command_line import Command
+from umt.corpus.prepared_text import PreparedText
+from umt.evaluation.metrics import Bleu
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries
+from umt.pipeline import inputs, neural_stages
+from umt.pipeline.console import Console
+from umt.pipeline.run import Run
+from umt.pipeline.store import Store
+from umt.text.normalisation import normaliser
+from umt.text.token_shards import TokenShards
+from umt.text.tokenizer import Tokenizer
+from umt.training.loop import fit
+from umt.training.optimiser import OptimiserConfig
+from umt.translation.bitext import Bitext, encode_parallel_pairs, synthetic
+from umt.translation.filters import SubwordUsage
+from umt.translation.objectives import BitextObjective, TranslationTask
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent
@@ -87,25 +89,19 @@ def gemma(size: Architecture, vocabulary: int, seed: int) -> JointLM:
 
 def taught(
     config: DictConfig, store: Store, pairs: str, place: Path
-) -> tuple[train.Run, Tokenizer, tuple[Shards, Shards], list[Bitext]]:
+) -> tuple[Run, Tokenizer, tuple[TokenShards, TokenShards], list[Bitext]]:
     """What both networks learn from."""
     run = train.build(config, store)
     tokens = store.build(neural_stages.tokenise, config.tokenizer, run.text)
     tokenizer = Tokenizer.load(tokens.path)
     first, second = run.corpus.languages
-    texts = (Shards(tokens.path, first), Shards(tokens.path, second))
+    texts = (TokenShards(tokens.path, first), TokenShards(tokens.path, second))
     if pairs == "known":
-        config.translator = {"known": 100_000}
-        return (
-            run,
-            tokenizer,
-            texts,
-            known(stages.known(config, run.corpus, run.held_out)[0], tokenizer, place),
-        )
-    bootstrap = {
-        way: neural_stages.first_translator(run.translators["lexical"], *way, drafting=True)
-        for way in ((first, second), (second, first))
-    }
+        config.translator = {"parallel_pairs": 100_000}
+        true_pairs = inputs.parallel_pairs(config, run.corpus, run.held_out)
+        assert true_pairs is not None
+        return run, tokenizer, texts, encode_parallel_pairs(true_pairs, tokenizer, place)
+    bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
     prepared = PreparedText(run.text.path)
     return run, tokenizer, texts, synthetic(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
 
@@ -121,23 +117,23 @@ def main() -> None:
     asked = parser.parse_args()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
         config = compose("config", overrides=asked.overrides)
-    settings: Optimisation = replace(instantiate(config.translator.optimisation), steps=asked.steps)
+    settings: OptimiserConfig = replace(instantiate(config.translator.optimisation), steps=asked.steps)
     size: Architecture = instantiate(config.size)
     config.lm = config.translator = {}  # nothing is built that these do not need
     with tempfile.TemporaryDirectory() as folder:
         run, tokenizer, texts, bitexts = taught(
             config, Store(Path(config.store), Console(), ()), asked.pairs, Path(folder)
         )
-        setting = Setting(tokenizer, asked.steps, asked.tokens, 250, config.seed)
+        setting = TranslationTask(tokenizer, asked.steps, asked.tokens, 250, config.seed)
         networks = {
             "llama": llama(size, len(tokenizer), config.seed),
             "gemma": gemma(size, len(tokenizer), config.seed),
-            "encoder-decoder": gemma(size, len(tokenizer), config.seed).divided(),
+            "encoder-decoder": gemma(size, len(tokenizer), config.seed).as_encoder_decoder(),
         }
-        usage = Usage.count(tokenizer, texts)
+        usage = SubwordUsage.count(tokenizer, texts)
         for name, model in networks.items():
             begun, place = time.perf_counter(), Path(folder) / name
-            pairs = {"pairs": Renderings(setting, bitexts)}
+            pairs = {"pairs": BitextObjective(setting, bitexts)}
             records = fit(model, pairs, settings, place, config.seed, lambda *_: None)
             seconds = time.perf_counter() - begun
             last = [each["pairs/nats"] for each in records[-max(1, len(records) // 10) :]]
@@ -147,7 +143,7 @@ def main() -> None:
             print(f"{name:16} {count:10,} weights {seconds:6.0f} s  {nats:.3f} nats  BLEU {bleu}", flush=True)
 
 
-def scores(run: train.Run, tokenizer: Tokenizer, usage: Usage, model: JointLM) -> Iterable[float]:
+def scores(run: Run, tokenizer: Tokenizer, usage: SubwordUsage, model: JointLM) -> Iterable[float]:
     """BLEU on the first held-out set, both ways."""
     pairs = next(each.pairs() for each in run.held_out if each.name.startswith("test"))
     source, target = run.corpus.languages

@@ -33,21 +33,25 @@ from rich.table import Table
 from torch import Generator
 
 from umt.align import Alignment
-from umt.bitexts import Bitext, synthetic
-from umt.console import Command, Console, plain_errors
+from umt.cli.command_line import Command
 from umt.corpus import ParallelSet
-from umt.corpus.prepared import PreparedText
-from umt.evaluation import Bleu, ChrF
-from umt.filters import Usage
-from umt.joint_lm import JointLM
-from umt.neural_translator import NeuralTranslator
-from umt.pretraining import Pretraining
-from umt.shards import Shards
-from umt.store import Store, write_json
-from umt.token_vectors import token_vectors
-from umt.tokenizer import Tokenizer
-from umt.translator import Translation
-from umt.types import BadInput, Lang, Progress
+from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.wordspace import Embeddings
+from umt.evaluation.metrics import Bleu, ChrF
+from umt.lm.joint_lm import JointLM
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
+from umt.pipeline.store import Store
+from umt.runtime.files import write_json
+from umt.text.token_shards import TokenShards
+from umt.text.tokenizer import Tokenizer
+from umt.training.embedding_init import subword_vectors
+from umt.training.pretraining import Pretraining
+from umt.translation.bitext import Bitext, synthetic
+from umt.translation.filters import SubwordUsage
+from umt.translation.training import TranslatorTraining
+from umt.translation.translator import NeuralTranslator
+from umt.types import BadInput, Lang, ProgressCallback
 
 ROOT = Path(__file__).parent.parent
 ABOUT = "about.json"
@@ -77,7 +81,7 @@ def got(path: Path) -> npt.NDArray[Any]:
     return np.frombuffer(lzma.decompress(packed), about["dtype"]).reshape(about["shape"])
 
 
-def put_shards(directory: Path, name: str, shards: Shards, lines: npt.NDArray[np.int64]) -> None:
+def put_shards(directory: Path, name: str, shards: TokenShards, lines: npt.NDArray[np.int64]) -> None:
     """The sentences ``lines`` of ``shards``."""
     chosen = np.zeros(len(shards), dtype=bool)
     chosen[lines] = True
@@ -86,7 +90,7 @@ def put_shards(directory: Path, name: str, shards: Shards, lines: npt.NDArray[np
     put(directory / f"{name}.tokens", np.asarray(shards.tokens[np.repeat(chosen, lengths)]))
 
 
-def unpacked(source: Path, name: str, lang: Lang, directory: Path, lines: Any = slice(None)) -> Shards:
+def unpacked(source: Path, name: str, lang: Lang, directory: Path, lines: Any = slice(None)) -> TokenShards:
     """What `put_shards` wrote, or ``lines`` of it, in ``directory``."""
     directory.mkdir(parents=True, exist_ok=True)
     lengths, tokens = got(source / f"{name}.lengths").astype(np.int64), got(source / f"{name}.tokens")
@@ -94,26 +98,26 @@ def unpacked(source: Path, name: str, lang: Lang, directory: Path, lines: Any = 
     chosen[lines] = True
     (directory / f"{lang}.bin").write_bytes(tokens[np.repeat(chosen, lengths)].tobytes())
     (directory / f"{lang}.offsets").write_bytes(np.cumsum([0, *lengths[chosen]], dtype=np.int64).tobytes())
-    return Shards(directory, lang)
+    return TokenShards(directory, lang)
 
 
 def pack(out: Path, config: DictConfig, lines: int) -> None:
     """Everything up to the networks, into ``out``."""
     # with these come libraries that the other half does without
-    from umt import stages
-    from umt.neural_stages import first_translator, languages_of, tokenise
+    from umt.pipeline import inputs, stages
+    from umt.pipeline.neural_stages import bootstrap_translators, languages_of, tokenise
 
     console = Console()
     store = Store(Path(config.store), console)
-    corpus = stages.corpus(config)
-    held_out = stages.held_out(config, corpus)
+    corpus = inputs.corpus(config)
+    held_out = inputs.held_out(config, corpus)
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     words = store.build(stages.words, config.words, text, seed=config.seed)
     bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
     first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
     tokens = store.build(tokenise, config.tokenizer, text)
     languages, tokenizer = languages_of(text), Tokenizer.load(tokens.path)
-    bootstrap = {way: first_translator(first, *way, drafting=True) for way in (languages, languages[::-1])}
+    bootstrap = bootstrap_translators(first, languages)
     place = Path(config.store) / f"rendered-{first.path.name}-{tokens.path.name}-{config.translator.written}"
     bitexts = synthetic(
         PreparedText(text.path), bootstrap, tokenizer, config.translator.written, place, console.progress
@@ -124,17 +128,16 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
             (out / f"{file}.xz").write_bytes(lzma.compress((tokens.path / file).read_bytes()))
     for number, bitext in enumerate(bitexts):
         console.progress("packing", number, len(bitexts))
-        real = bitext.asked.lang
-        whole = Shards(tokens.path, real)
+        real = bitext.target.lang
+        whole = TokenShards(tokens.path, real)
         rendered = np.arange(0, len(whole), max(1, -(-len(whole) // config.translator.written)))
         kept = np.union1d(rendered, np.arange(0, len(whole), max(1, -(-len(whole) // lines))))
         put_shards(out, real, whole, kept)
-        put_shards(out, f"{real}.renderings", bitext.given, np.arange(len(bitext.given)))
+        put_shards(out, f"{real}.renderings", bitext.source, np.arange(len(bitext.source)))
         put(out / f"{real}.rendered", np.searchsorted(kept, rendered).astype(np.uint32))
     width = int(config.size.width)
-    vectors = token_vectors(
-        Alignment.load(bridge.path), tokenizer, width, Generator().manual_seed(config.seed)
-    )
+    alignment, generator = Alignment.load(bridge.path), Generator().manual_seed(config.seed)
+    vectors = subword_vectors((alignment.source, alignment.target), tokenizer, width, generator)
     scales = vectors.abs().amax(1, keepdim=True).clamp(min=1e-9) / 127
     put(out / "vectors", (vectors / scales).round().to(torch.int8).numpy())
     put(out / "scales", scales.numpy())
@@ -158,8 +161,10 @@ class Carried(Pretraining):
         told = {each.name: getattr(pretraining, each.name) for each in fields(Pretraining)}
         return cls(**(told | {"embeddings": "random"}), vectors=vectors)
 
-    def start(self, tokenizer: Tokenizer, alignment: Alignment, generator: Generator) -> JointLM:
-        model = super().start(tokenizer, alignment, generator)
+    def initial_model(
+        self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
+    ) -> JointLM:
+        model = super().initial_model(tokenizer, spaces, generator)
         assert self.vectors is not None
         if (width := model.embeddings.shape[1]) != self.vectors.shape[1]:
             raise BadInput(
@@ -170,7 +175,9 @@ class Carried(Pretraining):
         return model
 
 
-def learned(out: Path, config: DictConfig, place: Path, progress: Progress) -> dict[Lang, NeuralTranslator]:
+def learned(
+    out: Path, config: DictConfig, place: Path, progress: ProgressCallback
+) -> dict[Lang, NeuralTranslator]:
     """The translators from each language; ``place`` keeps what a killed call goes on from."""
     if not (out / ABOUT).exists():
         raise BadInput(f"{out} holds no packed experiment: python -m benchmarks.carried pack writes one")
@@ -192,15 +199,15 @@ def learned(out: Path, config: DictConfig, place: Path, progress: Progress) -> d
     model, _ = pretraining.train(
         tokenizer, {text.lang: text for text in texts}, nothing, place / "lm", generator, progress
     )
-    strategy: Translation = instantiate(config.translator)
+    strategy: TranslatorTraining = instantiate(config.translator)
     found = strategy.learn(
         model, tokenizer, (texts[0], texts[1]), written, [], place / "translator", config.seed, progress
     )
-    print(f"chosen: step {found.step} of {[dict(each) for each in found.history]} {found.complaint}")
-    usage = Usage.count(tokenizer, texts)
+    print(f"chosen: step {found.step} of {[dict(each) for each in found.history]} {found.stop_reason}")
+    usage = SubwordUsage.count(tokenizer, texts)
     allowed = {lang: usage.written(lang) for lang in (first, second)}
-    longest = max(1, (strategy.longest - 3) // 2)
-    generation, both = instantiate(config.evaluation.generation), config.evaluation.both_ways
+    longest = max(1, (strategy.max_tokens - 3) // 2)
+    generation, both = instantiate(config.evaluation.generation), config.evaluation.noisy_channel
     return {
         here: NeuralTranslator(here, there, found.model, tokenizer, allowed, longest, generation, both)
         for here, there in ((first, second), (second, first))
@@ -223,8 +230,11 @@ def train(out: Path, config: DictConfig, clock: int) -> None:
         from benchmarks.generation import steps_of
 
         translator = next(iter(translators.values()))
-        texts = (Shards(place / "tokens", translator.source), Shards(place / "tokens", translator.target))
-        strategy: Translation = instantiate(config.translator)
+        texts = (
+            TokenShards(place / "tokens", translator.source),
+            TokenShards(place / "tokens", translator.target),
+        )
+        strategy: TranslatorTraining = instantiate(config.translator)
         told = steps_of(strategy, translator.model, translator.tokenizer, texts, clock)
         print(f"a step of back-translation takes {told.seconds:.3f} s, {told.share:.0%} of it generation; "
               f"{told.words:,.0f} words a second")  # fmt: skip
@@ -250,7 +260,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="as of train.py")
     asked = parser.parse_intermixed_args()
     overrides: list[str] = asked.overrides
-    with plain_errors(Console()):
+    with user_errors(Console()):
         if asked.half == "pack":
             pack(asked.out, configured(overrides), asked.lines)
         else:

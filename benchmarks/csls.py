@@ -18,8 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from umt.console import Command
-from umt.retrieval import csls
+from umt.cli.command_line import Command
+from umt.embeddings.retrieval import csls
 
 Found = tuple[Tensor, Tensor]
 
@@ -64,7 +64,7 @@ def peer(source: Tensor, target: Tensor, k: int) -> Found:
 
 
 def ours(source: Tensor, target: Tensor, k: int) -> Found:
-    """`umt.retrieval.csls`."""
+    """`umt.embeddings.retrieval.csls`."""
     forward, backward = csls(source, target, k)
     return forward.indices, backward.indices
 

@@ -1,10 +1,10 @@
 """Back-translation's generation beside ``transformers.generate``, and its share of the training step.
 
-    python -m benchmarks.generation runs/translate-...  [--sentences 600] [--rounds 3] [--steps 24]
+    python -m benchmarks.generation runs/train_translator-...  [--sentences 600] [--rounds 3] [--steps 24]
 
 A translator that ``train.py`` made writes the same real sentences, greedily, with the same weights and limits
-of length: as `umt.generation` does, in fp32 and as in training, with all products in bf16 where the processor
-has instructions for it; and as ``transformers`` does with its key/value cache, in
+of length: as `umt.lm.generation` does, in fp32 and as in training, with all products in bf16 where the
+processor has instructions for it; and as ``transformers`` does with its key/value cache, in
 left-padded batches of like length, in fp32 and bf16, of the size that serves it best. All take turns, and
 each keeps its best round, since a busy machine only ever slows down. Beside them stands what the matrix
 products alone of our batches take, less than which nothing that decodes them can, and seconds of the
@@ -39,26 +39,27 @@ from rich.table import Table
 from benchmarks import products
 from benchmarks.products import Product
 from benchmarks.training import ceiling
-from umt.back_translation import BackTranslation
-from umt.console import Command
-from umt.filters import Usage
-from umt.generation import Direction, Generation, Output
-from umt.joint_lm import JointLM
-from umt.kernels import KVCache
-from umt.loading import configure_libraries, load
-from umt.loop import Pace, fit
-from umt.neural_stages import languages_of
-from umt.noise import word_starts
-from umt.objectives import Loss
-from umt.optimisation import Optimisation
-from umt.precision import native_bf16, training_dtype
-from umt.rendering import Renderer
-from umt.selection import sample
-from umt.shards import Shards
-from umt.store import MANIFEST, Artefact
-from umt.tokenizer import Ids, Tokenizer
-from umt.translation_objectives import Setting
-from umt.translator import Translation
+from umt.cli.command_line import Command
+from umt.lm.generation import Direction, Generation, Output
+from umt.lm.joint_lm import JointLM
+from umt.lm.kernels import KVCache
+from umt.lm.loading import configure_libraries, load
+from umt.lm.mixed_precision import native_bf16, training_dtype
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.neural_stages import languages_of
+from umt.runtime.files import MANIFEST
+from umt.text.token_shards import TokenShards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.loop import LoopOptions, fit
+from umt.training.objective import Loss
+from umt.training.optimiser import OptimiserConfig
+from umt.translation.back_translation import BackTranslation
+from umt.translation.criteria import sample_sentences
+from umt.translation.filters import SubwordUsage
+from umt.translation.noise import word_starts
+from umt.translation.objectives import TranslationTask
+from umt.translation.synthesis import SyntheticSourceWriter
+from umt.translation.training import TranslatorTraining
 
 ROOT = Path(__file__).parent.parent
 SIZES = (32, 128, 512)
@@ -118,7 +119,7 @@ def recorded(write: Callable[[], object]) -> list[list[Product]]:
             self.note(len(tokens), len(self.weights.layers), head=True)
             return super().step(tokens)
 
-    with patch("umt.decoding_cache.KVCache", Recorded):
+    with patch("umt.lm.decoding_cache.KVCache", Recorded):
         write()
     return list(done.values())
 
@@ -143,7 +144,7 @@ class Clocked(Generation):
 
 @dataclass
 class Clock:
-    """A `umt.loop.Watch`: when each step was over, and how much generation had taken by then."""
+    """A `umt.training.loop.Callback`: when each step was over, and how much generation had taken by then."""
 
     generation: Clocked
     laps: list[tuple[float, float]] = field(default_factory=list)
@@ -185,20 +186,28 @@ class Counted(BackTranslation):
 
 
 def steps_of(
-    strategy: Translation, model: JointLM, tokenizer: Tokenizer, texts: tuple[Shards, Shards], steps: int
+    strategy: TranslatorTraining,
+    model: JointLM,
+    tokenizer: Tokenizer,
+    texts: tuple[TokenShards, TokenShards],
+    steps: int,
 ) -> Steps:
     """Of back-translation alone, by a translator whose renderings are good enough to be learned from."""
-    usage = Usage.count(tokenizer, texts)
-    setting = Setting(tokenizer, steps, strategy.tokens, strategy.longest, 1)
+    usage = SubwordUsage.count(tokenizer, texts)
+    setting = TranslationTask(tokenizer, steps, strategy.tokens, strategy.max_tokens, 1)
     generation = Clocked.of(strategy.generation)
-    renderer = Renderer(tokenizer, (texts[0].lang, texts[1].lang), generation, strategy.filters, usage)
-    objective = Counted(setting, texts, renderer, ahead=strategy.ahead)
-    still = Optimisation(steps, peak=1e-9, rest=1e-9, method=strategy.optimisation.method)
+    renderer = SyntheticSourceWriter(
+        tokenizer, (texts[0].lang, texts[1].lang), generation, strategy.filters, usage
+    )
+    objective = Counted(setting, texts, renderer, ahead=strategy.batches_per_generation)
+    still = OptimiserConfig(
+        steps, learning_rate=1e-9, adamw_learning_rate=1e-9, method=strategy.optimisation.method
+    )
     clock = Clock(generation)
     with tempfile.TemporaryDirectory() as folder:
         fit(
             model, {"back_translation": objective}, still, Path(folder), 1, lambda *_: None, [clock],
-            Pace(steps, 1e9),
+            LoopOptions(steps, 1e9),
         )  # fmt: skip
     (begun, before), (ended, after) = clock.laps[WARM - 1], clock.laps[-1]
     print(f"{renderer.kept} of {renderer.drawn} renderings were fit to learn from")
@@ -208,25 +217,28 @@ def steps_of(
     return Steps(seconds, (after - before) / (ended - begun), begins * objective.asked / steps / seconds)
 
 
-def opened(directory: Path) -> tuple[Artefact, tuple[Shards, Shards]]:
+def opened(directory: Path) -> tuple[Artefact, tuple[TokenShards, TokenShards]]:
     """A translator and the text that it learned from."""
     translator = Artefact(directory, json.loads((directory / MANIFEST).read_text("utf-8")))
     [tokens] = [name for name in translator.manifest["inputs"] if name.startswith("tokenise-")]
     source, target = languages_of(translator)
-    return translator, (Shards(directory.parent / tokens, source), Shards(directory.parent / tokens, target))
+    return translator, (
+        TokenShards(directory.parent / tokens, source),
+        TokenShards(directory.parent / tokens, target),
+    )
 
 
 def main() -> None:
     """Print one table of speeds and one line on the step."""
     configure_libraries()
     parser = Command("benchmarks.generation", __doc__)
-    parser.add_argument("translator", type=Path, help="a folder translate-... of a store")
+    parser.add_argument("translator", type=Path, help="a folder train_translator-... of a store")
     parser.add_argument("--sentences", type=int, default=600, help="of each language that are written")
     parser.add_argument("--rounds", type=int, default=3, help="in which all take turns")
     parser.add_argument("--steps", type=int, default=24, help="of back-translation that are timed")
     asked = parser.parse_args()
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        strategy: Translation = instantiate(compose("config").translator)
+        strategy: TranslatorTraining = instantiate(compose("config").translator)
     artefact, texts = opened(asked.translator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load(artefact.path).to(device).eval()
@@ -238,11 +250,11 @@ def main() -> None:
     clocks: dict[str, list[float]] = {}  # name -> seconds of the clock, of the processor
     peak, agreed, nearly, tokens, read, count = 0.0, 0, 0, 0, 0, 0
     for here, there in (texts, texts[::-1]):
-        sources = sample(here, asked.sentences, strategy.longest // 3, 1)
+        sources = sample_sentences(here, asked.sentences, strategy.max_tokens // 3, 1)
         way = Direction(
             tokenizer.tag(here.lang), tokenizer.tag(there.lang), tokenizer.end, torch.arange(len(tokenizer))
         )  # everything may be written: transformers has no cheap way to forbid
-        caps = strategy.generation.caps(sources, model.context).tolist()
+        caps = strategy.generation.max_lengths(sources, model.context).tolist()
 
         def ours(exact: bool, sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
             short = training_dtype(model.device, exact)

@@ -21,12 +21,12 @@ from omegaconf import OmegaConf
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.training import LANG, ceiling, corpus
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loading import best_device, configure_libraries
-from umt.loop import Pace, fit
-from umt.objectives import Causal
-from umt.optimisation import Optimisation
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import best_device, configure_libraries
+from umt.training.lm_objectives import CausalLM
+from umt.training.loop import LoopOptions, fit
+from umt.training.optimiser import OptimiserConfig
 
 RECORDS, SUBWORDS = 3, 4096
 
@@ -54,11 +54,12 @@ def main() -> None:
             torch.Generator().manual_seed(1),
             gpu_kernels=asked.gpu_kernels,
         ).to(device)
-        causal = Causal({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
+        causal = CausalLM({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
 
         def trained(records: int, name: str) -> list[dict[str, float]]:
-            pace = Pace(asked.steps, 1e9)
-            return fit(model, {"causal": causal}, Optimisation(records * asked.steps), Path(folder) / name, 1,
+            pace = LoopOptions(asked.steps, 1e9)
+            return fit(model, {"causal": causal}, OptimiserConfig(records * asked.steps),
+                       Path(folder) / name, 1,
                        lambda what, done, total: print(f"{done} of {total} steps: {what}", flush=True),
                        pace=pace)  # fmt: skip
 

@@ -17,12 +17,13 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 import train
-from umt.console import Command, Console
+from umt.cli.command_line import Command
 from umt.corpus import ParallelSet
 from umt.corpus.reading import lines
-from umt.evaluation import Bleu
-from umt.lexical import LexicalTranslator
-from umt.store import Store
+from umt.evaluation.metrics import Bleu
+from umt.pipeline.console import Console
+from umt.pipeline.store import Store
+from umt.smt.translator import PhraseBasedTranslator
 
 ROOT = Path(__file__).parent.parent
 NEURAL = ("lm=none", "translator=none", "aligner=cooccurrence")
@@ -56,7 +57,7 @@ def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
     dev: ParallelSet = next(each.pairs() for each in run.held_out if each.name.startswith("dev"))
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):
-        translator = LexicalTranslator.load(run.translators["lexical"].path / f"{here}-{there}")
+        translator = PhraseBasedTranslator.load(run.translators["phrase-based"].path / f"{here}-{there}")
         said = translator.translate([each[0] for each in dev.sides[here]])
         yield Bleu(resamples=2).score(said, dev.sides[there], there).value
 

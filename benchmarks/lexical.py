@@ -9,16 +9,17 @@ import time
 
 import numpy as np
 
-from umt.console import Command
-from umt.decoding import Options, Search, decode_all
-from umt.kneser_ney import KneserNey
-from umt.ngram import END, SPECIALS, START, Ints, NGram
-from umt.phrases import Pairs, Scoring
+from umt.cli.command_line import Command
+from umt.smt.kneser_ney import KneserNey
+from umt.smt.ngram import END, SPECIALS, START, NGram
+from umt.smt.phrase_table import PhrasePairs, PhraseScoring, PhraseTable
+from umt.smt.stack_decoder import DecoderWeights, decode_all
+from umt.types import I32
 
 WORDS, CHOICES, LENGTH, SENTENCES = 5000, 8, 25, 2000
 
 
-def naive(sentence: Ints, model: NGram, options: Options, beam: int, search: Search) -> list[int]:
+def naive(sentence: I32, model: NGram, options: PhraseTable, beam: int, search: DecoderWeights) -> list[int]:
     """Monotone word by word: every hypothesis a tuple, every probability asked for one at a time."""
     row = {int(key): int(node) for key, node in zip(options.keys, options.nodes, strict=True) if key >= 0}
     hypotheses: dict[tuple[int, ...], tuple[float, list[int]]] = {(START,): (0.0, [])}
@@ -48,11 +49,13 @@ def main() -> None:
     source = np.repeat(np.arange(3, WORDS + 3), CHOICES)
     target = 3 + generator.integers(0, WORDS, len(source))
     shares = generator.uniform(0.1, 1, len(source))
-    pairs = Pairs(source + 1, target + 1, np.ones(len(source), np.int64), shares, shares)
-    options = Scoring().options_of(pairs, model.tables, np.zeros(len(words), np.bool_), np.ones(len(words)))
+    pairs = PhrasePairs(source + 1, target + 1, np.ones(len(source), np.int64), shares, shares)
+    options = PhraseScoring().build_table(
+        pairs, model.tables, np.zeros(len(words), np.bool_), np.ones(len(words))
+    )
     ids = (3 + generator.choice(WORDS, SENTENCES * LENGTH, p=weights / weights.sum())).astype(np.int32)
     offsets = np.arange(0, len(ids) + 1, LENGTH)
-    search = Search(beam=12, jump=0, model=0.5, word=0.5, distortion=0.5)
+    search = DecoderWeights(beam=12, jump=0, model=0.5, word=0.5, distortion=0.5)
     decode_all(ids[:LENGTH], offsets[:2], options, model.tables, search, 1)  # compile
     few = 20
     begin = time.perf_counter()

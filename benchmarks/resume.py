@@ -22,16 +22,17 @@ import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 # isort: split
 import torch
 
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loading import configure_libraries, save
-from umt.loop import LOG, Pace, fit
-from umt.objectives import Causal, Masked, Objective
-from umt.optimisation import Optimisation
-from umt.sharded import divide, gathered
-from umt.shards import Shards, write_shards
-from umt.team import assemble
-from umt.tokenizer import Tokenizer
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries, save
+from umt.runtime.distributed import init_process_group
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.fsdp import gather_full, shard
+from umt.training.lm_objectives import CausalLM, MaskedLM
+from umt.training.loop import LOG, LoopOptions, fit
+from umt.training.objective import Objective
+from umt.training.optimiser import OptimiserConfig
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -58,9 +59,9 @@ def train(
 ) -> tuple[JointLM, list[dict[str, float]]]:
     """A small model of both objectives; ``directory`` may be that of a killed run.
 
-    seconds: between checkpoints. exact: see `Pace`. sharded: among the processes.
+    seconds: between checkpoints. exact: see `LoopOptions`. sharded: among the processes.
     """
-    team = assemble()
+    team = init_process_group()
     data = directory / "data"
     if team.rank == 0 and not (data / "done").exists():
         data.mkdir(parents=True, exist_ok=True)
@@ -69,21 +70,21 @@ def train(
         for lang, lines in texts().items():
             write_shards(lines, lang, tokenizer, data)
         (data / "done").touch()
-    team.wait()
+    team.barrier()
     tokenizer = Tokenizer.load(data)
-    shards = {lang: Shards(data, lang) for lang in WORDS}
+    shards = {lang: TokenShards(data, lang) for lang in WORDS}
     model = JointLM.create(Architecture(32, 2, 2, 64, 32), len(tokenizer), torch.Generator().manual_seed(1))
     objectives: dict[str, Objective] = {
-        "causal": Causal(shards, tokenizer, 32, 512, 1, team=team),
-        "masked": Masked(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
+        "causal": CausalLM(shards, tokenizer, 32, 512, 1, team=team),
+        "masked": MaskedLM(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
     }
     if sharded:
-        divide(model, team)
-    optimisation = Optimisation(steps, peak=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
-    pace = Pace(every=1, checkpoint=seconds, exact=exact)
+        shard(model, team)
+    optimisation = OptimiserConfig(steps, learning_rate=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
+    pace = LoopOptions(every=1, checkpoint=seconds, exact=exact)
     records = fit(model, objectives, optimisation, directory, 3, lambda *_: None, pace=pace, team=team)
     if sharded:
-        model = gathered(model, team)
+        model = gather_full(model, team)
     if team.rank == 0:
         save(model, directory / "trained")
     return model, records

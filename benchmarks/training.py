@@ -26,14 +26,14 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
 from benchmarks.products import Product, operations, seconds
-from umt.console import Command
-from umt.joint_lm import Architecture, JointLM
-from umt.loading import configure_libraries
-from umt.loop import Pace, fit
-from umt.objectives import Causal
-from umt.optimisation import Optimisation
-from umt.shards import Shards, write_shards
-from umt.tokenizer import Tokenizer
+from umt.cli.command_line import Command
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import configure_libraries
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.lm_objectives import CausalLM
+from umt.training.loop import LoopOptions, fit
+from umt.training.optimiser import OptimiserConfig
 from umt.types import Lang
 
 LANG = Lang("en")
@@ -57,7 +57,7 @@ def ceiling(side: int = 1536, short: bool | None = None) -> float:
     return 2 * side**3 / best
 
 
-def corpus(directory: Path, vocabulary: int) -> tuple[Tokenizer, Shards]:
+def corpus(directory: Path, vocabulary: int) -> tuple[Tokenizer, TokenShards]:
     """Random words in skewed order: what they say changes no speed."""
     chance = np.random.default_rng(1)
     words = ["".join(chr(97 + letter) for letter in chance.integers(0, 26, 5)) for _ in range(vocabulary)]
@@ -67,7 +67,7 @@ def corpus(directory: Path, vocabulary: int) -> tuple[Tokenizer, Shards]:
     ]
     tokenizer = Tokenizer.train({LANG: lines}, vocabulary)
     write_shards(lines, LANG, tokenizer, directory)
-    return tokenizer, Shards(directory, LANG)
+    return tokenizer, TokenShards(directory, LANG)
 
 
 def of_a_step(model: JointLM, rows: int) -> list[Product]:
@@ -88,7 +88,7 @@ def of_a_step(model: JointLM, rows: int) -> list[Product]:
 class Rows(Dataset[dict[str, torch.Tensor]]):
     """The rows of an objective, for the Trainer."""
 
-    def __init__(self, objective: Causal, rows: int) -> None:
+    def __init__(self, objective: CausalLM, rows: int) -> None:
         drawn = [objective.draw()[:, :-1] for _ in range(math.ceil(rows * LENGTH / TOKENS))]
         self.rows = torch.cat(drawn)[:rows]
 
@@ -99,15 +99,15 @@ class Rows(Dataset[dict[str, torch.Tensor]]):
         return {"input_ids": self.rows[number], "labels": self.rows[number]}
 
 
-def ours(model: JointLM, objective: Causal, steps: int, directory: Path, method: str, short: bool) -> float:
+def ours(model: JointLM, objective: CausalLM, steps: int, directory: Path, method: str, short: bool) -> float:
     """Tokens a second of our loop, the first record left out."""
-    optimisation = Optimisation(2 * steps, method=method)  # type: ignore[arg-type]
-    pace = Pace(steps, math.inf, exact=not short)
+    optimisation = OptimiserConfig(2 * steps, method=method)  # type: ignore[arg-type]
+    pace = LoopOptions(steps, math.inf, exact=not short)
     records = fit(model, {"causal": objective}, optimisation, directory, 1, lambda *_: None, pace=pace)
     return records[-1]["tokens_per_second"]
 
 
-def trainers(model: JointLM, objective: Causal, steps: int, directory: Path, short: bool) -> float:
+def trainers(model: JointLM, objective: CausalLM, steps: int, directory: Path, short: bool) -> float:
     """Tokens a second of a plain Trainer on the same rows."""
     arguments = TrainingArguments(
         output_dir=str(directory),
@@ -155,7 +155,7 @@ def main() -> None:
             for who, precision in speeds:
                 short = precision == "bf16"
                 peaks[precision] = max(peaks[precision], ceiling(short=short))
-                objective = Causal({LANG: shards}, tokenizer, LENGTH, TOKENS, number)
+                objective = CausalLM({LANG: shards}, tokenizer, LENGTH, TOKENS, number)
                 model = JointLM.create(architecture, len(tokenizer), torch.Generator().manual_seed(1)).to(
                     device
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from umt.joint_lm import Architecture
+from umt.lm.joint_lm import Architecture
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")

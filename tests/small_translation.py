@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from umt.filters import Filters, Usage
-from umt.generation import Generation
-from umt.joint_lm import Architecture, JointLM
-from umt.rendering import Renderer
-from umt.shards import Shards, write_shards
-from umt.tokenizer import Tokenizer
+from umt.lm.generation import Generation
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.translation.filters import Filters, SubwordUsage
+from umt.translation.synthesis import SyntheticSourceWriter
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -39,7 +39,9 @@ def sentences(count: int, seed: int) -> list[np.ndarray]:
     return made
 
 
-def cipher(directory: Path, count: int = 800) -> tuple[Tokenizer, tuple[Shards, Shards], Shards]:
+def cipher(
+    directory: Path, count: int = 800
+) -> tuple[Tokenizer, tuple[TokenShards, TokenShards], TokenShards]:
     """Tokenizer, unrelated text of both languages, and the true Chinese of the English text."""
     texts = {EN: [english(s) for s in sentences(count, 1)], ZH: [chinese(s) for s in sentences(count, 2)]}
     words = {EN: [" " + letter for letter in LETTERS] * 50, ZH: list(HAN) * 50}
@@ -49,7 +51,7 @@ def cipher(directory: Path, count: int = 800) -> tuple[Tokenizer, tuple[Shards, 
     truth = directory / "truth"
     truth.mkdir()
     write_shards([chinese(s) for s in sentences(count, 1)], ZH, tokenizer, truth)
-    return tokenizer, (Shards(directory, EN), Shards(directory, ZH)), Shards(truth, ZH)
+    return tokenizer, (TokenShards(directory, EN), TokenShards(directory, ZH)), TokenShards(truth, ZH)
 
 
 def network(tokenizer: Tokenizer, width: int = 32) -> JointLM:
@@ -57,6 +59,10 @@ def network(tokenizer: Tokenizer, width: int = 32) -> JointLM:
     return JointLM.create(Architecture(width, 2, 2, 64, 64), len(tokenizer), generator)
 
 
-def renderer(tokenizer: Tokenizer, texts: tuple[Shards, Shards], filters: Filters = NOTHING) -> Renderer:
+def renderer(
+    tokenizer: Tokenizer, texts: tuple[TokenShards, TokenShards], filters: Filters = NOTHING
+) -> SyntheticSourceWriter:
     languages = (texts[0].lang, texts[1].lang)
-    return Renderer(tokenizer, languages, Generation(workers=1), filters, Usage.count(tokenizer, texts))
+    return SyntheticSourceWriter(
+        tokenizer, languages, Generation(workers=1), filters, SubwordUsage.count(tokenizer, texts)
+    )

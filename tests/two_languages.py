@@ -7,9 +7,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from umt.lexicon import Lexicon
+from umt.embeddings.count_vectors import ppmi, truncated_svd
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import WordSpace
 from umt.types import Lang
-from umt.wordspace import WordSpace, positive_information, truncated_svd
 
 
 def two_languages(words: int = 300, seed: int = 0) -> tuple[WordSpace, WordSpace]:
@@ -33,7 +34,7 @@ def _draw(lang: str, rate: npt.NDArray[np.float64], rng: np.random.Generator) ->
         upper = drawn + np.triu(extra)
         both = (upper + np.triu(upper, 1).T)[order][:, order]
         counts[window] = sp.csr_matrix(both.astype(np.float32))
-    left, values = truncated_svd(positive_information(counts[10]), 30, torch.Generator().manual_seed(0))
+    left, values = truncated_svd(ppmi(counts[10]), 30, torch.Generator().manual_seed(0))
     frequencies = torch.from_numpy(np.asarray(counts[5].sum(1), dtype=np.float64).ravel())
     words = tuple(f"{lang}{meaning}" for meaning in order)
     return WordSpace(Lang(lang), words, frequencies, counts, left * values.sqrt())

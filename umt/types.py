@@ -6,11 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NewType
 
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
+U64 = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
+
 Lang = NewType("Lang", str)
 """A language by its ISO 639-1 code, for example ``en`` or ``zh``."""
 
 
-Progress = Callable[[str, int, int | None], None]
+ProgressCallback = Callable[[str, int, int | None], None]
 """``progress(what, done, total)`` tells a person how far long work has come; ``total`` None when unknown."""
 
 

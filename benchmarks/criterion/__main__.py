@@ -10,8 +10,10 @@ from benchmarks.criterion.corpora import Builder
 from benchmarks.criterion.running import read, study
 from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
-from umt.console import Command, Console, plain_errors
-from umt.store import Store
+from umt.cli.command_line import Command
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
+from umt.pipeline.store import Store
 from umt.types import BadInput
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
-    with plain_errors(console):
+    with user_errors(console):
         records = given.store / "criterion.jsonl"
         builder = Builder(given.data.resolve(), Store(given.store, console))
         if given.action == "seeds":
@@ -51,7 +53,7 @@ def main() -> None:
         elif given.action == "show":
             if not records.exists():
                 raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")
-            print(show(read(records), Path("docs")))
+            print(show(read(records), Path("docs/studies")))
         else:
             study(builder, records, given.only, given.minutes)
 

@@ -11,11 +11,13 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from umt import stages
-from umt.lexicon import Dictionary
-from umt.store import Artefact, Bench, Store, digest_of
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
+from umt.pipeline import inputs, stages
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.store import StageContext, Store
+from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
-from umt.wordspace import WordSpace
 
 CONFIGURATION = Path(__file__).parents[2] / "conf"
 VOCABULARY = 5000
@@ -91,8 +93,8 @@ class Builder:
 
     def truth(self, corpus: Corpus, part: str = "all") -> Dictionary:
         """What a generated corpus knows, or the dictionary of real words: ``train``, ``test`` or ``all``."""
-        source = stages.corpus(configuration(*corpus.english.overrides))
-        if isinstance(source, stages.KnowsTruth):
+        source = inputs.corpus(configuration(*corpus.english.overrides))
+        if isinstance(source, inputs.KnowsTruth):
             return source.dictionary(part)
         names = ("train", "test") if part == "all" else (part,)
         parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
@@ -100,8 +102,8 @@ class Builder:
 
     def _words(self, text: Text) -> Artefact:
         config = configuration(*text.overrides)
-        corpus = stages.corpus(config)
-        made = self.store.build(stages.prepare, config.preparation, corpus, *stages.held_out(config, corpus))
+        corpus = inputs.corpus(config)
+        made = self.store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
         if text.lines:
             made = self.store.build(part, DictConfig({"lines": text.lines}), made)
         return self.store.build(stages.words, config.words, made, seed=1)
@@ -113,7 +115,7 @@ def configuration(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
-def part(config: DictConfig, bench: Bench, text: Artefact) -> Mapping[str, Any]:
+def part(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str, Any]:
     """The first lines of a prepared text, as a text of its own."""
     languages = text.report["languages"]
     for lang in languages:

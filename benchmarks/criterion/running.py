@@ -17,11 +17,11 @@ from torch import Generator
 
 from benchmarks.criterion.corpora import CONFIGURATION, Builder, configuration, corpora
 from umt.align import Aligner
-from umt.align.criteria import frequency_correlation, mean_cosine, mutual_share, objective
-from umt.align.verdict import Matches, destroyed
-from umt.lexicon import Dictionary
-from umt.store import digest_of
-from umt.wordspace import WordSpace
+from umt.align.agreement import Matches, permuted_space
+from umt.align.baseline_criteria import frequency_correlation, mean_cosine, mutual_share, vecmap_objective
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
+from umt.runtime.files import digest_of
 
 COMPARED = 1000
 """The most frequent words of either side: runs are compared and measured on them."""
@@ -77,7 +77,7 @@ STRATEGIES = [
     Strategy("profile", "profile", ("words=1000",), seeds=1),
     Strategy("gromov", "gromov", ("words=1000", "widening.sizes=[0]")),
     Strategy("wasserstein", "wasserstein", ("widening.sizes=[0]",)),
-    Strategy("adversarial", "adversarial", ("seeds=2",), seeds=1),
+    Strategy("adversarial", "adversarial", ("game.seeds=2",), seeds=1),
 ]
 """What is run on every corpus; what has no YAML is left out."""
 
@@ -93,7 +93,7 @@ def study(builder: Builder, records: Path, only: Sequence[str], minutes: float) 
     for name in chosen(list(known), only):
         corpus = known[name]
         source, target, digest = builder.spaces(corpus)
-        null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
+        null = permuted_space(target, 2 * COMPARED, Generator().manual_seed(0))
         truth = builder.truth(corpus)
         jobs = [
             (strategy, seed, is_null)
@@ -146,7 +146,7 @@ def run(
         "p@1": hits / max(asked, 1),
         "asked": asked,
         "cosine": mean_cosine(alignment, COMPARED),
-        "objective": objective(alignment, COMPARED),
+        "objective": vecmap_objective(alignment, COMPARED),
         "frequency": frequency_correlation(matches),
         "mutual": mutual_share(matches),
         "forward": matches.forward.tolist(),

@@ -3,8 +3,8 @@
     python -m benchmarks.criterion seeds talks adversarial [--count 10]     appends to runs/seeds.jsonl
 
 Every seed is one run with the settings of its YAML. It is judged twice: by runs of other strategies, as
-``aligner=mixed`` does, and by the other seeds, as ``aligner=restarts`` over the strategy alone does. Then its
-pairs are widened to all words as its YAML says, and the lexicon is measured on the test dictionary.
+``aligner=ensemble`` does, and by the other seeds, as ``aligner=restarts`` over the strategy alone does. Then
+its pairs are widened to all words as its YAML says, and the lexicon is measured on the test dictionary.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from torch import Generator
 from benchmarks.criterion.corpora import Builder, configuration, named
 from benchmarks.criterion.running import COMPARED, Strategy, read, run
 from benchmarks.criterion.tables import matches_of, table
-from umt.align.enrichment import Enrichment
-from umt.align.verdict import Criterion, consensus, destroyed, support
-from umt.align.widening import Widening
-from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
-from umt.wordspace import WordSpace
+from umt.align.agreement import VerdictThresholds, agreement_support, consensus, permuted_space
+from umt.align.count_augmentation import CountAugmentation
+from umt.align.refinement import Refinement
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
+from umt.evaluation.lexicon_precision import precision
+from umt.runtime.files import digest_of
 
 WHOLE = 25_000
 """Words of a side: all that the word spaces hold, since nothing is widened here."""
@@ -45,7 +46,7 @@ def from_seeds(builder: Builder, records: Path, name: str, option: str, count: i
     """Add the runs that ``records`` does not hold yet: ``count`` seeds, two nulls, and the judges'."""
     corpus = named(builder.data, name)
     source, target, digest = builder.spaces(corpus, WHOLE)
-    null = destroyed(target, 2 * COMPARED, Generator().manual_seed(0))
+    null = permuted_space(target, 2 * COMPARED, Generator().manual_seed(0))
     truth, test = builder.truth(corpus), builder.truth(corpus, "test")
     tried = Strategy(option, option, ("widening=null",), seeds=count)
     jobs = [(each, seed) for each in JUDGES for seed in (0, 1)]
@@ -73,9 +74,9 @@ def widened(
     First as the option's YAML widens them, then enriched as ``aligner=restarts`` would.
     """
     pairs = consensus([matches_of(found)], torch.ones(1))
-    widening: Widening = instantiate(configuration(f"aligner={option}").aligner.widening)
-    enrichment: Enrichment = instantiate(configuration("aligner=restarts").aligner.enrichment)
-    plain = widening.widen(source, target, pairs, Generator())
+    widening: Refinement = instantiate(configuration(f"aligner={option}").aligner.refinement)
+    enrichment: CountAugmentation = instantiate(configuration("aligner=restarts").aligner.count_augmentation)
+    plain = widening.refine(source, target, pairs, Generator())
     both = plain.lexicon, enrichment.enrich(source, target, plain).lexicon
     one, two = (next(s.value for s in precision(each, test, (1,)) if s.name == "p@1") for each in both)
     return one, two
@@ -115,7 +116,7 @@ def _rows(
     siblings, alone = _among(runs), max(_among(nulls), default=0.0)
     for each, among in zip(runs, siblings, strict=True):
         by = _by(each, [one for one in judges if not one["null"]])
-        verdicts = Criterion().judge(by, chance).label, Criterion().judge(among, alone).label
+        verdicts = VerdictThresholds().judge(by, chance).label, VerdictThresholds().judge(among, alone).label
         right = [f"{each.get(name, math.nan):.3f}" for name in ("p@1", "lexicon", "enriched")]
         numbers = *right, f"{each['seconds']:.0f}"
         yield [str(each["seed"]), *numbers, f"{by:.3f}", verdicts[0], f"{among:.3f}", verdicts[1]]
@@ -138,12 +139,12 @@ def _by(record: dict[str, Any], judges: Sequence[dict[str, Any]]) -> float:
     """The support of one run by the judges alone."""
     those = [each for each in judges if "error" not in each]
     runs = [matches_of(each) for each in (record, *those)]
-    return float(support(runs, list(range(len(runs))))[0])
+    return float(agreement_support(runs, list(range(len(runs))))[0])
 
 
 def _among(records: Sequence[dict[str, Any]]) -> list[float]:
     """The support of each run by the others; 0 for a single one."""
     if len(records) < 2:
         return [0.0] * len(records)
-    found: torch.Tensor = support([matches_of(each) for each in records], [0] * len(records))
+    found: torch.Tensor = agreement_support([matches_of(each) for each in records], [0] * len(records))
     return [float(each) for each in found]

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from scipy.stats import spearmanr
 
-from umt.align.verdict import Criterion, Matches, support
-from umt.report_figures import scatter
-from umt.report_svg import standalone
+from umt.align.agreement import Matches, VerdictThresholds, agreement_support
+from umt.evaluation.report.figures import scatter
+from umt.evaluation.report.svg import standalone
 
 Record = dict[str, Any]
 NAMES = {
@@ -62,7 +62,7 @@ def judge(records: Sequence[Record]) -> list[Judged]:
         null = max(_support(nulls), default=0.0)
         for record, score in zip(runs, _support(runs), strict=True):
             criteria = {"support": score, **{name: float(record[name]) for name in list(NAMES)[1:]}}
-            found.append(Judged(record, criteria, Criterion().judge(score, null).label))
+            found.append(Judged(record, criteria, VerdictThresholds().judge(score, null).label))
     return found
 
 
@@ -71,7 +71,7 @@ def _support(records: Sequence[Record]) -> list[float]:
         return [0.0] * len(records)
     runs = [matches_of(each) for each in records]
     settings = [each["setting"] for each in records]
-    return [float(each) for each in support(runs, [settings.index(each) for each in settings])]
+    return [float(each) for each in agreement_support(runs, [settings.index(each) for each in settings])]
 
 
 def matches_of(record: Record) -> Matches:
@@ -88,16 +88,16 @@ def show(records: Sequence[Record], directory: Path) -> str:
     groups = [each.record["corpus"] for each in judged]
     alone = sum("error" not in each and not each["null"] for each in records) - len(judged)
     parts = [
-        "# A criterion without a dictionary",
+        "# Validation criteria for alignments, without a dictionary",
         f"Written by `python -m benchmarks.criterion show`. {len(judged)} runs on {len(set(groups))} corpora"
-        f", {nulls} more on destroyed targets, {len(failed)} that gave up by themselves, {alone} left out: "
-        f"they have no fellow to be compared with; {seconds / 60:.0f} minutes on one core. {MEASURE}",
+        f", {nulls} more on permuted targets, {len(failed)} that stopped without a result, {alone} left out: "
+        f"no other setting to compare them with; {seconds / 60:.0f} minutes on one core. {MEASURE}",
         "![support against P@1](criterion.svg)",
-        "## How the criteria rank the runs\n\nSpearman correlation with P@1.",
+        "## Rank correlation of the criteria with P@1\n\nSpearman.",
         table(
             ["criterion", "all runs", "within a corpus on which some run worked, mean"], _correlations(judged)
         ),
-        "## The verdict",
+        "## Verdict against P@1",
         table(["verdict", *BANDS], _confusion(judged)),
         _sentence(judged),
         "## By corpus",

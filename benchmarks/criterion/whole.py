@@ -20,9 +20,10 @@ from benchmarks.criterion.running import read
 from benchmarks.criterion.seeds import WHOLE
 from benchmarks.criterion.tables import table
 from umt.align import Aligner
-from umt.lexicon import Dictionary, precision
-from umt.store import digest_of
-from umt.wordspace import WordSpace
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
+from umt.evaluation.lexicon_precision import precision
+from umt.runtime.files import digest_of
 
 
 def from_seeds(
@@ -52,12 +53,12 @@ def run(
     start, used = time.perf_counter(), time.process_time()
     found = aligner.align(source, target, Generator().manual_seed(seed))
     seconds = time.perf_counter() - start, time.process_time() - used
-    ways = (found.lexicon, test), (found.reverse, test.reversed())
+    ways = (found.lexicon, test), (found.reverse_lexicon, test.reversed())
     right = [{score.name: score.value for score in precision(*way, (1,))} for way in ways]
     return {
         "verdict": found.verdict.label,
         "support": found.verdict.score,
-        "null": found.verdict.null,
+        "null": found.verdict.null_score,
         "p@1": [way["p@1"] for way in right],
         "covered": [way["p@1 covered"] for way in right],
         "seconds": round(seconds[0], 1),

@@ -7,9 +7,11 @@ from pathlib import Path
 import benchmarks.selection
 from benchmarks.selection.running import read, study
 from benchmarks.selection.tables import show
-from umt.console import Command, Console, plain_errors
-from umt.loading import configure_libraries
-from umt.store import Store
+from umt.cli.command_line import Command
+from umt.lm.loading import configure_libraries
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
+from umt.pipeline.store import Store
 from umt.types import BadInput
 
 
@@ -23,12 +25,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
-    with plain_errors(console):
+    with user_errors(console):
         records = given.store / "selection.jsonl"
         if given.action == "run":
             study(Store(given.store, console), records, given.only, given.minutes)
         elif records.exists():
-            print(show(read(records), Path("docs")))
+            print(show(read(records), Path("docs/studies")))
         else:
             raise BadInput(f"{records} holds no run yet: python -m benchmarks.selection run")
 

@@ -17,19 +17,23 @@ from omegaconf import DictConfig
 from benchmarks.criterion.corpora import configuration
 from benchmarks.selection.settings import FIRST, SETTINGS, SMALL, THEN, Setting
 from benchmarks.selection.truth import Observed, Truth
-from umt import neural_stages, stages
 from umt.align import Alignment
-from umt.bitexts import Bitext, synthetic
-from umt.corpus.prepared import PreparedText
-from umt.generation import Generation
-from umt.guards import Guard, Health
-from umt.loading import load, save
-from umt.shards import Shards
-from umt.store import Artefact, Bench, Store, digest_of
-from umt.tokenizer import Tokenizer
-from umt.translator import Translation
+from umt.corpus.prepared_text import PreparedText
+from umt.lm.generation import Generation
+from umt.lm.loading import load, save
+from umt.pipeline import inputs, neural_stages, stages
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.store import StageContext, Store
+from umt.runtime.files import digest_of
+from umt.text.token_shards import TokenShards
+from umt.text.tokenizer import Tokenizer
+from umt.translation.bitext import Bitext, synthetic
+from umt.translation.collapse_guard import CollapseGuard, OutputHealth
+from umt.translation.training import TranslatorTraining
 
-OPEN = Guard(foreign=1.0, copied=1.0, repeated=1.0, length=1e9, diversity=0.0, finished=0.0)
+OPEN = CollapseGuard(
+    wrong_language=1.0, copied=1.0, repeated=1.0, length_ratio=1e9, diversity=0.0, finished=0.0
+)
 """Nothing stops a run: how the criteria judge a collapse is a part of the question."""
 
 
@@ -43,7 +47,7 @@ class Parts(NamedTuple):
     begun: Artefact
 
 
-def spoil(config: DictConfig, bench: Bench, bridge: Artefact) -> Mapping[str, Any]:
+def spoil(config: DictConfig, bench: StageContext, bridge: Artefact) -> Mapping[str, Any]:
     """A share of the target words take each other's names, the same in both lexicons and in the vectors.
 
     A word is called by the name of one that is about as frequent: a code that is wrong and hard to tell from
@@ -57,25 +61,22 @@ def spoil(config: DictConfig, bench: Bench, bridge: Artefact) -> Mapping[str, An
     def renamed(known: Sequence[str]) -> tuple[str, ...]:
         return tuple(names.get(word, word) for word in known)
 
-    target, lexicon, reverse = alignment.target, alignment.lexicon, alignment.reverse
+    target, lexicon, reverse = alignment.target, alignment.lexicon, alignment.reverse_lexicon
     replace(
         alignment,
         target=replace(target, words=renamed(target.words)),
         lexicon=replace(lexicon, target=renamed(words)),
-        reverse=replace(reverse, source=renamed(reverse.source)),
+        reverse_lexicon=replace(reverse, source=renamed(reverse.source)),
     ).save(bench.directory)
     return {"languages": bridge.report["languages"], "summary": f"{len(chosen):,} words renamed"}
 
 
 def render(
-    config: DictConfig, bench: Bench, text: Artefact, tokens: Artefact, bootstrap: Artefact
+    config: DictConfig, bench: StageContext, text: Artefact, tokens: Artefact, bootstrap: Artefact
 ) -> Mapping[str, Any]:
     """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
     first, second = neural_stages.languages_of(text)
-    translators = {
-        way: neural_stages.first_translator(bootstrap, *way, drafting=True)
-        for way in ((first, second), (second, first))
-    }
+    translators = neural_stages.bootstrap_translators(bootstrap, (first, second))
     tokenizer = Tokenizer.load(tokens.path)
     synthetic(
         PreparedText(text.path), translators, tokenizer, config.written, bench.directory, bench.progress
@@ -84,10 +85,10 @@ def render(
 
 
 def begin(
-    config: DictConfig, bench: Bench, tokens: Artefact, model: Artefact, pairs: Artefact
+    config: DictConfig, bench: StageContext, tokens: Artefact, model: Artefact, pairs: Artefact
 ) -> Mapping[str, Any]:
     """A language model to a beginner in translation."""
-    strategy: Translation = replace(instantiate(config), guard=OPEN)
+    strategy: TranslatorTraining = replace(instantiate(config), guard=OPEN)
     tokenizer, languages = Tokenizer.load(tokens.path), neural_stages.languages_of(tokens)
     learned = strategy.learn(
         load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
@@ -97,17 +98,20 @@ def begin(
     return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
 
 
-def opened(tokens: Artefact) -> tuple[Shards, Shards]:
+def opened(tokens: Artefact) -> tuple[TokenShards, TokenShards]:
     """The text of both languages."""
     source, target = neural_stages.languages_of(tokens)
-    return Shards(tokens.path, source), Shards(tokens.path, target)
+    return TokenShards(tokens.path, source), TokenShards(tokens.path, target)
 
 
 def bitexts(pairs: Artefact) -> list[Bitext]:
     """What `render` wrote."""
     source, target = neural_stages.languages_of(pairs)
     return [
-        Bitext(Shards(pairs.path / f"{real}-{other}", other), Shards(pairs.path / f"{real}-{other}", real))
+        Bitext(
+            TokenShards(pairs.path / f"{real}-{other}", other),
+            TokenShards(pairs.path / f"{real}-{other}", real),
+        )
         for real, other in ((source, target), (target, source))
     ]
 
@@ -115,8 +119,8 @@ def bitexts(pairs: Artefact) -> list[Bitext]:
 def build(setting: Setting, store: Store) -> tuple[DictConfig, Parts]:
     """The configuration of a run and what it starts from, found in the store or made now."""
     first, config = configuration(*SMALL, *FIRST), configuration(*SMALL, *THEN, *setting.overrides)
-    corpus = stages.corpus(config)
-    text = store.build(stages.prepare, config.preparation, corpus, *stages.held_out(config, corpus))
+    corpus = inputs.corpus(config)
+    text = store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
     words = store.build(stages.words, config.words, text, seed=1)
     bridge = store.build(stages.align, config.aligner, words, seed=1)
     if setting.wrong:
@@ -158,18 +162,18 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     """The check-ups of one training run, each with what was true at the time."""
     config, parts = build(setting, store)
     start = time.perf_counter(), time.process_time()
-    strategy: Translation = replace(instantiate(config.translator), guard=OPEN)
+    strategy: TranslatorTraining = replace(instantiate(config.translator), guard=OPEN)
     tokenizer, texts = Tokenizer.load(parts.tokens.path), opened(parts.tokens)
     model, frozen = (
         load((parts.model if setting.fresh else parts.begun).path),
         load(parts.model.path),
     )
     if strategy.architecture == "encoder_decoder" and model.encoder is None:
-        model = model.divided()  # here, so that what learns is what is measured
+        model = model.as_encoder_decoder()  # here, so that what learns is what is measured
     steps = strategy.optimisation.steps
-    [dev] = [each for each in stages.held_out(config, stages.corpus(config)) if each.name == "dev"]
+    [dev] = [each for each in inputs.held_out(config, inputs.corpus(config)) if each.name == "dev"]
     truth = Truth(
-        dev.pairs(), texts, tokenizer, frozen.eval(), Generation(workers=1), steps // strategy.checks
+        dev.pairs(), texts, tokenizer, frozen.eval(), Generation(workers=1), steps // strategy.validations
     )
     written = bitexts(parts.pairs) if strategy.synthetic else []
     with tempfile.TemporaryDirectory() as scratch:
@@ -188,9 +192,9 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
 def complains(told: Mapping[str, float]) -> bool:
     """Whether the usual guard would call this check-up a collapse."""
     ways = {name.partition("/")[0] for name in told if "/" in name}
-    names = [each.name for each in fields(Health)]
-    health = {way: Health(**{name: told[f"{way}/{name}"] for name in names}) for way in ways}
-    return Guard().complaint(health) is not None
+    names = [each.name for each in fields(OutputHealth)]
+    health = {way: OutputHealth(**{name: told[f"{way}/{name}"] for name in names}) for way in ways}
+    return CollapseGuard().diagnose(health) is not None
 
 
 def read(records: Path) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks.selection.settings import NO_PAIRS, SETTINGS
-from umt.report_figures import scatter
-from umt.report_svg import standalone
+from umt.evaluation.report.figures import scatter
+from umt.evaluation.report.svg import standalone
 
 Record = Mapping[str, Any]
 Told = Mapping[str, float]
@@ -25,16 +25,16 @@ OURS: dict[str, Measure] = {
     "code": lambda told: told["code"],
     "agreement": lambda told: told["agreement"],
 }
-"""What `umt.selection` offers."""
+"""What `umt.translation.criteria` offers."""
 
 TRIED: dict[str, Measure] = {
     "code, y by the model before translation": lambda told: -told["first"] - told["x given y"],
     "x given y": lambda told: -told["x given y"],
-    "what y tells of x: x alone less x given y": lambda told: told["x"] - told["x given y"],
-    "what x tells of y: y alone less y given x": lambda told: told["y"] - told["y given x"],
-    "y alone, by the model before translation": lambda told: -told["first"],
+    "x unconditional less x given y": lambda told: told["x"] - told["x given y"],
+    "y unconditional less y given x": lambda told: told["y"] - told["y given x"],
+    "y unconditional, by the model before translation": lambda told: -told["first"],
     "round_trip / bits of code": lambda told: -told["round_trip"] / told["code"],
-    "the number of the step": lambda told: told["step"],
+    "training step": lambda told: told["step"],
 }
 """What else the same check-ups tell."""
 
@@ -112,23 +112,25 @@ def show(records: Sequence[Record], directory: Path) -> str:
     collapsed = sum(told["collapsed"] for told in checkups)
     passed = [sound(run) for run in runs if not all(told["collapsed"] for told in run)]
     seconds = sum(record["processor"] for record in records)
-    headings = ["criterion", "all check-ups", "within a run", "last check-ups", "within a run, mean", "most",
-                "of all runs"]  # fmt: skip
+    headings = ["criterion", "all validations", "within a run", "last validations",
+                "BLEU lost in a run, mean", "most", "over all runs"]  # fmt: skip
     parts = [
-        "# Choosing a translator without parallel text",
-        f"Written by `python -m benchmarks.selection show`. {len(runs)} runs, {len(checkups)} check-ups, of "
-        f"which the guard calls {collapsed:.0f} a collapse; {failed} more runs ended in no number. "
+        "# Model selection without parallel text",
+        f"Written by `python -m benchmarks.selection show`. {len(runs)} runs, {len(checkups)} validations, "
+        f"of which the guard calls {collapsed:.0f} a collapse; {failed} more runs gave no figure. "
         f"{seconds / 60:.0f} minutes on one core. BLEU: the mean of both directions on 100 dev pairs of the "
-        "generated world, greedy, sacreBLEU with tok:zh and 13a. x are real sentences, y their translations.",
-        "![round trip against BLEU](selection.svg)",
-        "## Every check-up\n\nThree Spearman correlations with BLEU, the first with a 95% interval over "
-        "resampled runs; then the BLEU that choosing by the criterion loses: to the best of its run, "
+        "synthetic corpus, greedy, sacreBLEU with tok:zh and 13a. x are real sentences, y their "
+        "translations.",
+        "![round-trip BLEU against BLEU](selection.svg)",
+        "## All validations\n\nThree Spearman correlations with BLEU, the first with a 95% interval over "
+        "resampled runs; then the BLEU that selection by the criterion loses: to the best of its run, "
         "and to the best of all.",
         _table(headings, _rankings(runs)),
-        f"## What the guard lets pass\n\nThe same without collapsed check-ups, in {len(passed)} runs.",
+        f"## Without collapsed validations\n\nThe same without those that the guard calls a collapse, "
+        f"in {len(passed)} runs.",
         _table(headings, _rankings(passed)),
-        "## The runs\n\nBLEU at the last check-up, the best of the run, and at the check-up that each "
-        "criterion chooses among those that the guard lets pass.",
+        "## By run\n\nBLEU at the last validation, the best of the run, and at the validation that each "
+        "criterion selects among those that are not collapsed.",
         _table(
             ["run", "last en-zh / zh-en", "best", *OURS, "last round_trip", "code", "agreement"],
             _runs(records),

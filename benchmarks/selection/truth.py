@@ -11,16 +11,16 @@ import numpy as np
 import torch
 
 from umt.corpus import ParallelSet
-from umt.evaluation import Bleu
-from umt.filters import Usage
-from umt.generation import Direction, Generation
-from umt.joint_lm import JointLM
-from umt.judge import Judge
-from umt.objectives import Objective
-from umt.selection import sample
-from umt.shards import Shards
-from umt.tokenizer import Ids, Tokenizer
-from umt.translator import Translation
+from umt.evaluation.metrics import Bleu
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import JointLM
+from umt.lm.scoring import SequenceScorer
+from umt.text.token_shards import TokenShards
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.training.objective import Objective
+from umt.translation.criteria import sample_sentences
+from umt.translation.filters import SubwordUsage
+from umt.translation.training import TranslatorTraining
 
 SENTENCES = 100
 """Dev pairs that BLEU is measured on; what else is measured takes half as many sentences of each language."""
@@ -35,7 +35,7 @@ class Truth:
     """
 
     pairs: ParallelSet
-    texts: tuple[Shards, Shards]
+    texts: tuple[TokenShards, TokenShards]
     tokenizer: Tokenizer
     start: JointLM
     generation: Generation
@@ -60,7 +60,10 @@ class Truth:
         """
         told: dict[str, float] = {}
         bits: dict[str, list[float]] = {}
-        usage, judge = Usage.count(self.tokenizer, self.texts), Judge(model, self.tokenizer, dtype)
+        usage, judge = (
+            SubwordUsage.count(self.tokenizer, self.texts),
+            SequenceScorer(model, self.tokenizer, dtype),
+        )
         for text, other in (self.texts, self.texts[::-1]):
             here, there = text.lang, other.lang
             way = Direction.between(self.tokenizer, here, there, usage.written(there))
@@ -70,15 +73,15 @@ class Truth:
             ]
             references = self.pairs.sides[there][:SENTENCES]
             told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
-            x = sample(text, SENTENCES // 2, 40, 7)
+            x = sample_sentences(text, SENTENCES // 2, 40, 7)
             y = self._write(model, x, way, dtype)
             size = sum(int(self.tokenizer.byte_lengths[ids].sum()) + 1 for ids in x) * math.log(2)
             for name, nats in {
-                "x": judge.alone(x, here),
-                "y": judge.alone(y, there),
-                "y given x": judge.given(x, y, here, there),
-                "x given y": judge.given(y, x, there, here),
-                "first": Judge(self.start, self.tokenizer).alone(y, there),
+                "x": judge.nll(x, here),
+                "y": judge.nll(y, there),
+                "y given x": judge.conditional_nll(x, y, here, there),
+                "x given y": judge.conditional_nll(y, x, there, here),
+                "first": SequenceScorer(self.start, self.tokenizer).nll(y, there),
             }.items():
                 bits.setdefault(name, []).append(float(nats.sum()) / size)
         return told | {name: float(np.mean(both)) for name, both in bits.items()}
@@ -96,15 +99,17 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Observed(Translation):
+class Observed(TranslatorTraining):
     """Translation beside which the truth is measured."""
 
     truth: Truth | None = None
 
     @classmethod
-    def of(cls, strategy: Translation, truth: Truth) -> Observed:
+    def of(cls, strategy: TranslatorTraining, truth: Truth) -> Observed:
         """The same strategy, observed."""
-        return cls(**{each.name: getattr(strategy, each.name) for each in fields(Translation)}, truth=truth)
+        return cls(
+            **{each.name: getattr(strategy, each.name) for each in fields(TranslatorTraining)}, truth=truth
+        )
 
     def _objectives(self, *given: Any) -> dict[str, Objective]:
         made = super()._objectives(*given)

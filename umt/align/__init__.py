@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 from safetensors.torch import load_file, save_file
 from torch import Generator
 
-from umt.lexicon import Lexicon
-from umt.wordspace import Embeddings, WordSpace
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.runtime.validate import typed
 
 Label = Literal["aligned", "doubtful", "failed"]
 
@@ -22,22 +23,21 @@ Label = Literal["aligned", "doubtful", "failed"]
 class Verdict:
     """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
 
-    score, null: the criterion on the real and on the destroyed target (see `umt.align.verdict`); nan where
+    score, null: the criterion on the real and on the destroyed target (see `umt.align.agreement`); nan where
         a strategy did not measure it. reason: one sentence for a person. certainty: in which share of the
         frequent words the best translation is right, where that can be told.
     """
 
     label: Label
     score: float
-    null: float
+    null_score: float
     reason: str
-    certainty: float | None = None
+    estimated_precision: float | None = None
 
     def __post_init__(self) -> None:
-        if self.label not in get_args(Label):
-            raise ValueError(f"label must be one of {', '.join(get_args(Label))}, got {self.label!r}")
-        if self.certainty is not None and not 0 <= self.certainty <= 1:
-            raise ValueError(f"certainty is a share, in [0, 1], got {self.certainty}")
+        typed("label", self.label, Label)
+        if self.estimated_precision is not None and not 0 <= self.estimated_precision <= 1:
+            raise ValueError(f"certainty is a share, in [0, 1], got {self.estimated_precision}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Alignment:
     source: Embeddings
     target: Embeddings
     lexicon: Lexicon
-    reverse: Lexicon
+    reverse_lexicon: Lexicon
     history: tuple[Mapping[str, float], ...]
     verdict: Verdict
 
@@ -59,9 +59,14 @@ class Alignment:
         if self.source.vectors.shape[1] != self.target.vectors.shape[1]:
             shapes = f"{tuple(self.source.vectors.shape)} and {tuple(self.target.vectors.shape)}"
             raise ValueError(f"a shared space needs vectors of one dimension, got {shapes}")
-        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse)):
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse_lexicon)):
             if not lexicon.source or not lexicon.target:
                 raise ValueError(f"the {name} of an alignment is empty")
+
+    @property
+    def sides(self) -> tuple[Embeddings, Embeddings]:
+        """Source and target in the shared space."""
+        return self.source, self.target
 
     def save(self, directory: Path) -> None:
         """Write ``alignment.safetensors``, ``alignment.json``, both lexicons, and ``source.vec``,
@@ -77,7 +82,7 @@ class Alignment:
         text = json.dumps(told, ensure_ascii=False)
         (directory / "alignment.json").write_text(text, encoding="utf-8")
         self.lexicon.save(directory, "lexicon")
-        self.reverse.save(directory, "reverse")
+        self.reverse_lexicon.save(directory, "reverse")
         for name, side in sides.items():
             side.export(directory / f"{name}.vec")
 
@@ -93,7 +98,7 @@ class Alignment:
             Lexicon.load(directory, "lexicon"),
             Lexicon.load(directory, "reverse"),
             tuple(_numbers(entry) for entry in told["history"]),
-            Verdict(**(_numbers(verdict) | {"certainty": verdict.get("certainty")})),
+            Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
         )
 
 

@@ -13,10 +13,12 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Aligner, Alignment
-from umt.align.enrichment import Enrichment
-from umt.align.verdict import Criterion, Matches, consensus, destroyed, support
-from umt.align.widening import Widening
-from umt.wordspace import WordSpace
+from umt.align.agreement import Matches, VerdictThresholds, agreement_support, consensus, permuted_space
+from umt.align.count_augmentation import CountAugmentation
+from umt.align.refinement import Refinement
+from umt.embeddings.wordspace import WordSpace
+from umt.runtime.processes import cores
+from umt.runtime.validate import require
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,23 @@ class Restarts:
     nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
     criterion: the thresholds of the verdict. widening: from the consensus to all words; enrichment: reads
         the lexicons off the counts too, None leaves those of the widening.
-    workers: processes, one thread each; the result does not depend on their number.
+    workers: processes, one thread each (0: one a core); the result does not depend on their number.
     """
 
     aligner: Aligner
-    widening: Widening
-    enrichment: Enrichment | None = None
-    criterion: Criterion = field(default_factory=Criterion)
+    refinement: Refinement
+    count_augmentation: CountAugmentation | None = None
+    thresholds: VerdictThresholds = field(default_factory=VerdictThresholds)
     settings: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    attempts: int = 3
-    nulls: int = 4
-    compared: int = 1000
-    workers: int = 2
+    max_rounds: int = 3
+    null_runs: int = 4
+    compared_words: int = 1000
+    workers: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("attempts", "compared", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.nulls < 2:
-            raise ValueError(f"nulls must be at least 2, to be compared with each other, got {self.nulls}")
+        require(
+            self, positive="max_rounds compared_words", at_least_zero="workers", at_least={"null_runs": 2}
+        )
         known = [each.name for each in fields(cast(Any, self.aligner))]
         for name, values in self.settings.items():
             if name not in known:
@@ -75,33 +75,35 @@ class Restarts:
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """The consensus of the restarts, widened. Raises what the aligner raises."""
         variants = self.variants()
-        shape = self.attempts + 2, max(len(variants), self.nulls)
+        shape = self.max_rounds + 2, max(len(variants), self.null_runs)
         seeds = torch.randint(2**62, shape, generator=generator, device=generator.device).tolist()
-        null_target = destroyed(target, 2 * self.compared, Generator().manual_seed(seeds[-1][0]))
-        jobs = [Job(variants[i % len(variants)], True, seeds[-2][i]) for i in range(self.nulls)]
+        null_target = permuted_space(target, 2 * self.compared_words, Generator().manual_seed(seeds[-1][0]))
+        jobs = [Job(variants[i % len(variants)], True, seeds[-2][i]) for i in range(self.null_runs)]
         runs: list[Matches] = []
         nulls: list[Matches] = []
         history: list[dict[str, float]] = []
         targets = target, null_target
-        for attempt in range(self.attempts):
+        for attempt in range(self.max_rounds):
             jobs += [Job(variant, False, seeds[attempt][i]) for i, variant in enumerate(variants)]
-            results = _run(jobs, source, targets, self.compared, self.workers)
+            results = _run(jobs, source, targets, self.compared_words, cores(self.workers))
             if attempt == 0:
-                nulls, results = results[: self.nulls], results[self.nulls :]
+                nulls, results = results[: self.null_runs], results[self.null_runs :]
             runs += results
             jobs = []
-            scores = support(runs, [index % len(variants) for index in range(len(runs))])
-            null = float(support(nulls, [index % len(variants) for index in range(self.nulls)]).max())
+            scores = agreement_support(runs, [index % len(variants) for index in range(len(runs))])
+            null = float(
+                agreement_support(nulls, [index % len(variants) for index in range(self.null_runs)]).max()
+            )
             best = float(scores.max())
             middle = float(scores.median())
             history.append({"runs": len(runs), "support": best, "median": middle, "null": null})
-            if self.criterion.judge(best, null).label == "aligned":
+            if self.thresholds.judge(best, null).label == "aligned":
                 break
-        verdict = self.criterion.judge(best, null)
+        verdict = self.thresholds.judge(best, null)
         pairs = self.pairs(runs, scores)
-        wide = self.widening.widen(source, target, pairs, generator)
-        if self.enrichment is not None:
-            wide = self.enrichment.enrich(source, target, wide)
+        wide = self.refinement.refine(source, target, pairs, generator)
+        if self.count_augmentation is not None:
+            wide = self.count_augmentation.enrich(source, target, wide)
         lexicons = wide.lexicon, wide.reverse
         return Alignment(wide.source, wide.target, *lexicons, (*history, *wide.history), verdict)
 
@@ -109,7 +111,7 @@ class Restarts:
         """(pairs, 2) the consensus of the runs whose support is at least half of the best."""
         chosen = [index for index, score in enumerate(scores.tolist()) if score >= scores.max().item() / 2]
         found = consensus([runs[index] for index in chosen], scores[chosen])
-        if len(found) >= min(100, self.compared // 10):
+        if len(found) >= min(100, self.compared_words // 10):
             return found
         best = int(scores.argmax())  # nothing agrees: the widening still needs a start
         return consensus([runs[best]], torch.ones(1))

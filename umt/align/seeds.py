@@ -10,15 +10,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from umt.lexicon import Dictionary
+from umt.corpus.dictionary import Dictionary
+from umt.embeddings.wordspace import WordSpace
 from umt.types import BadInput
-from umt.wordspace import WordSpace
 
 _NUMERAL = re.compile(r"\d+([.,:]\d+)*%?")
 
 
 class Seeds(Protocol):
-    """A way to find pairs; `umt.lexicon.Dictionary` is one too."""
+    """A way to find pairs; `umt.corpus.dictionary.Dictionary` is one too."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """(pairs, 2) indices of words that translate each other; may be empty."""
@@ -44,7 +44,7 @@ class IdenticalStrings:
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
-        return _alike(source.words, target.words)
+        return _identical(source.words, target.words)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Numerals:
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
         shared = {word for word in source.words if _NUMERAL.fullmatch(word)}
-        return _alike(tuple(word if word in shared else "" for word in source.words), target.words)
+        return _identical(tuple(word if word in shared else "" for word in source.words), target.words)
 
 
-def _alike(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
+def _identical(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
     column = {word: index for index, word in enumerate(target)}
     found = [(row, column[word]) for row, word in enumerate(source) if word in column]
     return torch.tensor(found, dtype=torch.int64).view(-1, 2)

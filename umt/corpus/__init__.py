@@ -69,7 +69,7 @@ class HeldOut(Protocol):
         """What tables and files call it."""
         ...
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         """All renderings of one language, SORTED: a bag without pairing, all that the audit may see."""
         ...
 

@@ -17,9 +17,10 @@ from typing import Literal
 from zlib import crc32
 
 from umt.corpus import HeldOut, ParallelSet
-from umt.corpus.reading import digest, files_under, lines
-from umt.corpus.world.source import World
-from umt.lexicon import Dictionary
+from umt.corpus.dictionary import Dictionary
+from umt.corpus.reading import file_digest, files_under, lines
+from umt.corpus.synthetic.source import SyntheticWorld
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
 PARTS = 100
@@ -52,19 +53,12 @@ class Cipher:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "languages", tuple(self.languages))
-        if len(self.languages) != 2 or self.languages[0] == self.languages[1]:
+        require(self, positive="size", at_least_zero="reorder", share="merge split")
+        if self.languages[0] == self.languages[1]:
             raise ValueError(f"a cipher needs two different language codes, got {list(self.languages)}")
         if self.path is None and self.languages[0] != "en":
             raise ValueError(
                 f"without a path the text is English, so languages must begin with en, got {self.languages}"
-            )
-        for name in ("merge", "split"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        if self.reorder < 0 or self.size < 1:
-            raise ValueError(
-                f"reorder must not be negative and size at least 1, got {self.reorder} and {self.size}"
             )
 
     def sentences(self, lang: Lang) -> Iterator[str]:
@@ -90,7 +84,7 @@ class Cipher:
 
     def _text(self) -> Iterator[str]:
         if self.path is None:
-            yield from World(size=self.size, seed=self.seed).sentences(Lang("en"))
+            yield from SyntheticWorld(size=self.size, seed=self.seed).sentences(Lang("en"))
         else:
             for file in self._files():
                 yield from (line.strip() for line in lines(file))
@@ -102,9 +96,9 @@ class Cipher:
         """The sentence with every word replaced; numbers and marks stay, capitals too."""
         if self.reorder:
             sentence = self._reordered(sentence)
-        return _WORD.sub(lambda found: self._written(found[0]), sentence)
+        return _WORD.sub(lambda found: self._encipher_word(found[0]), sentence)
 
-    def _written(self, word: str) -> str:
+    def _encipher_word(self, word: str) -> str:
         code = " ".join(self.code(word.lower()))
         return code.capitalize() if word[0].isupper() else code
 
@@ -132,7 +126,11 @@ class Cipher:
 
     def digest(self) -> str:
         """Changes with the text and with every option that changes the cipher."""
-        text = World(size=self.size, seed=self.seed).digest() if self.path is None else digest(self._files())
+        text = (
+            SyntheticWorld(size=self.size, seed=self.seed).digest()
+            if self.path is None
+            else file_digest(self._files())
+        )
         options = (self.languages, self.merge, self.split, self.reorder, self.seed)
         return sha256(f"{text} {options}".encode()).hexdigest()
 
@@ -163,14 +161,13 @@ class CipherPairs:
     size: int = 1000
 
     def __post_init__(self) -> None:
-        if self.split not in ("dev", "test"):
-            raise ValueError(f"split must be dev or test, got {self.split}")
+        require(self)
 
     @property
     def name(self) -> str:
         return self.split
 
-    def side(self, lang: Lang) -> list[str]:
+    def unpaired_side(self, lang: Lang) -> list[str]:
         """The lines of one language, sorted."""
         plain = lang == self.cipher.languages[0]
         return sorted(line if plain else self.cipher.encipher(line) for line in self._lines())

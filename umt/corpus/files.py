@@ -1,13 +1,16 @@
-"""Text from files: two piles to learn from (`Files`), line-aligned pairs to be measured on (`PairFiles`)."""
+"""Text from files: two piles to learn from (`Files`), line-aligned pairs to be measured on
+(`ParallelFiles`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from umt.corpus import HeldOut, ParallelSet
-from umt.corpus.reading import SUFFIXES, digest, files_under, lines
+from umt.corpus.known_pairs import TsvPairs
+from umt.corpus.preparation.leak_index import LeakIndex
+from umt.corpus.reading import SUFFIXES, file_digest, files_under, lines
 from umt.types import BadInput, Lang
 
 HELD_OUT = ("test", "dev")
@@ -52,7 +55,7 @@ class Files:
     def digest(self) -> str:
         """SHA-256 over both sides; raises `BadInput` when they hold the same bytes."""
         source, target = self._sides().values()
-        first, second = digest(source), digest(target)
+        first, second = file_digest(source), file_digest(target)
         if first == second:
             raise BadInput(f"{source[0]} and {target[0]} hold the same text: each language needs its own")
         return f"{first}{second}"
@@ -69,8 +72,16 @@ class Files:
                     f"and {name}.{self.languages[1]}"
                 )
             if present:
-                found.append(PairFiles(name, self.languages, present[0], present[1]))
+                found.append(ParallelFiles(name, self.languages, present[0], present[1]))
         return tuple(found)
+
+    def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> TsvPairs:
+        """The first ``count`` of the true pairs in no held-out set; raises BadInput when none were given."""
+        if self.pairs is None:
+            raise BadInput(
+                f"translator.parallel_pairs={count} needs true pairs: give them with corpus.pairs=FILE"
+            )
+        return TsvPairs(self.pairs, self.languages, count, leaks)
 
     def _sides(self) -> dict[Lang, list[Path]]:
         if self.root is not None and (self.source or self.target):
@@ -112,8 +123,11 @@ class Files:
 
 
 @dataclass(frozen=True)
-class PairFiles:
-    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out."""
+class ParallelFiles:
+    """A `HeldOut` set from two line-aligned files; a pair with an empty side is left out.
+
+    source, target: the file of each language, plain, .gz, .xz or .zst.
+    """
 
     name: str
     languages: tuple[Lang, Lang]
@@ -125,12 +139,12 @@ class PairFiles:
         object.__setattr__(self, "source", Path(self.source))
         object.__setattr__(self, "target", Path(self.target))
 
-    def side(self, lang: Lang) -> list[str]:
-        self._both()  # before anything is trained, for that a line is missing is seen without reading pairs
+    def unpaired_side(self, lang: Lang) -> list[str]:
+        self._aligned_lines()  # a missing line is told before anything is trained, without reading pairs
         return sorted(line for line in self._lines(lang) if line)
 
     def pairs(self) -> ParallelSet:
-        source, target = self._both()
+        source, target = self._aligned_lines()
         kept = [(ours, theirs) for ours, theirs in zip(source, target, strict=True) if ours and theirs]
         if not kept:
             raise BadInput(f"held-out set {self.name}: {self.source} and {self.target} share no pair")
@@ -140,7 +154,7 @@ class PairFiles:
             left_out=len(source) - len(kept),
         )
 
-    def _both(self) -> tuple[list[str], list[str]]:
+    def _aligned_lines(self) -> tuple[list[str], list[str]]:
         source, target = (self._lines(lang) for lang in self.languages)
         if len(source) != len(target):
             raise BadInput(
@@ -151,7 +165,7 @@ class PairFiles:
         return source, target
 
     def digest(self) -> str:
-        return digest([*self._paths(self.languages[0]), *self._paths(self.languages[1])])
+        return file_digest([*self._paths(self.languages[0]), *self._paths(self.languages[1])])
 
     def _paths(self, lang: Lang) -> list[Path]:
         return files_under(

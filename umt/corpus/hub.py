@@ -12,7 +12,8 @@ from typing import Any
 
 from umt.corpus import HeldOut
 from umt.corpus.files import language_pair
-from umt.corpus.reading import digest, files_under
+from umt.corpus.reading import file_digest, files_under
+from umt.runtime.validate import require
 from umt.types import BadInput, Lang
 
 _PATIENCE = 10.0
@@ -20,7 +21,7 @@ _INSTEAD = "use your own text with corpus=files corpus.source=PATH corpus.target
 
 
 @dataclass(frozen=True)
-class Hub:
+class HubDataset:
     """A `Source` from a dataset on the Hugging Face hub, or from a local folder laid out like one.
 
     dataset: its name on the hub, or a folder with parquet or JSON files
@@ -43,15 +44,14 @@ class Hub:
     files: str | None = None
     split: str = "train"
     column: str | Mapping[str, str] = "text"
-    halves: bool = False
+    alternate_rows: bool = False
     limit: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "languages", language_pair(self.languages))
         if not isinstance(self.column, str):
             object.__setattr__(self, "column", {str(lang): str(name) for lang, name in self.column.items()})
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be positive or null, got {self.limit}")
+        require(self, positive="limit")
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """The lines of each row's text; raises `BadInput` when the rows cannot be had."""
@@ -66,7 +66,7 @@ class Hub:
         else:
             raise BadInput(f"corpus.column says nothing of {lang}: it holds {self.column} for {self.dataset}")
         rows = self._rows(lang)
-        if self.halves:
+        if self.alternate_rows:
             rows = islice(rows, self.languages.index(lang), None, 2)
         for row in islice(rows, self.limit):
             if column not in row:
@@ -79,7 +79,7 @@ class Hub:
         """Of the parameters, for a pinned revision does not change; of a local folder's files too."""
         parameters = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
         local = Path(self.dataset)
-        return parameters + (digest(files_under(local, "corpus.dataset")) if local.is_dir() else "")
+        return parameters + (file_digest(files_under(local, "corpus.dataset")) if local.is_dir() else "")
 
     def held_out(self) -> tuple[HeldOut, ...]:
         return ()
@@ -91,7 +91,7 @@ class Hub:
         local = Path(self.dataset).is_dir()
         try:
             if not local:
-                _knock(self.dataset, self.revision)
+                _check_reachable(self.dataset, self.revision)
             rows = datasets.load_dataset(
                 self.dataset,
                 config,
@@ -119,7 +119,7 @@ class Hub:
             ) from error
 
 
-def _knock(dataset: str, revision: str | None) -> None:
+def _check_reachable(dataset: str, revision: str | None) -> None:
     """Ask the hub once whether it has the dataset; the library itself would retry for half a minute."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError

@@ -29,7 +29,7 @@ _BINARY = {
     b"\x7fELF": "a program",
 }
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
+_CORRUPT_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
 _BLOCK = 1 << 20
 
 
@@ -82,7 +82,7 @@ def files_under(path: Path, option: str) -> list[Path]:
     return [path]
 
 
-def digest(paths: list[Path]) -> str:
+def file_digest(paths: list[Path]) -> str:
     """SHA-256 of the bytes of the files, one after the other."""
     total = hashlib.sha256()
     for path in paths:
@@ -102,7 +102,7 @@ def lines(path: Path) -> Iterator[str]:
         while True:
             try:
                 block = file.readlines(_BLOCK)
-            except _DAMAGE as error:
+            except _CORRUPT_ERRORS as error:
                 raise BadInput(
                     f"{path} is damaged: its compressed data cannot be read after line {number:,} "
                     f"({error}); fetch it again"

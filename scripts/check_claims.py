@@ -1,0 +1,176 @@
+"""Check that every number of the README is measured, and write where each comes from.
+
+    python scripts/check_claims.py             ends with status 1 where a number has no result behind it
+    python scripts/check_claims.py --write     also writes docs/studies/evidence.md
+
+A number with a decimal point in a table, a list item or a paragraph of README.md needs a link to
+docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, or an entry of
+docs/results/earlier.json, whose numbers are those of the lab-book section that it names. A number counts as
+measured where a score, a bound of its interval or a number of that section rounds to it; of several runs the
+mean counts, too.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.stored_results import (
+    DOCS,
+    ROOT,
+    RUNS,
+    Stored,
+    decimals,
+    earlier_results,
+    rounds_to,
+    section,
+    slug,
+    stored_runs,
+)
+
+README = ROOT / "README.md"
+PAGE = DOCS / "studies" / "evidence.md"
+LINK = re.compile(r"docs/studies/evidence\.md#([\w-]+)")
+
+HEAD = """\
+# Evidence
+
+<!-- Written by `python scripts/check_claims.py --write`; do not edit. -->
+
+What stands behind each number of the README: command, commit, date, seed, data, what the two training texts
+are to each other, and the number of references. `make claims` compares the numbers with the stored scores
+(`docs/results/runs/NAME/scores.json`) or, for commits before runs were kept, with the section of the lab
+book that is linked; it fails where a number has neither. Intervals and signatures:
+[results.md](../results.md) and the lab book.
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A table row, list item or paragraph of the README with numbers in it."""
+
+    line: int
+    text: str
+
+    @property
+    def names(self) -> list[str]:
+        """Of the evidence that it links to."""
+        return list(dict.fromkeys(LINK.findall(self.text)))
+
+    @property
+    def numbers(self) -> list[str]:
+        """With a decimal point, as they are written."""
+        return list(dict.fromkeys(decimals(self.text)))
+
+
+def claims(text: str) -> Iterator[Claim]:
+    """Every place of a Markdown text that holds a number with a decimal point; code is left out."""
+    block: list[str] = []
+    start = 0
+    fenced = False
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        if line.startswith("```"):
+            fenced = not fenced
+            line = ""
+        code = fenced or line.startswith("    ")
+        begins = line.startswith(("|", "- ", "#")) or not line.strip() or code
+        if begins and block:
+            claim = Claim(start, " ".join(block))
+            if claim.numbers:
+                yield claim
+            block = []
+        if line.strip() and not code:
+            if not block:
+                start = number
+            block.append(line.strip())
+
+
+def values_of(runs: Sequence[Stored]) -> list[float]:
+    """Scores and bounds of some runs, and means over runs of the same score."""
+    values: list[float] = []
+    groups: dict[tuple[str, str, str, str], list[float]] = {}
+    for row in (row for run in runs for row in run.rows):
+        values += (row.value, row.low, row.high)
+        groups.setdefault((row.system, row.set, row.direction, row.name), []).append(row.value)
+    return values + [sum(group) / len(group) for group in groups.values()]
+
+
+def problems(
+    text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]], docs: Path = DOCS
+) -> Iterator[str]:
+    """One sentence for each number without a result behind it."""
+    for claim in claims(text):
+        unknown = [name for name in claim.names if name not in runs and name not in earlier]
+        for name in unknown:
+            yield f"line {claim.line}: no run and no earlier result is named {name}"
+        if not claim.names:
+            yield f"line {claim.line}: {', '.join(claim.numbers)} without a link to docs/studies/evidence.md"
+        if unknown or not claim.names:
+            continue
+        values = values_of([runs[name] for name in claim.names if name in runs])
+        for name in claim.names:
+            if name in earlier:
+                page, _, anchor = str(earlier[name]["entry"]).partition("#")
+                values += map(float, decimals(section(docs / page, anchor)))
+        for number in claim.numbers:
+            if not any(rounds_to(value, number) for value in values):
+                yield f"line {claim.line}: {number} is not among the results of {', '.join(claim.names)}"
+
+
+def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page of evidence: one entry for each name, with the places of the README that rest on it."""
+    places: dict[str, list[Claim]] = {}
+    for claim in claims(text):
+        for name in claim.names:
+            places.setdefault(name, []).append(claim)
+    lines = [HEAD]
+    for name in [*(name for name in runs if name in places), *(name for name in earlier if name in places)]:
+        about = runs[name].about if name in runs else earlier[name]
+        lines += [f"## {name}", "", f"    {about['command']}", "", "| | |", "|---|---|"]
+        kind = f"stored: `docs/results/runs/{name}/`" if name in runs else f"[lab book](../{about['entry']})"
+        rows = {
+            "claims": "; ".join(plain(claim.text) for claim in places[name]),
+            "commit, date, seed": f"{about['commit']}, {about['date']}, {about['seed']}",
+            "data": about["data"],
+            "the two sides": about["relation"],
+            "references": about["references"],
+            "machine": about["machine"],
+            "scores": kind,
+        }
+        lines += [f"| {key} | {value} |" for key, value in rows.items()]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def plain(text: str) -> str:
+    """A claim in one cell of a table, without links and emphasis."""
+    text = re.sub(r"<!--.*?-->", "", text)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = text.replace("**", "").strip().strip("|").replace("|", "·")
+    return " ".join(text.split())
+
+
+def main() -> None:
+    """Check, and write where asked."""
+    text = README.read_text(encoding="utf-8")
+    runs = {run.name: run for run in stored_runs(RUNS)}
+    earlier = earlier_results()
+    assert all(name == slug(name) for name in (*runs, *earlier)), "names are anchors: lower case and hyphens"
+    evidence = page(text, runs, earlier)
+    wrong = list(problems(text, runs, earlier))
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(evidence, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != evidence:
+        wrong.append(f"{PAGE.relative_to(ROOT)} is not up to date: python scripts/check_claims.py --write")
+    if wrong:
+        sys.exit("\n".join(f"README.md: {sentence}" for sentence in wrong))
+
+
+if __name__ == "__main__":
+    main()

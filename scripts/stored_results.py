@@ -1,0 +1,139 @@
+"""Stored results of finished runs: docs/results/runs/NAME/{scores.json,config.yaml,about.json}.
+
+Shared by the scripts that keep a run, write the tables of results and check the numbers of the README. A
+result that is older than the store of results has no scores: docs/results/earlier.json holds what the lab
+book says of it, and where.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+RUNS = DOCS / "results" / "runs"
+EARLIER = DOCS / "results" / "earlier.json"
+
+RELATIONS = {
+    "world": "two samples of one generated source: disjoint meanings, the same statistics",
+    "bible": "one book in two translations, lines shuffled, so every sentence has a counterpart somewhere",
+    "talks": "one domain, no shared document; the Chinese test side was written by a language model",
+    "commonvoice": "two domains: dialogue and fiction in English, encyclopaedia in Chinese",
+    "tatoeba": "disjoint halves of one collection of pairs, so that no sentence meets its translation",
+}
+"""Corpus -> what its two sides are to each other."""
+
+ABOUT = ("command", "commit", "date", "machine", "seed", "data", "relation", "references")
+"""What about.json and an entry of earlier.json have to say."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score of scores.json."""
+
+    system: str
+    set: str
+    direction: str
+    name: str
+    value: float
+    low: float
+    high: float
+    signature: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One run that is kept under docs/results/runs."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.path.name
+
+    @cached_property
+    def about(self) -> Mapping[str, Any]:
+        """Command, commit, date, machine, seed, data, relation of the sides, references."""
+        return read_about(self.path / "about.json")
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every score."""
+        fields = Row.__dataclass_fields__
+        rows = json.loads((self.path / "scores.json").read_text(encoding="utf-8"))
+        return tuple(Row(**{key: row[key] for key in fields}) for row in rows)
+
+    @property
+    def recipe(self) -> str:
+        """Its command without what differs among repetitions: the seed and the place of the store."""
+        return " ".join(re.sub(r"(?<!\S)(seed|store|rebuild)=\S+", "", self.about["command"]).split())
+
+
+def read_about(path: Path) -> Mapping[str, Any]:
+    """Read and check an about.json; raises ValueError when something is missing."""
+    about: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if missing := [key for key in ABOUT if about.get(key) in (None, "")]:
+        raise ValueError(f"{path}: {', '.join(missing)} missing")
+    return about
+
+
+def stored_runs(folder: Path = RUNS) -> list[Stored]:
+    """All of them, by name."""
+    return [Stored(path.parent) for path in sorted(folder.glob("*/about.json"))]
+
+
+def earlier_results(path: Path = EARLIER) -> Mapping[str, Mapping[str, Any]]:
+    """Name -> what is known of a result without stored scores; ``entry`` is its place in the lab book."""
+    entries: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    for name, entry in entries.items():
+        if missing := [key for key in (*ABOUT, "entry") if entry.get(key) in (None, "")]:
+            raise ValueError(f"{path}: {name}: {', '.join(missing)} missing")
+    return entries
+
+
+def slug(heading: str) -> str:
+    """The anchor of a Markdown heading, as GitHub makes it."""
+    letters = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return letters.replace(" ", "-")
+
+
+def section(page: Path, anchor: str) -> str:
+    """The text below the heading with this anchor, up to the next heading of its level; raises ValueError."""
+    level = 0
+    lines: list[str] = []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if heading := re.match(r"(#+) (.*)", line):
+            if level and len(heading.group(1)) <= level:
+                break
+            if not level and slug(heading.group(2)) == anchor:
+                level = len(heading.group(1))
+        if level:
+            lines.append(line)
+    if not level:
+        raise ValueError(f"{page} has no heading with the anchor {anchor}")
+    return "\n".join(lines)
+
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*\.\d+(?![\w]|\.\d)")
+
+
+def decimals(text: str) -> Iterator[str]:
+    """The numbers with a decimal point in a text, without code, links' targets, comments and dates."""
+    text = re.sub(r"<!--.*?-->", " ", text, flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`", " ", text)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    for number in NUMBER.findall(text):
+        yield number.replace(",", "")
+
+
+def rounds_to(value: float, number: str) -> bool:
+    """Whether ``number`` is ``value`` at its own number of decimals."""
+    places = len(number.partition(".")[2])
+    return bool(abs(value - float(number)) <= 0.5 * 10.0**-places + 1e-9)

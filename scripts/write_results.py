@@ -1,0 +1,174 @@
+"""Write docs/results.md from the runs that are kept under docs/results/runs.
+
+    python scripts/write_results.py             writes the page
+    python scripts/write_results.py --check     ends with status 1 where the page is not up to date
+
+One table a corpus: for each test set and system the best command, by the sum of both directions.
+Repetitions of a command with other seeds are one entry: mean, lowest and highest. Of a command that was run
+at several commits the newest counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.stored_results import DOCS, ROOT, RUNS, Row, Stored, earlier_results, stored_runs
+
+PAGE = DOCS / "results.md"
+WORDS = "lexicon (P@1)"
+SINGLE = "bleu, first reference"
+
+HEAD = """\
+# Results
+
+<!-- Written by `python scripts/write_results.py` from docs/results/runs; do not edit. -->
+
+For each corpus, test set and system the best command, by the sum of both directions; every run that is kept
+stands below its table. BLEU by sacreBLEU on detokenised, cased text with 95% bootstrap intervals in
+brackets; a row of several seeds has their mean and, in parentheses, the lowest and the highest. P@1: share
+of the words of the test dictionary whose first translation is right, words without an entry counted as
+wrong. What the two training texts are to each other stands above each table. Scores, configuration and
+machine of a run: `docs/results/runs/NAME/`. Terms: [concepts.md](concepts.md); what flatters which figure:
+[limitations.md](limitations.md).
+"""
+
+TAIL = """\
+## Earlier results
+
+Results of commits before runs were kept. Their tables, commands and intervals stand in the
+[lab book](lab-book/README.md); no later code has been measured against them in one run.
+
+| result | command | commit | date | seed | lab book |
+|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The runs of one command at one commit, which differ in the seed only."""
+
+    runs: tuple[Stored, ...]
+
+    def rows(self, name: str, test: str, system: str, direction: str) -> list[Row]:
+        """One score of each seed."""
+        wanted = (name, test, system, direction)
+        return [
+            row
+            for run in self.runs
+            for row in run.rows
+            if (row.name, row.set, row.system, row.direction) == wanted
+        ]
+
+    def mean(self, name: str, test: str, system: str, direction: str) -> float:
+        """Over the seeds; -1 where nothing was measured."""
+        values = [row.value for row in self.rows(name, test, system, direction)]
+        return sum(values) / len(values) if values else -1.0
+
+
+def entries(runs: Sequence[Stored]) -> list[Entry]:
+    """Runs grouped by their command; of several commits the newest."""
+    groups: dict[str, dict[str, list[Stored]]] = {}
+    for run in runs:
+        groups.setdefault(run.recipe, {}).setdefault(run.about["commit"], []).append(run)
+    newest = (
+        max(group.values(), key=lambda same: max(run.about["date"] for run in same))
+        for group in groups.values()
+    )
+    return [Entry(tuple(sorted(same, key=lambda run: (run.about["seed"], run.name)))) for same in newest]
+
+
+def figure(rows: Sequence[Row], places: int) -> str:
+    """One score with its interval, or mean, lowest and highest over seeds."""
+    if not rows:
+        return ""
+    if len(rows) == 1:
+        [row] = rows
+        return f"{row.value:.{places}f} [{row.low:.{places}f}, {row.high:.{places}f}]"
+    values = [row.value for row in rows]
+    low, high = min(values), max(values)
+    return (
+        f"{sum(values) / len(values):.{places}f} ({low:.{places}f} to {high:.{places}f}, {len(values)} seeds)"
+    )
+
+
+def lines_of(group: Sequence[Entry]) -> Iterator[str]:
+    """The rows of the table of one corpus."""
+    known: dict[tuple[str, str, str], None] = {}
+    directions: dict[str, None] = {}
+    for run in (run for entry in group for run in entry.runs):
+        for row in run.rows:
+            if row.name == "bleu" or (row.name == "p@1" and row.set == "dictionary"):
+                known[(row.name, row.set, row.system)] = None
+                directions[row.direction] = None
+    single = any(row.name == SINGLE for entry in group for run in entry.runs for row in run.rows)
+    yield (
+        "| test set | system | "
+        + " | ".join(directions)
+        + (" | one reference |" if single else " |")
+        + " runs |"
+    )
+    yield "|---" * (3 + len(directions) + single) + "|"
+    for name, test, system in known:
+        places = 3 if name == "p@1" else 1
+        best = max(group, key=lambda entry: sum(entry.mean(name, test, system, way) for way in directions))
+        cells = [figure(best.rows(name, test, system, way), places) for way in directions]
+        if single:
+            firsts = [best.mean(SINGLE, test, system, way) for way in directions]
+            cells.append(
+                " / ".join(f"{value:.1f}" for value in firsts) if name == "bleu" and min(firsts) >= 0 else ""
+            )
+        label = WORDS if name == "p@1" else test
+        names = ", ".join(f"`{run.name}`" for run in best.runs)
+        yield f"| {label} | {system} | " + " | ".join(cells) + f" | {names} |"
+
+
+def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The whole page."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries(stored_runs(folder)):
+        groups.setdefault(entry.runs[0].about["data"], []).append(entry)
+    lines = [HEAD]
+    if not groups:
+        lines += ["No run is kept yet.", ""]
+    for data, group in groups.items():
+        about = group[0].runs[0].about
+        lines += [
+            f"## {data}",
+            "",
+            f"The two sides: {about['relation']}. References: {about['references']}.",
+            "",
+        ]
+        lines += [*lines_of(group), ""]
+        lines += ["| run | command | commit | date | seed | machine |", "|---|---|---|---|---|---|"]
+        for run in (run for entry in group for run in entry.runs):
+            facts = " | ".join(str(run.about[key]) for key in ("commit", "date", "seed", "machine"))
+            lines.append(f"| `{run.name}` | `{run.about['command']}` | {facts} |")
+        signatures = {
+            row.signature for entry in group for run in entry.runs for row in run.rows if row.name == "bleu"
+        }
+        lines += ["", "Signatures: " + ", ".join(f"`{name}`" for name in sorted(signatures)) + ".", ""]
+    lines.append(TAIL.rstrip())
+    for name, about in (earlier_results() if earlier is None else earlier).items():
+        place = about["entry"].partition("#")[0].rpartition("/")[2].removesuffix(".md")
+        facts = " | ".join(str(about[key]) for key in ("commit", "date", "seed"))
+        lines.append(f"| {name} | `{about['command']}` | {facts} | [{place}]({about['entry']}) |")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> None:
+    """Write or compare."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+            sys.exit(f"{PAGE.relative_to(ROOT)} is not up to date: python scripts/write_results.py")
+        return
+    PAGE.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The neural translator on raw text, and the command that reads it from a run or a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from umt.cli import translate
+from umt.lm.beam_search import Beam
+from umt.lm.generation import Direction, Generation, Output
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.scoring import SequenceScorer
+from umt.lm.search import Greedy
+from umt.smt.kneser_ney import KneserNey
+from umt.smt.ngram import SPECIALS
+from umt.smt.phrase_table import PhrasePairs, PhraseScoring
+from umt.smt.stack_decoder import DecoderWeights
+from umt.smt.translator import PhraseBasedTranslator
+from umt.text.tokenizer import Tokenizer
+from umt.text.truecasing import Truecaser
+from umt.translation.translator import NeuralTranslator
+from umt.types import BadInput, Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+ENGLISH = "The old man reads a long book. She sees the sea, and the sea sees her."
+CHINESE = "老人读一本很长的书。她看见海，海也看见她。"
+
+
+@pytest.fixture(scope="module")
+def translator() -> NeuralTranslator:
+    tokenizer = Tokenizer.train({EN: [ENGLISH] * 5, ZH: [CHINESE] * 5}, 400)
+    model = JointLM.create(Architecture(32, 2, 2, 48, 64), len(tokenizer), torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        model.embeddings.mul_(60)
+    written = {EN: sorted({int(i) for i in tokenizer.encode([ENGLISH])[0]})}
+    return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), length_offset=4))
+
+
+@pytest.fixture(scope="module")
+def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one run that has a neural part."""
+    root = tmp_path_factory.mktemp("runs")
+    for name, report in (("run-1", {"parts": ["words-1", "train_translator-1"]}), ("train_translator-1", {})):
+        (root / name).mkdir()
+        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        (root / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    translator.save(root / "train_translator-1")
+    return root
+
+
+def test_order_and_empty_lines_stay(translator: NeuralTranslator) -> None:
+    sentences = ["She sees the sea.", "", "  ", "The old man reads a long book.", "She sees the sea."]
+    found = translator.translate(sentences)
+    assert [bool(each) for each in found] == [True, False, False, True, True]
+    assert found[0] == found[4]
+    assert [found[0], found[3]] == [translator.translate([sentences[n]])[0] for n in (0, 3)]
+    assert len(found[3]) > len(found[0]), "untrained, it writes to the limit, which is longer for the longer"
+    assert translator.translate([]) == []
+
+
+def test_long_lines_are_translated_in_pieces(translator: NeuralTranslator) -> None:
+    pieces = translator._pieces(ENGLISH)
+    assert len(pieces) > 1
+    assert all(0 < len(piece) <= 12 for piece in pieces)
+    text = [translator.tokenizer.decode(piece.tolist()) for piece in pieces]
+    assert "".join(text).replace(" ", "") == ENGLISH.replace(" ", "")
+    assert any(each.endswith(("book.", "sea,")) for each in text), "cut where it reads well"
+    endless = translator._pieces("x" * 500)
+    assert sum(map(len, endless)) >= 250
+    assert max(map(len, endless)) <= 12
+    assert translator.translate([ENGLISH])[0].startswith(translator.translate([text[0]])[0])
+
+
+def test_saved_and_loaded_both_ways(translator: NeuralTranslator, tmp_path: Path) -> None:
+    translator.save(tmp_path)
+    again = NeuralTranslator.load(tmp_path, EN, ZH, translator.generation)
+    assert again.translate([ENGLISH]) == translator.translate([ENGLISH])
+    back = NeuralTranslator.load(tmp_path, ZH, EN)
+    assert all(ord(letter) < 128 for letter in back.translate(["老人读书。"])[0]), "only what English writes"
+    with pytest.raises(BadInput, match="does not know fr: it knows en and zh"):
+        NeuralTranslator.load(tmp_path, EN, Lang("fr"))
+    (tmp_path / "translator.json").unlink()
+    with pytest.raises(BadInput, match=r"translator.json is missing"):
+        NeuralTranslator.load(tmp_path, EN, ZH)
+
+
+def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path) -> None:
+    wide = NeuralTranslator.load(store / "train_translator-1", EN, ZH, Generation(Beam(6)))
+    [found] = wide.alternatives(["She sees the sea."])
+    texts = [each.text for each in found]
+    assert len(texts) == len(set(texts)) > 1
+    assert all(each.score < 0 for each in found)
+
+
+def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
+    place, search = store / "train_translator-1", Generation(Beam(6))
+    sentence = "She sees the sea."
+    one = NeuralTranslator.load(place, EN, ZH, search, noisy_channel=False)
+    [alone] = one.alternatives([sentence])
+    [both] = NeuralTranslator.load(place, EN, ZH, search).alternatives([sentence])
+    assert {each.text for each in alone} == {each.text for each in both}
+    assert [each.score for each in both] == sorted((each.score for each in both), reverse=True)
+    [outputs] = search.generate(
+        one.model,
+        one._pieces(sentence),
+        Direction.between(one.tokenizer, EN, ZH, one.allowed_subwords.get(ZH)),
+    )
+    asked = one._pieces(sentence) * len(outputs)
+    back = SequenceScorer(one.model, one.tokenizer).conditional_nll(
+        [each.ids for each in outputs], asked, ZH, EN
+    )
+    sums = [-each.nll - float(cost) for each, cost in zip(outputs, back, strict=True)]
+    assert both[0].score == pytest.approx(max(sums), abs=1e-4)
+
+
+def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> None:
+    loop, cut, good = np.array([5, 6] * 6), np.array([5, 6, 7]), np.array([5, 8, 9, 7])
+    said = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
+    ranked = replace(translator, noisy_channel=False)._ranked([good], [said])
+    assert [each.nll for each in ranked[0]] == [3.0, 1.0, 2.0]
+    [kept] = replace(translator, noisy_channel=False)._ranked([loop], [said])
+    assert [each.nll for each in kept] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
+
+
+def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    line = [sys.executable, "-m", "umt.cli.translate", "--run", str(store / "run-1"), *arguments]
+    return subprocess.run(line, input=given, capture_output=True, check=False)
+
+
+def test_lines_in_lines_out(store: Path) -> None:
+    done = run(store, "--to", "zh", given=b"She sees the sea.\n\nThe old man")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().split("\n")
+    assert [bool(line) for line in lines] == [True, False, True, False]
+    assert b"3 lines in" in done.stderr
+
+
+def test_nothing_on_standard_input_is_an_error(store: Path) -> None:
+    done = run(store, "--to", "zh")
+    assert done.returncode == 2
+    assert done.stderr == b"error: standard input is empty: give a sentence a line, or --input FILE\n"
+
+
+def test_text_in_the_wrong_language_is_told_once(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, doubts in (("海看见她。", 1), ("She sees 海.", 0), ("", 0)):
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), text])
+        said = capsys.readouterr()
+        assert said.err.count("warning: most of this is not en") == doubts
+        assert said.out.endswith("\n")
+    lines = io.TextIOWrapper(io.BytesIO("海看见她。\n".encode() * 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", lines)
+        patch.setattr(translate, "_BATCH", 1)
+        translate.main(["--to", "zh", "--run", str(store / "run-1")])
+    assert capsys.readouterr().err.count("warning: ") == 1
+
+
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    translate.main(arguments)
+    return capsys.readouterr().out
+
+
+def test_one_sentence_a_file_and_alternatives(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setattr(translate, "newest_run", lambda _: store / "run-1")
+    said = called(monkeypatch, capsys, "--to", "zh", "She sees the sea.")
+    (tmp_path / "in.txt").write_text("She sees the sea.\n\n", encoding="utf-8")
+    out = tmp_path / "out.txt"
+    called(monkeypatch, capsys, "--to", "zh", "--input", str(tmp_path / "in.txt"), "--output", str(out))
+    assert out.read_text(encoding="utf-8") == said + "\n"
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "in.txt", out]
+    model = str(store / "train_translator-1")
+    rows = called(monkeypatch, capsys, "--to", "en", "--model", model, "--alternatives", "3", "海", "书")
+    numbers, scores, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
+    assert set(numbers) == {"1", "2"}
+    assert all(float(score) < 0 for score in scores)
+
+
+def word_by_word(here: tuple[Lang, list[str]], there: tuple[Lang, list[str]]) -> PhraseBasedTranslator:
+    """Word i of one language is word i of the other, and nothing else."""
+    words, count = (*SPECIALS, *there[1]), len(there[1])
+    ids = np.tile(np.arange(3, 3 + count, dtype=np.int32), 50)
+    model = KneserNey(2).fit(words, ids, np.arange(0, len(ids) + 1, count))
+    keys, ones = np.arange(4, 4 + count), np.ones(count)  # a phrase of one word is its number and one
+    options = PhraseScoring(seen=0, discount=0.0).build_table(
+        PhrasePairs(keys, keys, np.ones(count, np.int64), ones, ones),
+        model.tables,
+        np.zeros(3 + count, np.bool_),
+        np.ones(len(words)),
+    )
+    casing, search = Truecaser({}, frozenset(), frozenset()), DecoderWeights(8, 0, 0.1, 0.0, 1.0)
+    return PhraseBasedTranslator(here[0], there[0], (*SPECIALS, *here[1]), options, model, casing, search, 1)
+
+
+def test_the_word_by_word_translator_of_a_run_that_has_both(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {EN: ["she", "sees", "sea", "."], ZH: ["她", "看见", "海", "。"]}
+    for here, there in ((EN, ZH), (ZH, EN)):
+        lexical = word_by_word((here, words[here]), (there, words[there]))
+        lexical.save(store / "bootstrap-2" / f"{here}-{there}")
+    for name, report in (
+        ("run-2", {"parts": ["bootstrap-2", "train_translator-1"]}),
+        ("bootstrap-2", {"warnings": ["no alignment was found"]}),
+    ):
+        (store / name).mkdir(exist_ok=True)
+        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        (store / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    both = ["--run", str(store / "run-2")]
+    neural = called(monkeypatch, capsys, "--to", "zh", *both, "She sees sea.")
+    assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", str(store / "run-1"), "She sees sea.")
+    with monkeypatch.context() as there:
+        there.chdir(store / "run-1")
+        assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", ".", "She sees sea.")
+    translate.main(["--to", "zh", "--lexical", *both, "She sees sea.", "", "Sea sees 7."])
+    said = capsys.readouterr()
+    assert said.out == "她看见海。\n\n海看见7。\n"
+    assert "no alignment was found" in said.err, "what was told against it, not against the other"
+    assert called(monkeypatch, capsys, "--to", "en", "--lexical", *both, "海看见她。") == "sea sees she.\n"
+    with pytest.raises(SystemExit):
+        translate.main(["--to", "zh", "--lexical", "--alternatives", "2", *both, "x"])
+    assert "only the neural translator has alternatives" in capsys.readouterr().err
+
+
+WRONG = {
+    ("--to", "fr", "x"): "does not translate to fr: it knows en and zh",
+    ("--to", "zh", "--input", "nosuch.txt"): "nosuch.txt cannot be opened",
+    ("--to", "zh", "--lexical", "x"): "has no translator",
+    ("--to", "zh", "--beam", "0", "x"): "--beam must be at least 1",
+    ("--to", "zh", "--model", "nosuch", "x"): "nosuch holds no translator",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_one_sentence_says_what_is_wrong(
+    arguments: tuple[str, ...], store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_ = () if "--model" in arguments else ("--run", str(store / "run-1"))
+    with pytest.raises(SystemExit) as stopped:
+        translate.main([*arguments, *run_])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert WRONG[arguments] in told
+    assert told.startswith("error: ")
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_an_interrupt_is_one_sentence_of_its_own(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(translate, "open_translator", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "x"])
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted before all was translated\n"
+
+
+def test_a_broken_pipe_is_no_error(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "She sees the sea."])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_failure_keeps_what_was_done_under_another_name(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b"good\ncaf\xe9\n"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(SystemExit):
+        translate.main(["--to", "zh", "--run", str(store / "run-1"), "--output", str(tmp_path / "out.txt")])
+    assert "line 2 of standard input is not UTF-8" in capsys.readouterr().err
+    [left] = tmp_path.iterdir()
+    assert left.name.startswith("out.txt.")
+    assert left.suffix == ".partial"
+    assert len(left.read_text(encoding="utf-8").splitlines()) == 1

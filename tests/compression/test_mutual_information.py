@@ -1,0 +1,281 @@
+"""Code lengths: that they are codes, that they approach the truth, and that they see shared structure
+only."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console as Terminal
+
+from tests.small_texts import EN, LINES, TINY, ZH, quiet
+from umt.align.strategies.cooccurrence import Cooccurrence
+from umt.compression import context_mixing
+from umt.compression.block_bootstrap import gain_interval, length_interval
+from umt.compression.compressors import compressed_sizes, context_mixing_size
+from umt.compression.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mutual_information import WAYS, MutualInformation
+from umt.compression.prefix_code import PrefixCode
+from umt.compression.prequential import Prequential
+from umt.compression.symbols import CodedText, kt_bits, merge_bits, table_bits, vocabularies
+from umt.embeddings.count_vectors import RawCounts
+from umt.evaluation.bits_rows import QUANTITIES, bits_rows
+from umt.evaluation.report.bits import bits, show_bits
+from umt.types import BadInput, Lang
+
+
+def test_a_prefix_code_is_one() -> None:
+    counts = np.array([50, 30, 10, 5, 3, 2])
+    tree = PrefixCode.huffman(counts)
+    assert sum(2.0**-length for length in tree.lengths) == 1
+    assert (counts * tree.lengths).sum() == 50 + 2 * 30 + 3 * 10 + 4 * 5 + 5 * 3 + 5 * 2
+    for symbol, length in enumerate(tree.lengths):
+        inside = tree.bounds[symbol, :length]
+        place = int(np.flatnonzero(tree.order == symbol)[0])
+        assert tuple(inside[0][[0, 2]]) == (0, 6)
+        for (low, middle, high), bit in zip(inside, tree.bits[symbol], strict=False):
+            assert (middle <= place < high) if bit else (low <= place < middle)
+
+
+def test_counts_approach_the_entropy_of_their_source() -> None:
+    chances = np.array([0.5, 0.25, 0.15, 0.1])
+    symbols = np.random.default_rng(0).choice(4, 10_000, p=chances)
+    tree = PrefixCode.huffman(np.bincount(symbols))
+    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_))
+    entropy = -(np.bincount(symbols) * np.log2(np.bincount(symbols) / len(symbols))).sum()
+    assert entropy * 0.999 < bits.sum() < entropy * 1.03
+
+
+def test_counts_trust_an_expert_that_knows() -> None:
+    symbols = np.random.default_rng(0).choice(4, 5_000)
+    tree = PrefixCode.canonical(np.full(4, 2))
+    told = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
+    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [told.astype(np.float32)])
+    assert bits.sum() < 0.1 * 2 * len(symbols)
+    with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
+        context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
+
+
+def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
+    noise = bytes(np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8))
+    found = compressed_sizes(noise, noise)
+    assert all(2_900 < each["first"] < 3_500 for each in found.values()), found
+    assert found["xz -9e"]["ncd"] < 0.1
+    assert context_mixing_size(b"") == 0
+
+
+def test_symbols_are_the_text_and_the_table_is_paid() -> None:
+    found = vocabularies(LINES, 290, disjoint=True)
+    en, zh = (found[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
+    assert not set(en.numbers) & set(zh.numbers)
+    pieces = found[ZH].tokenizer.pieces
+    numbers = zh.numbers[zh.codes] - found[ZH].first
+    assert b"".join(pieces[number] or b"\n" for number in numbers).decode().split("\n")[:-1] == LINES[ZH]
+    assert en.sizes.sum() == len("\n".join(LINES[EN])) + 1
+    assert 100 < en.table < 5_000
+    assert kt_bits([0] * 100, 2) < 6 < 90 < kt_bits(np.arange(100) % 2, 2)
+    mixed = zh.shuffled(np.random.default_rng(0))
+    assert sorted(mixed.codes) == sorted(zh.codes)
+    assert (mixed.codes != zh.codes).any()
+
+
+def test_a_shared_table_is_paid_whole_alone_and_once_together() -> None:
+    shared, own = (vocabularies(LINES, 290, disjoint) for disjoint in (False, True))
+    en, zh = (shared[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
+    merges = merge_bits(shared[EN].tokenizer.parts[0].to_str())
+    assert min(table_bits([en]), table_bits([zh])) > merges > 0
+    assert table_bits([en, zh]) == pytest.approx(table_bits([en]) + table_bits([zh]) - merges)
+    pair = [own[lang].encode(LINES[lang], lang) for lang in (EN, ZH)]
+    assert table_bits(pair) == pytest.approx(sum(table_bits([each]) for each in pair))
+
+
+def _stream(values: np.ndarray, first: int, size: int = 20) -> CodedText:
+    """Sentences of ``size`` symbols of an alphabet of 4, the network's numbers from ``first``."""
+    count = len(values) // size
+    tree = PrefixCode.canonical(np.full(4, 2))
+    each = np.full(count, size)
+    numbers = np.arange(first, first + 4)
+    return CodedText(
+        EN, values, np.cumsum(each), each, each, numbers, first + 4, tree, np.ones(4, np.bool_), 0.0
+    )
+
+
+def test_a_prequential_code_approaches_the_entropy_and_resumes(tmp_path: Path) -> None:
+    chances = np.array([0.7, 0.1, 0.1, 0.1])
+    text = _stream(np.random.default_rng(0).choice(4, 6_000, p=chances), 0)
+    setting = Prequential(TINY, increments=2, epochs=1, row_length=25, rows=2)
+    (told,) = setting.code([text], 5, 1, tmp_path, quiet)
+    bits = told.nats.sum() / math.log(2) / 6_000
+    entropy = -(chances * np.log2(chances)).sum()
+    assert entropy * 0.97 < bits < entropy * 1.12
+    signs = np.where(text.tree.bits[text.codes].ravel() == 1, 1, -1)
+    assert np.logaddexp(0, -signs * told.log_odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
+    (tmp_path / "1.npz").unlink()
+    (again,) = setting.code([text], 5, 1, tmp_path, quiet)
+    assert (again.nats == told.nats).all()
+
+
+def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def cycles() -> np.ndarray:
+        """Sentences that go around in steps of one to three: the same rule in both languages."""
+        starts, steps = generator.integers(0, 4, 120), generator.integers(1, 4, 120)
+        return np.concatenate(
+            [(start + step * np.arange(20)) % 4 for start, step in zip(starts, steps, strict=True)]
+        )
+
+    x, y = _stream(cycles(), 0), _stream(cycles(), 5)
+    broken = y.shuffled(generator)
+    setting = Prequential(
+        TINY, increments=1, replay=2, row_length=40, rows=2, learning_rate=1e-2, adamw_learning_rate=5e-3
+    )
+
+    def gain(other: CodedText, name: str) -> dict[str, float]:
+        runs = [
+            setting.code(each, 10, 1, tmp_path / f"{name}{n}", quiet)
+            for n, each in enumerate([[x], [other], [x, other]])
+        ]
+        parts = [
+            [text.per_sentence(each.nats.astype(float))[None] for each in run]
+            for run, text in zip(runs, (x, other, x), strict=True)
+        ]
+        return gain_interval([parts[0][0], parts[1][0]], parts[2], 200)
+
+    real, null = gain(y, "real"), gain(broken, "null")
+    assert real["low"] > 0
+    assert real["bits"] > 2 * abs(null["bits"])
+
+
+def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroyed_text() -> None:
+    generator = np.random.default_rng(0)
+    words, last = 127, 127
+    frequent = 1 / np.arange(2, words + 2) ** 0.7
+    frequent /= frequent.sum()
+    company = generator.gamma(0.05 * words * frequent, size=(words, words)) + 1e-9
+    company /= company.sum(1, keepdims=True)
+
+    def side(lang: Lang, hidden: np.ndarray, first: int) -> CodedText:
+        """Sentences of a word and those that it draws, each language under names of its own."""
+        rows = []
+        for size in generator.geometric(1 / 6, 4_000):
+            head = generator.choice(words, p=frequent)
+            drawn = generator.choice(words, size, p=company[head])
+            rows.append(np.concatenate([hidden[[head, *drawn]], [last]]))
+        sizes = np.array([len(row) for row in rows])
+        numbers, tree = np.arange(first, first + words + 1), PrefixCode.canonical(np.full(words + 1, 7))
+        starts = np.ones(words + 1, np.bool_)
+        leaves = np.concatenate(rows)
+        return CodedText(
+            lang, leaves, np.cumsum(sizes), sizes, sizes, numbers, first + 128, tree, starts, 0.0
+        )
+
+    x, y = side(EN, np.arange(words), 0), side(ZH, generator.permutation(words), 129)
+    aligner = Cooccurrence(words=words, drop=2, keep=1.0)
+    expert = CooccurrenceExpert(RawCounts(dim=20, count_columns=words, minimum_count=1), aligner, doublings=3)
+
+    def gain(other: CodedText) -> float:
+        def bits(text: CodedText, odds: np.ndarray) -> float:
+            return float(context_mixing.code_length(text.codes, text.tree, text.starts, [odds]).sum())
+
+        apart = bits(x, expert.unconditional(x, quiet)) + bits(other, expert.unconditional(other, quiet))
+        together = zip((x, other), expert.joint(x, other, 1, quiet), strict=True)
+        return apart - sum(bits(text, odds) for text, odds in together)
+
+    real, null = gain(y), gain(y.shuffled(generator))
+    assert real > 200
+    assert abs(null) < 0.1 * real
+    told = context_mixing.code_length(y.codes, y.tree, y.starts, [expert.conditional(y, x, 1, quiet)]).sum()
+    assert (
+        told
+        < context_mixing.code_length(y.codes, y.tree, y.starts, [expert.unconditional(y, quiet)]).sum() - 100
+    )
+
+
+def test_an_interval_holds_the_length_of_another_text_of_the_same_kind() -> None:
+    generator = np.random.default_rng(0)
+
+    def text() -> tuple[np.ndarray, np.ndarray]:
+        """Sentences of many lengths; neighbours cost alike, as of one subject."""
+        sizes = generator.integers(5, 100, 500)
+        return np.repeat(generator.uniform(1, 3, 50), 10) * sizes, sizes
+
+    inside = []
+    for _ in range(60):
+        (x, of_x), (y, of_y) = text(), text()
+        low, high = length_interval([np.stack([x, 1.1 * x]), np.stack([y, 1.1 * y])], [of_x, of_y], 200)
+        inside.append(low < 1.05 * 2 * (of_x.sum() + of_y.sum()) < high)
+    assert 0.85 < np.mean(inside) <= 1
+    assert length_interval([np.array([[10.0, 20.0]])], [np.array([5, 10])], 50) == (30, 30)
+
+
+def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
+    setting = MutualInformation(
+        Prequential(TINY, increments=1, row_length=32),
+        CooccurrenceExpert(
+            RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8), doublings=2
+        ),
+        vocabulary=270,
+        limit=None,
+        seeds=1,
+        controls=("destroyed",),
+    )
+    told = setting.measure(LINES, [], 1, tmp_path, quiet)
+    assert json.loads(json.dumps(told)) == told
+    both = told["pairs"]["both"]
+    for each in (both[quantity][way] for quantity in QUANTITIES for way in WAYS):
+        assert each["low"] < each["bits"] < each["high"]
+    rows = {(row.system, row.set, row.score.name): row.score for row in bits_rows(told)}
+    score = rows["network", "both", "bits/byte K(Y|X)"]
+    size = told["sides"]["zh"]["bytes"]
+    assert score.low == pytest.approx(both["K(Y|X)"]["network"]["low"] / size)
+    assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
+    shown = Terminal(width=200, file=StringIO())
+    show_bits(told, shown)
+    page = str(bits(told).body)
+    for text in (shown.file.getvalue(), page):
+        assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
+    nothing = dict.fromkeys(("bits", "low", "share"), -1e-9) | {"high": 1.0}
+    page = str(bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).body)
+    assert "0.00%" in page
+    assert "-0" not in page
+    table = sum(side["table_bits"] for side in told["sides"].values())
+    separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
+    assert both["gain"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])
+    assert both["K(X,Y)"]["code"]["bits"] > table > 0
+    with pytest.raises(BadInput, match="there is no zh text"):
+        setting.measure({EN: LINES[EN], ZH: []}, [], 1, tmp_path, quiet)
+    with pytest.raises(BadInput, match=r"there is no en text to code in bits\.limit=3 bytes"):
+        replace(setting, limit=3).measure(LINES, [], 1, tmp_path, quiet)
+
+
+def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> None:
+    setting = MutualInformation(
+        Prequential(TINY, increments=1, row_length=32),
+        CooccurrenceExpert(RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8)),
+        vocabulary=270,
+        limit=None,
+        seeds=1,
+        controls=("more", "elsewhere"),
+        separate=False,
+    )
+    apart = LINES[ZH][::-1]
+    told = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)
+    assert list(told["pairs"]) == ["both"]
+    assert told["left_out"] == [
+        "control more left out: it needs 1,350 bytes of en beyond those coded, there are 183",
+        "control elsewhere left out: it needs 1,350 bytes of zh about something else, there are 900",
+    ]
+    shown = Terminal(width=200, file=StringIO())
+    show_bits(told, shown)
+    for sentence in told["left_out"]:
+        assert sentence in shown.file.getvalue()
+        assert sentence in bits(told).html()
+    told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
+    assert list(told["pairs"]) == ["both", "more", "elsewhere"]
+    assert told["left_out"] == []

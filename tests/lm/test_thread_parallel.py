@@ -1,0 +1,80 @@
+"""A batch on several threads is the batch on one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Generator
+
+from umt.lm import thread_parallel
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.kernels import FusedLayers
+from umt.lm.thread_parallel import sum_nll
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_threads_change_nothing_but_rounding(two_threads: None, bidirectional: bool) -> None:
+    model = JointLM.create(Architecture(16, 2, 2, 24, 32), 50, Generator().manual_seed(1))
+    ids = torch.randint(50, (7, 12), generator=Generator().manual_seed(2))
+    asked = torch.rand(7, 11, generator=Generator().manual_seed(3)) < 0.5
+
+    def measured() -> tuple[float, list[torch.Tensor]]:
+        model.zero_grad()
+        nats = sum_nll(model, ids[:, :-1], ids[:, 1:], asked, bidirectional)
+        (nats / 10).backward()  # type: ignore[no-untyped-call]
+        return float(nats.detach()), [weight.grad.clone() for weight in model.parameters()]  # type: ignore[union-attr]
+
+    together, gradients = measured()
+    again, _ = measured()
+    torch.set_num_threads(1)
+    alone, expected = measured()
+    assert together == again
+    assert together == pytest.approx(alone, rel=1e-6)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype) -> None:
+    model = JointLM.create(Architecture(16, 2, 2, 24, 32), 50, Generator().manual_seed(1))
+    model = model.as_encoder_decoder()
+    ids = torch.randint(50, (6, 12), generator=Generator().manual_seed(2))
+    asked = torch.arange(11).expand(6, -1) >= 4
+    fused = thread_parallel._fused(model, False, dtype, 2)
+    assert len(fused) == 4
+
+    def gradients(fused: FusedLayers | None) -> list[torch.Tensor | None]:
+        nats = model(ids[:, :-1], ids[:, 1:], asked, False, dtype, fused)
+        return [nats, *torch.autograd.grad(nats, list(model.parameters()), allow_unused=True)]
+
+    for one, other in zip(gradients(fused), gradients(None), strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            assert torch.equal(one, other)
+
+
+def test_threads_are_given_back(two_threads: None) -> None:
+    model = JointLM.create(Architecture(16, 1, 2, 24, 32), 50, Generator().manual_seed(1))
+    ids = torch.zeros(4, 5, dtype=torch.long)
+    sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    assert torch.get_num_threads() == 2
+
+
+def test_the_rows_of_a_gpu_stay_together(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are for a processor's cores, wherever the rows were drawn."""
+    model = JointLM.create(Architecture(16, 1, 2, 24, 32), 50, Generator().manual_seed(1))
+    ids = torch.zeros(4, 6, dtype=torch.long)
+    monkeypatch.setattr(JointLM, "device", torch.device("meta"))
+    monkeypatch.setattr(JointLM, "forward", lambda model, *parts: parts)
+    told = sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    assert len(told[0]) == len(ids)

@@ -1,0 +1,65 @@
+"""What cannot work is told before anything is built."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from transformers import GPT2Config, PretrainedConfig, Qwen3Config
+
+from umt.corpus.files import ParallelFiles
+from umt.pipeline.checks import validate
+from umt.types import BadInput, Lang
+
+ROOT = Path(__file__).parents[2]
+EN, KO = Lang("en"), Lang("ko")
+SETS = [ParallelFiles(name, (EN, KO), Path("a"), Path("b")) for name in ("dev", "test")]
+
+
+def checked(*overrides: str, languages: tuple[Lang, Lang] = (EN, Lang("zh")), sets: int = 2) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=list(overrides))
+    validate(config, languages, SETS[:sets])
+
+
+@pytest.mark.skipif(find_spec("mecab_ko") is not None, reason="sacreBLEU can cut Korean into words")
+def test_a_metric_that_cannot_be_computed() -> None:
+    for left_out in ("evaluation.compare=null", "evaluation.metrics=[]"):
+        with pytest.raises(BadInput, match=r"BLEU into ko cannot be computed.*sacrebleu\[ko\]"):
+            checked(left_out, languages=(KO, EN))
+    checked(
+        "evaluation.metrics=[{_target_: umt.evaluation.metrics.ChrF}]",
+        "evaluation.compare=null",
+        languages=(EN, KO),
+    )
+    checked(languages=(EN, KO), sets=0)
+    checked(languages=(EN, KO), sets=1)  # dev is not scored
+    checked()
+
+
+@pytest.mark.skipif(find_spec("comet") is not None, reason="COMET is installed")
+def test_a_metric_that_is_not_installed() -> None:
+    with pytest.raises(BadInput, match=r"^evaluation\.metrics.*pip install unbabel-comet"):
+        checked("evaluation=comet")
+
+
+@pytest.mark.parametrize(("kind", "fit"), [(GPT2Config, False), (Qwen3Config, True)])
+def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: bool, tmp_path: Path) -> None:
+    kind().save_pretrained(tmp_path)
+    start = ["lm=pretrained", f"lm.name={tmp_path}"]
+    if fit:
+        checked(*start)
+    else:
+        with pytest.raises(
+            BadInput, match=r"translator\.architecture=encoder_decoder .* is a GPT2LMHeadModel"
+        ):
+            checked(*start)
+    checked(*start, "translator.architecture=joint")
+    checked(*start, "translator=none")
+
+
+def test_a_bad_value_is_told_with_its_group() -> None:
+    with pytest.raises(BadInput, match=r"translator: architecture must be one of joint, encoder_decoder"):
+        checked("translator.architecture=both")

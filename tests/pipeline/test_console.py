@@ -1,0 +1,116 @@
+"""A misspelt option, group or value ends in one sentence that names it and what would be right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from rich.console import Console as Terminal
+
+from umt.pipeline import errors, stages
+from umt.pipeline.console import Console
+from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
+from umt.types import BadInput
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(override: str) -> None:
+    """What an entry point does with an override."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=[override])
+    with user_errors(Console()):
+        instantiate(config.corpus)
+
+
+def told(capsys: pytest.CaptureFixture[str], override: str) -> str:
+    """The one sentence with which a command ends."""
+    with pytest.raises(SystemExit) as stopped, option_errors():
+        command(override)
+    assert stopped.value.code == 2
+    sentence = capsys.readouterr().err.strip()
+    assert sentence.startswith("error: ")
+    assert len(sentence.splitlines()) == 1
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("corpus.sise=3", "there is no option corpus.sise, did you mean size? The options are"),
+        ("sede=3", "did you mean seed?"),
+        ("corpse=files", "did you mean corpus?"),
+        ("aligner=restart", "there is no aligner=restart, did you mean restarts?"),
+        ("experiment=bibel", "did you mean bible?"),
+        ("nonsense", "nonsense"),
+        ("corpus.size=", "corpus"),
+        ("corpus.size=-1", "got -1"),
+    ],
+)
+def test_what_is_wrong_and_what_would_be_right(
+    override: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expected in told(capsys, override)
+
+
+def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = SimpleNamespace(initialized=lambda: True, get=lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
+    monkeypatch.setattr(stages, "HydraConfig", sweep)
+    with pytest.raises(SweepJobFailed) as failed, errors.sweep_job(Console()):
+        raise BadInput("too long")
+    assert capsys.readouterr().err == "error: too long\n"
+    with pytest.raises(SystemExit) as stopped, option_errors(), errors.sweep_job(Console()):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    capsys.readouterr()
+    monkeypatch.undo()
+    with pytest.raises(SystemExit) as stopped, option_errors():
+        raise failed.value  # as the launcher does when all have ended
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "error: at least one cell of the sweep failed: too long\n"
+
+
+def test_our_own_mistakes_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), option_errors():
+        1 / 0  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "train.py",
+        "evaluate.py",
+        "-m umt.cli.translate --to zh x",
+        "-m umt.cli.archive",
+        "-m umt.cli.sweep runs",
+    ],
+)
+def test_an_interrupt_while_importing_is_one_sentence(program: str, tmp_path: Path) -> None:
+    for name in ("hydra", "numpy", "rich", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}"}
+    line = [sys.executable, *program.split()]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "error: interrupted before anything was begun\n"
+
+
+def test_what_goes_on_keeps_its_bar() -> None:
+    console = Console(Terminal(quiet=True))
+    console.started("pretrain")
+    assert console._live is not None
+    for step in (10, 20, 30):
+        console.progress(f"loss {1 / step}", step, 100)
+    assert [(task.description, task.completed) for task in console._live.tasks] == [(f"loss {1 / 30}", 30)]
+    console.progress("another", 0, 100)
+    assert len(console._live.tasks) == 2
+    console.stopped()

@@ -1,0 +1,298 @@
+"""The whole way, from raw text to signed scores, on a small world; and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import train
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
+from umt.pipeline.saved import bootstrap_translator
+from umt.pipeline.store import Store
+from umt.smt.translator import PhraseBasedTranslator
+from umt.types import Lang
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "corpus.size=4000",
+    "corpus.processes=1",
+    "preparation.workers=1",
+    "words.dim=80",
+    "aligner=cooccurrence",
+    "aligner.words=400",
+    "bootstrap.rounds=1",
+    "bootstrap.sentences=1000",
+    "translator.optimisation.steps=10",
+    "translator.synthetic_sentences=300",
+    "translator.validations=1",
+    "translator.validation_sentences=10",
+    "tokenizer.vocabulary=700",
+    "lm.optimisation.steps=3",
+]
+ENGLISH = "The river near the old town was {} metres wide in the spring of that year.\n"
+CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"
+
+
+BLIND = """
+import runpy, sys
+from umt.corpus.files import PairFiles
+from umt.corpus.synthetic.source import WorldPairs
+
+def refuse(self):
+    raise AssertionError("held-out pairs were opened")
+
+PairFiles.pairs = WorldPairs.pairs = refuse
+del sys.argv[0]
+sys.path.insert(0, "")
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs a program that fails where it opens held-out pairs."""
+
+
+def ran(line: list[str], store: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, *line, f"store={store}", *SMALL, *overrides]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def command(program: str, store: Path, *overrides: str) -> str:
+    done = ran([program], store, *overrides)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def trained(store: Path) -> str:
+    """Trained where nobody can open a held-out pair: every test here that needs a run is a proof of that."""
+    done = ran(["-c", BLIND, "train.py"], store)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_only_evaluation_opens_held_out_pairs(store: Path, trained: str) -> None:
+    done = ran(["-c", BLIND, "evaluate.py"], store)
+    assert done.returncode != 0
+    assert "held-out pairs were opened" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def scores(store: Path, trained: str) -> list[dict[str, Any]]:
+    last = command("evaluate.py", store).splitlines()[-1]
+    assert last.startswith("scores: ")
+    rows: list[dict[str, Any]] = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    return rows
+
+
+def test_training_says_where_the_run_is(trained: str) -> None:
+    last = trained.splitlines()[-1]
+    assert last.startswith("run: ")
+    assert (Path(last.removeprefix("run: ")) / "manifest.json").exists()
+
+
+def test_nothing_is_built_twice(store: Path, trained: str) -> None:
+    again = command("train.py", store)
+    assert again.count(" kept ") == trained.count(" s  ")
+    assert again.splitlines()[-1] == trained.splitlines()[-1]
+
+
+def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
+    again = command("train.py", store, "rebuild=[control]")
+    assert again.splitlines()[-1] == trained.splitlines()[-1]
+    assert len(again.split(" kept ")) < len(trained.split(" s  "))
+
+
+def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict[str, Path]) -> None:
+    sets = f"source: '{good['en']}', target: '{good['zh']}', languages: [en, zh]"
+    told = command(
+        "train.py", store, f"+evaluation.sets.more={{_target_: umt.corpus.files.ParallelFiles, {sets}}}"
+    )
+    built = {line.split()[0] for line in told.splitlines() if " s  " in line}
+    assert built == {"prepare", "run"}
+
+
+def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
+    keys = {"system", "set", "direction", "name", "value", "low", "high", "signature", "seconds"}
+    keys |= {"kind", "parallel_pairs", "references"}
+    assert all(set(row) == keys for row in scores)
+    systems = {"copy", "random", "phrase-based", "unsupervised", "supervised", "translator", "joint model"}
+    assert {row["system"] for row in scores} == systems
+    of_bits = {row["direction"] for row in scores if row["system"] == "joint model"}
+    assert of_bits == {"en", "zh", "together"}
+    assert {row["direction"] for row in scores} - of_bits == {"en-zh", "zh-en"}
+    assert {"bleu", "chrf", "p@1", "p@5"} <= {row["name"] for row in scores}
+    chinese = [row for row in scores if row["name"] == "bleu" and row["direction"] == "en-zh"]
+    assert all("tok:zh" in row["signature"] for row in chinese)
+
+
+def test_another_run_stands_in_the_same_table(store: Path, scores: list[dict[str, Any]]) -> None:
+    [run] = {path.parent for path in store.glob("run-*/scores.json")}
+    other = [f"+evaluation.beside.twin={run}", "evaluation.compare.systems=[translator,twin]"]
+    last = command("evaluate.py", store, *other).splitlines()[-1]
+    rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    found = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}
+    assert found["twin"] == {**found["translator"], "system": "twin", "seconds": 0.0}
+    assert {row["value"] for row in rows if row["name"] == "p bleu"} == {1.0}
+
+
+def test_the_report_shows_how_networks_learned(store: Path, scores: list[dict[str, Any]]) -> None:
+    [page] = store.glob("run-*/report.html")
+    text = page.read_text(encoding="utf-8")
+    assert "Training: pretrain" in text
+    assert "Training: translate" in text
+
+
+def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) -> None:
+    def bleu(system: str) -> float:
+        [row] = [
+            row
+            for row in scores
+            if (row["system"], row["name"], row["direction"], row["set"]) == (system, "bleu", "en-zh", "test")
+        ]
+        return float(row["value"])
+
+    assert bleu("supervised") > 3 * max(bleu("copy"), bleu("random"), 1)
+
+
+def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
+    [_, learned] = sorted(store.glob("bootstrap-*"), key=lambda path: path.stat().st_mtime)
+    manifest = json.loads((learned / "manifest.json").read_text(encoding="utf-8"))
+    artefact, way = Artefact(learned, manifest), (Lang("en"), Lang("zh"))
+    whole, hasty = (bootstrap_translator(artefact.path, "phrase-based", *way, fast) for fast in (False, True))
+    assert isinstance(whole, PhraseBasedTranslator)
+    assert isinstance(hasty, PhraseBasedTranslator)
+    assert whole.search.beam == manifest["config"]["beam"] == 4 * hasty.search.beam
+
+
+def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) -> None:
+    few = ["bootstrap=fewshot", "bootstrap.mining_sentences=1000", "bootstrap.sentences=40"]
+    few += ["bootstrap.candidates=1", "bootstrap.shots=1"]
+    told = command("train.py", store, *few)
+    assert " mined" in told
+    last = command("evaluate.py", store, *few).splitlines()[-1]
+    rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
+    found = {row["system"] for row in rows if row["name"] == "bleu"}
+    assert found == {"copy", "few-shot", "translator"}
+
+
+def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "lm other than none" in refused(capsys, tmp_path, "bootstrap=fewshot", "lm=none")
+
+
+def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str) -> str:
+    """The one sentence with which a command ends; asserts that nothing half-written stays."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=["corpus=files", "preparation.workers=1", *overrides])
+    console = Console()
+    with pytest.raises(SystemExit) as stopped, user_errors(console):
+        train.build(config, Store(tmp_path / "store", console))
+    assert stopped.value.code not in (0, None)
+    left = list((tmp_path / "store").glob(".*")) if (tmp_path / "store").exists() else []
+    assert left == []
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("error: ")
+    assert len(told.splitlines()) == 1
+    return told
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> dict[str, Path]:
+    files = {"en": tmp_path / "en.txt", "zh": tmp_path / "zh.txt"}
+    files["en"].write_text("".join(ENGLISH.format(i) for i in range(300)), encoding="utf-8")
+    files["zh"].write_text("".join(CHINESE.format(i) for i in range(300)), encoding="utf-8")
+    return files
+
+
+BAD = {
+    "empty": b"",
+    "binary": bytes(range(256)) * 40,
+    "latin": "caf\u00e9 au lait et tr\u00e8s bon\n".encode("latin-1") * 50,
+    "one": b"Only one line stands here.\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD))
+def test_a_bad_file_is_named(
+    kind: str, good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / f"{kind}.txt"
+    bad.write_bytes(BAD[kind])
+    told = refused(capsys, tmp_path, f"corpus.source={bad}", f"corpus.target={good['zh']}")
+    assert kind in told or "en text" in told
+
+
+def test_a_missing_file_is_named(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(
+        capsys, tmp_path, f"corpus.source={tmp_path / 'nosuch.txt'}", f"corpus.target={good['zh']}"
+    )
+    assert "nosuch.txt" in told
+
+
+def test_one_side_only(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "corpus.target" in refused(capsys, tmp_path, f"corpus.source={good['en']}")
+
+
+def test_the_same_file_twice(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(capsys, tmp_path, f"corpus.source={good['en']}", f"corpus.target={good['en']}")
+    assert "same" in told
+
+
+def test_swapped_sides(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, tmp_path, f"corpus.source={good['zh']}", f"corpus.target={good['en']}")
+    assert "swapped" in told
+
+
+def test_a_vocabulary_smaller_than_asked(
+    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = [f"corpus.source={good['en']}", f"corpus.target={good['zh']}"]
+    assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.keep_duplicates=true")
+
+
+def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> None:
+    done = ran(["train.py", "-m"], store, "translator.validations=0,1")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
+    first, *_, last = done.stderr.strip().splitlines()
+    assert "checks must be at least 1" in first
+    assert "one cell of the sweep failed" in last
+
+
+def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:
+    before = {path: path.stat().st_mtime for path in store.iterdir()}
+    bleu = "{_target_: umt.evaluation.metrics.Bleu, resamples: 200}"
+    told = command(
+        "evaluate.py", store, f"evaluation.metrics=[{bleu}]", "search@evaluation.generation.search=greedy"
+    )
+    last = Path(told.splitlines()[-1].removeprefix("scores: "))
+    made = {path for path in store.iterdir() if path.stat().st_mtime != before.get(path)}
+    rows = json.loads(last.read_text(encoding="utf-8"))
+    assert made == {last.parent}
+    assert not any(row["name"] == "chrf" for row in rows)
+    bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("phrase-based", "bleu")]
+    assert [row["value"] for row in bleu_rows] == [
+        row["value"] for row in scores if (row["system"], row["name"]) == ("phrase-based", "bleu")
+    ]
+
+
+def test_evaluation_never_trains(tmp_path: Path) -> None:
+    line = [sys.executable, "evaluate.py", f"store={tmp_path}", *SMALL]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "run python train.py" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,253 @@
+"""The store: built once, rebuilt only when something differs, never half-written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.store import StageContext, Store
+from umt.types import BadInput
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Diary:
+    """An observer that remembers."""
+
+    entries: list[str] = field(default_factory=list)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self.entries.append(f"{what} {done}/{total}")
+
+    def reused(self, stage: str, artefact: Artefact, stale: bool) -> None:
+        self.entries.append(f"reused {stage}{' of other code' if stale else ''}")
+
+    def started(self, stage: str) -> None:
+        self.entries.append(f"started {stage}")
+
+    def finished(self, stage: str, artefact: Artefact) -> None:
+        self.entries.append(f"finished {stage}")
+
+
+def first(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
+    (bench.directory / "number").write_text(str(config.number))
+    bench.progress("counting", 1, 1)
+    return {"seed": bench.seed}
+
+
+def second(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
+    (bench.directory / "double").write_text(str(2 * int((before.path / "number").read_text())))
+    return {}
+
+
+def broken(config: None, bench: StageContext) -> Mapping[str, Any]:
+    (bench.directory / "half").write_text("half")
+    raise OSError(28, "No space left on device")
+
+
+def numbered(number: int) -> DictConfig:
+    return OmegaConf.create({"number": number})
+
+
+def test_a_stage_runs_once(tmp_path: Path) -> None:
+    diary = Diary()
+    store = Store(tmp_path, diary)
+    made = store.build(first, numbered(3))
+    again = store.build(first, numbered(3))
+    assert diary.entries == ["started first", "counting 1/1", "finished first", "reused first"]
+    assert made == again
+    manifest = json.loads((made.path / "manifest.json").read_text())
+    assert manifest["config"] == {"number": 3}
+    assert manifest["report"]["seed"] >= 0
+
+
+def test_only_what_differs_is_built(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    three, four = store.build(first, numbered(3)), store.build(first, numbered(4))
+    assert three.path != four.path
+    assert store.build(first, numbered(3), seed=1).path != three.path
+    assert (store.build(second, None, three).path / "double").read_text() == "6"
+    assert (store.build(second, None, four).path / "double").read_text() == "8"
+
+
+def test_rebuilding_reaches_what_depends_on_it(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    store.build(second, None, store.build(first, numbered(3)))
+    diary = Diary()
+    store = Store(tmp_path, diary, rebuild=("first",))
+    store.build(second, None, store.build(first, numbered(3)))
+    assert "finished first" in diary.entries
+    assert "finished second" in diary.entries
+
+
+def tenth(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
+    (bench.directory / "tens").write_text(str(config.number // 10))
+    return {"content": str(config.number // 10)}
+
+
+def counting(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
+    return {"seed": bench.seed, "tens": (before.path / "tens").read_text()}
+
+
+def test_what_comes_out_the_same_builds_nothing_anew(tmp_path: Path) -> None:
+    diary = Diary()
+    store = Store(tmp_path, diary)
+    one, other, far = (store.build(tenth, numbered(number)) for number in (31, 32, 40))
+    made = store.build(counting, None, one)
+    diary.entries.clear()
+    assert store.build(counting, None, other) == made
+    assert diary.entries == ["reused counting"]
+    assert store.build(counting, None, far).report["tens"] == "4"
+    again = Store(tmp_path, diary, rebuild=("tenth",)).build(tenth, numbered(31))
+    assert again.manifest["made"] != one.manifest["made"]
+    assert store.build(counting, None, again) == made
+
+
+def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        Store(tmp_path, Diary()).build(broken, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
+    def fails(config: None, bench: StageContext) -> Mapping[str, Any]:
+        raise OSError(28, str(bench.scratch))
+
+    with pytest.raises(OSError, match="unfinished-fails"):
+        Store(tmp_path, Diary()).build(fails, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_store_removes_what_a_killed_build_left(tmp_path: Path) -> None:
+    for name in (".first-0123.vm-999999999.partial", ".second-9.elsewhere-1.partial"):
+        (tmp_path / name).mkdir()
+    Store(tmp_path, Diary()).build(first, numbered(3))
+    assert [place.name for place in tmp_path.glob(".*")] == []
+
+
+def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
+    """Host names and process numbers say nothing between containers: the lock does."""
+    place = tmp_path / ".other-1.vm-999999999.partial"
+    place.mkdir()
+    script = (
+        "import sys, time; from pathlib import Path; from umt.runtime.lock import alone\n"
+        "with alone(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / ".lock-other-1")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        Store(tmp_path, Diary()).build(first, numbered(3))
+        assert place.exists()
+        other.kill()
+    Store(tmp_path, Diary()).build(first, numbered(4))
+    assert not place.exists()
+
+
+def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    artefact = store.build(first, numbered(3))
+    store.build(first, numbered(3)).verify()
+    (artefact.path / "number").write_text("4")
+    with pytest.raises(BadInput, match=r"number is not as it was written.*rebuild=\[first\]"):
+        store.build(first, numbered(3))
+    assert replace(store, check_files=False).build(first, numbered(3)).path == artefact.path
+    assert (replace(store, rebuild=("first",)).build(first, numbered(3)).path / "number").read_text() == "3"
+
+
+def test_store_says_that_an_artefact_was_built_by_other_code(tmp_path: Path) -> None:
+    place = tmp_path / "plugin"
+    place.mkdir()
+    (place / "my_strategy.py").write_text("RATE = 1\n")
+    script = f"""
+import sys; sys.path.insert(0, {str(place)!r})
+from pathlib import Path
+from omegaconf import OmegaConf
+from tests.pipeline.test_store import Diary, first
+from umt.pipeline.store import Store
+diary = Diary()
+config = OmegaConf.create({{"number": 1, "_target_": "my_strategy.Rate"}})
+Store(Path({str(tmp_path / "store")!r}), diary).build(first, config)
+print(diary.entries[0])
+"""
+    outputs = []
+    for text in ("RATE = 1\n", "RATE = 1\n", "RATE = 2\n"):
+        (place / "my_strategy.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        outputs.append(done.stdout.strip())
+    assert outputs == ["started first", "reused first", "reused first of other code"]
+
+
+def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"run python train\.py"):
+        Store(tmp_path, Diary(), only=("second",)).build(first, numbered(3))
+    assert list(tmp_path.iterdir()) == []
+    made = Store(tmp_path, Diary(), only=("first",)).build(first, numbered(3))
+    assert Store(tmp_path, Diary(), rebuild=("first",), only=()).build(first, numbered(3)) == made
+
+
+def interrupted(config: None, bench: StageContext, *_: Artefact) -> Mapping[str, Any]:
+    seen = (bench.scratch / "checkpoint").exists()
+    (bench.scratch / "checkpoint").touch()
+    if not seen:
+        raise OSError(28, "killed")
+    return {"resumed": seen}
+
+
+def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None)
+    assert store.build(interrupted, None).report == {"resumed": True}
+    assert [each.name.startswith("interrupted-") for each in tmp_path.iterdir()] == [True]
+
+
+def test_scratch_is_not_gone_on_with_when_an_input_was_rebuilt(tmp_path: Path) -> None:
+    store = Store(tmp_path, Diary())
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None, store.build(first, numbered(1)))
+    again = Store(tmp_path, Diary(), rebuild=("first",)).build(first, numbered(1))
+    with pytest.raises(OSError, match="killed"):
+        store.build(interrupted, None, again)
+
+
+SHARED = """
+import sys, time
+from pathlib import Path
+from umt.pipeline.store import Store
+from tests.pipeline.test_store import Diary
+
+def slow(config, bench):
+    with (Path(sys.argv[1]) / "built").open("a") as file:
+        file.write("once ")
+    time.sleep(0.5)
+    (bench.directory / "done").touch()
+    return {}
+
+diary = Diary()
+made = Store(Path(sys.argv[1]) / "store", diary).build(slow, None)
+assert (made.path / "done").exists()
+print(diary.entries)
+"""
+
+
+def test_two_processes_build_what_they_share_once(tmp_path: Path) -> None:
+    line = [sys.executable, "-c", SHARED, str(tmp_path)]
+    running = [subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE) for _ in range(3)]
+    told = "".join(each.communicate()[0] for each in running)
+    assert [each.returncode for each in running] == [0, 0, 0]
+    assert (tmp_path / "built").read_text() == "once "
+    assert told.count("waiting for another process") + told.count("reused slow") == 2
+    assert not list((tmp_path / "store").glob(".*"))

@@ -1,0 +1,1 @@
+"""The alignment strategies, one a module: two word spaces to an alignment."""

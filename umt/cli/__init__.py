@@ -1,0 +1,1 @@
+"""Commands: what they are asked for is parsed here, and done elsewhere."""

@@ -1,0 +1,179 @@
+"""Text in, translation out: ``python -m umt.cli.translate --to zh < in.txt > out.txt``.
+
+    python -m umt.cli.translate --to zh "one sentence"
+    python -m umt.cli.translate --to zh --run runs/run-1b4dcebd3e1d --input in.txt --output out.txt
+    python -m umt.cli.translate --to en --model DIR --alternatives 5 < in.txt
+
+A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
+number of the line in, a score in nats, the translation. The score is log p(translation | sentence) and log
+p(sentence | translation) together, by which they are ranked.
+"""
+
+from __future__ import annotations
+
+import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
+
+# isort: split
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console as Terminal
+
+from umt.cli.command_line import Command
+from umt.corpus.preparation.held_out_filter import is_other_language
+from umt.corpus.reading import lines
+from umt.evaluation.baselines import Translator
+from umt.lm.loading import configure_libraries
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
+from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
+from umt.runtime.files import atomic_text
+from umt.smt.translator import PhraseBasedTranslator
+from umt.translation.prompting import PromptedTranslator
+from umt.translation.translator import NeuralTranslator
+from umt.types import BadInput, Lang
+
+_BATCH = 1000
+"""Lines translated at once: enough to fill batches of like length, few enough to see them come."""
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
+    """What the command line says."""
+    parser = Command("umt.cli.translate", __doc__)
+    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
+    parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--run", type=Path, metavar="DIR", help="of train.py; the newest under runs/ if not given"
+    )
+    where.add_argument("--model", type=Path, metavar="DIR", help="a saved translator")
+    parser.add_argument("--lexical", action="store_true", help="the run's word-by-word translator")
+    parser.add_argument("--beam", type=int, default=8, metavar="N", help="hypotheses side by side; 1: greedy")
+    parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")
+    given = parser.parse_args(arguments)
+    if given.sentence and given.input:
+        parser.error("give sentences or --input, not both")
+    for name, least in (("beam", 1), ("alternatives", 0)):
+        if getattr(given, name) < least:
+            parser.error(f"--{name} must be at least {least}, got {getattr(given, name)}")
+    return given
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Translate what the command line names."""
+    configure_libraries()
+    given = parse_arguments(arguments)
+    console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
+    with user_errors(console, "interrupted before all was translated"), _output(given.output) as out:
+        directory = given.model or given.run or newest_run(Path("runs"))
+        way, beam = LanguageDirection(given.source, given.to), max(given.beam, given.alternatives)
+        translator = open_translator(directory, way, beam, given.lexical)
+        if given.alternatives and not isinstance(translator, NeuralTranslator):
+            raise BadInput("only the neural translator has alternatives: leave --alternatives out")
+        for warning in training_warnings(directory, given.lexical):
+            console.terminal.print(f"warning: {directory}: {warning}", markup=False)
+        typed = not given.sentence and given.input is None and sys.stdin.isatty()
+        source = iter(given.sentence or _input_lines(given.input))
+        done, start, doubt = 0, time.perf_counter(), ""
+        for batch in _batches(source, 1 if typed else _BATCH):
+            if not doubt and (doubt := _wrong_language_warning(translator, batch)):
+                console.terminal.print(doubt, markup=False)
+            for line in _output_lines(translator, batch, done, given.alternatives):
+                out.write(line + "\n")
+            out.flush()
+            done += len(batch)
+            if console.terminal.is_terminal and not typed:
+                console.terminal.print(_speed(done, start), end="\r")
+        if not given.sentence:
+            console.terminal.print(f"{_speed(done, start)}, by {directory}")
+
+
+def _wrong_language_warning(
+    translator: NeuralTranslator | PhraseBasedTranslator | PromptedTranslator, batch: list[str]
+) -> str:
+    """A warning where most lines are in another language than is translated from, else nothing."""
+    if not is_other_language(batch, translator.source, translator.target):
+        return ""
+    way = f"{translator.source} to {translator.target}"
+    return f"warning: most of this is not {translator.source}, and it is translated from {way} (see --to)"
+
+
+def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
+    """Lists of ``size``; what comes before a line that cannot be read is not lost."""
+    batch: list[str] = []
+    try:
+        for line in source:
+            batch.append(line)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except BadInput:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _output_lines(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
+    if not alternatives or not isinstance(translator, NeuralTranslator):
+        yield from translator.translate(batch)
+        return
+    for number, found in enumerate(translator.alternatives(batch), before + 1):
+        for text, score in found[:alternatives]:
+            yield f"{number}\t{score:.3f}\t{text}"
+
+
+def _input_lines(path: Path | None) -> Iterator[str]:
+    if path is not None:
+        yield from (line.rstrip("\n") for line in lines(path))
+        return
+    number = 0
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise BadInput(f"line {number} of standard input is not UTF-8 ({error.reason})") from None
+    if not number:
+        raise BadInput("standard input is empty: give a sentence a line, or --input FILE")
+
+
+def _speed(done: int, start: float) -> str:
+    seconds = time.perf_counter() - start
+    return f"{done:,} lines in {seconds:.1f} s, {done / max(seconds, 1e-9):,.0f} a second"
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that appears under its name when all is written.
+
+    What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
+    """
+    if path is None:
+        try:
+            yield sys.stdout
+        except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadInput(f"--output {path} is no file that can be written: give a name in a folder that exists")
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    path = path.resolve()  # a link stays a link
+    with atomic_text(path, keep_unfinished=True) as file:
+        yield file
+
+
+if __name__ == "__main__":
+    main()

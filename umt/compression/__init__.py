@@ -1,0 +1,1 @@
+"""Code lengths and the archive: the language model as a compressor."""

@@ -1,0 +1,225 @@
+"""Files into real bytes and back with a language model: a code length that can be weighed.
+
+Any bytes come back as they were, on the machine and with the versions that compressed them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from umt.compression.arithmetic_coding import ArithmeticCoder
+from umt.compression.byte_fallback import decode, encode
+from umt.compression.code_length import held_out_code_length
+from umt.corpus.reading import lines as text_lines
+from umt.lm.joint_lm import JointLM
+from umt.lm.loading import load, require_causal
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.lm_objectives import CausalLM
+from umt.training.loop import fit
+from umt.training.optimiser import OptimiserConfig
+from umt.types import BadInput, Lang, ProgressCallback
+
+_EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
+_DIGEST = 4  # bytes of the digests of a model and of a corpus
+_SAMPLE = 200  # lines that decide which language a file is in
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a decoder must know, in 17 bytes or so: four more after learning from a corpus.
+
+    model, given, content: digests of the model, of the corpus that it learned from first (empty: of none) and
+    of the file.  count: subwords.  lang: a place in the tokenizer's languages.  threads: of the processor.
+    """
+
+    model: bytes
+    given: bytes
+    content: bytes
+    count: int
+    lang: int
+    threads: int
+
+    MAGIC: ClassVar[bytes] = b"\xb5t"
+    FORM: ClassVar[struct.Struct] = struct.Struct("<2s4s3sBB")
+
+    def pack(self, body: bytes) -> bytes:
+        """Header and body, a checksum over both in front of the body."""
+        after_given = 2 * self.lang + bool(self.given)
+        head = self.FORM.pack(self.MAGIC, self.model, self.content, after_given, self.threads)
+        head += self.given + _varint(self.count)
+        return head + zlib.crc32(head + body).to_bytes(4, "little") + body
+
+    @classmethod
+    def read(cls, archive: bytes, name: Path) -> tuple[Header, bytes]:
+        """Header and body; raises BadInput when ``archive`` is none, or is not as it was written."""
+        if not archive.startswith(cls.MAGIC):
+            raise BadInput(f"{name} is not an archive of this program")
+        if len(archive) < cls.FORM.size:
+            raise BadInput(f"{name} is damaged: it ends within its header")
+        _, model, content, after_given, threads = cls.FORM.unpack(archive[: cls.FORM.size])
+        start = cls.FORM.size + (_DIGEST if after_given % 2 else 0)
+        given = archive[cls.FORM.size : start]
+        count, end = _from_varint(archive, start)
+        body = archive[end + 4 :]
+        if zlib.crc32(archive[:end] + body) != int.from_bytes(archive[end : end + 4], "little"):
+            raise BadInput(f"{name} is damaged: its checksum does not fit")
+        return cls(model, given, content, count, after_given // 2, threads), body
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _from_varint(data: bytes, start: int) -> tuple[int, int]:
+    """The number that starts there, and where it ends."""
+    number, shift = 0, 0
+    for place in range(start, len(data)):
+        number |= (data[place] & 0x7F) << shift
+        shift += 7
+        if data[place] < 0x80:
+            return number, place + 1
+    return number, len(data)
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """A model and its tokenizer, perhaps after learning from a given corpus.
+
+    identity: digest of the model's files. given: digest of that corpus; empty without.
+    """
+
+    model: JointLM
+    tokenizer: Tokenizer
+    identity: bytes
+    given: bytes
+
+    @classmethod
+    def open(
+        cls, directory: Path, given: Path | None, progress: ProgressCallback, header: Header | None = None
+    ) -> Archiver:
+        """The model in ``directory``.
+
+        Raises BadInput when there is no causal model with a tokenizer, or another one, or ``given`` is
+        another corpus, than ``header`` asks for: before anything is learned.
+        """
+        if not directory.is_dir():
+            raise BadInput(f"{directory} is no folder of a model")
+        require_causal(directory)
+        model, tokenizer = load(directory), Tokenizer.load(directory)
+        model.eval()
+        named = sorted(each for each in directory.rglob("*") if each.suffix in (".json", ".safetensors"))
+        files = [
+            each
+            for each in named
+            if each.name.startswith(("model", "tokenizer", "languages", "config", "endings"))
+        ]
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        corpus = [] if given is None else list(text_lines(given))
+        told = b"" if given is None else hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
+        archiver = cls(model, tokenizer, digest.digest()[:_DIGEST], told)
+        if header is not None:
+            archiver.check_compatible(header)
+        if given is not None:
+            adapt(model, tokenizer, corpus, progress)
+        return archiver
+
+    def check_compatible(self, header: Header) -> None:
+        """Raises BadInput where an archive was made with something else."""
+        if header.model != self.identity:
+            raise BadInput("the archive was compressed with another model than the one given")
+        if header.given != self.given:
+            needs = "with another corpus than --given" if header.given else "without --given"
+            raise BadInput(f"the archive was compressed {needs if self.given else 'with --given CORPUS'}")
+
+    def compress(self, data: bytes, progress: ProgressCallback) -> tuple[bytes, float]:
+        """The archive, and the bits that the model asks for."""
+        lang = guess_language(data, self.model, self.tokenizer)
+        ids = encode(data, self.tokenizer, lang)
+        words, bits = self._coder().encode(ids, progress) if len(ids) else (np.zeros(0, np.uint32), 0.0)
+        header = Header(
+            self.identity,
+            self.given,
+            _digest(data),
+            len(ids),
+            self.tokenizer.languages.index(lang),
+            min(torch.get_num_threads(), 255),
+        )
+        return header.pack(words.astype(">u4").tobytes().rstrip(b"\0")), bits
+
+    def decompress(self, archive: bytes, name: Path, progress: ProgressCallback) -> bytes:
+        """The bytes that were compressed; raises BadInput when they cannot be had back."""
+        header, body = Header.read(archive, name)
+        self.check_compatible(header)
+        words = np.frombuffer(body + bytes(8 - len(body) % 4), ">u4").astype(np.uint32)
+        before = torch.get_num_threads()
+        torch.set_num_threads(header.threads)
+        try:
+            ids = (
+                self._coder().decode(words, header.count, progress) if header.count else np.zeros(0, np.int64)
+            )
+        finally:
+            torch.set_num_threads(before)
+        data = decode(ids, self.tokenizer)
+        if _digest(data) != header.content:
+            raise BadInput(
+                f"{name} does not decode on this machine: it was made with other versions or hardware"
+            )
+        return data
+
+    def _coder(self) -> ArithmeticCoder:
+        return ArithmeticCoder(self.model, self.tokenizer.end)
+
+
+def adapt(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress: ProgressCallback) -> None:
+    """Train ``model`` on ``corpus``: the same steps wherever an archive is made or read.
+
+    Raises BadInput when ``corpus`` is empty.
+    """
+    if not corpus:
+        raise BadInput("--given holds no line to learn from")
+    lang = guess_language("\n".join(corpus).encode(), model, tokenizer)
+    with tempfile.TemporaryDirectory() as folder:
+        _, subwords = write_shards(corpus, lang, tokenizer, Path(folder))
+        subwords += 2 * len(corpus)
+        length = min(_ROW, model.context, max(2, subwords // 4))
+        batch = max(length, min(_BATCH, subwords // 64))
+        objective = CausalLM({lang: TokenShards(Path(folder), lang)}, tokenizer, length, batch, seed=0)
+        optimisation = OptimiserConfig(
+            max(8, _EPOCHS * subwords // batch), learning_rate=1e-3, weight_decay=0.0
+        )
+        fit(model, {"causal": objective}, optimisation, Path(folder), 0, progress)
+
+
+def guess_language(data: bytes, model: JointLM, tokenizer: Tokenizer) -> Lang:
+    """The language in which the first lines are shortest to code."""
+    sample = []
+    for line in data[:100_000].split(b"\n")[:_SAMPLE]:
+        try:
+            sample.append(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            continue
+    if not sample:
+        return tokenizer.languages[0]
+    lengths = {
+        lang: held_out_code_length(model, tokenizer, {lang: sample})[lang] for lang in tokenizer.languages
+    }
+    return min(lengths, key=lambda lang: float(lengths[lang].bits.sum()))
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:3]

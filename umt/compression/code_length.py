@@ -1,0 +1,98 @@
+"""Nats to bits, of text that a causal model has not seen: per byte, character and subword, with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from umt.lm.joint_lm import JointLM
+from umt.runtime.batching import budgeted, inside, pad
+from umt.text.tokenizer import Tokenizer
+from umt.types import F64, I64, Lang, Score
+
+UNITS = ("byte", "character", "token")
+_TOKENS = 4096  # of a batch, padding included
+
+
+@dataclass(frozen=True)
+class CodeLength:
+    """Bits of each sentence, and what it is made of; all (sentences,). A line end counts as one of each."""
+
+    bits: F64
+    bytes: I64
+    characters: I64
+    tokens: I64
+
+    def __post_init__(self) -> None:
+        if not len(self.bits) == len(self.bytes) == len(self.characters) == len(self.tokens) > 0:
+            raise ValueError("a code length needs sentences, and as many bits as sentences")
+
+    @classmethod
+    def joined(cls, parts: Iterable[CodeLength]) -> CodeLength:
+        """All sentences of several."""
+        fields = zip(*((each.bits, each.bytes, each.characters, each.tokens) for each in parts), strict=True)
+        return cls(*(np.concatenate(field) for field in fields))
+
+    def per(self, unit: str, name: str, resamples: int = 1000, seed: int = 0) -> Score:
+        """Bits per ``byte``, ``character`` or ``token``; the 95% interval resamples sentences."""
+        sizes = {"byte": self.bytes, "character": self.characters, "token": self.tokens}[unit]
+        value = float(self.bits.sum() / sizes.sum())
+        drawn = np.random.default_rng(seed).multinomial(
+            len(self.bits), np.full(len(self.bits), 1 / len(self.bits)), resamples
+        )
+        low, high = np.quantile((drawn @ self.bits) / (drawn @ sizes), [0.025, 0.975])
+        signature = f"sentences:{len(self.bits)}|resamples:{resamples}|each sentence alone, its end paid"
+        return Score(name, value, float(low), float(high), signature)
+
+
+def held_out_code_length(
+    model: JointLM, tokenizer: Tokenizer, texts: Mapping[Lang, Sequence[str]]
+) -> dict[str, CodeLength]:
+    """Code length of each language, and of all ``together``: of each sentence given its language, its end
+    included.
+
+    What exceeds the model's context begins again with the tag of the language.
+    """
+    found: dict[str, CodeLength] = {}
+    for lang, lines in texts.items():
+        ids = tokenizer.encode(lines, lang)
+        pieces = []  # (sentence, ids with tag and end)
+        room = model.context - 1
+        for number, each in enumerate(ids):
+            whole = np.append(each.astype(np.int64), tokenizer.end)
+            for start in range(0, len(whole), room):
+                pieces.append((number, np.append(tokenizer.tag(lang), whole[start : start + room])))
+        pieces.sort(key=lambda piece: len(piece[1]))
+        bits = np.zeros(len(lines))
+        for batch in budgeted(pieces, _TOKENS, lambda piece: len(piece[1])):
+            for (number, _), nats in zip(
+                batch, _nats(model, [row for _, row in batch], tokenizer.pad), strict=True
+            ):
+                bits[number] += nats / math.log(2)
+        found[lang] = CodeLength(
+            bits,
+            np.array([len(line.encode()) + 1 for line in lines]),
+            np.array([len(line) + 1 for line in lines]),
+            np.array([len(each) + 1 for each in ids]),
+        )
+    return {**found, "together": CodeLength.joined(found.values())}
+
+
+def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:
+    """Bits per byte, character and token of each entry of `measure`."""
+    return {name: [length.per(unit, f"bits/{unit}") for unit in UNITS] for name, length in lengths.items()}
+
+
+@torch.no_grad()
+def _nats(model: JointLM, rows: Sequence[I64], fill: int) -> list[float]:
+    """-log p of all but the first of each row."""
+    ids = pad(rows, fill).to(model.device)
+    asked = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)
+    hidden = model.hidden(ids[:, :-1])[asked.to(model.device)]
+    nats = torch.zeros(asked.shape, dtype=torch.float64)
+    nats[asked] = model.nll(hidden, ids[:, 1:][asked.to(model.device)]).double().cpu()
+    return [float(each) for each in nats.sum(1)]

@@ -1,0 +1,265 @@
+"""Prequential code: a network pays for text before it learns from it (Dawid 1984; Blier and Ollivier 2018).
+
+The text is cut into increments that grow by a constant factor.  For each, a network with fresh weights is
+trained on all that came before, then goes through the increment batch by batch: it pays for a batch, learns
+from it, learns again from batches of the past, and pays for the next.  A decoder can do the same, so that the
+bits are a code. Languages are told apart: a batch is of one language, and the network chooses among the
+symbols of that language.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from umt.compression.symbols import CodedText
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.runtime.batching import pad
+from umt.runtime.files import atomic_bytes
+from umt.runtime.validate import require
+from umt.training.optimiser import OptimiserConfig
+from umt.types import F32, I64, ProgressCallback
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What a network said about one text: nats of each symbol, (n,), and the log odds of each decision of its
+    prefix code, (decisions,)."""
+
+    nats: F32
+    log_odds: F32
+
+
+@dataclass(frozen=True)
+class _Row:
+    """``length`` symbols of one text from ``start``; those from ``paid`` on were in no row before."""
+
+    text: int
+    start: int
+    first_new: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Prequential:
+    """How the network learns, the same for every text and every combination of texts.
+
+    increments: how many; factor: by which they grow.  epochs: over all that came before, from fresh weights,
+    at each increment.  replay: batches of the past learnt again for each new one.  length: symbols a row;
+    rows: a batch.
+    peak: learning rate of the matrices, moved by ``method``; rest: of all else.  level: share of the rates
+    within an increment, with past to learn from.  average: decay of the mean of the weights that predicts.
+    """
+
+    architecture: Architecture
+    increments: int = 4
+    factor: float = 4.0
+    epochs: int = 4
+    replay: int = 1
+    row_length: int = 128
+    rows: int = 8
+    learning_rate: float = 1e-2
+    adamw_learning_rate: float = 5e-3
+    lr_floor: float = 0.4
+    ema_decay: float = 0.98
+    method: Literal["adamw", "muon"] = "muon"
+
+    def __post_init__(self) -> None:
+        require(
+            self,
+            positive="increments row_length rows",
+            at_least_zero="epochs replay",
+            within={"factor": "(1, inf)", "ema_decay": "[0, 1)"},
+        )
+
+    def code(
+        self,
+        texts: Sequence[CodedText],
+        vocabulary: int,
+        seed: int,
+        directory: Path,
+        progress: ProgressCallback,
+    ) -> list[Coded]:
+        """Code ``texts`` side by side, each as far along as the others.
+
+        vocabulary: network numbers.  directory: finished increments are kept there, and found by a second
+        call with the same seed and texts.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        batches = self._batches(texts)
+        ends = [
+            math.ceil(len(batches) * self.factor ** (number + 1 - self.increments))
+            for number in range(self.increments)
+        ]
+        coded = [
+            Coded(
+                np.zeros(len(text.codes), np.float32),
+                np.zeros(int(text.tree.lengths[text.codes].sum()), np.float32),
+            )
+            for text in texts
+        ]
+        begins = [
+            np.concatenate([[0], np.cumsum(text.tree.lengths[text.codes])]).astype(np.int64) for text in texts
+        ]
+        start = 0
+        for number, end in enumerate(ends):
+            kept = directory / f"{number}.npz"
+            if end > start:
+                if not kept.exists():
+                    past, new = batches[:start], batches[start:end]
+                    network = _Network(self, texts, vocabulary, seed)
+                    label = f"increment {number + 1} of {self.increments}"
+                    pieces = self._increment(network, past, new, label, progress)
+                    nats, odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+                    with atomic_bytes(kept) as file:
+                        np.savez(file, nats=nats, odds=odds)
+                _spread(np.load(kept), batches[start:end], coded, begins)
+            start = max(start, end)
+        return coded
+
+    def _batches(self, texts: Sequence[CodedText]) -> list[list[_Row]]:
+        """Batches of one text each, in the order in which they are coded."""
+        placed = []
+        for number, text in enumerate(texts):
+            rows = list(self._rows(text, number))
+            parts = [rows[at : at + self.rows] for at in range(0, len(rows), self.rows)]
+            placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
+        return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
+
+    def _rows(self, text: CodedText, number: int) -> Iterator[_Row]:
+        """A row begins with the sentence that the one before it broke off, or with its last half row."""
+        total, paid = len(text.codes), 0
+        while paid < total:
+            sentence = int(np.searchsorted(text.ends, paid, side="right"))
+            start = int(text.ends[sentence - 1]) if sentence else 0
+            start = max(start, paid - self.row_length // 2)
+            end = min(start + self.row_length, total)
+            yield _Row(number, start, paid, end)
+            paid = end
+
+    def _increment(
+        self,
+        network: _Network,
+        past: list[list[_Row]],
+        new: list[list[_Row]],
+        label: str,
+        progress: ProgressCallback,
+    ) -> list[tuple[F32, F32]]:
+        """Train on ``past`` from fresh weights, then pay for each batch of ``new`` and learn from it."""
+        draw = _drawer(network.generator)
+        rehearsal = self.epochs * len(past)
+        total = rehearsal + len(new)
+        for step, batch in enumerate(draw(past, rehearsal)):
+            rate = min(1.0, (step + 1) / min(100, 1 + rehearsal // 4))
+            network.learn(batch, rate * max(self.lr_floor, 1 - step / rehearsal))
+            if step % 20 == 0:
+                progress(label, step, total)
+        told = []
+        seen = list(past)
+        for step, batch in enumerate(new):
+            told.append(network.score(batch))
+            rate = self.lr_floor if past else min(1.0, (step + 1) / 20)
+            network.learn(batch, rate)
+            seen.append(batch)
+            for again in draw(seen, self.replay):
+                network.learn(again, rate)
+            if step % 20 == 0:
+                progress(label, rehearsal + step, total)
+        return told
+
+
+def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[list[_Row]]]:
+    def draw(batches: list[list[_Row]], count: int) -> Iterator[list[_Row]]:
+        """Batches in random order, each once before any comes again."""
+        while count > 0:
+            order = torch.randperm(len(batches), generator=generator)[:count]
+            count -= len(order)
+            for number in order.tolist():
+                yield batches[number]
+
+    return draw
+
+
+class _Network:
+    """The weights, their moving average that predicts, and what moves them."""
+
+    def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
+        self.setting, self.texts = setting, texts
+        self.generator = Generator().manual_seed(seed)
+        self.model = JointLM.create(setting.architecture, vocabulary, self.generator)
+        self.mean = JointLM.create(setting.architecture, vocabulary, Generator().manual_seed(0))
+        self.mean.load_state_dict(self.model.state_dict())
+        optimisation = OptimiserConfig(
+            1, setting.learning_rate, adamw_learning_rate=setting.adamw_learning_rate, method=setting.method
+        )
+        self.optimisers = optimisation.optimisers(self.model)
+        self.steps = 0
+        self.numbers = [torch.from_numpy(text.numbers) for text in texts]
+        self.leaves = [torch.from_numpy(text.codes) for text in texts]
+
+    def _hidden(self, model: JointLM, rows: list[_Row]) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden states before the paid symbols, the head of their language, and these symbols."""
+        text = rows[0].text
+        numbers, leaves = self.numbers[text], self.leaves[text]
+        tag = torch.tensor([self.texts[text].tag])
+        ids = pad([torch.cat((tag, numbers[leaves[row.start : row.end - 1]])) for row in rows], int(tag))
+        longest = ids.shape[1]
+        before: list[Tensor] = []
+        targets: list[Tensor] = []
+        for place, row in enumerate(rows):
+            before.append(place * longest + torch.arange(row.first_new - row.start, row.end - row.start))
+            targets.append(leaves[row.first_new : row.end])
+        hidden = model.hidden(ids).flatten(0, 1)[torch.cat(before)]
+        return hidden, model.head[numbers], torch.cat(targets)
+
+    def learn(self, rows: list[_Row], rate: float) -> None:
+        """One update."""
+        hidden, head, targets = self._hidden(self.model, rows)
+        loss = torch.nn.functional.cross_entropy(hidden @ head.T, targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate
+            optimiser.step()
+            optimiser.zero_grad()
+        self.steps += 1
+        weight = max(1 - self.setting.ema_decay, 1 / (self.steps + 1))
+        with torch.no_grad():
+            for mean, now in zip(self.mean.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(now, weight)
+
+    @torch.no_grad()
+    def score(self, rows: list[_Row]) -> tuple[F32, F32]:
+        """Nats of the paid symbols, and the log odds of their decisions."""
+        hidden, head, targets = self._hidden(self.mean, rows)
+        logp = torch.log_softmax(hidden @ head.T, 1)
+        nats = -logp.gather(1, targets[:, None])[:, 0]
+        if not torch.isfinite(nats).all():
+            raise FloatingPointError("the network gave an impossible code length: lower the learning rate")
+        tree = self.texts[rows[0].text].tree
+        return nats.numpy(), tree.log_odds(logp.exp_(), targets.numpy())
+
+
+def _spread(
+    told: dict[str, F32],
+    batches: list[list[_Row]],
+    coded: list[Coded],
+    begins: list[I64],
+) -> None:
+    """Put what the network said about ``batches``, end to end, where it belongs."""
+    symbol = decision = 0
+    nats, odds = told["nats"], told["odds"]
+    for row in (row for batch in batches for row in batch):
+        text, count = row.text, row.end - row.first_new
+        coded[text].nats[row.first_new : row.end] = nats[symbol : symbol + count]
+        start, end = begins[text][row.first_new], begins[text][row.end]
+        coded[text].log_odds[start:end] = odds[decision : decision + end - start]
+        symbol, decision = symbol + count, decision + int(end - start)

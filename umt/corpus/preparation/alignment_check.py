@@ -1,0 +1,148 @@
+"""Whether the two sides of a corpus are parallel by accident: lines, sentences and order in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from umt.types import F64, I64
+
+
+@dataclass(frozen=True)
+class SideStatistics:
+    """What one side leaves behind for the check of accidental alignment.
+
+    lines: numbers of the kept lines, ascending; lengths: their characters; anchor_lines, anchors: which
+    line holds which numeral or Latin name (hashed): what survives translation.
+    """
+
+    lines: I64
+    lengths: I64
+    anchor_lines: I64
+    anchors: I64
+
+    @staticmethod
+    def concatenated(parts: Iterable[SideStatistics]) -> SideStatistics:
+        every = list(parts)
+        return SideStatistics(
+            *(
+                np.concatenate([getattr(part, name) for part in every] or [np.zeros(0, np.int64)])
+                for name in ("lines", "lengths", "anchor_lines", "anchors")
+            )
+        )
+
+
+def accidental_alignment(
+    source: SideStatistics, target: SideStatistics, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Are the two sides the same text in disguise? Three tests without a dictionary.
+
+    same_lines: do lengths at equal line numbers correlate more than at shifted ones?
+    same_order: do numerals and names that each side holds once come in the same order?
+    same_sentences: do rare numerals and names that share a sentence here share one there?
+    Each has its statistic, the number of items it rests on and whether it is found; too few items
+    find nothing, and the statement says so.
+    """
+    tests = {
+        "same_lines": _same_lines(source, target, generator),
+        "same_order": _same_order(source, target),
+        "same_sentences": _same_sentences(source, target),
+    }
+    found = [name.replace("_", " ") for name, test in tests.items() if test["found"]]
+    untold = [name.replace("_", " ") for name, test in tests.items() if test["items"] < test["needed"]]
+    statement = f"accidental alignment: {', '.join(found)}" if found else "no accidental alignment found"
+    if untold:
+        statement += f" (too little shared to test: {', '.join(untold)})"
+    return {"statement": statement, "found": bool(found), **tests}
+
+
+def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Spearman's rank correlation; 0 where one side is constant."""
+    return float(_ranked(first) @ _ranked(second))
+
+
+def _ranked(values: NDArray[Any]) -> F64:
+    """Ranks, centred and scaled to length 1: their dot product is Spearman's correlation."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    ranks -= ranks.mean()
+    return ranks / max(float(np.linalg.norm(ranks)), 1.0)
+
+
+def _same_lines(
+    source: SideStatistics, target: SideStatistics, generator: np.random.Generator
+) -> dict[str, Any]:
+    _, ours, theirs = np.intersect1d(source.lines[:20_000], target.lines[:20_000], return_indices=True)
+    size, needed = len(ours), 50
+    if size < needed:
+        return {"found": False, "items": size, "needed": needed, "correlation": 0.0, "z": 0.0}
+    # Ties are broken by chance, so that their order in the file does not count.
+    first, second = (
+        _ranked(lengths + generator.random(size))
+        for lengths in (source.lengths[ours], target.lengths[theirs])
+    )
+    # Circular shifts keep whatever trend the files have, and destroy the alignment of lines.
+    null = np.array(
+        [
+            first @ np.roll(second, int(shift))
+            for shift in generator.integers(size // 10, size - size // 10, 30)
+        ]
+    )
+    here = float(first @ second)
+    z = (here - float(null.mean())) / (float(null.std()) + 1 / size)
+    return {
+        "found": here > 0.2 and z > 6,
+        "items": size,
+        "needed": needed,
+        "correlation": round(here, 3),
+        "z": round(z, 1),
+    }
+
+
+def _once(side: SideStatistics) -> tuple[I64, I64]:
+    anchors, first, counts = np.unique(side.anchors, return_index=True, return_counts=True)
+    return anchors[counts == 1], side.anchor_lines[first[counts == 1]]
+
+
+def _same_order(source: SideStatistics, target: SideStatistics) -> dict[str, Any]:
+    (ours, our_lines), (theirs, their_lines) = _once(source), _once(target)
+    shared, first, second = np.intersect1d(ours, theirs, return_indices=True)
+    size, needed = len(shared), 30
+    rho = _correlation(our_lines[first], their_lines[second]) if size >= needed else 0.0
+    z = rho * max(size - 1, 0) ** 0.5
+    return {
+        "found": rho > 0.2 and z > 5,
+        "items": size,
+        "needed": needed,
+        "correlation": round(rho, 3),
+        "z": round(z, 1),
+    }
+
+
+def _same_sentences(source: SideStatistics, target: SideStatistics, rare: int = 5) -> dict[str, Any]:
+    ours, theirs = (np.unique(side.anchors, return_counts=True) for side in (source, target))
+    shared = np.intersect1d(ours[0][ours[1] <= rare], theirs[0][theirs[1] <= rare])
+    pairs = []
+    for side in (source, target):
+        kept = np.isin(side.anchors, shared)
+        by_line: dict[int, set[int]] = {}
+        for line, anchor in zip(side.anchor_lines[kept].tolist(), side.anchors[kept].tolist(), strict=True):
+            by_line.setdefault(line, set()).add(anchor)
+        pairs.append(
+            {
+                (one, other)
+                for each in by_line.values()
+                if 1 < len(each) <= 10
+                for one in each
+                for other in each
+                if one < other
+            }
+        )
+    size, needed = min(len(each) for each in pairs), 30
+    share = len(pairs[0] & pairs[1]) / size if size else 0.0
+    found = size >= needed and share > 0.3
+    return {"found": found, "items": size, "needed": needed, "share": round(share, 3)}

@@ -1,0 +1,220 @@
+"""Raw text becomes clean, segmented sentences in a directory; `umt.corpus.prepared_text` reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from umt.corpus import HeldOut, Source
+from umt.corpus.preparation.alignment_check import SideStatistics, accidental_alignment
+from umt.corpus.preparation.cleaning import OTHER_LANGUAGE, CleanedChunk, Cleaner, Preparation
+from umt.corpus.preparation.deduplication import key
+from umt.corpus.preparation.held_out_filter import leak_index
+from umt.corpus.preparation.leak_index import LEAKS
+from umt.corpus.preparation.parallel_cleaning import clean_in_parallel
+from umt.corpus.preparation.tally import SideWriter
+from umt.corpus.prepared_text import lines_of
+from umt.runtime.files import atomic_text, disk_full_as_bad_input
+from umt.runtime.processes import cores
+from umt.text import morphology
+from umt.text.languages import LanguageClassifier, function_word_vote, scripts
+from umt.text.morphology import SuffixSplitter
+from umt.types import BadInput, Lang, ProgressCallback
+
+_SAMPLE = 20_000
+
+
+def prepare_text(
+    source: Source,
+    held_out: Sequence[HeldOut],
+    preparation: Preparation,
+    directory: Path,
+    progress: ProgressCallback,
+) -> dict[str, Any]:
+    """Clean, segment and audit both sides of a corpus; the number of processes changes nothing.
+
+    Writes ``{lang}.txt``, ``{lang}.words``, ``endings.json`` and ``report.json`` into ``directory`` and
+    returns the report: ``summary``, ``warnings``, and under ``sides`` what was kept and dropped and why;
+    ``leaks`` counts the held-out sentences removed from training; ``alignment`` says whether the sides are
+    aligned by accident.
+    Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
+    hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
+    """
+    sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
+    progress("endings", 0, None)
+    first, second = source.languages
+    with _disk_full_as_user_error(directory):
+        pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
+        inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
+        morphology.save(inflections, directory)
+    # The generator only breaks ties and draws the null of a test, the same in every run.
+    ours, theirs = (SideStatistics.concatenated(side.traces) for side in sides.values())
+    alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
+    report = _report(sides, held_out, alignment, inflections)
+    if preparation.audit == "strict" and report["warnings"]:
+        raise BadInput(
+            f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
+            f"training text or run with audit=report"
+        )
+    with _disk_full_as_user_error(directory):
+        written = json.dumps(report, ensure_ascii=False, indent=1)
+        (directory / "report.json").write_text(written, encoding="utf-8")
+    return report
+
+
+def _clean_sides(
+    source: Source,
+    cleaners: dict[Lang, Cleaner],
+    preparation: Preparation,
+    directory: Path,
+    progress: ProgressCallback,
+) -> dict[Lang, SideWriter]:
+    """Write ``{lang}.txt`` and ``{lang}.words`` of both sides; what was read, and dropped and why.
+
+    Raises `BadInput` as `prepare_text` does, for a side in another language already after its first chunk.
+    """
+    first, second = source.languages
+    with _disk_full_as_user_error(directory), ExitStack() as stack:
+        text, words = (
+            {lang: stack.enter_context(_writable(directory / f"{lang}.{kind}")) for lang in source.languages}
+            for kind in ("txt", "words")
+        )
+        sides = {lang: SideWriter(lang, text[lang], words[lang]) for lang in source.languages}
+        openings: dict[Lang, CleanedChunk] = {}
+        for chunk in clean_in_parallel(source, cleaners, cores(preparation.workers)):
+            side = sides[chunk.lang]
+            if chunk.lang not in openings:
+                openings[chunk.lang] = chunk
+                _check_language(chunk, second if chunk.lang == first else first)
+                if len(openings) == 2:
+                    _check_different(*openings.values())
+            side.add(chunk, preparation.keep_duplicates)
+            progress("lines", sum(tally.counts["lines"] for tally in sides.values()), None)
+    for side in sides.values():
+        _check_enough(side)
+    return sides
+
+
+def _cut_endings(lang: Lang, other: Lang, directory: Path) -> SuffixSplitter:
+    """Learn the endings of a language from its words, and write these anew."""
+    path = directory / f"{lang}.words"
+    found = SuffixSplitter.learn(lang, other, (line.split(" ") for line in lines_of(path)))
+    if found.stem_and_suffix:
+        with atomic_text(path) as file:
+            file.writelines(" ".join(found.split_words(line.split(" "))) + "\n" for line in lines_of(path))
+    return found
+
+
+def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparation) -> dict[Lang, Cleaner]:
+    first, second = source.languages
+    profile = None
+    if scripts(first) == scripts(second):
+        samples = {
+            lang: [key(line, spaced=True) for line in islice(source.sentences(lang), _SAMPLE)]
+            for lang in (first, second)
+        }
+        if (
+            function_word_vote(samples[first], first, second) is False
+            and function_word_vote(samples[second], second, first) is False
+        ):
+            raise BadInput(
+                f"the text given for {first} is {second} and the other way round: "
+                f"swap corpus.source and corpus.target, or languages"
+            )
+        for lang, other in ((first, second), (second, first)):
+            if function_word_vote(samples[lang], lang, other) is False:
+                raise BadInput(
+                    f"the text given for {lang} looks like {other}: each language needs its own text"
+                )
+        profile = LanguageClassifier.learn(first, samples[first], samples[second])
+    return {
+        lang: Cleaner(lang, preparation, leak_index(lang, other, held_out, preparation.split_above), profile)
+        for lang, other in ((first, second), (second, first))
+    }
+
+
+def _check_language(opening: CleanedChunk, other: Lang) -> None:
+    wrong = opening.drops[OTHER_LANGUAGE]
+    if wrong > len(opening.sentences) and wrong > 1:
+        raise BadInput(
+            f"most of the text given for {opening.lang} is not {opening.lang} (for example: "
+            f"{opening.examples[OTHER_LANGUAGE][:60]!r}): are the sides swapped with {other}?"
+        )
+
+
+def _check_different(first: CleanedChunk, second: CleanedChunk) -> None:
+    shared = np.isin(first.exact, second.exact).sum()
+    if shared > 0.5 * max(1, min(len(first.exact), len(second.exact))):
+        raise BadInput(
+            f"the text given for {first.lang} and for {second.lang} is the same: each language needs its own"
+        )
+
+
+def _check_enough(side: SideWriter) -> None:
+    if side.counts["lines"] < 2:
+        raise BadInput(
+            f"the {side.lang} text holds {side.counts['lines']} line: "
+            f"give one sentence or one document per line, many of them"
+        )
+    if side.counts["kept"] < 2:
+        reason, count = side.drops.most_common(1)[0]
+        raise BadInput(
+            f"cleaning left {side.counts['kept']} of {side.counts['lines']:,} lines of {side.lang} "
+            f"text, mostly because of: {reason} ({count:,} times)"
+        )
+
+
+def _report(
+    sides: dict[Lang, SideWriter],
+    held_out: Sequence[HeldOut],
+    alignment: dict[str, Any],
+    inflections: dict[Lang, SuffixSplitter],
+) -> dict[str, Any]:
+    """What `prepare_text` returns."""
+    kinds = {lang: {kind: side.drops[kind] for kind in LEAKS} for lang, side in sides.items()}
+    by_set = {
+        each.name: {
+            lang: sum(count for (_, name), count in side.leaked.items() if name == each.name)
+            for lang, side in sides.items()
+        }
+        for each in held_out
+    }
+    leaks = {lang: sum(counts.values()) for lang, counts in kinds.items()}
+    warnings = []
+    if any(leaks.values()):
+        counted = " and ".join(f"{count:,} {lang}" for lang, count in leaks.items())
+        warnings.append(f"held-out sentences in the training text: {counted}, removed")
+    if alignment["found"]:
+        warnings.append(alignment["statement"])
+    kept = ", ".join(
+        f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
+        for lang, side in sides.items()
+    )
+    endings = {lang: len(learnt.stem_and_suffix) for lang, learnt in inflections.items()}
+    cut = [f"{count:,} {lang} words cut at their endings" for lang, count in endings.items() if count]
+    summary = f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}"
+    return {
+        "languages": list(sides),
+        "summary": "; ".join([summary, *cut]),
+        "warnings": warnings,
+        "sides": {lang: side.report() for lang, side in sides.items()},
+        "leaks": {"removed": kinds, "by_set": by_set},
+        "alignment": alignment,
+        "endings": endings,
+    }
+
+
+def _writable(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")
+
+
+def _disk_full_as_user_error(directory: Path) -> AbstractContextManager[None]:
+    return disk_full_as_bad_input(
+        f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
+    )

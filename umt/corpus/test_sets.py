@@ -1,0 +1,137 @@
+"""Published test sets: sacreBLEU's own by name (`SacreBleuSet`), others on the hub (`HubPairs`)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from umt.corpus import ParallelSet
+from umt.corpus.files import language_pair
+from umt.corpus.hub import HubDataset
+from umt.runtime.files import digest_of
+from umt.types import BadInput, Lang
+
+_ALTERNATIVE = "give your own files with umt.corpus.files.ParallelFiles, or leave it out"
+
+
+@dataclass(frozen=True)
+class SacreBleuSet:
+    """A `HeldOut` set that sacreBLEU knows, for example ``wmt22/en-zh``: downloaded once, then kept.
+
+    Its source side was written by people, its other sides translated from it: it is meant for one direction.
+    testset: its name in sacreBLEU with the direction.
+    """
+
+    name: str
+    languages: tuple[Lang, Lang]
+    testset: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "languages", language_pair(self.languages))
+        name, _, pair = self.testset.rpartition("/")
+        if not name or sorted(pair.split("-")) != sorted(self.languages):
+            raise ValueError(
+                f"testset must read like wmt22/{self.languages[0]}-{self.languages[1]}, got {self.testset!r}"
+            )
+
+    def unpaired_side(self, lang: Lang) -> list[str]:
+        return sorted(text for renderings in self._sides()[0][lang] for text in renderings)
+
+    def pairs(self) -> ParallelSet:
+        sides, left_out = self._sides()
+        source, target = sides
+        return ParallelSet(self.name, sides, (source, target), left_out)
+
+    def digest(self) -> str:
+        """Of its name: sacreBLEU checks the content against a checksum of its own."""
+        return digest_of(["sacrebleu", self.testset])
+
+    def _sides(self) -> tuple[dict[Lang, tuple[tuple[str, ...], ...]], int]:
+        """The side that people wrote first, and how many items are left out since a side is empty."""
+        from sacrebleu.dataset import DATASETS
+
+        name, _, pair = self.testset.rpartition("/")
+        source, target = (Lang(lang) for lang in pair.split("-"))
+        if name not in DATASETS or pair not in DATASETS[name].langpairs:
+            known = sorted(each for each, data in DATASETS.items() if pair in data.langpairs)
+            raise BadInput(f"sacreBLEU has no test set {self.testset}; for {pair} it has {', '.join(known)}")
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # its own log of the download
+                texts = [line.strip() for line in DATASETS[name].source(pair)]  # type: ignore[no-untyped-call]
+                references = list(DATASETS[name].references(pair))  # type: ignore[no-untyped-call]
+        except (Exception, SystemExit) as error:
+            # Whatever urllib, tar or the disk say; a damaged download ends in sys.exit there.
+            raise BadInput(
+                f"the test set {self.testset} cannot be fetched ({error}): {_ALTERNATIVE}"
+            ) from error
+        rows = [
+            (text, tuple(rendering.strip() for rendering in each if rendering.strip()))
+            for text, each in zip(texts, references, strict=True)
+        ]
+        kept = [(text, renderings) for text, renderings in rows if text and renderings]
+        sides = {source: tuple((text,) for text, _ in kept), target: tuple(each for _, each in kept)}
+        return sides, len(rows) - len(kept)
+
+
+@dataclass(frozen=True)
+class HubPairs:
+    """A `HeldOut` set on the Hugging Face hub: a configuration a language, row by row the same items.
+
+    configs: the configuration of each language. The other fields are those of `umt.corpus.hub.HubDataset`.
+    """
+
+    name: str
+    languages: tuple[Lang, Lang]
+    dataset: str
+    revision: str | None
+    licence: str
+    configs: Mapping[str, str]
+    split: str = "devtest"
+    column: str = "text"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "languages", language_pair(self.languages))
+        object.__setattr__(self, "configs", {str(lang): str(name) for lang, name in self.configs.items()})
+        for lang in self.languages:
+            if lang not in self.configs:
+                raise ValueError(f"configs must name one for {lang}, got {dict(self.configs)}")
+
+    def unpaired_side(self, lang: Lang) -> list[str]:
+        return sorted(filter(None, self._lines(lang)))
+
+    def pairs(self) -> ParallelSet:
+        source, target = (self._lines(lang) for lang in self.languages)
+        if len(source) != len(target):
+            raise BadInput(
+                f"held-out set {self.name}: {self.dataset} has {len(source):,} lines of {self.languages[0]} "
+                f"and {len(target):,} of {self.languages[1]}"
+            )
+        kept = [pair for pair in zip(source, target, strict=True) if all(pair)]
+        if not kept:
+            raise BadInput(f"held-out set {self.name}: {self.dataset} has no pair without an empty side")
+        sides = zip(self.languages, zip(*kept, strict=True), strict=True)
+        items = {lang: tuple((text,) for text in each) for lang, each in sides}
+        return ParallelSet(self.name, items, left_out=len(source) - len(kept))
+
+    def digest(self) -> str:
+        """Of the parameters, for a pinned revision does not change."""
+        return digest_of(asdict(self))
+
+    def _lines(self, lang: Lang) -> list[str]:
+        """One a row, be it empty."""
+        config, column = self.configs[lang], self.column
+        hub = HubDataset(
+            self.languages,
+            self.dataset,
+            self.revision,
+            self.licence,
+            config=config,
+            split=self.split,
+            column=column,
+        )
+        try:
+            return [text.replace("\n", " ").strip() for text in hub.texts(lang)]
+        except BadInput as error:
+            raise BadInput(f"held-out set {self.name} cannot be read: {error}") from error

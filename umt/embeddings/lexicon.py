@@ -1,0 +1,138 @@
+"""Bilingual lexicons: what an aligner induces (`Lexicon`) and what is true (`Dictionary`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from umt.embeddings.retrieval import Neighbours, csls
+from umt.embeddings.wordspace import Embeddings
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Candidate translations of every source word, best first.
+
+    candidates: (words, k) indices into ``target``.
+    probabilities: (words, k) p(target | source), rows descending, summing to at most 1.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    candidates: Tensor
+    probabilities: Tensor
+
+    def __post_init__(self) -> None:
+        if not len(self.source) == len(self.candidates) or self.candidates.shape != self.probabilities.shape:
+            raise ValueError(
+                f"{len(self.source)} words, candidates {tuple(self.candidates.shape)} and probabilities "
+                f"{tuple(self.probabilities.shape)} do not fit together"
+            )
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The row of each source word."""
+        return {word: index for index, word in enumerate(self.source)}
+
+    def translations(self, word: str) -> list[tuple[str, float]]:
+        """Candidates of ``word`` with their probabilities, best first; empty when it is unknown."""
+        if word not in self.index:
+            return []
+        row = self.index[word]
+        pairs = zip(self.candidates[row].tolist(), self.probabilities[row].tolist(), strict=True)
+        return [(self.target[index], probability) for index, probability in pairs if probability > 0]
+
+    def sharpening_exponent(self, certainty: float, words: int = 1000) -> float:
+        """To which power probabilities are to be raised so that the best translations of the first ``words``
+        words have ``certainty`` on average; from 1/16 to 16.
+        """
+        logs = self.probabilities[:words].double().clamp_min(1e-30).log()
+        low, high = -4.0, 4.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            sure = float((2**middle * logs).softmax(1).amax(1).mean())
+            low, high = (middle, high) if sure < certainty else (low, middle)
+        return float(2 ** ((low + high) / 2))
+
+    def with_inflected_forms(self, stems: Mapping[str, str]) -> Lexicon:
+        """The same, and each form of a word translated as its stem; ``stems``: form -> stem."""
+        more = [
+            (form, self.index[stem])
+            for form, stem in stems.items()
+            if form not in self.index and stem in self.index
+        ]
+        rows = [*range(len(self.source)), *(row for _, row in more)]
+        words = (*self.source, *(form for form, _ in more))
+        return Lexicon(words, self.target, self.candidates[rows], self.probabilities[rows])
+
+    def save(self, directory: Path, name: str = "lexicon") -> None:
+        """Write ``{name}.safetensors`` and ``{name}.json``, the two word lists."""
+        parts = {"candidates": self.candidates, "probabilities": self.probabilities}
+        tensors = {key: value.contiguous() for key, value in parts.items()}
+        save_file(tensors, directory / f"{name}.safetensors")
+        text = json.dumps({"source": self.source, "target": self.target}, ensure_ascii=False)
+        (directory / f"{name}.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, name: str = "lexicon") -> Lexicon:
+        """Read what `save` wrote."""
+        tensors = load_file(directory / f"{name}.safetensors")
+        words = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
+        source, target = tuple(words["source"]), tuple(words["target"])
+        return cls(source, target, tensors["candidates"], tensors["probabilities"])
+
+
+def induce(
+    source: Embeddings, target: Embeddings, k: int = 20, temperature: float | None = None
+) -> tuple[Lexicon, Lexicon]:
+    """Source-target and target-source lexicons from two sets of unit vectors in one space.
+
+    The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``,
+    which `temperature_of` finds when it is not given.
+    """
+    return lexicons_from_neighbours(
+        source.words, target.words, *csls(source.vectors, target.vectors, k), k, temperature
+    )
+
+
+def lexicons_from_neighbours(
+    source: tuple[str, ...],
+    target: tuple[str, ...],
+    forward: Neighbours,
+    backward: Neighbours,
+    k: int,
+    temperature: float | None = None,
+) -> tuple[Lexicon, Lexicon]:
+    """`induce` from neighbours that are known, the words of either side given."""
+    heats = [fit_temperature(forward, backward), fit_temperature(backward, forward)]
+    if temperature is not None:
+        heats = [temperature, temperature]
+    return (
+        Lexicon(source, target, forward.indices[:, :k], (forward.scores[:, :k] / heats[0]).softmax(1)),
+        Lexicon(target, source, backward.indices[:, :k], (backward.scores[:, :k] / heats[1]).softmax(1)),
+    )
+
+
+def fit_temperature(forward: Neighbours, backward: Neighbours) -> float:
+    """The temperature at which the softmax of ``forward`` best predicts what the other direction says.
+
+    A source word's translation, as the other direction sees it, is the target word whose best source word
+    it is; the likelihood of these pairs (those among the candidates) is largest at the wanted temperature.
+    No dictionary is involved. Returns 0.1 where there is no such pair.
+    """
+    claims = backward.indices[:, 0]  # (targets,) the source word that each target word claims
+    place = forward.indices[claims] == torch.arange(len(claims), device=claims.device)[:, None]
+    known = place.any(1)
+    if not known.any():
+        return 0.1
+    scores, correct = forward.scores[claims[known]], place[known].int().argmax(1, keepdim=True)
+    heats = [0.01 * 1.1**step for step in range(48)]
+    losses = [-(scores / heat).log_softmax(1).gather(1, correct).mean().item() for heat in heats]
+    return heats[losses.index(min(losses))]

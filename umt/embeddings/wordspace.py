@@ -1,0 +1,84 @@
+"""What one language looks like to an aligner: words, counts and vectors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import scipy.sparse as sp
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from umt.embeddings.counts import Counts
+from umt.types import Lang
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Words and one row of ``vectors`` (words, dim) for each."""
+
+    words: tuple[str, ...]
+    vectors: Tensor
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.vectors):
+            raise ValueError(f"{len(self.words)} words but vectors of shape {tuple(self.vectors.shape)}")
+
+    def export(self, path: Path) -> None:
+        """Write the text format of word2vec: "words dim", then "word value value ..." a line."""
+        with path.open("w", encoding="utf-8") as file:
+            file.write(f"{len(self.words)} {self.vectors.shape[1]}\n")
+            pattern = " ".join(["%.5g"] * self.vectors.shape[1])
+            for word, row in zip(self.words, self.vectors.cpu().numpy(), strict=True):
+                file.write(f"{word} {pattern % tuple(row)}\n")
+
+
+@dataclass(frozen=True)
+class WordSpace:
+    """One language, most frequent word first.
+
+    frequencies: (words,) float64 token counts.
+    counts: window -> (words, contexts) sparse co-occurrence counts within that many words; the contexts
+        are the first ``contexts`` words.
+    vectors: (words, dim) float32.
+    """
+
+    lang: Lang
+    words: tuple[str, ...]
+    frequencies: Tensor
+    counts: dict[int, Counts]
+    vectors: Tensor
+
+    def __post_init__(self) -> None:
+        rows = {len(self.frequencies), len(self.vectors), *(each.shape[0] for each in self.counts.values())}
+        if rows != {len(self.words)}:
+            raise ValueError(f"{len(self.words)} words in {self.lang!r} but parts of {sorted(rows)} rows")
+
+    def embeddings(self) -> Embeddings:
+        """The words with their vectors."""
+        return Embeddings(self.words, self.vectors)
+
+    def save(self, directory: Path) -> None:
+        """Write ``{lang}.safetensors`` and ``{lang}.json`` into ``directory``."""
+        tensors = {"frequencies": self.frequencies.contiguous(), "vectors": self.vectors.contiguous()}
+        shapes = {}
+        for window, counts in self.counts.items():
+            shapes[window] = counts.shape
+            for part in ("data", "indices", "indptr"):
+                tensors[f"counts.{window}.{part}"] = torch.from_numpy(getattr(counts, part))
+        save_file(tensors, directory / f"{self.lang}.safetensors")
+        text = json.dumps({"words": self.words, "counts": shapes}, ensure_ascii=False)
+        (directory / f"{self.lang}.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path, lang: Lang) -> WordSpace:
+        """Read what `save` wrote."""
+        tensors = load_file(directory / f"{lang}.safetensors")
+        names = json.loads((directory / f"{lang}.json").read_text(encoding="utf-8"))
+        counts = {}
+        for window, shape in names["counts"].items():
+            parts = [tensors[f"counts.{window}.{part}"].numpy() for part in ("data", "indices", "indptr")]
+            counts[int(window)] = sp.csr_matrix(tuple(parts), shape=tuple(shape))
+        return cls(lang, tuple(names["words"]), tensors["frequencies"], counts, tensors["vectors"])

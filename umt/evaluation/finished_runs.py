@@ -1,0 +1,191 @@
+"""Finished runs as they lie on disk: their manifest, their scores, their translations, and the test sets.
+
+`evaluate.py` leaves in the folder of a run ``scores.json``, the ``translations`` (see
+`umt.evaluation.external_systems`) and, in ``test_sets``, the sources and references of every set it scored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from umt.evaluation.external_systems import read_lines, translations_file
+from umt.evaluation.rows import ScoreRow
+from umt.runtime.files import MANIFEST, write_json
+from umt.types import BadInput
+
+SCORES, TEST_SETS = "scores.json", "test_sets"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the figures of a run come from.
+
+    commit: of the program; date: of the run, UTC; relation: what the two sides of its text are to each
+    other.  Empty where the run does not say.
+    """
+
+    commit: str
+    date: str
+    seed: str
+    relation: str
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Provenance:
+        """What the manifest of a run says."""
+        config, report = manifest.get("config") or {}, manifest.get("report") or {}
+        corpus = config.get("corpus") or {}
+        relations = (part.get("relation") for part in (manifest, report, corpus))
+        return cls(
+            str(manifest.get("commit") or "")[:10],
+            str(manifest.get("made") or "")[:16].replace("T", " "),
+            str(config.get("seed", "")),
+            str(next((relation for relation in relations if relation), "")),
+        )
+
+    def columns(self) -> dict[str, str]:
+        """Heading -> what stands below it; the relation only where it is known."""
+        columns = {"seed": self.seed, "date": self.date, "commit": self.commit or "not recorded"}
+        return columns | ({"relation of the sides": self.relation} if self.relation else {})
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources and all references of a test set in one direction; for those who read scores."""
+
+    sources: Sequence[str]
+    references: Sequence[Sequence[str]]
+
+    def save(self, run: Path, name: str, direction: str) -> None:
+        """Keep it in the folder of a run that was scored on it."""
+        (run / TEST_SETS).mkdir(exist_ok=True)
+        write_json(run / TEST_SETS / f"{name}.{direction}.json", asdict(self))
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The directory of a run: what it was made from, what it reports of itself, what was measured."""
+
+    path: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run wrote last."""
+        manifest: dict[str, Any] = _json(self.path / MANIFEST)
+        return manifest
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where its figures come from."""
+        return Provenance.of(self.manifest)
+
+    @property
+    def corpus(self) -> str:
+        """The folder or the kind of its text."""
+        corpus = self.manifest["config"]["corpus"]
+        kind = corpus["_target_"].rpartition(".")[2].lower()
+        return Path(corpus.get("root") or corpus.get("source") or kind).name
+
+    @property
+    def stages(self) -> dict[str, Path]:
+        """The directory of each artefact that it consists of, by the artefact's name."""
+        return {name: self.path.parent / name for name in self.manifest["inputs"]}
+
+    @cached_property
+    def verdict(self) -> str:
+        """The verdict of its alignment; "none" where there is none."""
+        for directory in self.stages.values():
+            manifest = _json(directory / MANIFEST)
+            if manifest["stage"] == "align":
+                return str(manifest["report"]["verdict"]["label"])
+        return "none"
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether ``evaluate.py`` saw it."""
+        return (self.path / SCORES).exists()
+
+    @cached_property
+    def rows(self) -> list[ScoreRow]:
+        """All its scores. Raises BadInput when they are missing or no longer read."""
+        path = self.path / SCORES
+        try:
+            return [ScoreRow.from_json(record) for record in _json(path)]
+        except OSError:
+            raise BadInput(f"{self.path} has no {SCORES}: run evaluate.py with its overrides") from None
+        except (KeyError, TypeError, ValueError):
+            raise BadInput(
+                f"{path} is damaged or of an older version: run python evaluate.py with the run's overrides"
+            ) from None
+
+    def test_set(self, name: str, direction: str) -> TestSet | None:
+        """Sources and references of a set that it was scored on; None where they were not kept."""
+        path = self.path / TEST_SETS / f"{name}.{direction}.json"
+        return TestSet(**_json(path)) if path.exists() else None
+
+    def translations(self, name: str, direction: str, system: str) -> list[str] | None:
+        """What one of its systems made of a test set; None where that was not kept."""
+        path = translations_file(self.path, name, direction, system)
+        return read_lines(path) if path.exists() else None
+
+
+def find_runs(places: Iterable[Path]) -> list[FinishedRun]:
+    """Every finished run among or under ``places``, by seed.
+
+    Raises BadInput where there is none at all.
+    """
+    known = list(places)
+    runs = [FinishedRun(path) for path in sorted({path for place in known for path in _runs_in(place)})]
+    if not runs:
+        raise BadInput(f"no finished run under {', '.join(map(str, known))}: give a store or run directories")
+    return sorted(runs, key=lambda run: int(run.manifest["config"]["seed"]))
+
+
+def find_scored_runs(places: Iterable[Path]) -> list[FinishedRun]:
+    """The runs among or under ``places`` that have scores, by seed.
+
+    Raises BadInput when one of ``places`` holds no run, or none that was scored.
+    """
+    runs: dict[Path, FinishedRun] = {}
+    for place in places:
+        if not place.is_dir():
+            raise BadInput(f"there is no folder {place}: give the folder of a run, or of a sweep")
+        inside = find_runs([place])
+        scored = [run for run in inside if run.is_scored]
+        if not scored:
+            raise BadInput(
+                f"{place} holds no scores ({len(inside)} finished without): run python evaluate.py with the "
+                "overrides of train.py first"
+            )
+        runs |= {run.path: run for run in scored}
+    return sorted(runs.values(), key=lambda run: (int(run.manifest["config"]["seed"]), run.path))
+
+
+def parameter_differences(configurations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each configuration the parameters that are not the same in all, the seed aside, by dotted name."""
+    flat = [dict(_flat(configuration)) for configuration in configurations]
+    keys = sorted({key for parameters in flat for key in parameters} - {"seed"})
+    differing = [key for key in keys if len({json.dumps(each.get(key), sort_keys=True) for each in flat}) > 1]
+    return [{key: parameters[key] for key in differing if key in parameters} for parameters in flat]
+
+
+def _runs_in(place: Path) -> Iterator[Path]:
+    for directory in [place] if (place / MANIFEST).exists() else place.glob("run-*"):
+        if (directory / MANIFEST).exists() and _json(directory / MANIFEST).get("stage", "run") == "run":
+            yield directory.resolve()
+
+
+def _flat(tree: Mapping[str, Any], root: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{root}{key}.")
+        else:
+            yield f"{root}{key}", value
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

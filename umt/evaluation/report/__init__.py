@@ -1,0 +1,1 @@
+"""What a person reads: tables on the terminal, and HTML pages that are one file each and open from disk."""

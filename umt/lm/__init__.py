@@ -1,0 +1,1 @@
+"""The joint language model: network, decoding, scoring; its kernels stay its own."""

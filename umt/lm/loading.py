@@ -1,0 +1,143 @@
+"""Opening and saving joint language models, and checks of what a network from elsewhere is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
+
+from umt.lm.joint_lm import JointLM
+from umt.lm.kernels import Network, supported
+from umt.runtime.files import MANIFEST
+from umt.types import BadInput
+
+ENCODER = "encoder"
+"""The folder of an encoder beside its decoder."""
+
+
+def configure_libraries() -> None:
+    """Set what a program sets once, before it opens a model: called by every entry point.
+
+    ``transformers`` shows no progress bars, since a stage shows its own. cuDNN's attention is off: it plans
+    anew for each shape that it meets, and batches of sentences have a new one at every step.
+    """
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
+def best_device() -> torch.device:
+    """Where a network works: on a GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> JointLM:
+    """Open a saved folder or a model of the hub, on the processor.
+
+    kernels, gpu_kernels: see `JointLM`.
+    Raises BadInput when there is none, or it is no causal language model.
+    """
+    try:
+        network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
+    except Exception as error:  # safetensors and json raise what they like
+        raise BadInput(
+            f"no causal language model could be opened at {name}: {_first_line(error)} "
+            "(give a folder, or a name of the hub where that can be reached)"
+        ) from None
+    if supported(network) is None:
+        check_causal_lm(JointLM(network, kernels=kernels), name)
+    if not (Path(name) / ENCODER).is_dir():
+        return JointLM(network, None, kernels, gpu_kernels)
+    try:
+        encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
+    except Exception as error:
+        raise BadInput(
+            f"no encoder could be opened at {Path(name) / ENCODER}: {_first_line(error)}"
+        ) from None
+    encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
+    return JointLM(network, encoder, kernels, gpu_kernels)
+
+
+def reload(directory: Path, model: JointLM) -> JointLM:
+    """Open a saved folder where ``model`` is, with its choice of kernels."""
+    return load(directory, model.kernels, model.gpu_kernels).to(model.device)
+
+
+def save(model: JointLM, directory: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them.
+
+    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out.
+    """
+    model.network.save_pretrained(directory)
+    if model.encoder is not None:
+        model.encoder.save_pretrained(directory / ENCODER)
+
+
+@torch.no_grad()
+def check_causal_lm(model: JointLM, name: str | Path) -> None:
+    """Raises BadInput unless logits are the last hidden states by the head, of what stands before alone."""
+    model.eval()
+    ids = torch.arange(1, 7)[None] % len(model.head)
+    other = ids.clone()
+    other[0, -1] = 0
+    try:
+        own, hidden, changed = model.network(ids).logits, model.hidden(ids), model.hidden(other)
+    except Exception as error:
+        raise BadInput(f"{name} is no network that can be trained here: {error}") from None
+    if not torch.allclose(hidden[:, :-1], changed[:, :-1], rtol=1e-4, atol=1e-4):
+        raise BadInput(f"{name} looks at what comes after: it is no causal language model")
+    if not torch.allclose(own, model.logits(hidden), rtol=1e-3, atol=1e-3):
+        raise BadInput(f"{name} makes its logits in a way of its own, which is not supported")
+
+
+def unknown_kind(name: str) -> str | None:
+    """The kind of a causal model, in a folder or on the hub, where `umt.lm.kernels` does not know its layers.
+
+    Only its configuration is read. None where it is known, or where nothing can be read: what opens the model
+    says why.
+    """
+    for local in (True, False):  # what was fetched once asks for no connection
+        try:
+            config = AutoConfig.from_pretrained(name, local_files_only=local)
+            with torch.device("meta"):
+                network = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        except Exception:  # json and the hub raise what they like
+            continue
+        return None if supported(network) else type(network).__name__
+    return None
+
+
+def record_objectives(model: JointLM, objectives: Iterable[str]) -> None:
+    """Write what ``model`` was trained on into its own configuration, which goes wherever it is copied."""
+    model.network.config.objectives = list(objectives)
+
+
+def is_causal(directory: Path) -> bool:
+    """Whether the model in ``directory`` was trained to predict the next subword, as far as it says."""
+    manifest, config = directory / MANIFEST, directory / "config.json"
+    stage = json.loads(manifest.read_text("utf-8")).get("config") or {} if manifest.exists() else {}
+    saved = json.loads(config.read_text("utf-8")) if config.exists() else {}
+    masked = (
+        saved.get("objectives") == ["masked"]
+        or (stage.get("masked") and not stage.get("causal"))  # saved before objectives were recorded
+        or any("MaskedLM" in each for each in saved.get("architectures") or [])
+    )
+    return not masked
+
+
+def require_causal(directory: Path) -> None:
+    """Raises BadInput when the model in ``directory`` was not trained to predict the next subword."""
+    if not is_causal(directory):
+        raise BadInput(
+            f"the model in {directory} fills in hidden subwords with both sides in sight: what it gives is a "
+            "pseudo-likelihood and no code length, since no decoder could know both sides; "
+            "train with lm=causal"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,120 @@
+"""Artefacts: finished directories, their manifests, and what tells one from another."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from umt.runtime.files import MANIFEST, digest_of, file_digest
+from umt.types import BadInput
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A finished directory and what its manifest says."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, directory: Path) -> Artefact:
+        """Read the manifest; raises BadInput when it is damaged."""
+        try:
+            manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+            return cls(directory, {**manifest, "report": {**manifest["report"]}})
+        except (ValueError, KeyError, TypeError):
+            raise BadInput(
+                f"{directory / MANIFEST} is damaged: remove {directory}, it is built again"
+            ) from None
+
+    def verify(self) -> None:
+        """Raises BadInput when a file is not as it was written."""
+        for name, digest in self.manifest.get("files", {}).items():
+            file = self.path / name
+            if not file.is_file() or file_digest(file) != digest:
+                raise BadInput(
+                    f"{file} is not as it was written: the disk or somebody has changed it; "
+                    f"rebuild=[{self.manifest['stage']}] makes it again"
+                )
+
+    def digest(self) -> str:
+        """The ``content`` that its stage reports, else the fingerprint of everything that went into it."""
+        return cast(str, self.report.get("content", self.manifest["fingerprint"]))
+
+    @property
+    def version(self) -> str:
+        """Changes when what is built on it has to be built again: its content, else when it was made."""
+        return cast(str, self.report.get("content", self.manifest["made"]))
+
+    @property
+    def seed(self) -> int:
+        """Of the randomness that went into it."""
+        return cast(int, self.manifest["seed"])
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """What the stage said about its own work."""
+        return cast(Mapping[str, Any], self.manifest["report"])
+
+
+RUNTIME = "${runtime."
+
+
+def settings_of(node: Any) -> Any:
+    """``node`` of a configuration as plain dictionaries, resolved, without what the machine decides: options
+    whose value is an interpolation of the group ``runtime``.
+    """
+    if isinstance(node, DictConfig) and node:
+        raw = cast(dict[str, Any], OmegaConf.to_container(node, resolve=False))
+        return {
+            str(key): settings_of(node[key]) for key in node if not str(raw[str(key)]).startswith(RUNTIME)
+        }
+    if isinstance(node, (DictConfig, ListConfig)):
+        return OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    return node
+
+
+def code_digest(settings: Any) -> str:
+    """Of the source files of the strategies that ``settings`` name, wherever they live."""
+    modules = sorted({target.rpartition(".")[0] for target in _targets(settings)})
+    sources = []
+    for module in modules:
+        with suppress(ImportError, AttributeError, ValueError):
+            spec = find_spec(module)
+            if spec is not None and spec.origin:
+                sources.append(file_digest(Path(spec.origin)))
+    return digest_of(sources)
+
+
+def _targets(settings: Any) -> Iterator[str]:
+    if isinstance(settings, Mapping):
+        if isinstance(target := settings.get("_target_"), str):
+            yield target
+        for value in settings.values():
+            yield from _targets(value)
+    elif isinstance(settings, list):
+        for value in settings:
+            yield from _targets(value)
+
+
+@cache
+def commit() -> str | None:
+    """The commit of this program's code, with a plus where files differ from it; None outside a checkout."""
+    home = Path(__file__).parent
+    try:
+        told = subprocess.run(
+            ["git", "-C", str(home), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None

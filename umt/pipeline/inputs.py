@@ -1,0 +1,133 @@
+"""What a configuration feeds into the stages: corpora, held-out sets, dictionaries and parallel pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from umt.corpus import HeldOut, Source
+from umt.corpus.dictionary import Dictionary
+from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
+from umt.corpus.preparation.held_out_filter import leak_index
+from umt.pipeline.artefact import settings_of
+from umt.runtime.files import digest_of
+from umt.types import BadInput
+
+
+@runtime_checkable
+class KnowsTruth(Protocol):
+    """A generated corpus knows the true translations of its words."""
+
+    def dictionary(self, part: str) -> Dictionary:
+        """The ``train`` or the ``test`` part of the truth."""
+        ...
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """A true dictionary on its way to a supervised control: no other stage takes one."""
+
+    dictionary: Dictionary
+
+    def digest(self) -> str:
+        """Hex digest of the pairs."""
+        return digest_of({word: sorted(known) for word, known in self.dictionary.pairs.items()})
+
+
+def corpus(config: DictConfig) -> Source:
+    """The text to learn from; raises BadInput when there is none."""
+    if not config.corpus:
+        raise BadInput("corpus=none holds no text to learn from: choose another corpus")
+    return cast(Source, instantiate(config.corpus))
+
+
+def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
+    """Text about something else, where the configuration names any: a control of
+    `umt.compression.mutual_information`."""
+    return (instantiate(config.elsewhere),) if config.elsewhere else ()
+
+
+def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
+    """Every held-out set: those that belong to the corpus, and those the configuration adds.
+
+    Raises BadInput when two have one name.
+    """
+    added = [instantiate(each, name=name) for name, each in config.evaluation.sets.items()]
+    sets = (*source.held_out(), *added)
+    names = sorted(each.name for each in sets)
+    if len(set(names)) < len(names):
+        raise BadInput(f"two held-out sets have one name among {names}: rename one in evaluation.sets")
+    return sets
+
+
+def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | None:
+    """A true dictionary: a configured file, else what a generated corpus knows, else None.
+
+    The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
+    """
+    path = config.evaluation.dictionary[part]
+    if path is not None:
+        return Dictionary.read(Path(path))
+    return source.dictionary(part) if isinstance(source, KnowsTruth) else None
+
+
+def supervised_dictionary(config: DictConfig, source: Source) -> Supervision | None:
+    """What the supervised control is fitted on, where anything is known."""
+    known = dictionary(config, source, "train")
+    return None if known is None else Supervision(known)
+
+
+def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) -> TrainingPairs | None:
+    """The true pairs that a supervised translator asks for, without those of a held-out set; None for any
+    other. Raises BadInput when there are none, or when ``audit=strict`` and some stand in a held-out set.
+    """
+    count = config.translator.get("parallel_pairs", 0) if config.translator else 0
+    if not count:
+        return None
+    if not isinstance(source, HasTrainingPairs):
+        raise BadInput(
+            f"translator.parallel_pairs={count} needs true pairs, and corpus={type(source).__name__} has none"
+        )
+    first, second = source.languages
+    leaks = {
+        lang: leak_index(lang, other, sets, config.preparation.split_above)
+        for lang, other in ((first, second), (second, first))
+    }
+    pairs = source.training_pairs(count, leaks)
+    taken = sum(1 for _ in pairs.examples())  # all are looked at now, not after hours
+    if pairs.left_out and config.audit == "strict":
+        raise BadInput(
+            f"audit=strict: {pairs.left_out:,} of the true pairs stand in a held-out set: "
+            f"take them out or run with audit=report"
+        )
+    if not taken:
+        raise BadInput("corpus.pairs holds no pair of sentences that stands in no held-out set")
+    return pairs
+
+
+def drop_unselected(config: DictConfig) -> DictConfig:
+    """``config`` without what an experiment says of a group that was then left out (``translator=none``)."""
+    told = config.copy()
+    for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
+        if told[group] and "_target_" not in told[group]:
+            told[group] = None
+    return told
+
+
+_OTHERS = ("beside", "compare")
+
+
+def run_identity(config: DictConfig) -> DictConfig:
+    """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
+    machine."""
+    settings = settings_of(config)
+    for key in ("store", "rebuild", "runtime"):
+        del settings[key]
+    for key in _OTHERS:
+        settings["evaluation"].pop(key, None)
+    return cast(DictConfig, OmegaConf.create(settings))

@@ -1,0 +1,222 @@
+"""The neural stages of ``train.py``: subwords, the joint language model, the translator; see
+`umt.pipeline.stages`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from umt.align import Alignment
+from umt.compression.mutual_information import BITS, MutualInformation
+from umt.corpus.known_pairs import TrainingPairs
+from umt.corpus.prepared_text import PreparedText
+from umt.lm.loading import best_device, load, record_objectives, save
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.saved import bootstrap_translator
+from umt.pipeline.store import StageContext
+from umt.runtime.distributed import init_process_group
+from umt.runtime.files import write_json
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.training.loop import LOG
+from umt.translation.bitext import Bitext, TextTranslator, load_bootstrap_pairs, synthetic
+from umt.translation.bitext import encode_parallel_pairs as known_bitexts
+from umt.translation.filters import SubwordUsage
+from umt.translation.training import BootstrapComparison, TrainedTranslator, TranslatorTraining
+from umt.translation.translator import NeuralTranslator
+from umt.translation.validation import LOG as HEALTH
+from umt.types import Lang
+
+Report = Mapping[str, Any]
+
+
+def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
+    """(source, target) of an artefact that remembers them."""
+    source, target = artefact.report["languages"]
+    return Lang(source), Lang(target)
+
+
+def tokenise(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
+    """Clean text to a joint vocabulary and memory-mapped subword numbers."""
+    prepared = PreparedText(text.path)
+    languages = languages_of(text)
+    lines = {lang: prepared.bpe_training_lines(lang) for lang in languages}
+    tokenizer = instantiate(config).learn(lines, prepared.inflections)
+    tokenizer.save(bench.directory)
+    sizes = {}
+    for number, lang in enumerate(languages):
+        bench.progress("subwords", number, len(languages))
+        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
+    told = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
+    return {
+        "languages": languages,
+        "subwords": sizes,
+        "summary": f"{len(tokenizer):,} subwords; {told} in text",
+    }
+
+
+def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, bridge: Artefact) -> Report:
+    """Subwords of both languages to one language model."""
+    tokenizer = Tokenizer.load(tokens.path)
+    shards = {lang: TokenShards(tokens.path, lang) for lang in languages_of(tokens)}
+    alignment = Alignment.load(bridge.path)
+    strategy = instantiate(config)
+    model, records = strategy.train(
+        tokenizer,
+        shards,
+        (alignment.source, alignment.target),
+        bench.scratch,
+        bench.generator(),
+        bench.progress,
+        init_process_group(),
+    )
+    save(model, bench.directory)
+    tokenizer.save(bench.directory)
+    _keep_logs(bench)
+    last = {name: round(value, 4) for name, value in records[-1].items()}
+    told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
+    size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
+    return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
+
+
+def train_translator(
+    config: DictConfig,
+    bench: StageContext,
+    text: Artefact,
+    tokens: Artefact,
+    model: Artefact,
+    bootstrap: Artefact | None,
+    pairs: TrainingPairs | None,
+) -> Report:
+    """A joint language model to a translator both ways.
+
+    pairs: true ones, for a supervised control only.
+    """
+    strategy: TranslatorTraining = instantiate(config)
+    tokenizer = Tokenizer.load(tokens.path)
+    source, target = languages_of(text)
+    texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
+    first = bootstrap_translators(bootstrap, (source, target))
+    written = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
+    known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
+    learned = strategy.learn(
+        load(model.path).to(best_device()),
+        tokenizer,
+        texts,
+        written,
+        known,
+        bench.scratch,
+        bench.seed,
+        bench.progress,
+    )
+    # the next subword, whatever the language model had learned
+    record_objectives(learned.model, ["translation"])
+    usage = SubwordUsage.count(tokenizer, texts)
+    NeuralTranslator(
+        source,
+        target,
+        learned.model,
+        tokenizer,
+        {lang: usage.written(lang) for lang in (source, target)},
+        longest=strategy.sentence_length,
+    ).save(bench.directory)
+    _keep_logs(bench)
+    duel = strategy.duel(learned.model, tokenizer, texts, first, bench.seed) if first else {}
+    return {"languages": [source, target], **_translator_report(strategy, learned, duel, known, pairs)}
+
+
+def bootstrap_translators(
+    bootstrap: Artefact | None, languages: tuple[Lang, Lang]
+) -> dict[tuple[Lang, Lang], TextTranslator]:
+    """(from, to) -> what a bootstrap translates with where much is to be written; none without one."""
+    if bootstrap is None:
+        return {}
+    source, target = languages
+    return {
+        way: bootstrap_translator(bootstrap.path, bootstrap.report["kind"], *way, fast=True)
+        for way in ((source, target), (target, source))
+    }
+
+
+def _synthetic_pairs(
+    strategy: TranslatorTraining,
+    bootstrap: Artefact | None,
+    first: Mapping[tuple[Lang, Lang], TextTranslator],
+    text: Artefact,
+    tokenizer: Tokenizer,
+    bench: StageContext,
+) -> list[Bitext]:
+    """Those that the bootstrap has written itself, else what it translates now; none where none are asked."""
+    if strategy.synthetic is None or bootstrap is None:
+        return []
+    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic(
+        PreparedText(text.path),
+        first,
+        tokenizer,
+        strategy.synthetic_sentences,
+        bench.scratch / "synthetic",
+        bench.progress,
+    )
+
+
+def _translator_report(
+    strategy: TranslatorTraining,
+    learned: TrainedTranslator,
+    duel: Mapping[str, BootstrapComparison],
+    known: Sequence[Bitext],
+    pairs: TrainingPairs | None,
+) -> Report:
+    """What the training says of its outcome, in the report of the stage."""
+    count = len(known[0].source) if known else 0
+    lost = [
+        f"{way}: the bootstrap's translations cost fewer bits than the translator's"
+        for way, outcome in duel.items()
+        if not outcome.won
+    ]
+    lost += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    [score] = [entry for entry in learned.history if entry["step"] == learned.step]
+    return {
+        "parallel_pairs": count,
+        "history": learned.history,
+        "duel": {way: outcome._asdict() for way, outcome in duel.items()},
+        "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
+        "warnings": [sentence for sentence in (learned.stop_reason, *lost) if sentence],
+    }
+
+
+def parallel_pair_warnings(asked: int, taken: int, left_out: int) -> list[str]:
+    """Warnings about true pairs."""
+    told = [f"{left_out:,} true pairs stand in a held-out set and were left out"] if left_out else []
+    if taken < asked:
+        told.append(f"{asked:,} true pairs were asked for, {taken:,} there were")
+    return told
+
+
+def _keep_logs(bench: StageContext) -> None:
+    """What was noted while a network learned, for the report and for TensorBoard."""
+    for name in (LOG, HEALTH):
+        if (bench.scratch / name).exists():
+            shutil.copy(bench.scratch / name, bench.directory / name)
+    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
+
+
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
+    """What the two languages tell about each other, in bits that a decoder would need."""
+    strategy: MutualInformation = instantiate(config)
+    languages = languages_of(text)
+    texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
+    apart = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
+    told = strategy.measure(texts, apart, bench.seed, bench.scratch, bench.progress)
+    write_json(bench.directory / BITS, told)
+    both = told["pairs"]["both"]["K(X,Y)"]["code"]
+    gain = told["pairs"]["both"].get("gain")
+    more = f"; joint gain {gain['share']:z.2%} of K(X)+K(Y)" if gain else ""
+    return {
+        "languages": languages,
+        "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}",
+        "warnings": told["left_out"],
+    }

@@ -1,0 +1,140 @@
+"""Finding a translator or a language model on disk: in a run of ``train.py``, or in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from umt.lm.beam_search import Beam
+from umt.lm.generation import Generation
+from umt.lm.search import Greedy
+from umt.runtime.files import MANIFEST
+from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
+from umt.translation.prompting import FEW_SHOT, PROMPTS, PromptedTranslator
+from umt.translation.translator import NeuralTranslator
+from umt.types import BadInput, Lang
+
+
+class LanguageDirection(NamedTuple):
+    """From one language to another; None: the other language that the translator knows."""
+
+    source: Lang | None
+    target: Lang
+
+    def between(self, languages: list[Lang], where: Path) -> tuple[Lang, Lang]:
+        """Both ends, where a translator knows ``languages``; raises BadInput when it does not know them."""
+        others = [lang for lang in languages if lang != self.target]
+        source = self.source or (others[0] if len(others) == 1 else None)
+        if self.target not in languages or source not in others:
+            asked = f"from {self.source} to {self.target}" if self.source else f"to {self.target}"
+            raise BadInput(f"{where} does not translate {asked}: it knows {' and '.join(languages)}")
+        return source, self.target
+
+
+def newest_run(store: Path) -> Path:
+    """The directory of the latest run; raises BadInput when there is none."""
+    made = {each.parent: _json(each)["made"] for each in store.glob(f"run-*/{MANIFEST}")}
+    if not made:
+        raise BadInput(f"there is no run under {store}: python train.py makes one, or give --run or --model")
+    return max(made, key=lambda directory: made[directory])
+
+
+def open_translator(
+    directory: Path, way: LanguageDirection, beam: int, lexical: bool = False
+) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+    """The translator of a saved folder or of a run: its neural one, else its prompts, unless ``lexical``.
+
+    Raises BadInput when ``directory`` holds neither, or does not translate that way.
+    """
+    directory = _translator_dir(directory, lexical)
+    try:
+        return _opened(directory, way, beam)
+    except BadInput:
+        raise
+    except Exception as error:  # tokenizers and safetensors raise what they like
+        raise BadInput(f"{directory} is damaged: {' '.join(str(error).split())}") from None
+
+
+def bootstrap_translator(
+    directory: Path, kind: str, source: Lang, target: Lang, fast: bool = False
+) -> PhraseBasedTranslator | PromptedTranslator:
+    """What a bootstrap of that ``kind`` left in ``directory``; fast: with less search, to write much.
+
+    Raises BadInput when the kind is not known.
+    """
+    if kind == FEW_SHOT:
+        return PromptedTranslator.load(directory, source, target)
+    if kind == PHRASE_BASED:
+        translator = PhraseBasedTranslator.load(directory / f"{source}-{target}")
+        return translator.with_smaller_beam() if fast else translator
+    raise BadInput(
+        f"{directory} holds a bootstrap of the kind {kind!r}: {PHRASE_BASED} and {FEW_SHOT} are known"
+    )
+
+
+def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
+    """What its training has warned of, and whether it has seen true pairs."""
+    manifest = _translator_dir(directory, lexical) / MANIFEST
+    report = _json(manifest)["report"] if manifest.exists() else {}
+    pairs = report.get("parallel_pairs", 0)
+    supervised = [f"it was trained on {pairs:,} true pairs"] if pairs else []
+    return [*supervised, *report.get("warnings", ())]
+
+
+def _opened(
+    directory: Path, way: LanguageDirection, beam: int
+) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+    if (directory / PROMPTS).exists():
+        languages = [Lang(lang) for lang in _json(directory / PROMPTS)["languages"]]
+        return PromptedTranslator.load(directory, *way.between(languages, directory))
+    if (directory / "config.json").exists():
+        about = directory / "translator.json"
+        if not about.exists():
+            raise BadInput(f"{directory} is a language model, not a translator: translator.json is missing")
+        source, target = way.between([Lang(lang) for lang in _json(about)["languages"]], directory)
+        search = Beam(beam) if beam > 1 else Greedy()
+        return NeuralTranslator.load(directory, source, target, Generation(search))
+    pairs = [each.parent.name.split("-") for each in sorted(directory.glob("*-*/translator.json"))]
+    if not pairs:
+        raise BadInput(
+            f"{directory} holds no translator: give the directory of a run or of a saved translator"
+        )
+    source, target = way.between(sorted({Lang(lang) for pair in pairs for lang in pair}), directory)
+    return PhraseBasedTranslator.load(directory / f"{source}-{target}")
+
+
+def language_model(directory: Path) -> Path:
+    """Where the language model lies that a run trained; ``directory`` itself where that is no run.
+
+    Raises BadInput when the run trained none.
+    """
+    return _artefact_of_run(directory, ("pretrain",), "language model")
+
+
+def _translator_dir(directory: Path, lexical: bool) -> Path:
+    """``directory``, or the part of it that translates where it is a run."""
+    return _artefact_of_run(
+        directory, ("bootstrap",) if lexical else ("train_translator", "bootstrap"), "translator"
+    )
+
+
+def _artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
+    """Where it is a run, what the first of ``stages`` made that it has: its parts are its neighbours."""
+    if not (directory / MANIFEST).exists():
+        return directory
+    manifest = _json(directory / MANIFEST)
+    if manifest.get("stage") != "run":
+        return directory
+    parts: list[str] = manifest["report"]["parts"]
+    found = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
+    if not found:
+        raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
+    return directory.resolve().parent / found[0]  # "." has neighbours, too
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise BadInput(f"{path} is damaged: it is not JSON") from None

@@ -1,0 +1,170 @@
+"""The stages that ``train.py`` names: each reads finished artefacts, writes one directory and reports.
+
+A stage is called by the store as ``stage(config, bench, *inputs)``; its report's ``summary`` is the line that
+a person sees, its ``warnings`` are shown below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast, runtime_checkable
+
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from umt.align import Aligner, Alignment
+from umt.corpus import HeldOut, Source
+from umt.corpus.dictionary import Dictionary
+from umt.corpus.preparation.prepare import prepare_text
+from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.counts import read_tokens
+from umt.embeddings.wordspace import WordSpace
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.inputs import Supervision
+from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
+from umt.pipeline.store import StageContext
+from umt.smt.bootstrap import Bootstrap, BootstrapInputs
+from umt.text.morphology import SuffixSplitter
+from umt.types import BadInput
+
+Report = Mapping[str, Any]
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """An aligner that is fitted on known translations."""
+
+    def with_seeds(self, seeds: Dictionary) -> Aligner:
+        """The same aligner, fitted on these."""
+        ...
+
+
+def needs_lm(config: DictConfig) -> bool:
+    """Whether the bootstrap starts from the joint language model.
+
+    Raises BadInput when there is to be none.
+    """
+    needs = bool(config.bootstrap) and cast(Bootstrap, get_class(config.bootstrap._target_)).needs_lm
+    if needs and not config.lm:
+        raise BadInput("the bootstrap starts from the joint language model: choose an lm other than none")
+    return needs
+
+
+def prepare(config: DictConfig, bench: StageContext, source: Source, *sets: HeldOut) -> Report:
+    """Raw text to clean, segmented text without the held-out sentences; known by its content from here on."""
+    report = prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
+    return {**report, "content": PreparedText(bench.directory).digest()}
+
+
+def words(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
+    """Segmented text to one word space a language."""
+    builder = instantiate(config)
+    languages = languages_of(text)
+    sizes = []
+    for number, lang in enumerate(languages):
+        bench.progress("word spaces", number, len(languages))
+        space = builder.build(lang, read_tokens(text.path / f"{lang}.words"), bench.generator())
+        space.save(bench.directory)
+        sizes.append(f"{len(space.words):,} {lang} words")
+    return {"languages": languages, "summary": ", ".join(sizes)}
+
+
+def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
+    """Two word spaces to one shared space and a lexicon each way."""
+    source, target = _spaces(spaces)
+    alignment = instantiate(config).align(source, target, bench.generator())
+    return _report_alignment(alignment, bench, spaces)
+
+
+def align_supervised(
+    config: DictConfig, bench: StageContext, text: Artefact, spaces: Artefact, known: Supervision
+) -> Report:
+    """The supervised control: the same word spaces, mapped with a true dictionary.
+
+    Raises BadInput when the aligner takes none.
+    """
+    source, target = _spaces(spaces)
+    seeds = known.dictionary.with_stems(*stems(text))
+    aligner = instantiate(config)
+    if not isinstance(aligner, Supervised):
+        raise BadInput(
+            f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
+        )
+    fitted = aligner.with_seeds(seeds).align(source, target, bench.generator())
+    return _report_alignment(fitted, bench, spaces)
+
+
+def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Form -> stem of the words of source and target whose endings are words of their own."""
+    inflections = PreparedText(text.path).inflections
+    source, target = (inflections.get(lang, SuffixSplitter()).stem_of for lang in languages_of(text))
+    return source, target
+
+
+def bootstrap(
+    config: DictConfig,
+    bench: StageContext,
+    text: Artefact,
+    bridge: Artefact,
+    tokens: Artefact | None = None,
+    model: Artefact | None = None,
+) -> Report:
+    """A lexicon each way, or prompts to a language model, to a first translator each way."""
+    alignment = Alignment.load(bridge.path)
+    inputs = BootstrapInputs(
+        PreparedText(text.path),
+        languages_of(text),
+        (alignment.lexicon, alignment.reverse_lexicon),
+        (alignment.source, alignment.target),
+        alignment.verdict.estimated_precision,
+        bench.seed,
+        tokens.path if tokens else None,
+        model.path if model else None,
+    )
+    strategy: Bootstrap = instantiate(config)
+    return {"languages": languages_of(text), **strategy.write(inputs, bench.directory, bench.progress)}
+
+
+def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
+    """One run: which artefacts it consists of, under one roof for its scores."""
+    (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    return {"parts": [part.path.name for part in parts], "summary": ""}
+
+
+STAGES = (prepare, words, align, align_supervised, bootstrap, tokenise, pretrain, train_translator, bits, run)
+
+
+def to_rebuild(config: DictConfig) -> tuple[str, ...]:
+    """The stages that ``rebuild`` names; raises BadInput when one does not exist."""
+    known = [stage.__name__ for stage in STAGES]
+    asked = [str(name) for name in config.rebuild]
+    for name in asked:
+        if name not in known:
+            raise BadInput(
+                f"rebuild={config.rebuild} names no stage '{name}': choose among {', '.join(known)}"
+            )
+    return tuple(asked)
+
+
+def directions(artefact: Artefact) -> tuple[str, str]:
+    """The names of both directions, such as ``en-zh`` and ``zh-en``."""
+    source, target = languages_of(artefact)
+    return f"{source}-{target}", f"{target}-{source}"
+
+
+def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
+    source, target = languages_of(artefact)
+    return WordSpace.load(artefact.path, source), WordSpace.load(artefact.path, target)
+
+
+def _report_alignment(alignment: Alignment, bench: StageContext, spaces: Artefact) -> Report:
+    alignment.save(bench.directory)
+    verdict = alignment.verdict
+    told = f"{verdict.label}: {verdict.reason}"
+    failed = verdict.label == "failed"
+    return {
+        "languages": languages_of(spaces),
+        "verdict": {"label": verdict.label, "reason": verdict.reason},
+        "summary": "no alignment was found" if failed else told,
+        "warnings": [told] if failed else [],
+    }

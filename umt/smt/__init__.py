@@ -1,0 +1,1 @@
+"""Unsupervised phrase-based machine translation: from a lexicon to a first translator each way."""

@@ -1,0 +1,1 @@
+"""Strings and token ids of one language at a time; no network."""

@@ -1,0 +1,137 @@
+"""Is this line in that language? By script where scripts differ, by the frequent words where they do not."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from umt.types import Lang
+
+# Ranges for `re`, which is far faster on them than a library that knows \p{Script}.
+_RANGES = {
+    "Latin": "A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿ",
+    "Greek": "Ͱ-Ͽἀ-῿",
+    "Cyrillic": "Ѐ-ԯ",
+    "Armenian": "԰-֏",
+    "Hebrew": "֐-׿",
+    "Arabic": "؀-ۿݐ-ݿ",
+    "Devanagari": "ऀ-ॿ",
+    "Bengali": "ঀ-৿",
+    "Tamil": "஀-௿",
+    "Thai": "฀-๿",
+    "Georgian": "Ⴀ-ჿ",
+    "Hangul": "가-힯ᄀ-ᇿ",
+    "Han": "㐀-鿿豈-﫿\U00020000-\U0003ffff〇",
+    "Kana": "぀-ヿ",
+}
+_SCRIPTS: Mapping[str, tuple[str, ...]] = {
+    "zh": ("Han",),
+    "ja": ("Kana", "Han"),
+    "ko": ("Hangul",),
+    "th": ("Thai",),
+    "el": ("Greek",),
+    "he": ("Hebrew",),
+    "hy": ("Armenian",),
+    "ka": ("Georgian",),
+    "bn": ("Bengali",),
+    "ta": ("Tamil",),
+    **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "mk", "kk", "mn"), ("Cyrillic",)),
+    **dict.fromkeys(("ar", "fa", "ur"), ("Arabic",)),
+    **dict.fromkeys(("hi", "mr", "ne"), ("Devanagari",)),
+}
+# A character of these says about as much as five letters: a Chinese line may well name English products.
+_DENSE = re.compile(f"[{_RANGES['Han']}{_RANGES['Kana']}{_RANGES['Hangul']}]")
+_DENSITY = 5
+
+# For telling languages of one script apart before anything is known about the text; a dozen are enough.
+_FUNCTION_WORDS = {
+    "en": "the of and to in is that it was for you with are this not have be on at they",
+    "fr": "le la les de des et est un une dans que qui pas vous pour il ce du en sur",
+    "de": "der die das und ist nicht ein eine zu den mit sich auf es von ich wir im dem auch",
+    "es": "el los las de que y en un una es por con no se del para lo su al más",
+    "it": "il di che e la un una per non è sono in con si del della gli i le da",
+    "pt": "o a os as de que e do da em um uma para não com é se na no por",
+    "nl": "de het een en van is dat niet in op te zijn met voor aan er die ik je was",
+}
+
+
+def scripts(lang: Lang) -> tuple[str, ...]:
+    """The scripts that a language is written in; Latin where we know nothing else."""
+    return _SCRIPTS.get(lang, ("Latin",))
+
+
+@lru_cache(maxsize=8)
+def _of_script(lang: Lang) -> re.Pattern[str]:
+    return re.compile(f"[{''.join(_RANGES[name] for name in scripts(lang))}]+")
+
+
+def other_script_share(letters: str, lang: Lang) -> float:
+    """The share of the letters that another script writes, in [0, 1]; ``letters`` holds nothing else."""
+    if not letters or (letters.isascii() and scripts(lang) == ("Latin",)):
+        return 0.0
+    foreign = _of_script(lang).sub("", letters)
+    if not foreign:
+        return 0.0
+    weight = _weight(foreign)
+    return weight / (weight + _weight(letters) - weight)
+
+
+def _weight(letters: str) -> int:
+    return len(letters) + (_DENSITY - 1) * (0 if letters.isascii() else len(_DENSE.findall(letters)))
+
+
+@dataclass(frozen=True)
+class LanguageClassifier:
+    """Tells two languages of one script apart by their frequent words.
+
+    ``evidence`` holds for a lower-case word the log odds that it is of the first language rather than
+    of the second; a naive Bayes classifier without a prior.
+    """
+
+    first: Lang
+    log_odds: Mapping[str, float]
+
+    @staticmethod
+    def learn(
+        first: Lang, ours: Iterable[str], theirs: Iterable[str], size: int = 2000
+    ) -> LanguageClassifier:
+        """From lower-case, space-separated lines of the two sides themselves.
+
+        Words that both sides share at a similar rate say nothing and are left out.
+        """
+        counts = [Counter(word for line in side for word in line.split()) for side in (ours, theirs)]
+        totals = [sum(each.values()) + size for each in counts]
+        frequent = sorted({word for each in counts for word, _ in each.most_common(size)})
+        odds = {
+            word: math.log((counts[0][word] + 1) / totals[0]) - math.log((counts[1][word] + 1) / totals[1])
+            for word in frequent
+        }
+        return LanguageClassifier(first, {word: value for word, value in odds.items() if abs(value) > 1})
+
+    def foreign(self, key: str, lang: Lang) -> bool:
+        """Whether the words of a line speak clearly for the other language: odds above e^6 (400 to 1)."""
+        total = sum(self.log_odds.get(word, 0.0) for word in key.split())
+        return (total if lang == self.first else -total) < -6
+
+
+def function_word_vote(lines: Iterable[str], lang: Lang, other: Lang) -> bool | None:
+    """Whether lower-case lines hold more function words of ``lang`` than of ``other``; None: cannot say."""
+    if lang not in _FUNCTION_WORDS or other not in _FUNCTION_WORDS:
+        return None
+    ours, theirs = (set(_FUNCTION_WORDS[each].split()) for each in (lang, other))
+    score = total = 0
+    for line in lines:
+        for word in line.split():
+            found = (word in ours - theirs) - (word in theirs - ours)
+            score += found
+            total += abs(found)
+    return None if total < 20 else score > 0
+
+
+def is_spaced(lang: Lang) -> bool:
+    """Whether a language puts spaces between its words."""
+    return not {"Han", "Kana", "Thai"} & set(scripts(lang))

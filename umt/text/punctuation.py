@@ -1,0 +1,36 @@
+"""Punctuation of several scripts: what is punctuation, and which marks are the same."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_MARKS = str.maketrans(
+    {
+        "。": ".",
+        "、": ",",
+        "「": '"',
+        "」": '"',
+        "『": "'",
+        "』": "'",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "«": '"',
+        "»": '"',
+        "—": "-",
+        "–": "-",
+        "·": "-",
+        "…": ".",
+    }
+)
+
+
+def is_punctuation(word: str) -> bool:
+    """Whether there is no letter or digit in it."""
+    return not any(character.isalnum() for character in word)
+
+
+def canonical_mark(word: str) -> str:
+    """What a punctuation mark amounts to in any script: 。 is a full stop, 「 a quotation mark."""
+    return unicodedata.normalize("NFKC", word.translate(_MARKS))[:1]

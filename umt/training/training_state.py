@@ -1,0 +1,41 @@
+"""What a checkpoint holds of a model and its optimisers, whole, be they divided among processes or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from umt.lm.joint_lm import JointLM
+from umt.training.fsdp import distribute_like, full_tensor
+
+
+def state_tensors(model: JointLM, optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """Name -> tensor; asked by all processes at once."""
+    told = {f"model.{name}": full_tensor(weight.data) for name, weight in model.named_parameters()}
+    for number, optimiser in enumerate(optimisers):
+        for place, weight in enumerate(_parameters(optimiser)):
+            for key, value in optimiser.state.get(weight, {}).items():
+                told[f"optimiser.{number}.{place}.{key}"] = full_tensor(value)
+    return told
+
+
+@torch.no_grad()
+def restore(model: JointLM, optimisers: Sequence[Optimizer], told: Mapping[str, Tensor]) -> None:
+    """Put back what `tensors` told."""
+    for name, parameter in model.named_parameters():
+        parameter.copy_(distribute_like(told[f"model.{name}"], parameter))
+    for number, optimiser in enumerate(optimisers):
+        for place, weight in enumerate(_parameters(optimiser)):
+            prefix = f"optimiser.{number}.{place}."
+            for name, tensor in told.items():
+                if name.startswith(prefix):
+                    key = name.removeprefix(prefix)
+                    stays = key == "step" and not weight.is_cuda
+                    optimiser.state[weight][key] = tensor if stays else distribute_like(tensor, weight)
+
+
+def _parameters(optimiser: Optimizer) -> list[Tensor]:
+    return [weight for group in optimiser.param_groups for weight in group["params"]]

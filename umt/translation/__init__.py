@@ -1,0 +1,1 @@
+"""Neural translation from monolingual text: denoising, back-translation, selection without parallel pairs."""

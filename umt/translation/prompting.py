@@ -1,0 +1,240 @@
+"""Translating by prompts alone: a joint language model sees a few examples and goes on after a sentence.
+
+A prompt is ``<x> x1 <y> y1 </s> ... <x> x <y>``, the format in which `umt.translation.objectives` teaches,
+with the examples most like the sentence, the likest last; as many as leave room for the answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
+
+from umt.embeddings.sentence_mining import SentenceEncoder
+from umt.lm.generation import Direction, Generation
+from umt.lm.joint_lm import JointLM
+from umt.lm.loading import best_device, load, save
+from umt.lm.search import Greedy, Sampling
+from umt.text.normalisation import normaliser
+from umt.text.tokenizer import Ids, Tokenizer
+from umt.types import BadInput, Lang
+
+PROMPTS = "prompts.json"
+"""The file that says that a folder holds prompts."""
+_TENSORS = "prompts.safetensors"
+_AT_ONCE = 512
+FEW_SHOT = "few-shot"
+"""The kind of a bootstrap whose folder holds this."""
+_NUMBERS = ("shots", "prompt_length", "candidates")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pairs in subwords: line i of ``source`` beside line i of ``target``; scores: (pairs,)."""
+
+    source: tuple[Ids, ...]
+    target: tuple[Ids, ...]
+    scores: Tensor
+
+    def __post_init__(self) -> None:
+        if not len(self.source) == len(self.target) == len(self.scores):
+            raise ValueError(f"{len(self.source)} sentences, {len(self.target)}, {len(self.scores)} scores")
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __add__(self, other: Examples) -> Examples:
+        scores = torch.cat([self.scores, other.scores])
+        return Examples(self.source + other.source, self.target + other.target, scores)
+
+    def reversed(self) -> Examples:
+        """The other way round."""
+        return Examples(self.target, self.source, self.scores)
+
+    def best(self, count: int) -> Examples:
+        """The ``count`` of highest score, in order; those of score -inf never."""
+        order = self.scores.argsort(descending=True, stable=True)[:count]
+        kept = order[self.scores[order] > -torch.inf].tolist()
+        return Examples(
+            tuple(self.source[place] for place in kept),
+            tuple(self.target[place] for place in kept),
+            self.scores[kept],
+        )
+
+
+def build_prompt(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], way: Direction, room: int) -> Ids:
+    """``x1 <y> y1 </s> <x> ... <x> sentence``, without the tags before and after, which `Generation` adds.
+
+    pairs: of the least to the most important; the first ones are left out when they would make the prompt
+    longer than ``room`` subwords. An empty sentence has an empty prompt, which is not answered.
+    """
+    if not len(sentence):
+        return sentence
+    parts = [np.asarray(sentence)]
+    size = len(sentence)
+    for given, asked in reversed(pairs):
+        size += len(given) + len(asked) + 3
+        if size > room:
+            break
+        parts = [given, np.array([way.target]), asked, np.array([way.end, way.source]), *parts]
+    joined: Ids = np.concatenate(parts).astype(sentence.dtype)
+    return joined
+
+
+@dataclass(frozen=True)
+class PromptedTranslator:
+    """Raw sentences in one language to raw sentences in another, by examples; nothing is learned.
+
+    examples: to choose among, from ``source`` to ``target``. written: the subwords that each language is
+    written with.
+    shots: examples in a prompt, at most; window: subwords of prompt and answer, at most, where the sentence
+    alone needs no more: positions that the language model has learned. candidates: answers of which the one
+    that fits the sentence best by ``space`` is given.
+    """
+
+    source: Lang
+    target: Lang
+    model: JointLM
+    tokenizer: Tokenizer
+    space: SentenceEncoder
+    examples: Examples
+    written: Mapping[Lang, Sequence[int]]
+    shots: int = 4
+    prompt_length: int = 64
+    candidates: int = 4
+    generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7)))
+
+    def __post_init__(self) -> None:
+        if not len(self.examples):
+            raise BadInput(f"there is no example of {self.source} and {self.target} to prompt with")
+
+    def reversed(self) -> PromptedTranslator:
+        """The other way round."""
+        turned = self.examples.reversed()
+        return replace(self, source=self.target, target=self.source, examples=turned)
+
+    def prompting(self, examples: Examples) -> PromptedTranslator:
+        """The same with other examples."""
+        return replace(self, examples=examples)
+
+    def translate_ids(self, sentences: Sequence[Ids], generator: Generator) -> Examples:
+        """Each sentence, its best answer, and how well that fits it."""
+        way = Direction.between(self.tokenizer, self.source, self.target, self.written[self.target])
+        answers: list[Ids] = [np.empty(0, self.tokenizer.dtype) for _ in sentences]
+        scores = torch.full((len(sentences),), -1.0)
+        known = self.space.means(self.examples.source)
+        order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
+        for start in range(0, len(order), _AT_ONCE):
+            places = order[start : start + _AT_ONCE]
+            batch = [sentences[place] for place in places]
+            cap = int(self.generation.length_ratio * len(batch[-1])) + self.generation.length_offset
+            prompts = [
+                build_prompt(sentence, self._nearest(likeness), way, self.prompt_length - cap - 2)
+                for sentence, likeness in zip(batch, self.space.means(batch) @ known.T, strict=True)
+            ]
+            limited = replace(self.generation, length_ratio=0.0, length_offset=cap)
+            many = self.candidates if self.generation.search.random else 1
+            told = limited.generate(
+                self.model, [each for each in prompts for _ in range(many)], way, generator
+            )
+            said = [each[0].ids.astype(self.tokenizer.dtype) for each in told]
+            fits = self.space.similarity([each for each in batch for _ in range(many)], said).view(-1, many)
+            best = fits.argmax(1)
+            for number, place in enumerate(places):
+                answers[place] = said[number * many + int(best[number])]
+            scores[places] = fits.amax(1)
+        return Examples(tuple(sentences), tuple(answers), scores)
+
+    def translate(self, sentences: Sequence[str]) -> list[str]:
+        """One translation a sentence, in order, always the same; a sentence too long for the model is cut."""
+        normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        most = self.model.context // 3
+        ids = [each[:most] for each in self.tokenizer.encode(normal, self.source)]
+        answers = self.translate_ids(ids, Generator().manual_seed(0)).target
+        return [self.tokenizer.decode(answer, self.target).strip() for answer in answers]
+
+    def _nearest(self, likeness: Tensor) -> list[tuple[Ids, Ids]]:
+        """The ``shots`` examples most like a sentence, the likest last; never the sentence itself."""
+        others = likeness.masked_fill(likeness > 1 - 1e-5, -2)
+        places = others.topk(min(self.shots, len(others))).indices.flip(0).tolist()
+        return [(self.examples.source[place], self.examples.target[place]) for place in places]
+
+    def save(self, directory: Path) -> None:
+        """Write the network, the tokenizer, the space and the examples."""
+        save(self.model, directory)
+        self.tokenizer.save(directory)
+        tensors = {
+            "vectors": self.space.vectors,
+            "weights": self.space.weights,
+            "scores": self.examples.scores,
+        }
+        for name in ("source", "target"):
+            lines = getattr(self.examples, name)
+            tensors[name] = torch.from_numpy(np.concatenate(lines).astype(np.int64))
+            tensors[f"{name}.lengths"] = torch.tensor([len(line) for line in lines])
+        save_file({name: each.contiguous() for name, each in tensors.items()}, directory / _TENSORS)
+        drawn = self.generation.search
+        search = asdict(drawn) if isinstance(drawn, Sampling) else {}
+        about = {
+            "languages": [self.source, self.target],
+            "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
+            "generation": {
+                "ratio": self.generation.length_ratio,
+                "extra": self.generation.length_offset,
+                **search,
+            },
+            **{name: getattr(self, name) for name in _NUMBERS},
+        }
+        (directory / PROMPTS).write_text(json.dumps(about), encoding="utf-8")
+
+    @classmethod
+    def load(
+        cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
+    ) -> PromptedTranslator:
+        """Read what `save` wrote, for one of its directions.
+
+        generation: how answers are written, where not as when they were saved. Raises BadInput when no
+        prompts are there.
+        """
+        try:
+            about = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing") from None
+        tensors, tokenizer = load_file(directory / _TENSORS), Tokenizer.load(directory)
+        sides = [
+            tuple(np.split(tensors[name].numpy().astype(tokenizer.dtype), ends))
+            for name in ("source", "target")
+            for ends in [tensors[f"{name}.lengths"].cumsum(0)[:-1].numpy()]
+        ]
+        first, second = (Lang(lang) for lang in about["languages"])
+        prompted = cls(
+            first,
+            second,
+            load(directory).to(best_device()),
+            tokenizer,
+            SentenceEncoder(tensors["vectors"], tensors["weights"]),
+            Examples(sides[0], sides[1], tensors["scores"]),
+            {Lang(lang): numbers for lang, numbers in about["written"].items()},
+            **{name: int(about[name]) for name in _NUMBERS},
+            generation=generation or _generation(about["generation"]),
+        )
+        if (source, target) not in ((first, second), (second, first)):
+            raise BadInput(f"{directory} prompts between {first} and {second}, not {source} and {target}")
+        return prompted if source == first else prompted.reversed()
+
+
+def _generation(about: Mapping[str, float]) -> Generation:
+    """How answers were written when the prompts were saved; numbers only, whatever else the file says."""
+    draws = {name: about[name] for name in ("temperature", "top_k", "top_p") if name in about}
+    search = (
+        Sampling(float(draws["temperature"]), int(draws["top_k"]), float(draws["top_p"]))
+        if draws
+        else Greedy()
+    )
+    return Generation(search, float(about["ratio"]), int(about["extra"]))
