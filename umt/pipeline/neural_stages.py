@@ -172,7 +172,7 @@ def _synthetic_pairs(
     tokenizer: Tokenizer,
     bench: StageContext,
 ) -> list[Bitext]:
-    """Synthetic pairs stored by the bootstrap, else translated by it now; none where none are learned from."""
+    """Synthetic pairs stored by the bootstrap, else translated by it now; none if none are learned from."""
     if strategy.schedules.synthetic is None or bootstrap is None:
         return []
     return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic_pairs(
