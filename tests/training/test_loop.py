@@ -167,7 +167,7 @@ def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) 
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     said: list[float] = []
-    monkeypatch.setattr(ProcessGroup, "total", lambda team, number: said.append(number) or sum(said))
+    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: said.append(number) or sum(said))
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
         True,
         True,
@@ -281,7 +281,7 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"steps": 0}, {"peak": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
+    "given", [{"steps": 0}, {"learning_rate": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
 )
 def test_bad_optimisation_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(given))):

@@ -88,7 +88,7 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     def nats(hidden: torch.Tensor, targets: torch.Tensor, _: torch.dtype) -> torch.Tensor:
         return -(model.logits(hidden) + closed).log_softmax(1).gather(1, targets[:, None])[:, 0]
 
-    monkeypatch.setattr(model, "nats", nats)
+    monkeypatch.setattr(model, "nll", nats)
     outputs = [each for length in range(4) for each in product(pair, repeat=length)]
     worth = {each: float(number % 7) for number, each in enumerate(outputs)}
     batch = cycle._rows([source] * 15, [np.array(each, tokenizer.dtype) for each in outputs], 0)
