@@ -66,7 +66,8 @@ def simplified(sentence: str) -> str:
         return sentence
     if tables.simplified.search(sentence):
         return sentence.translate(tables.characters)
-    return tables.converter.convert(sentence)
+    converted: str = tables.converter.convert(sentence)
+    return converted
 
 
 def is_traditional(lines: Iterable[str]) -> bool:

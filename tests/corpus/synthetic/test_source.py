@@ -188,7 +188,9 @@ def test_knobs_have_their_effect(chinese: list[str]) -> None:
 )
 def test_bad_options_are_named(options: dict[str, object]) -> None:
     name, value = next(iter(options.items()))
-    with pytest.raises(ValueError, match=r"languages|size|domain_shift|noise|preference_strength|processes") as error:
+    with pytest.raises(
+        ValueError, match=r"languages|size|domain_shift|noise|preference_strength|processes"
+    ) as error:
         SyntheticWorld(**options)  # type: ignore[arg-type]
     assert str(value if name != "languages" else "fr") in str(error.value)
     with pytest.raises(ValueError, match="split must be"):
