@@ -13,42 +13,36 @@ import umt.runtime.interrupts  # noqa: F401  (before all that takes long to impo
 # isort: split
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
-import torch
 from omegaconf import DictConfig
 
 import train
-from umt.align import Alignment
-from umt.evaluation.bits_rows import bits_rows
-from umt.evaluation.external_systems import missing_translations
-from umt.evaluation.finished_runs import FinishedRun
-from umt.evaluation.report import sections
-from umt.evaluation.report.bits import bits, show_bits
-from umt.evaluation.report.page import write_page
-from umt.evaluation.report.score_tables import lexicon
-from umt.evaluation.report.shared_space import history, shared_space, similarities
-from umt.evaluation.report.tables import show_run, show_scores
-from umt.evaluation.report.training_curves import training_curves
-from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
-from umt.lm.loading import configure_libraries
-from umt.pipeline import errors, inputs
-from umt.pipeline.console import Console
-from umt.pipeline.errors import option_errors
-from umt.pipeline.run import Run
-from umt.pipeline.scoring import (
-    code_lengths,
-    lexicon_scores,
-    missing_measurements,
-    samples,
-    translation_scores,
-)
-from umt.pipeline.store import Store
-from umt.runtime.threads import use_threads
+from umt.pipeline import errors
+
+if TYPE_CHECKING:
+    from umt.evaluation.rows import ScoreRow
+    from umt.pipeline.run import Run
+
+# torch and all that needs it are imported in the functions: help and shell completion work without.
 
 
 def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path:
     """The page of the run, ``report.html``: a new section is one line here."""
+    import torch
+
+    from umt.align import Alignment
+    from umt.evaluation.finished_runs import FinishedRun
+    from umt.evaluation.report import sections
+    from umt.evaluation.report.bits import bits
+    from umt.evaluation.report.page import write_page
+    from umt.evaluation.report.score_tables import lexicon
+    from umt.evaluation.report.shared_space import history, shared_space, similarities
+    from umt.evaluation.report.training_curves import training_curves
+    from umt.pipeline import inputs
+    from umt.pipeline.scoring import samples
+
     bridge, provenance = run.alignments["unsupervised"], FinishedRun(run.directory).provenance
     alignment, truth = Alignment.load(bridge.path), inputs.dictionary(config, run.corpus, "test")
     source, target = run.corpus.languages
@@ -79,13 +73,31 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Find, score, show."""
+    from umt.evaluation.bits_rows import bits_rows
+    from umt.evaluation.external_systems import missing_translations
+    from umt.evaluation.finished_runs import FinishedRun
+    from umt.evaluation.report.bits import show_bits
+    from umt.evaluation.report.tables import show_run, show_scores
+    from umt.evaluation.rows import group_by_system, save_scores
+    from umt.lm.loading import configure_libraries
+    from umt.pipeline.console import Console
+    from umt.pipeline.scoring import (
+        code_lengths,
+        lexicon_scores,
+        missing_measurements,
+        translation_scores,
+    )
+    from umt.pipeline.store import Store
+    from umt.runtime.threads import use_threads
+
     configure_libraries()
     console = Console()
     with errors.sweep_job(console):
         use_threads(config.runtime.threads)
         run = train.build(config, Store(Path(config.store), console, only=("run",)))
         console.started("evaluate")
-        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]
+        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+        rows += code_lengths(config, run)
         rows += bits_rows(run.bits_report) if run.bits_report else []
         console.stopped()
         scores = run.directory / "scores.json"
@@ -105,5 +117,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with option_errors():
+    with errors.option_errors():
         main()

@@ -14,25 +14,27 @@ import umt.runtime.interrupts  # noqa: F401  (before all that takes long to impo
 
 # isort: split
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
-from rich.console import Console as Terminal
 
-from umt.lm.loading import configure_libraries
-from umt.pipeline import errors, inputs, neural_stages, stages
-from umt.pipeline.artefact import Artefact
-from umt.pipeline.checks import validate
-from umt.pipeline.console import Console
-from umt.pipeline.errors import option_errors
-from umt.pipeline.run import Run
-from umt.pipeline.store import Store
-from umt.runtime.distributed import init_process_group
-from umt.runtime.threads import use_threads
+from umt.pipeline import errors
+
+if TYPE_CHECKING:
+    from umt.pipeline.artefact import Artefact
+    from umt.pipeline.run import Run
+    from umt.pipeline.store import Store
+
+# torch and all that needs it are imported in the functions: help and shell completion work without.
 
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
+    from umt.pipeline import inputs, neural_stages, stages
+    from umt.pipeline.checks import validate
+    from umt.pipeline.run import Run
+
     config = inputs.drop_unselected(config)
     seed, needs_lm = config.seed, stages.needs_lm(config)
     corpus = inputs.corpus(config)
@@ -89,6 +91,15 @@ def build(config: DictConfig, store: Store) -> Run:
 @hydra.main(version_base=None, config_path="conf", config_name="config")
 def main(config: DictConfig) -> None:
     """Build what is missing, then say where it is."""
+    from rich.console import Console as Terminal
+
+    from umt.lm.loading import configure_libraries
+    from umt.pipeline import stages
+    from umt.pipeline.console import Console
+    from umt.pipeline.store import Store
+    from umt.runtime.distributed import init_process_group
+    from umt.runtime.threads import use_threads
+
     configure_libraries()
     team = init_process_group()
     console = Console(Terminal(quiet=True)) if team.rank else Console()
@@ -101,5 +112,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with option_errors():
+    with errors.option_errors():
         main()

@@ -21,11 +21,11 @@ Label = Literal["aligned", "doubtful", "failed"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
+    """Whether an alignment succeeded, decided without a dictionary.
 
-    score, null: the criterion on the real and on the destroyed target (see `umt.align.agreement`); nan where
-        a strategy did not measure it. reason: one sentence for a person. certainty: in which share of the
-        frequent words the best translation is right, where that can be told.
+    score, null_score: the criterion on the real and on the permuted target (`umt.align.agreement`); nan where
+        a strategy did not measure it. reason: one sentence for the user. estimated_precision: estimated share
+        of the frequent words whose best translation is right; None where it cannot be estimated.
     """
 
     label: Label
@@ -37,15 +37,15 @@ class Verdict:
     def __post_init__(self) -> None:
         typed("label", self.label, Label)
         if self.estimated_precision is not None and not 0 <= self.estimated_precision <= 1:
-            raise ValueError(f"certainty is a share, in [0, 1], got {self.estimated_precision}")
+            raise ValueError(f"estimated_precision must lie in [0, 1], got {self.estimated_precision}")
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Both vocabularies in one space, and the lexicons read off it.
+    """Both vocabularies in one vector space, and the lexicons induced from it.
 
-    source, target: embeddings of as many dimensions; lexicon: source to target; reverse: target to source.
-    history: one entry a round of whatever was repeated, the last one last.
+    source, target: embeddings of one dimension. lexicon: source to target; reverse_lexicon: target to source.
+    history: one entry a round of each iterative phase, in order.
     """
 
     source: Embeddings
@@ -59,7 +59,7 @@ class Alignment:
         if self.source.vectors.shape[1] != self.target.vectors.shape[1]:
             shapes = f"{tuple(self.source.vectors.shape)} and {tuple(self.target.vectors.shape)}"
             raise ValueError(f"a shared space needs vectors of one dimension, got {shapes}")
-        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse_lexicon)):
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse_lexicon", self.reverse_lexicon)):
             if not lexicon.source or not lexicon.target:
                 raise ValueError(f"the {name} of an alignment is empty")
 
@@ -74,12 +74,12 @@ class Alignment:
         sides = {"source": self.source, "target": self.target}
         tensors = {name: side.vectors.contiguous() for name, side in sides.items()}
         save_file(tensors, directory / "alignment.safetensors")
-        told = {
+        content = {
             "words": {name: side.words for name, side in sides.items()},
             "verdict": _plain(asdict(self.verdict)),
             "history": [_plain(entry) for entry in self.history],
         }
-        text = json.dumps(told, ensure_ascii=False)
+        text = json.dumps(content, ensure_ascii=False)
         (directory / "alignment.json").write_text(text, encoding="utf-8")
         self.lexicon.save(directory, "lexicon")
         self.reverse_lexicon.save(directory, "reverse")
@@ -90,14 +90,14 @@ class Alignment:
     def load(cls, directory: Path) -> Alignment:
         """Read what `save` wrote."""
         tensors = load_file(directory / "alignment.safetensors")
-        told = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
-        verdict = told["verdict"]
+        content = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
+        verdict = content["verdict"]
         return cls(
-            Embeddings(tuple(told["words"]["source"]), tensors["source"]),
-            Embeddings(tuple(told["words"]["target"]), tensors["target"]),
+            Embeddings(tuple(content["words"]["source"]), tensors["source"]),
+            Embeddings(tuple(content["words"]["target"]), tensors["target"]),
             Lexicon.load(directory, "lexicon"),
             Lexicon.load(directory, "reverse"),
-            tuple(_numbers(entry) for entry in told["history"]),
+            tuple(_numbers(entry) for entry in content["history"]),
             Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
         )
 

@@ -1,7 +1,4 @@
-"""Ready-made word vectors: the text formats of fastText and word2vec, and the binary one of word2vec.
-
-Nothing in these files is run: numbers are read as numbers.
-"""
+"""Pretrained word vectors: fastText's and word2vec's text formats, and word2vec's binary format."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ _LONGEST = 1000  # bytes of a word; more means that the file is something else
 
 @dataclass(frozen=True)
 class PretrainedVectors:
-    """Word spaces with the vectors of a file and the counts of the text.
+    """Word spaces with pretrained vectors and the counts of the text.
 
     paths: a file for each language, by its code: fastText .vec, word2vec text or binary, also gzipped.
     size: the most frequent words of the text that are kept, of those that the file knows too.
@@ -52,8 +49,8 @@ class PretrainedVectors:
             raise BadInput(f"no file of {lang} vectors is named: set words.paths.{lang}=FILE")
         path = Path(str(self.paths[lang]))
         frequent = tokens.words[: tokens.vocabulary(len(tokens.words), self.minimum_count)]
-        found = read_vectors(path, frozenset(frequent))
-        known = [rank for rank, word in enumerate(frequent) if word in found][: self.size]
+        vector_of = read_vectors(path, frozenset(frequent))
+        known = [rank for rank, word in enumerate(frequent) if word in vector_of][: self.size]
         if len(known) < 20:
             raise BadInput(
                 f"{path} knows {len(known)} of the {len(frequent):,} frequent {lang} words of the "
@@ -67,11 +64,11 @@ class PretrainedVectors:
         counts = count_pairs(ids, len(known), min(self.contexts, len(known)), self.windows)
         words = tuple(frequent[rank] for rank in known)
         frequencies = torch.from_numpy(tokens.frequencies[known].astype(np.float64))
-        vectors = torch.from_numpy(np.stack([found[word] for word in words]))
+        vectors = torch.from_numpy(np.stack([vector_of[word] for word in words]))
         return WordSpace(lang, words, frequencies, counts, vectors)
 
 
-def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, F32]:
+def read_vectors(path: Path, words: Collection[str]) -> dict[str, F32]:
     """The vectors of the ``wanted`` words; the lower-cased word counts where the word itself is not there.
 
     The format is told by the content. Raises `BadInput` when the file cannot be read or is damaged.
@@ -80,14 +77,14 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, F32]:
         with path.open("rb") as raw:
             zipped = raw.peek(2)[:2] == b"\x1f\x8b"
             file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
-            return _parse(path, BufferedReader(file), wanted)  # type: ignore[arg-type]
+            return _parse(path, BufferedReader(file), words)  # type: ignore[arg-type]
     except (EOFError, gzip.BadGzipFile) as error:
         raise BadInput(f"{path} is damaged: its compressed data ends early; fetch it again") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _parse(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[str, F32]:
+def _parse(path: Path, file: BufferedReader, words_to_read: Collection[str]) -> dict[str, F32]:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
     header = file.readline(_LONGEST).split()
@@ -100,14 +97,14 @@ def _parse(path: Path, file: BufferedReader, wanted: Collection[str]) -> dict[st
     exact: dict[str, F32] = {}
     lowered: dict[str, F32] = {}
     for number, (word, values) in enumerate(entries(path, file, words, dim), start=1):
-        kept = exact if word in wanted else lowered
-        key = word if word in wanted else word.lower()
-        if key not in wanted or key in kept:
+        vectors = exact if word in words_to_read else lowered
+        key = word if word in words_to_read else word.lower()
+        if key not in words_to_read or key in vectors:
             continue
         vector = _numbers(values, dim)
         if vector is None:
             raise BadInput(f"{path} is damaged at word {number:,}: not {dim} finite numbers")
-        kept[key] = vector
+        vectors[key] = vector
     return lowered | exact
 
 

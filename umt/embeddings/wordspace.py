@@ -1,18 +1,27 @@
-"""What one language looks like to an aligner: words, counts and vectors."""
+"""Word spaces: the words, co-occurrence counts and vectors of one language, the input of an aligner."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import scipy.sparse as sp
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from umt.embeddings.counts import Counts
 from umt.types import Lang
+
+
+def normalise(vectors: Tensor) -> Tensor:
+    """Unit rows, centred columns, unit rows again (Artetxe et al., 2018). (words, dim) -> (words, dim)."""
+    rows = normalize(vectors, dim=1)
+    return normalize(rows - rows.mean(0), dim=1)
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,11 @@ class Embeddings:
     def __post_init__(self) -> None:
         if len(self.words) != len(self.vectors):
             raise ValueError(f"{len(self.words)} words but vectors of shape {tuple(self.vectors.shape)}")
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """The row of each word."""
+        return {word: row for row, word in enumerate(self.words)}
 
     def export(self, path: Path) -> None:
         """Write the text format of word2vec: "words dim", then "word value value ..." a line."""
@@ -55,6 +69,16 @@ class WordSpace:
         rows = {len(self.frequencies), len(self.vectors), *(each.shape[0] for each in self.counts.values())}
         if rows != {len(self.words)}:
             raise ValueError(f"{len(self.words)} words in {self.lang!r} but parts of {sorted(rows)} rows")
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """The row of each word."""
+        return {word: row for row, word in enumerate(self.words)}
+
+    @cached_property
+    def normalised(self) -> Tensor:
+        """(words, dim) the vectors as maps are fitted on them, see `normalise`; not to be modified."""
+        return normalise(self.vectors)
 
     def embeddings(self) -> Embeddings:
         """The words with their vectors."""

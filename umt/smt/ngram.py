@@ -2,7 +2,7 @@
 
 Every kept n-gram is a node; node 0 is the empty context and node 1 + w the single word w. A hash table maps
 (node, word) to the node of the longer n-gram. Scoring a word walks from the longest known context to shorter
-ones (`advance`), so a decoder carries nothing but one node number.
+ones (`score_next`), so the state of a decoder is one node number.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class NGramTables(NamedTuple):
 
 @jit
 def slot(key: Any, mask: Any) -> Any:
-    """Where the search for ``key`` starts in a table of mask + 1 slots (Fibonacci hashing)."""
+    """The first slot of ``key`` in a table of mask + 1 slots (Fibonacci hashing)."""
     mixed = key * 0x9E3779B97F4A7C1
     return (mixed ^ (mixed >> 29)) & mask
 

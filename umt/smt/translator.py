@@ -1,4 +1,4 @@
-"""Translating raw text with a phrase table and a language model: what `umt.smt.training` learns."""
+"""Translation of raw text with a phrase table and an n-gram model, as trained by `umt.smt.training`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from umt.text.truecasing import Truecaser
 from umt.types import BadInput, Lang
 
 _PIECE = 80
-"""Longer sentences are translated in pieces, cut after punctuation where there is any."""
-
+"""Longer sentences are translated in pieces of at most so many words, cut after punctuation if possible."""
 
 PHRASE_BASED = "phrase-based"
-"""The kind of a bootstrap whose folder holds two of these, ``en-zh`` and ``zh-en``."""
+"""The kind of a bootstrap whose folder holds two saved translators, ``en-zh`` and ``zh-en``."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class PhraseBasedTranslator:
     """Raw sentences in one language to raw sentences in another.
 
     vocabulary: source words by number; the target's are ``model.words``.
-    inflections: the endings of each language that are words of their own to it.
-    threads: that decode; 0: one a core. A fact of the machine, which is not saved.
+    inflections: the suffix splitter of each language whose suffixes are tokens of their own.
+    threads: of decoding; 0: one a core. Not saved.
     """
 
     source: Lang
@@ -52,32 +51,38 @@ class PhraseBasedTranslator:
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One detokenised translation a sentence, in order; an empty sentence gives an empty one.
 
-        Words without candidates are read as `OovResolver` says, or kept as they are.
+        Words without translations are replaced by `OovResolver`, or copied.
         """
-        normalise, here, there = normaliser(self.source), segmenter(self.source), segmenter(self.target)
+        normalise, source_segmenter, target_segmenter = (
+            normaliser(self.source),
+            segmenter(self.source),
+            segmenter(self.target),
+        )
         unknown = OovResolver(tuple(self.vocabulary[word] for word in translatable_words(self.options)))
-        ours, theirs = (self.inflections.get(lang, SuffixSplitter()) for lang in (self.source, self.target))
-        segmented = here.batch(normalise(sentence) for sentence in sentences)
-        words = [unknown.resolve(ours.split_words(words)) for words in segmented]
+        source_suffixes, target_suffixes = (
+            self.inflections.get(lang, SuffixSplitter()) for lang in (self.source, self.target)
+        )
+        segmented = source_segmenter.batch(normalise(sentence) for sentence in sentences)
+        words = [unknown.resolve(source_suffixes.split_words(words)) for words in segmented]
         pieces = [_pieces(sentence) for sentence in words]
         flat = [piece for sentence in pieces for piece in sentence]
         ids, offsets = Vocabulary(self.vocabulary, ()).encode(flat)
-        out, places, _, _ = decode_all(
+        output, places, _, _ = decode_all(
             ids, offsets, self.options, self.model.tables, self.search, self.threads
         )
         translated: list[list[str]] = []
         for number, piece in enumerate(flat):
-            chosen = out[places[number] : places[number + 1]].tolist()
+            chosen = output[places[number] : places[number + 1]].tolist()
             translated.append([self.model.words[word] if word >= 0 else piece[-1 - word] for word in chosen])
-        whole, done = [], 0
+        outputs, done = [], 0
         for sentence in pieces:
             joined = [word for piece in translated[done : done + len(sentence)] for word in piece]
-            whole.append(there.join(theirs.join_words(self.casing.restore(joined))))
+            outputs.append(target_segmenter.join(target_suffixes.join_words(self.casing.restore(joined))))
             done += len(sentence)
-        return whole
+        return outputs
 
     def with_smaller_beam(self) -> PhraseBasedTranslator:
-        """The same with a quarter of the beam, to write much: little worse and several times as fast."""
+        """The translator with a quarter of the beam: several times as fast, little worse."""
         return replace(self, search=self.search._replace(beam=max(1, self.search.beam // 4)))
 
     def save(self, directory: Path) -> None:

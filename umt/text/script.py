@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import opencc
 
@@ -66,8 +66,7 @@ def simplified(sentence: str) -> str:
         return sentence
     if tables.simplified.search(sentence):
         return sentence.translate(tables.characters)
-    converted: str = tables.converter.convert(sentence)
-    return converted
+    return cast(str, tables.converter.convert(sentence))
 
 
 def is_traditional(lines: Iterable[str]) -> bool:

@@ -148,7 +148,15 @@ def test_a_window_that_was_not_counted_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("words", 3), ("window", 0), ("clip", 40), ("drop", -1), ("drop", 200), ("keep", 0), ("soft", 20)],
+    [
+        ("words", 3),
+        ("window", 0),
+        ("clip", 40),
+        ("drop", -1),
+        ("drop", 200),
+        ("keep", 0),
+        ("first_inverse_temperature", 20),
+    ],
 )
 def test_bad_options_are_named(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
