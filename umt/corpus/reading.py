@@ -6,10 +6,11 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -28,17 +29,36 @@ _BINARY = {
     b"\xff\xd8\xff": "an image",
     b"\x7fELF": "a program",
 }
+_SKIPPABLE = b"\x2a\x4d\x18"
+"""Bytes 2 to 4 of a zstd frame that holds no data, as pzstd writes first; byte 1 is 0x50 to 0x5F."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _CORRUPT_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
 _BLOCK = 1 << 20
 
 
-class _Zstandard(io.RawIOBase):
-    """Decompress frames; unlike the library's reader it complains about a frame that is cut short."""
+class _Decoder(Protocol):
+    """A decompressor of one frame: `zstandard.ZstdDecompressionObj` or `lzma.LZMADecompressor`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Frames(io.RawIOBase):
+    """The content of concatenated frames; a last frame that is cut short is an EOFError.
+
+    Frames may be skippable (zstd) or followed by padding of zero bytes (xz).
+    """
+
+    def __init__(self, file: BinaryIO, decoder: Callable[[], _Decoder], padded: bool) -> None:
         self._file = file
-        self._decoder = zstandard.ZstdDecompressor().decompressobj()
+        self._new_decoder = decoder
+        self._decoder = decoder()
+        self._padded = padded
         self._ready = memoryview(b"")
         self._rest = b""
 
@@ -54,32 +74,56 @@ class _Zstandard(io.RawIOBase):
                     raise EOFError("the last frame is cut short")
                 return 0
             if self._decoder.eof:
-                self._decoder = zstandard.ZstdDecompressor().decompressobj()
+                data = data.lstrip(b"\0") if self._padded else data
+                if not data:
+                    continue
+                self._decoder = self._new_decoder()
             self._ready = memoryview(self._decoder.decompress(data))
-            self._rest = self._decoder.unused_data
+            self._rest = self._decoder.unused_data if self._decoder.eof else b""
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
 
 
-def files_under(path: Path, option: str) -> list[Path]:
-    """The file itself, or every file of a folder in sorted order; hidden ones are left out.
+def path_of(value: object) -> Path | None:
+    """The path that an option names; None for null and for an empty value, as of an unset shell variable."""
+    return None if value is None or not str(value).strip() else Path(str(value))
 
-    Raises `BadInput` naming the option when there is nothing to read.
+
+def files_under(path: Path, option: str) -> list[Path]:
+    """The file itself, or every file of a folder in sorted order, behind links too; hidden ones are left out.
+
+    Raises `BadInput` naming the option when there is nothing to read, or a pipe, which is read only once.
     """
     if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file() and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        )
-        if not found:
+        paths = sorted(each for each in _walk(path) if each.is_file())
+        if not paths:
             raise BadInput(f"{option}={path} is a folder without files: put text files there")
-        return found
+        return paths
     if not path.exists():
         raise BadInput(f"{option}={path} does not exist: give a text file or a folder of text files")
+    if not path.is_file():
+        raise BadInput(f"{option}={path} is a pipe or device, but is read several times: write it to a file")
     return [path]
+
+
+def broken_links(path: Path) -> list[Path]:
+    """The links in a folder that lead to nothing, in sorted order; `files_under` leaves them out."""
+    return sorted(each for each in _walk(path) if not each.exists()) if path.is_dir() else []
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every path in a folder that is no folder itself; links to folders are followed, each folder once."""
+    visited = set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in names if not name.startswith("."))
 
 
 def file_digest(paths: list[Path]) -> str:
@@ -92,8 +136,9 @@ def file_digest(paths: list[Path]) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file without their ends; compression is told by the content.
+    """The lines of a UTF-8 file without their ends (LF or CR LF); compression is known by the content.
 
+    No other character ends a line: a carriage return, a form feed or U+2028 within one is white space.
     Raises `BadInput` for a file that is empty, binary, damaged, unreadable or not UTF-8 (naming the line).
     """
     number = 0
@@ -124,10 +169,11 @@ def _opened(path: Path) -> io.BufferedReader:
         raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
 
 
-def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
-    head = raw.read(8)
-    raw.seek(0)
+def _decompressed(path: Path, raw: io.BufferedReader) -> BinaryIO:
+    head = raw.peek(8)[:8]  # a pipe cannot be wound back
     kind = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+    if len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == _SKIPPABLE:
+        kind = "zstd"
     expected = _EXPECTED.get(path.suffix)
     if expected and kind != expected:
         what = "is empty" if not head else f"is damaged: it does not hold {expected} data"
@@ -138,10 +184,15 @@ def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
     if kind == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
     if kind == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(raw))
+        return cast(BinaryIO, io.BufferedReader(_Frames(raw, lzma.LZMADecompressor, True), _BLOCK))
     if kind == "zstd":
-        return cast(BinaryIO, io.BufferedReader(_Zstandard(raw), _BLOCK))
+        return cast(BinaryIO, io.BufferedReader(_Frames(raw, _zstandard, False), _BLOCK))
     return raw
+
+
+def _zstandard() -> _Decoder:
+    """A decompressor that takes windows of any size (zstd --long)."""
+    return cast(_Decoder, zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj())
 
 
 def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
@@ -164,7 +215,7 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
                     f"(byte 0x{line[error.start]:02x}): convert it, for example with iconv"
                 ) from error
         raise
-    found = text.replace("\r\n", "\n").split("\n")
-    if not found[-1]:
-        found.pop()
-    return found
+    decoded = text.replace("\r\n", "\n").split("\n")
+    if not decoded[-1]:
+        decoded.pop()
+    return decoded

@@ -200,6 +200,8 @@ def _translator_report(
         if not outcome.won
     ]
     warnings += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    if pairs and pairs.incomplete:
+        warnings.append(f"{pairs.incomplete:,} lines of the true pairs are blank or have an empty side")
     [score] = [entry for entry in learned.history if entry["step"] == learned.step]
     return {
         "parallel_pairs": count,
