@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import lzma
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
-import zstandard
-
+from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
 from umt.types import BadInput
 
 SUFFIXES = ("", ".gz", ".xz", ".zst")
 
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_EXPECTED = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
-_BINARY = {
-    b"BZh": "a bzip2 archive",
-    b"PK\x03\x04": "a zip archive",
-    b"%PDF": "a PDF",
-    b"PAR1": "a parquet file",
-    b"\x89PNG": "an image",
-    b"\xff\xd8\xff": "an image",
-    b"\x7fELF": "a program",
-}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_CORRUPT_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
 _BLOCK = 1 << 20
-
-
-class _Zstandard(io.RawIOBase):
-    """Decompress frames; unlike the library's reader it complains about a frame that is cut short."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(b"")
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            data = self._rest or self._file.read(_BLOCK)
-            self._rest = b""
-            if not data:
-                if not self._decoder.eof:
-                    raise EOFError("the last frame is cut short")
-                return 0
-            if self._decoder.eof:
-                self._decoder = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._decoder.decompress(data))
-            self._rest = self._decoder.unused_data
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
 
 
 def files_under(path: Path, option: str) -> list[Path]:
@@ -98,11 +51,11 @@ def lines(path: Path) -> Iterator[str]:
     """
     number = 0
     with _opened(path) as raw:
-        file = _decompressed(path, raw)
+        file = decompressed(path, raw)
         while True:
             try:
                 block = file.readlines(_BLOCK)
-            except _CORRUPT_ERRORS as error:
+            except CORRUPT_ERRORS as error:
                 raise BadInput(
                     f"{path} is damaged: its compressed data cannot be read after line {number:,} "
                     f"({error}); fetch it again"
@@ -122,26 +75,6 @@ def _opened(path: Path) -> io.BufferedReader:
         return path.open("rb")
     except OSError as error:
         raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
-
-
-def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
-    head = raw.read(8)
-    raw.seek(0)
-    kind = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
-    expected = _EXPECTED.get(path.suffix)
-    if expected and kind != expected:
-        what = "is empty" if not head else f"is damaged: it does not hold {expected} data"
-        raise BadInput(f"{path} {what}; fetch it again")
-    for magic, name in _BINARY.items():
-        if head.startswith(magic):
-            raise BadInput(f"{path} is {name}, not text: give plain UTF-8 text, or .gz, .xz, .zst of it")
-    if kind == "gzip":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-    if kind == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(raw))
-    if kind == "zstd":
-        return cast(BinaryIO, io.BufferedReader(_Zstandard(raw), _BLOCK))
-    return raw
 
 
 def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
