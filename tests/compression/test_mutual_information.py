@@ -237,11 +237,11 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
     shown = Terminal(width=200, file=StringIO())
     show_bits(told, shown)
-    page = str(bits(told).body)
+    page = bits(told).html()
     for text in (shown.file.getvalue(), page):
         assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
     nothing = dict.fromkeys(("bits", "low", "share"), -1e-9) | {"high": 1.0}
-    page = str(bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).body)
+    page = bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).html()
     assert "0.00%" in page
     assert "-0" not in page
     table = sum(side["table_bits"] for side in told["sides"].values())

@@ -39,7 +39,7 @@ def test_reads_parquet_and_gives_each_language_other_rows(tmp_path: Path) -> Non
     (tmp_path / "set").mkdir()
     table = pyarrow.table({"english": ["a", "b", "c", "d"], "other": ["甲", "乙", "丙", "丁"]})
     parquet.write_table(table, tmp_path / "set" / "train.parquet")
-    hub = local(tmp_path / "set", column={"en": "english", "zh": "other"}, halves=True)
+    hub = local(tmp_path / "set", column={"en": "english", "zh": "other"}, alternate_rows=True)
     assert list(hub.sentences(EN)) == ["a", "c"]
     assert list(hub.sentences(ZH)) == ["乙", "丁"]
 

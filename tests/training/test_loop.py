@@ -150,7 +150,7 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     said: list[float] = []
-    monkeypatch.setattr(ProcessGroup, "total", lambda team, number: said.append(number) or sum(said))
+    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: said.append(number) or sum(said))
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
         True,
         True,
@@ -264,11 +264,11 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"steps": 0}, {"peak": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
+    "options", [{"steps": 0}, {"learning_rate": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
 )
-def test_bad_optimisation_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(given))):
-        OptimiserConfig(**{"steps": 1, **given})
+def test_optimiser_config_refuses_bad_values(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        OptimiserConfig(**{"steps": 1, **options})
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (12, 40), (40, 12)])

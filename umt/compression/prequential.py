@@ -56,6 +56,7 @@ class Prequential:
     rows: a batch.
     peak: learning rate of the matrices, moved by ``method``; rest: of all else.  level: share of the rates
     within an increment, with past to learn from.  average: decay of the mean of the weights that predicts.
+    kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     architecture: Architecture
@@ -70,6 +71,7 @@ class Prequential:
     lr_floor: float = 0.4
     ema_decay: float = 0.98
     method: Literal["adamw", "muon"] = "muon"
+    kernels: bool = True
 
     def __post_init__(self) -> None:
         require(
@@ -193,8 +195,10 @@ class _Network:
     def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
         self.setting, self.texts = setting, texts
         self.generator = Generator().manual_seed(seed)
-        self.model = JointLM.create(setting.architecture, vocabulary, self.generator)
-        self.mean = JointLM.create(setting.architecture, vocabulary, Generator().manual_seed(0))
+        self.model = JointLM.create(setting.architecture, vocabulary, self.generator, kernels=setting.kernels)
+        self.mean = JointLM.create(
+            setting.architecture, vocabulary, Generator().manual_seed(0), kernels=setting.kernels
+        )
         self.mean.load_state_dict(self.model.state_dict())
         optimisation = OptimiserConfig(
             1, setting.learning_rate, adamw_learning_rate=setting.adamw_learning_rate, method=setting.method

@@ -40,7 +40,7 @@ class SyntheticWorld:
     lexical_gap: share of concepts that one of the sides never uses.
     order_divergence: 0 Chinese in English order, 1 as Chinese writes.
     noise: share of words dropped or misspelt.
-    grading: how much words of one class differ in the company they keep.
+    preference_strength: how much words of one class differ in the words that they occur with; 0: not at all.
     processes: that generate; 0: one a core.
     """
 
