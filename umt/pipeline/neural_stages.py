@@ -212,13 +212,13 @@ def _keep_logs(bench: StageContext) -> None:
     shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
     """What the two languages tell about each other, in bits that a decoder would need."""
     strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
-    apart = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
-    told = strategy.measure(texts, apart, bench.seed, bench.scratch, bench.progress)
+    other = [line for source in other_domain for line in PreparedText(source.path).sentences(languages[1])]
+    told = strategy.measure(texts, other, bench.seed, bench.scratch, bench.progress)
     write_json(bench.directory / BITS, told)
     both = told["pairs"]["both"]["K(X,Y)"]["code"]
     gain = told["pairs"]["both"].get("gain")
