@@ -47,9 +47,9 @@ def corpus(config: DictConfig) -> Source:
 
 
 def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
-    """Text about something else, where the configuration names any: a control of
+    """Text of another domain, where the configuration names any: a control of
     `umt.compression.mutual_information`."""
-    return (instantiate(config.elsewhere),) if config.elsewhere else ()
+    return (instantiate(config.other_domain),) if config.other_domain else ()
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
@@ -125,7 +125,7 @@ def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) 
 def drop_unselected(config: DictConfig) -> DictConfig:
     """``config`` without options that an experiment sets in a group left out (``translator=none``)."""
     selected = config.copy()
-    for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
+    for group in ("bootstrap", "lm", "translator", "bits", "other_domain"):
         if selected[group] and "_target_" not in selected[group]:
             selected[group] = None
     return selected
