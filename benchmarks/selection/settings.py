@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from benchmarks.criterion.corpora import configuration
 
 SMALL = (
-    *("corpus.size=24000", "corpus.processes=1", "aligner=cooccurrence"),
-    *("bootstrap.sentences=2000", "bootstrap.rounds=1", "bootstrap.threads=1"),
-    *("lm.batch_tokens=1536", "lm.optimisation.steps=200", "translator.generation.workers=1"),
+    *("corpus.size=24000", "runtime.workers=1", "aligner=cooccurrence"),
+    *("bootstrap.sentences=2000", "bootstrap.rounds=1", "runtime.threads=1"),
+    *("lm.batch_tokens=1536", "lm.optimisation.steps=200"),
     *("translator.synthetic_sentences=8000", "translator.max_tokens=120"),
 )
 """What all training has in common."""

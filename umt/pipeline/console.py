@@ -117,8 +117,8 @@ class _LogLines:
     def __init__(self, stage: str, terminal: Terminal, interval: float) -> None:
         self._stage, self._terminal, self._interval = stage, terminal, interval
         self._start = self._first_time = time.monotonic()
-        self._what, self._done, self._total, self._first_done = "", 0, None, 0
-        self._total: int | None
+        self._what, self._done, self._first_done = "", 0, 0
+        self._total: int | None = None
         self._ended = threading.Event()
         threading.Thread(target=self._print, name="log lines", daemon=True).start()
 
