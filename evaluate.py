@@ -20,13 +20,14 @@ from umt.cli.train import build
 from umt.evaluation.bits_rows import bits_rows
 from umt.evaluation.rows import save_scores
 from umt.pipeline.errors import option_errors
-from umt.pipeline.program import CONF, program
+from umt.pipeline.program import program
+from umt.pipeline.renamed import CONF
 from umt.pipeline.reporting import show, write_report
 from umt.pipeline.scoring import code_lengths, lexicon_scores, translation_scores
 from umt.pipeline.store import Store
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
     with program(config, list_reused=False) as (console, _):

@@ -22,7 +22,8 @@ from umt.pipeline import inputs, neural_stages, stages
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.checks import validate
 from umt.pipeline.errors import option_errors
-from umt.pipeline.program import CONF, announce, conclude, program
+from umt.pipeline.program import announce, conclude, program
+from umt.pipeline.renamed import CONF
 from umt.pipeline.run import Run
 from umt.pipeline.store import Store
 
@@ -89,7 +90,7 @@ def build(config: DictConfig, store: Store) -> Run:
     return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def train(config: DictConfig) -> None:
     """Build what is missing, then print where it is."""
     with program(config) as (console, team):

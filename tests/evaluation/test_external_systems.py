@@ -47,7 +47,7 @@ def test_any_system_may_stand_beside(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"evaluation\.beside\.theirs: there is no folder"):
+    with pytest.raises(BadInput, match=r"evaluation\.external\.theirs: there is no folder"):
         ExternalSystem("theirs", tmp_path / "nosuch")
 
 

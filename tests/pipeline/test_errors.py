@@ -20,16 +20,21 @@ from umt.types import Lang
 CONF = Path(__file__).parents[2] / "conf"
 
 
+def start(*overrides: str) -> None:
+    """What a program does before it builds anything."""
+    with initialize_config_dir(str(CONF), version_base=None):
+        config = compose("config", overrides=list(overrides))
+    with user_errors(Console()):
+        check_options(config)
+        corpus = inputs.corpus(config)
+        held_out = inputs.held_out(config, corpus)
+        validate(config, (Lang("en"), Lang("zh")), held_out)
+
+
 def refusal(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
     """The sentence with which a program with these options ends before it builds anything."""
     with pytest.raises(SystemExit) as end, option_errors():
-        with initialize_config_dir(str(CONF), version_base=None):
-            config = compose("config", overrides=list(overrides))
-        with user_errors(Console()):
-            check_options(config)
-            corpus = inputs.corpus(config)
-            held_out = inputs.held_out(config, corpus)
-            validate(config, (Lang("en"), Lang("zh")), held_out)
+        start(*overrides)
     assert end.value.code == 2
     sentence = capsys.readouterr().err
     assert sentence.startswith("error: ")
@@ -52,9 +57,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         ("words.windows=7", "words.windows must be a list, got 7"),
         ("lm.optimisation.learning_rate=abc", "lm.optimisation.learning_rate must be"),
         ("evaluation.metrics=???", "evaluation.metrics"),
-        ("evaluation.sets={news: 3}", "evaluation.sets.news must be a test set"),
+        ("+evaluation.sets.news=3", "evaluation.sets.news must be a test set"),
         ("corpus=/data/text", "there is no corpus=/data/text"),
-        ("corpus=7", "there is no corpus=7"),
         ("store=${oc.env:UMT_NO_SUCH_VARIABLE}", "store refers to something that has no value"),
         ("store=${corpus.nope}", "store refers to something that has no value"),
         ("store=''", "store is empty"),
@@ -91,12 +95,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from umt.pipeline.console import Console
 from umt.pipeline.errors import user_errors
-from umt.runtime.interrupts import raise_on_sigterm
+from umt.runtime.interrupts import handle_signals
 from umt.runtime.processes import forkserver_context
 
 if __name__ == "__main__":
     with user_errors(Console()):
-        raise_on_sigterm()
+        handle_signals()
         context = forkserver_context() if sys.argv[1] == "forkserver" else get_context("fork")
         with ProcessPoolExecutor(2, context) as pool:
             work = [pool.submit(time.sleep, 600) for _ in range(2)]

@@ -22,7 +22,7 @@ PLACES = {"aligner@control": "control", "corpus@elsewhere": "elsewhere"}
         ("control.hard=3", "control.hard is now called control.last_inverse_temperature"),
         (
             "aligner.aligner.hard=3",
-            "aligner.aligner.hard is now called aligner.aligner.last_inverse_temperature",
+            "is now called aligner.aligner.last_inverse_temperature",
         ),
         (
             "aligner.aligner.strategies.cooccurrence.hard=3",
@@ -36,6 +36,7 @@ PLACES = {"aligner@control": "control", "corpus@elsewhere": "elsewhere"}
         ("aligner@control=gromov", "is now called aligner@control=gromov_wasserstein"),
         ("aligner.workers=2", "aligner.workers is set by runtime.workers: give runtime.workers=2"),
         ("elsewhere.processes=2", "give runtime.workers=2"),
+        ("corpus=7", "there is no corpus=7"),
         ("corpus.source=", "corpus.source has no value"),
     ],
 )

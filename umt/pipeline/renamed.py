@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from umt.types import BadInput
 
@@ -153,6 +154,9 @@ FROM_RUNTIME: Mapping[str, str] = {
 }
 """Options that only ``runtime`` sets: facts of the machine, which must not enter the name of an artefact."""
 
+CONF = Path(__file__).parents[1] / "conf"
+"""The folder of the configuration, a part of the package."""
+
 PLACES = {"control": "aligner", "elsewhere": "corpus"}
 """Place in the configuration -> the group that is chosen for it."""
 
@@ -189,6 +193,8 @@ def check_stages(names: Iterable[str]) -> None:
 
 def _check_choice(name: str, value: str) -> None:
     group = name.partition("@")[0]
+    if "." not in group and (CONF / group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
+        raise BadInput(f"there is no {name}={value}: the choices of {group} are listed by --help")
     if new := CHOICES.get(f"{PLACES.get(group, group)}={value}"):
         raise BadInput(f"{name}={value} is now called {name}={new.partition('=')[2]}")
 
