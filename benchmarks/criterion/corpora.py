@@ -42,7 +42,7 @@ class Corpus:
 
 def corpora(data: Path) -> dict[str, Corpus]:
     """Generated worlds from one domain to two; real text whole, thinned, and crossed."""
-    small = ("corpus.size=60000", "corpus.processes=1")
+    small = ("corpus.size=60000", "runtime.workers=1")
     shifts = {f"world shift {shift:g}": f"corpus.domain_shift={shift:g}" for shift in (0, 0.25, 0.5, 0.75, 1)}
     knobs = {**shifts, "world gap 0.5": "corpus.lexical_gap=0.5", "world noise 0.3": "corpus.noise=0.3"}
     texts = {name: Text((*small, knob)) for name, knob in knobs.items()}

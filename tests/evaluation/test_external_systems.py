@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from umt.evaluation.external_systems import ExternalSystem, missing_translations
+from umt.evaluation.external_systems import ExternalSystem, missing_translations, read_lines
 from umt.types import BadInput
 
 
@@ -47,7 +47,7 @@ def test_any_system_may_stand_beside(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"evaluation\.beside\.theirs: there is no folder"):
+    with pytest.raises(BadInput, match=r"evaluation\.external\.theirs: there is no folder"):
         ExternalSystem("theirs", tmp_path / "nosuch")
 
 
@@ -77,3 +77,9 @@ def test_files_of_others(tmp_path: Path) -> None:
     file.write_bytes(b"caf\xe9\n")
     with pytest.raises(BadInput, match=r"news\.en-zh\.txt is not UTF-8"):
         theirs.translations_of("news", "en-zh", 1)
+
+
+def test_a_carriage_return_within_a_line_ends_no_line(tmp_path: Path) -> None:
+    file = tmp_path / "news.en-zh.txt"
+    file.write_bytes("一\r二\r\n三\n".encode())
+    assert read_lines(file) == ["一\r二", "三"]

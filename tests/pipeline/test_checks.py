@@ -61,5 +61,5 @@ def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: boo
 
 
 def test_a_bad_value_is_told_with_its_group() -> None:
-    with pytest.raises(BadInput, match=r"translator: architecture must be one of joint, encoder_decoder"):
+    with pytest.raises(BadInput, match=r"translator\.architecture must be one of joint, encoder_decoder"):
         checked("translator.architecture=both")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +17,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from rich.console import Console as Terminal
 
-from umt.pipeline import errors, stages
+from umt.pipeline import errors
 from umt.pipeline.console import Console
 from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
 from umt.types import BadInput
@@ -64,7 +67,7 @@ def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = SimpleNamespace(initialized=lambda: True, get=lambda: SimpleNamespace(mode=RunMode.MULTIRUN))
-    monkeypatch.setattr(stages, "HydraConfig", sweep)
+    monkeypatch.setattr(errors, "HydraConfig", sweep)
     with pytest.raises(SweepJobFailed) as failed, errors.sweep_job(Console()):
         raise BadInput("too long")
     assert capsys.readouterr().err == "error: too long\n"
@@ -76,7 +79,7 @@ def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(
     with pytest.raises(SystemExit) as stopped, option_errors():
         raise failed.value  # as the launcher does when all have ended
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == "error: at least one cell of the sweep failed: too long\n"
+    assert capsys.readouterr().err == "error: at least one run of the sweep failed: too long\n"
 
 
 def test_our_own_mistakes_keep_their_traceback() -> None:
@@ -114,3 +117,27 @@ def test_what_goes_on_keeps_its_bar() -> None:
     console.progress("another", 0, 100)
     assert len(console._live.tasks) == 2
     console.stopped()
+
+
+def test_a_log_file_gets_a_line_of_the_current_stage() -> None:
+    output = io.StringIO()
+    console = Console(Terminal(file=output, width=160), interval=0.05)
+    console.started("pretrain")
+    console.progress("loss 2.5", 10, 100)
+    console.progress("loss 2.0", 30, 100)
+    time.sleep(0.3)
+    console.stopped()
+    first = output.getvalue().splitlines()[0]
+    assert re.fullmatch(r"pretrain +0 s  loss 2\.0, 30 of 100, [\d,.e+]+ a second, \d+ s left", first)
+    printed = output.getvalue()
+    time.sleep(0.15)
+    assert output.getvalue() == printed
+
+
+def test_a_stage_without_progress_still_has_a_line() -> None:
+    output = io.StringIO()
+    console = Console(Terminal(file=output, width=160), interval=0.05)
+    console.started("align")
+    time.sleep(0.2)
+    console.stopped()
+    assert re.match(r"align +0 s  at work\n", output.getvalue())

@@ -23,8 +23,8 @@ from umt.types import Lang
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "corpus.size=4000",
-    "corpus.processes=1",
-    "preparation.workers=1",
+    "runtime.workers=1",
+    "on_failed=continue",
     "words.dim=80",
     "aligner=cooccurrence",
     "aligner.words=400",
@@ -43,13 +43,13 @@ CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很�
 
 BLIND = """
 import runpy, sys
-from umt.corpus.files import PairFiles
+from umt.corpus.files import ParallelFiles
 from umt.corpus.synthetic.source import WorldPairs
 
 def refuse(self):
     raise AssertionError("held-out pairs were opened")
 
-PairFiles.pairs = WorldPairs.pairs = refuse
+ParallelFiles.pairs = WorldPairs.pairs = refuse
 del sys.argv[0]
 sys.path.insert(0, "")
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -108,7 +108,7 @@ def test_nothing_is_built_twice(store: Path, trained: str) -> None:
 
 
 def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
-    again = command("train.py", store, "rebuild=[control]")
+    again = command("train.py", store, "rebuild=[align_supervised]")
     assert again.splitlines()[-1] == trained.splitlines()[-1]
     assert len(again.split(" kept ")) < len(trained.split(" s  "))
 
@@ -150,7 +150,7 @@ def test_the_report_shows_how_networks_learned(store: Path, scores: list[dict[st
     [page] = store.glob("run-*/report.html")
     text = page.read_text(encoding="utf-8")
     assert "Training: pretrain" in text
-    assert "Training: translate" in text
+    assert "Training: train_translator" in text
 
 
 def test_a_known_dictionary_beats_the_baselines(scores: list[dict[str, Any]]) -> None:
@@ -193,7 +193,7 @@ def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_p
 def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str) -> str:
     """The one sentence with which a command ends; asserts that nothing half-written stays."""
     with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        config = compose("config", overrides=["corpus=files", "preparation.workers=1", *overrides])
+        config = compose("config", overrides=["corpus=files", "runtime.workers=1", *overrides])
     console = Console()
     with pytest.raises(SystemExit) as stopped, user_errors(console):
         train.build(config, Store(tmp_path / "store", console))
@@ -269,8 +269,8 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
     first, *_, last = done.stderr.strip().splitlines()
-    assert "checks must be at least 1" in first
-    assert "one cell of the sweep failed" in last
+    assert "translator.validations must be at least 1" in first
+    assert "one run of the sweep failed" in last
 
 
 def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:

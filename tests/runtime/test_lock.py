@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 FORKS = """
 import os, sys, time
 from pathlib import Path
-from umt.runtime.lock import alone
+from umt.runtime.lock import exclusive_lock
 
-with alone(Path(sys.argv[1]), lambda: None):
+with exclusive_lock(Path(sys.argv[1]), lambda: None):
     if child := os.fork():
         print(child, flush=True)
     time.sleep(60)
@@ -26,10 +26,10 @@ with alone(Path(sys.argv[1]), lambda: None):
 WAITS = """
 import sys
 from pathlib import Path
-from umt.runtime.lock import alone
+from umt.runtime.lock import exclusive_lock
 
 lock = Path(sys.argv[1])
-with alone(lock, lambda: print("waits", flush=True)):
+with exclusive_lock(lock, lambda: print("waits", flush=True)):
     print(lock.exists())
 """
 

@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-CONF = str(Path(__file__).parents[1] / "conf")
+CONF = Path(__file__).parents[1] / "conf"
 """The folder of the configuration, a part of the package."""

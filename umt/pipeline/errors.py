@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -14,6 +14,7 @@ from hydra.errors import InstantiationException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
+from umt.pipeline import CONF
 from umt.pipeline.console import Console
 from umt.pipeline.renamed import check_overrides, new_name
 from umt.runtime.interrupts import Terminated, stop_workers
@@ -136,7 +137,7 @@ def _about_option(error: Exception) -> str:
     if name:
         known = sorted(set(getattr(error, "options", None) or ()))
         problem, wrong = f"there is no {group}={name}", name
-        if group in ("corpus", "elsewhere") and "/" in name:
+        if group in ("corpus", "other_domain") and "/" in name:
             return f"{problem}: a folder of text is given by corpus=files corpus.root={name}"
     elif (parent := getattr(cause, "parent_node", None)) is not None:
         option = str(getattr(cause, "full_key", ""))
@@ -153,14 +154,12 @@ def _about_option(error: Exception) -> str:
 
 
 def _missing_choice(error: Exception) -> tuple[str, str]:
-    """(group, choice) of a choice that does not exist; empty where the error is another."""
-    file = getattr(error, "missing_cfg_file", None) or ""
-    options: Mapping[str, str] | None = getattr(error, "options", None)
-    if options:
-        group, _, name = file.rpartition("/")
-        return group, name
-    group, _, name = file.partition("/")  # a path was given as the choice
-    return group, name
+    """(group, choice) of a choice that does not exist, which may be a path; empty for another error."""
+    parts = (getattr(error, "missing_cfg_file", None) or "").split("/")
+    for count in range(len(parts) - 1, 0, -1):
+        if all(parts[:count]) and CONF.joinpath(*parts[:count]).is_dir():
+            return "/".join(parts[:count]), "/".join(parts[count:])
+    return "", ""
 
 
 def _about_grammar(override: str) -> str:

@@ -19,7 +19,7 @@ from umt.pipeline.run import Run
 from umt.pipeline.stages import ADVICE, planned
 from umt.runtime.distributed import ProcessGroup, init_process_group
 from umt.runtime.files import MANIFEST
-from umt.runtime.interrupts import raise_on_sigterm
+from umt.runtime.interrupts import handle_signals
 from umt.runtime.threads import use_threads
 
 
@@ -42,7 +42,7 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
     if team.rank:
         console.terminal = Terminal(quiet=True)
     with sweep_job(console):
-        raise_on_sigterm()
+        handle_signals()
         check_options(config)
         use_threads(config.runtime.threads)
         yield Program(console, team)

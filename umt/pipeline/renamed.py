@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
+from umt.pipeline import CONF
 from umt.types import BadInput
 
 OPTIONS: Mapping[str, str] = {
@@ -153,7 +154,7 @@ FROM_RUNTIME: Mapping[str, str] = {
 }
 """Options that only ``runtime`` sets: facts of the machine, which must not enter the name of an artefact."""
 
-PLACES = {"control": "aligner", "elsewhere": "corpus"}
+PLACES = {"control": "aligner", "other_domain": "corpus"}
 """Place in the configuration -> the group that is chosen for it."""
 
 
@@ -189,6 +190,8 @@ def check_stages(names: Iterable[str]) -> None:
 
 def _check_choice(name: str, value: str) -> None:
     group = name.partition("@")[0]
+    if "." not in group and (CONF / group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
+        raise BadInput(f"there is no {name}={value}: the choices of {group} are listed by --help")
     if new := CHOICES.get(f"{PLACES.get(group, group)}={value}"):
         raise BadInput(f"{name}={value} is now called {name}={new.partition('=')[2]}")
 

@@ -6,32 +6,69 @@ Import it before anything that takes long: an interrupt of the imports is one se
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import threading
+from functools import cache
 from types import FrameType, TracebackType
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_parent = 0
 
 
 class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM, as batch systems and containers do."""
 
 
-def raise_on_sigterm() -> None:
-    """Let SIGTERM raise `Terminated` in the main thread, where Ctrl-C raises KeyboardInterrupt.
+def handle_signals() -> None:
+    """Let SIGTERM raise `Terminated` and Ctrl-C KeyboardInterrupt in the main thread, workers stopped before.
 
-    Workers that are forked from here on die with this process.
+    Workers that are forked from here on die with this process, however it ends.
     """
-    import umt.runtime.worker  # noqa: F401  (what it registers is for programs that have workers)
-
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminated)
+        signal.signal(signal.SIGINT, _interrupted)
+    tie_workers()
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the second one would interrupt the clearing up
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the clearing up
     stop_workers()
     raise Terminated
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    stop_workers()
+    raise KeyboardInterrupt
+
+
+@cache
+def tie_workers() -> None:
+    """Let every process that is forked from now on die with this one, and leave Ctrl-C to it."""
+    os.register_at_fork(before=_note_parent, after_in_child=_tie)
+
+
+def _note_parent() -> None:
+    global _parent
+    _parent = os.getpid()
+
+
+def _tie() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent()
+    if os.getppid() != _parent:  # it ended between the fork and the call
+        os._exit(1)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the thread ends that started it; Linux alone can."""
+    prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop_workers() -> None:
