@@ -12,15 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from anyascii import anyascii
-from numpy.typing import NDArray
 
 from umt.runtime.jit import jit
 from umt.text.languages import other_script_share
-from umt.types import F64, I64, Lang
+from umt.types import F64, I8, I64, Lang
 
 _LONGEST = 24
 _SHORTEST = 2
@@ -42,7 +41,7 @@ class Romanised(NamedTuple):
     A word of fewer than two letters, or in another script than its language's, has none.
     """
 
-    letters: NDArray[np.int8]
+    letters: I8
     lengths: I64
 
     @classmethod
@@ -128,8 +127,11 @@ class Transducer:
 
 
 @jit
-def _forward(one: Any, two: Any, edits: Any, table: Any) -> None:
-    """Entry (i, j): the probability to write the first i letters of one word and j of the other."""
+def _forward(one: I8, two: I8, edits: F64, table: F64) -> None:
+    """Fill ``table``: entry (i, j) is p(the first i letters of one word and j of the other).
+
+    one, two: (n,) and (m,) letters.  edits: see `Transducer`.  table: (> n, > m).
+    """
     none = len(edits) - 1
     for i in range(len(one) + 1):
         for j in range(len(two) + 1):
@@ -145,8 +147,13 @@ def _forward(one: Any, two: Any, edits: Any, table: Any) -> None:
 
 @jit
 def _score(
-    letters: Any, lengths: Any, others: Any, sizes: Any, rows: Any, columns: Any, edits: Any, scores: Any
+    letters: I8, lengths: I64, others: I8, sizes: I64, rows: I64, columns: I64, edits: F64, scores: F64
 ) -> None:
+    """Write log p of both words together, without the end, in nats, to ``scores`` (pairs,).
+
+    letters, lengths: source words as in `Romanised`; others, sizes: target words.  rows, columns: (pairs,).
+    edits: see `Transducer`. Pairs of which one word has no letters are left as they are.
+    """
     table = np.zeros((letters.shape[1] + 1, others.shape[1] + 1))
     for pair in range(len(rows)):
         n, m = lengths[rows[pair]], sizes[columns[pair]]
@@ -157,17 +164,20 @@ def _score(
 
 @jit
 def _count(
-    letters: Any,
-    lengths: Any,
-    others: Any,
-    sizes: Any,
-    rows: Any,
-    columns: Any,
-    weights: Any,
-    edits: Any,
-    counts: Any,
+    letters: I8,
+    lengths: I64,
+    others: I8,
+    sizes: I64,
+    rows: I64,
+    columns: I64,
+    weights: F64,
+    edits: F64,
+    counts: F64,
 ) -> None:
-    """Add to ``counts`` how often each edit is expected in the pairs."""
+    """Add to ``counts``, of the shape of ``edits``, how often each edit is expected in the pairs.
+
+    Arguments as in `_score`; weights: (pairs,) how often each pair counts.
+    """
     none = len(edits) - 1
     table = np.zeros((letters.shape[1] + 1, others.shape[1] + 1))
     after = np.zeros_like(table)

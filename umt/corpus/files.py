@@ -98,6 +98,7 @@ class Files:
         )
 
     def _sides(self) -> dict[Lang, list[Path]]:
+        """The files of each language; raises `BadInput` when they are not given, not there, or the same."""
         if self.root is not None and (self.source or self.target):
             raise BadInput(
                 "corpus.root and corpus.source/corpus.target exclude each other: give one or the other"

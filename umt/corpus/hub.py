@@ -109,6 +109,7 @@ class HubDataset:
         return ()
 
     def _rows(self, lang: Lang) -> Iterator[Mapping[str, Any]]:
+        """The rows of the dataset for ``lang``, streamed; whatever the hub raises becomes `BadInput`."""
         import datasets  # two seconds, which other corpora need not wait for
 
         config, files = (text and text.format(lang=lang) for text in (self.config, self.files))

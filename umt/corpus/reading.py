@@ -101,6 +101,10 @@ def _opened(path: Path) -> io.BufferedReader:
 
 
 def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
+    """Lines of text; ``before``: how many lines of the file came earlier, to say where it is no UTF-8.
+
+    Raises `BadInput` then, and for UTF-16 or a zero byte.
+    """
     data = b"".join(block)
     if before == 0:
         if data.startswith(_UTF16):

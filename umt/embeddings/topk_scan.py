@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from umt.runtime.jit import jit
+from umt.types import F32, I64
 
 
 @jit
-def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
-    """Insert a value into a descending list; returns the smallest value that remains."""
+def _insert(indices: I64, scores: F32, row: int, index: int, value: np.float32) -> np.float32:
+    """Insert a value into a descending list; returns the smallest value that remains.
+
+    indices, scores: (rows, k) the lists of all rows.
+    """
     place = scores.shape[1] - 1
     while place > 0 and scores[row, place - 1] < value:
         scores[row, place] = scores[row, place - 1]
@@ -19,22 +21,28 @@ def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
         place -= 1
     scores[row, place] = value
     indices[row, place] = index
-    return scores[row, scores.shape[1] - 1]
+    return scores[row, scores.shape[1] - 1]  # type: ignore[no-any-return]
 
 
 @jit
 def update_row_topk(
-    first: Any,
-    last: Any,
-    scores: Any,
-    penalties: Any,
-    numbers: Any,
-    indices: Any,
-    values: Any,
-    penalised_indices: Any,
-    penalised_values: Any,
+    first: int,
+    last: int,
+    scores: F32,
+    penalties: F32,
+    numbers: I64,
+    indices: I64,
+    values: F32,
+    penalised_indices: I64,
+    penalised_values: F32,
 ) -> None:
-    """Update the lists of rows ``first`` to ``last``; penalties: of the columns, numbers: of the rows."""
+    """Update the lists of rows ``first`` to ``last`` of a block.
+
+    scores: (rows, columns) a block of similarities.  penalties: (columns,) what each column takes off.
+    numbers: (rows,) of the block's rows in the whole.
+    indices, values: (all rows, k) the best so far, which are updated.
+    penalised_indices, penalised_values: (all rows, k) the same of similarities less penalties.
+    """
     width = scores.shape[1]
     for row in range(first, last):
         line, number = scores[row], numbers[row]
@@ -67,17 +75,23 @@ def update_row_topk(
 
 @jit
 def update_column_topk(
-    first: Any,
-    last: Any,
-    scores: Any,
-    penalties: Any,
-    numbers: Any,
-    indices: Any,
-    values: Any,
-    penalised_indices: Any,
-    penalised_values: Any,
+    first: int,
+    last: int,
+    scores: F32,
+    penalties: F32,
+    numbers: I64,
+    indices: I64,
+    values: F32,
+    penalised_indices: I64,
+    penalised_values: F32,
 ) -> None:
-    """Update the lists of columns ``first`` to ``last``; penalties, numbers: of the rows."""
+    """Update the lists of columns ``first`` to ``last`` of a block.
+
+    scores: (rows, columns) a block of similarities.  penalties: (rows,) what each row takes off.
+    numbers: (rows,) of the block's rows in the whole.
+    indices, values: (columns, k) the best so far, which are updated.
+    penalised_indices, penalised_values: (columns, k) the same of similarities less penalties.
+    """
     thresholds, penalised_thresholds = (
         np.full(scores.shape[1], np.float32(np.inf)),
         np.full(scores.shape[1], np.float32(np.inf)),

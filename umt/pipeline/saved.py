@@ -114,6 +114,10 @@ def _alignment_warnings(artefact: Path) -> list[str]:
 def _opened(
     directory: Path, way: LanguageDirection, beam: int
 ) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+    """The translator in ``directory``, of whichever kind its files show, one way.
+
+    beam: hypotheses of a neural one.  Raises `BadInput` when there is none.
+    """
     if (directory / PROMPTS).exists():
         languages = [Lang(lang) for lang in _json(directory / PROMPTS)["languages"]]
         return PromptedTranslator.load(directory, *way.between(languages, directory))

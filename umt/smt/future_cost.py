@@ -45,9 +45,9 @@ def look_up_spans(
     """Look up the options of all spans of ``source`` (words,), and the best score of each out of context."""
     size = len(source)
     for start in range(size):
-        key = np.int64(0)
+        key = 0
         for length in range(1, min(MAX_PHRASE, size - start) + 1):
-            key = (key << WORD_BITS) | (np.int64(source[start + length - 1]) + 1)
+            key = (key << WORD_BITS) | (source[start + length - 1] + 1)
             phrase = find(options.keys, options.nodes, key)
             spans.begins[start, length] = spans.ends[start, length] = 0
             spans.best[start, length] = _IMPOSSIBLE
@@ -76,7 +76,7 @@ def compute_future_costs(size: int, spans: Spans) -> None:
 
 
 @jit
-def uncovered_cost(size: int, first: int, mask: int, future_cost: F32) -> np.float32:
+def uncovered_cost(size: int, first: int, mask: int, future_cost: F32) -> float:
     """Future cost of the uncovered words, in nats; size: of the sentence; first, mask: as in `HYPOTHESIS`."""
     future = np.float32(0.0)
     while mask:

@@ -55,11 +55,11 @@ class Phrase(NamedTuple):
     first: int
     mask: int
     base: float
-    future: np.float32
+    future: float
 
 
 @jit
-def begin(size: int, state: int, future: np.float32, stacks: Stacks) -> None:
+def begin(size: int, state: int, future: float, stacks: Stacks) -> None:
     """Empty the stacks for a sentence of ``size`` words and enter the empty hypothesis.
 
     state: language model context of a sentence start.  future: future cost of the whole sentence, in nats.

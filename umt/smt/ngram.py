@@ -44,27 +44,27 @@ class NGramTables(NamedTuple):
 
 
 @jit
-def slot(key: Any, mask: Any) -> Any:
+def slot(key: int, mask: int) -> int:
     """The first slot of ``key`` in a table of mask + 1 slots (Fibonacci hashing)."""
     mixed = key * 0x9E3779B97F4A7C1
     return (mixed ^ (mixed >> 29)) & mask
 
 
 @jit
-def find(keys: Any, nodes: Any, key: Any) -> Any:
-    """The node stored under ``key``, or -1."""
+def find(keys: I64, nodes: I32, key: int) -> int:
+    """The node stored under ``key``, or -1; keys, nodes: (H,) a hash table as in `NGramTables`."""
     mask = len(keys) - 1
     place = slot(key, mask)
     while keys[place] != key:
         if keys[place] == -1:
             return -1
         place = (place + 1) & mask
-    return nodes[place]
+    return nodes[place]  # type: ignore[no-any-return]
 
 
 @jit
-def score_next(tables: Any, node: Any, word: Any) -> tuple[Any, Any]:
-    """(log p(word | context node), the context after it)."""
+def score_next(tables: NGramTables, node: int, word: int) -> tuple[float, int]:
+    """(log p(word | context ``node``) in nats, the context after it)."""
     total = np.float32(0.0)
     while node != 0:
         longer = find(tables.keys, tables.nodes, np.int64(node) * tables.vocabulary[0] + word)
@@ -76,7 +76,8 @@ def score_next(tables: Any, node: Any, word: Any) -> tuple[Any, Any]:
 
 
 @jit
-def _score(tables: Any, ids: Any, offsets: Any) -> Any:
+def _score(tables: NGramTables, ids: I32, offsets: I64) -> F64:
+    """(sentences,) log p in nats; ids: (tokens,), sentence i is ids[offsets[i]:offsets[i + 1]]."""
     scores = np.zeros(len(offsets) - 1, np.float64)
     for sentence in range(len(offsets) - 1):
         node = tables.after[1 + START]
@@ -88,8 +89,11 @@ def _score(tables: Any, ids: Any, offsets: Any) -> Any:
 
 
 @jit
-def insert(keys: Any, nodes: Any, new: Any, first: Any) -> Any:
-    """Number the keys of ``new`` in order of first appearance, from ``first``; (their numbers, the next)."""
+def insert(keys: I64, nodes: I32, new: I64, first: int) -> tuple[I32, int]:
+    """Number the keys of ``new`` in order of first appearance, from ``first``; (their numbers, the next).
+
+    keys, nodes: (H,) the hash table that remembers them, see `empty_table`.  new: (n,).
+    """
     mask = len(keys) - 1
     numbers = np.empty(len(new), np.int32)
     for index in range(len(new)):

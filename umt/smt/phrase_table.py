@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,8 @@ class PhrasePairs(NamedTuple):
 
 
 @jit
-def _lm_estimate(words: Any, sizes: Any, tables: Any) -> Any:
+def _lm_estimate(words: I32, sizes: I64, tables: NGramTables) -> F32:
+    """(O,) log p of the words of each option out of context, in nats; words, sizes: as in `PhraseTable`."""
     guess = np.zeros(len(sizes), np.float32)
     for option in range(len(sizes)):
         node = 0

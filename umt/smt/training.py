@@ -197,6 +197,7 @@ class PhraseBased:
         return first, second
 
     def _side(self, text: PreparedText, lang: Lang) -> _Language:
+        """Index the text of one language, evenly thinned, and estimate its language model."""
         step = max(1, -(-sum(1 for _ in text.segmented_lines(lang)) // self.max_lines))
         vocabulary, ids, offsets = count_and_encode(
             islice(text.segmented_lines(lang), 0, None, step), self.vocabulary

@@ -95,7 +95,7 @@ class SuffixSplitter:
         parts = {
             form: part
             for form, part in _irregular()
-            if known[part[0]] and known[form] > known[_spelled(*part)]
+            if known[part[0]] and known[form] > known[regular_form(*part)]
         }
         taken = set(parts.values())
         for word, count in known.most_common():
@@ -181,7 +181,7 @@ class SuffixSplitter:
     def _inflected(self, stem: str, ending: str) -> str:
         form = self.forms.get((stem.lower(), ending))
         if form is None and stem.lower() in self.stems:
-            form = _spelled(stem.lower(), ending)
+            form = regular_form(stem.lower(), ending)
         return stem if form is None else _like(stem, form)
 
 
@@ -219,10 +219,10 @@ def _irregular() -> Iterator[tuple[str, Parts]]:
             yield form, (base, ending)
 
 
-def _spelled(stem: str, ending: str) -> str:
-    """The regular form."""
+def regular_form(stem: str, ending: str) -> str:
+    """An English word with ``ending`` (s, ed, en or ing) by the rules of spelling: try, s -> tries."""
     if ending == "en":
-        return _spelled(stem, "ed")
+        return regular_form(stem, "ed")
     consonant_y = re.search(r"[^aeiou]y$", stem)
     if ending == "s":
         if consonant_y:
@@ -266,4 +266,4 @@ def _stems(form: str, ending: str) -> Iterator[str]:
 
 def _support(stem: str, known: Mapping[str, int]) -> int:
     """How many of its regular forms are found."""
-    return sum(known[_spelled(stem, ending)] > 0 for ending in ("s", "ed", "ing"))
+    return sum(known[regular_form(stem, ending)] > 0 for ending in ("s", "ed", "ing"))

@@ -115,6 +115,10 @@ def _cut_endings(lang: Lang, other: Lang, directory: Path) -> SuffixSplitter:
 
 
 def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparation) -> dict[Lang, Cleaner]:
+    """One cleaner a language; it knows the held-out sentences and, where both share a script, both languages.
+
+    Raises `BadInput` when a side is in the other's language.
+    """
     first, second = source.languages
     profile = None
     if scripts(first) == scripts(second):

@@ -95,6 +95,7 @@ def _lines(name: str) -> Iterator[str]:
 
 
 def _nouns() -> Iterator[Noun]:
+    """The nouns of nouns.txt: lines ``= category classifiers options``, then entries of that category."""
     category, mass, place = "", False, ""
     classifiers, owners, topics = tuple[str, ...](), tuple[str, ...](), frozenset[str]()
     for line in _lines("nouns.txt"):
@@ -136,6 +137,7 @@ def _proper(category: str, line: str, gender: str) -> Iterator[Noun]:
 
 
 def _verb(line: str, sets: dict[str, str]) -> Verb:
+    """A line ``english chinese | subjects | objects | tags``; sets: names for several classes of nouns."""
     head, subjects, objects, tags = (part.strip() for part in line.split("|"))
     english, chinese = head.split()
     english, _, preposition = english.partition("+")

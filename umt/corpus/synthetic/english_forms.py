@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from umt.text.morphology import regular_form
+
 _AN = re.compile(r"(?:[aeio]|u(?!ni(?:[^nm]|$)|s(?:e|u))|hon(?:o|est)|hour|heir)", re.IGNORECASE)
 _NOT_AN = re.compile(r"(?:one\b|euro)", re.IGNORECASE)
+_IN_OES = frozenset({"potato", "tomato", "mosquito", "hero", "volcano", "mango"})
 
 
 def article(word: str) -> str:
@@ -14,12 +17,10 @@ def article(word: str) -> str:
 
 
 def plural(word: str) -> str:
-    """The regular plural of a noun."""
-    if re.search(r"[^aeiou]y$", word):
-        return f"{word[:-1]}ies"
-    if re.search(r"(?:s|x|z|ch|sh)$", word) and not word.endswith("stomach"):
+    """The regular plural of a noun, and of those in -o and -ch that are written otherwise."""
+    if word in _IN_OES:
         return f"{word}es"
-    return f"{word}es" if word in ("potato", "tomato", "mosquito", "hero", "volcano", "mango") else f"{word}s"
+    return f"{word}s" if word.endswith("stomach") else regular_form(word, "s")
 
 
 def verb_forms(entry: str) -> tuple[str, str, str, str, str]:
@@ -28,23 +29,10 @@ def verb_forms(entry: str) -> tuple[str, str, str, str, str]:
     "!" doubles the last consonant of a longer word, as in "beginning".
     """
     base, *irregular = entry.split("~")
-    double = base.endswith("!") or bool(
-        re.fullmatch(r"[^aeiou]*[aeiou][bdgklmnprt]", base.removeprefix("qu"))
-    )
+    doubled = base.endswith("!")
     base = base.rstrip("!")
-    stem = base + base[-1] if double else base
+    stem = base + base[-1] if doubled else base
     third = plural(base) if base != "go" else "goes"
-    if base.endswith("ie"):
-        gerund = f"{base[:-2]}ying"
-    elif base.endswith("e") and not base.endswith(("ee", "oe", "ye")):
-        gerund = f"{base[:-1]}ing"
-    else:
-        gerund = f"{stem}ing"
-    if base.endswith("e"):
-        regular = f"{base}d"
-    elif re.search(r"[^aeiou]y$", base):
-        regular = f"{base[:-1]}ied"
-    else:
-        regular = f"{stem}ed"
-    past = irregular[0] if irregular else regular
-    return base, third, past, irregular[1] if len(irregular) > 1 else past, gerund
+    past = irregular[0] if irregular else regular_form(stem, "ed")
+    participle = irregular[1] if len(irregular) > 1 else past
+    return base, third, past, participle, regular_form(stem, "ing")
