@@ -35,7 +35,7 @@ class FileSeeds:
         """See `Seeds`. Raises `BadInput` when the file is not named or not a dictionary."""
         if self.path is None:
             raise BadInput("no seed dictionary is named: set aligner.seeds.path to a file of word pairs")
-        return Dictionary.read(Path(self.path)).find(source, target)
+        return Dictionary.read(Path(self.path), (source.lang, target.lang)).find(source, target)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,23 +17,44 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLOCK = 1 << 20
 
 
-def files_under(path: Path, option: str) -> list[Path]:
-    """The file itself, or every file of a folder in sorted order; hidden ones are left out.
+def path_of(value: object) -> Path | None:
+    """The path that an option names; None for null and for an empty value, as of an unset shell variable."""
+    return None if value is None or not str(value).strip() else Path(str(value))
 
-    Raises `BadInput` naming the option when there is nothing to read.
+
+def files_under(path: Path, option: str) -> list[Path]:
+    """The file itself, or every file of a folder in sorted order, behind links too; hidden ones are left out.
+
+    Raises `BadInput` naming the option when there is nothing to read, or a pipe, which is read only once.
     """
     if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file() and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        )
-        if not found:
+        paths = sorted(each for each in _walk(path) if each.is_file())
+        if not paths:
             raise BadInput(f"{option}={path} is a folder without files: put text files there")
-        return found
+        return paths
     if not path.exists():
         raise BadInput(f"{option}={path} does not exist: give a text file or a folder of text files")
+    if not path.is_file():
+        raise BadInput(f"{option}={path} is a pipe or device, but is read several times: write it to a file")
     return [path]
+
+
+def broken_links(path: Path) -> list[Path]:
+    """The links in a folder that lead to nothing, in sorted order; `files_under` leaves them out."""
+    return sorted(each for each in _walk(path) if not each.exists()) if path.is_dir() else []
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every path in a folder that is no folder itself; links to folders are followed, each folder once."""
+    visited = set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in names if not name.startswith("."))
 
 
 def file_digest(paths: list[Path]) -> str:
@@ -45,8 +67,9 @@ def file_digest(paths: list[Path]) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file without their ends; compression is told by the content.
+    """The lines of a UTF-8 file without their ends (LF or CR LF); compression is known by the content.
 
+    No other character ends a line: a carriage return, a form feed or U+2028 within one is white space.
     Raises `BadInput` for a file that is empty, binary, damaged, unreadable or not UTF-8 (naming the line).
     """
     number = 0
@@ -97,7 +120,7 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
                     f"(byte 0x{line[error.start]:02x}): convert it, for example with iconv"
                 ) from error
         raise
-    found = text.replace("\r\n", "\n").split("\n")
-    if not found[-1]:
-        found.pop()
-    return found
+    decoded = text.replace("\r\n", "\n").split("\n")
+    if not decoded[-1]:
+        decoded.pop()
+    return decoded

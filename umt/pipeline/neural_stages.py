@@ -172,7 +172,7 @@ def _synthetic_pairs(
     tokenizer: Tokenizer,
     bench: StageContext,
 ) -> list[Bitext]:
-    """Synthetic pairs stored by the bootstrap, else translated by it now; none where none are learned from."""
+    """Synthetic pairs stored by the bootstrap, else translated by it now; none if none are learned from."""
     if strategy.schedules.synthetic is None or bootstrap is None:
         return []
     return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic_pairs(
@@ -200,6 +200,8 @@ def _translator_report(
         if not outcome.won
     ]
     warnings += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    if pairs and pairs.incomplete:
+        warnings.append(f"{pairs.incomplete:,} lines of the true pairs are blank or have an empty side")
     [score] = [entry for entry in learned.history if entry["step"] == learned.step]
     return {
         "parallel_pairs": count,
@@ -226,13 +228,13 @@ def _keep_logs(bench: StageContext) -> None:
     shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
     """The mutual information of the two languages' texts: code lengths in bits, alone and together."""
     strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
-    other_domain = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
-    measured = strategy.measure(texts, other_domain, bench.seed, bench.scratch, bench.progress)
+    others = [line for source in other_domain for line in PreparedText(source.path).sentences(languages[1])]
+    measured = strategy.measure(texts, others, bench.seed, bench.scratch, bench.progress)
     write_json(bench.directory / BITS, measured)
     both = measured["pairs"]["both"]["K(X,Y)"]["code"]
     gain = measured["pairs"]["both"].get("gain")

@@ -6,8 +6,9 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -27,15 +28,34 @@ _BINARY = {
     b"\xff\xd8\xff": "an image",
     b"\x7fELF": "a program",
 }
+_SKIPPABLE = b"\x2a\x4d\x18"
+"""Bytes 2 to 4 of a zstd frame that holds no data, as pzstd writes first; byte 1 is 0x50 to 0x5F."""
 _BLOCK = 1 << 20
 
 
-class _Zstandard(io.RawIOBase):
-    """Decompress frames; unlike the library's reader it complains about a frame that is cut short."""
+class _Decoder(Protocol):
+    """A decompressor of one frame: `zstandard.ZstdDecompressionObj` or `lzma.LZMADecompressor`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Frames(io.RawIOBase):
+    """The content of concatenated frames; a last frame that is cut short is an EOFError.
+
+    Frames may be skippable (zstd) or followed by padding of zero bytes (xz).
+    """
+
+    def __init__(self, file: BinaryIO, decoder: Callable[[], _Decoder], padded: bool) -> None:
         self._file = file
-        self._decoder = zstandard.ZstdDecompressor().decompressobj()
+        self._new_decoder = decoder
+        self._decoder = decoder()
+        self._padded = padded
         self._ready = memoryview(b"")
         self._rest = b""
 
@@ -51,23 +71,27 @@ class _Zstandard(io.RawIOBase):
                     raise EOFError("the last frame is cut short")
                 return 0
             if self._decoder.eof:
-                self._decoder = zstandard.ZstdDecompressor().decompressobj()
+                data = data.lstrip(b"\0") if self._padded else data
+                if not data:
+                    continue
+                self._decoder = self._new_decoder()
             self._ready = memoryview(self._decoder.decompress(data))
-            self._rest = self._decoder.unused_data
+            self._rest = self._decoder.unused_data if self._decoder.eof else b""
         size = min(len(buffer), len(self._ready))
         buffer[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
 
 
-def decompressed(path: Path, raw: BinaryIO, wanted: str = "plain UTF-8 text") -> BinaryIO:
+def decompressed(path: Path, raw: io.BufferedReader, wanted: str = "plain UTF-8 text") -> BinaryIO:
     """The content of ``raw``, the open file ``path``; ``wanted``: for the message about another kind of file.
 
     Raises BadInput when the file is of another kind or contradicts its suffix.
     """
-    head = raw.read(8)
-    raw.seek(0)
+    head = raw.peek(8)[:8]  # a pipe cannot be wound back
     kind = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+    if len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == _SKIPPABLE:
+        kind = "zstd"
     expected = _EXPECTED.get(path.suffix)
     if expected and kind != expected:
         what = "is empty" if not head else f"is damaged: it does not hold {expected} data"
@@ -78,7 +102,12 @@ def decompressed(path: Path, raw: BinaryIO, wanted: str = "plain UTF-8 text") ->
     if kind == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
     if kind == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(raw))
+        return cast(BinaryIO, io.BufferedReader(_Frames(raw, lzma.LZMADecompressor, True), _BLOCK))
     if kind == "zstd":
-        return cast(BinaryIO, io.BufferedReader(_Zstandard(raw), _BLOCK))
+        return cast(BinaryIO, io.BufferedReader(_Frames(raw, _zstandard, False), _BLOCK))
     return raw
+
+
+def _zstandard() -> _Decoder:
+    """A decompressor that takes windows of any size (zstd --long)."""
+    return cast(_Decoder, zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj())

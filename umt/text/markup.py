@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _DOUBLE_ESCAPE = re.compile(r"&(?:amp;)+(?=#?\w{1,32};)")  # &amp;lt; is &lt;, escaped twice
@@ -20,13 +21,14 @@ _NAMES = (
 )
 _TAG = re.compile(
     rf"</?(?:{_NAMES})\s{{0,4}}/?>"
-    r"|<[A-Za-z][\w:.-]{0,30}(?:\s{1,4}[\w:.-]{1,40}\s?=\s?(?:\"[^\"<>]{0,300}\"|'[^'<>]{0,300}'|[^\s\"'<>=]{1,300}))"
-    r"{1,12}\s{0,4}/?>"
+    r"|<[A-Za-z][\w:.-]{0,30}"
+    r"(?:\s{1,4}[\w:.-]{1,40}\s?=\s?(?:\"[^\"<>]{0,300}\"|'[^'<>]{0,300}'|[^\s\"'<>=]{1,300})){1,12}\s{0,4}/?>"
     r"|<!--[^<>]{0,300}-->|<\d{2}:\d{2}:\d{2}[.,]\d{3}>",
     re.IGNORECASE,
 )
 _LETTER_TAG = re.compile(r"<([A-Za-z])>")
 _CLOSED_LETTER = re.compile(r"</([A-Za-z])>")
+_BARE_TAG = re.compile(r"(?<![A-Za-z0-9])<(/?[A-Za-z]\w{1,20})>")
 _LINK = re.compile(
     r"!?\[([^\[\]]*)\]\((?=[^()\s]*[./#])(?=[A-Za-z/.#])(?:[^()\s]|\([^()\s]*\))*(?:\s\"[^\"()]*\")?\)"
 )
@@ -43,9 +45,10 @@ _EVENT = (
     r"(?:laugh(?:s|ter|ing)?|applau(?:se|ds?|ding)|music|cheer(?:s|ing)?|videos?|audio|sing(?:s|ing)|unclear|"
     r"inaudible|crosstalk|sigh(?:s|ing)?|scream(?:s|ing)?|plays?|playing|begins?|starts?|ends?|stops?|continues?)"
 )
+_CHINESE_EVENT = "(?:掌声|笑声|欢呼声|音乐声?|鼓掌|笑|视频|听不清)"
 _ASIDE = re.compile(
     rf"[\[(（【]\s{{0,4}}{_EVENT}(?:[\s,.;:!/-]{{1,3}}(?:and\s)?{_EVENT}){{0,4}}[\s.!]{{0,4}}[\])）】]"
-    r"|[\[(（【](?:掌声|笑声|欢呼声|音乐声?|鼓掌|笑|视频|听不清)(?:[、，和及与](?:掌声|笑声|欢呼声|音乐声?|鼓掌))?[\])）】]"
+    rf"|[\[(（【]{_CHINESE_EVENT}(?:[、，和及与]{_CHINESE_EVENT})?[\])）】]"
     r"|[\[【]\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:[.,]\d{1,3})?[\]】]|[(（]\d{1,2}[:：]\d{2}[:：]\d{2}[)）]"
     r"|^\s*[(（]\d{1,2}[:：]\d{2}[)）]",
     re.IGNORECASE,
@@ -66,9 +69,9 @@ def decode_references(line: str) -> str:
 
 
 def strip_tags(line: str) -> str:
-    """A line without HTML and XML tags, known by their names or attributes; other angle brackets are text.
+    """A line without HTML and XML tags, known by their names or attributes, or since they come in pairs.
 
-    A tag of one letter that is opened within a word and never closed (``x<i>y``) is text, too.
+    Other angle brackets are text; so is a tag of one letter within a word that is never closed (``x<i>y``).
     """
     if "<" not in line:
         return line
@@ -81,7 +84,9 @@ def strip_tags(line: str) -> str:
         before, after = line[match.start() - 1], line[match.end() : match.end() + 1]
         return match[0] if before.isalnum() and after.isalnum() else ""
 
-    return _TAG.sub(removed, line)
+    line = _TAG.sub(removed, line)
+    names = Counter(name.lstrip("/") for name in _BARE_TAG.findall(line))
+    return _BARE_TAG.sub(lambda match: "" if names[match[1].lstrip("/")] > 1 else match[0], line)
 
 
 def strip_markup(line: str) -> str:

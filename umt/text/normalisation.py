@@ -62,8 +62,7 @@ _FRENCH_OPEN = regex.compile(r"«\s*")
 _FULL_WIDTH = "，！？：；（）…～—"
 _PARK = {ord(char): 0xE000 + i for i, char in enumerate(_FULL_WIDTH)}
 _UNPARK = {0xE000 + i: char for i, char in enumerate(_FULL_WIDTH)}
-# The separator of a number is as wide as its digits: １，２３４．５６ and １０：３０;
-# not so in the list ３，５，７.
+# The separators of a number are as wide as its digits: １，２３４．５６, but not the list ３，５，７.
 _WIDE_THOUSANDS = re.compile(r"(?<![０-９，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９]|，[０-９])")
 _WIDE_COLON = re.compile(r"(?<=[０-９])：(?=[０-９])")
 _PLAIN_CHINESE = re.compile(r"[ -~一-鿿，。！？：；、（）「」『』“”《》…—·]*")
@@ -115,10 +114,10 @@ def _space_or_nothing(invisible: regex.Match[str]) -> str:
 
 def _chinese(sentence: str) -> str:
     if not (sentence.isprintable() and _PLAIN_CHINESE.fullmatch(sentence)):
-        sentence = _WIDE_THOUSANDS.sub(lambda number: number[0].replace("，", ","), sentence)
+        sentence = _WIDE_THOUSANDS.sub(lambda number: str(number[0]).replace("，", ","), sentence)
         sentence = _WIDE_COLON.sub(":", sentence)
         sentence = unicodedata.normalize("NFKC", sentence.translate(_PARK)).translate(_UNPARK)
-        sentence = _INVISIBLE.sub(_space_or_nothing, sentence)
+        sentence = _SPACE.sub(" ", _INVISIBLE.sub(_space_or_nothing, sentence))
     sentence = simplified(sentence)
     if " " in sentence:
         sentence = _CHINESE_SPACE.sub("", _SPACE.sub(" ", sentence))

@@ -39,6 +39,10 @@ class Given:
     def digest(self) -> str:
         return ""
 
+    @property
+    def relation(self) -> None:
+        return None
+
     def held_out(self) -> tuple[Any, ...]:
         return ()
 
