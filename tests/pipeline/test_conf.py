@@ -97,7 +97,7 @@ def test_every_experiment_composes(name: str) -> None:
 @pytest.mark.parametrize("part", ["self_learning aligner.init", "restarts aligner.aligner"])
 def test_the_aligner_inside_another_is_one_word(part: str) -> None:
     outer, inner = part.split()
-    node = composed(f"aligner={outer}", f"aligner@{inner}=gromov").aligner[inner.split(".")[1]]
+    node = composed(f"aligner={outer}", f"aligner@{inner}=gromov_wasserstein").aligner[inner.split(".")[1]]
     assert node._target_ == "umt.align.strategies.gromov_wasserstein.GromovWasserstein"
 
 

@@ -1,4 +1,4 @@
-"""The supervised control: the unsupervised system from known pairs, with the same refinement and confidence."""
+"""The supervised control: the unsupervised system from known pairs, same refinement and confidence."""
 
 from __future__ import annotations
 
