@@ -79,12 +79,13 @@ def build(config: DictConfig, store: Store) -> Run:
         )
 
     if dictionary := inputs.supervised_dictionary(config, corpus):
-        control = store.build(stages.align_supervised, config.control, text, words, dictionary, seed=seed)
-        alignments["supervised"] = control
+        control = store.build(
+            stages.align_supervised, config.control, text, words, dictionary, alignment, seed=seed
+        )
+        name = control.report["control"]
+        alignments[name] = control
         if bootstrap and not needs_lm:
-            translators["supervised"] = store.build(
-                stages.bootstrap, config.bootstrap, text, control, seed=seed
-            )
+            translators[name] = store.build(stages.bootstrap, config.bootstrap, text, control, seed=seed)
     parts = (
         text,
         words,

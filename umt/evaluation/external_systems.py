@@ -20,7 +20,7 @@ OPTION = "evaluation.external"
 FOLDER, INDEX = "translations", "systems.json"
 TRANSLATOR = "translator"
 """The neural translator of a run."""
-SYSTEMS = ("copy", "random", "phrase-based", "few-shot", "supervised", TRANSLATOR)
+SYSTEMS = ("copy", "random", "phrase-based", "few-shot", "supervised", "single map", TRANSLATOR)
 """The ids of the systems that a run may have."""
 
 Translations = tuple[System, list[str]]

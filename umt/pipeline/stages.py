@@ -7,7 +7,7 @@ the console, its ``warnings`` follow below.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -34,10 +34,15 @@ Report = Mapping[str, Any]
 
 @runtime_checkable
 class Supervised(Protocol):
-    """An aligner that is fitted on known translations."""
+    """An aligner that is fitted on known translations; control_name: its row in tables."""
 
-    def with_seeds(self, seeds: Dictionary) -> Aligner:
-        """The same aligner, fitted on these."""
+    control_name: ClassVar[str]
+
+    def with_seeds(self, seeds: Dictionary, estimated_precision: float | None) -> Aligner:
+        """The same aligner, fitted on these.
+
+        estimated_precision: that of the unsupervised alignment which it is the control of.
+        """
         ...
 
 
@@ -79,21 +84,26 @@ def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
 
 
 def align_supervised(
-    config: DictConfig, bench: StageContext, text: Artefact, spaces: Artefact, known: Supervision
+    config: DictConfig,
+    bench: StageContext,
+    text: Artefact,
+    spaces: Artefact,
+    known: Supervision,
+    unsupervised: Artefact,
 ) -> Report:
     """The supervised control: the same word spaces, mapped with a true dictionary.
 
+    unsupervised: the alignment of which it is the control; only its estimated precision is read.
     Raises BadInput when the aligner takes none.
     """
     source, target = _spaces(spaces)
     seeds = known.dictionary.with_stems(*stems(text))
     aligner = instantiate(config)
     if not isinstance(aligner, Supervised):
-        raise BadInput(
-            f"aligner@control must be a supervised aligner such as procrustes, not {type(aligner).__name__}"
-        )
-    fitted = aligner.with_seeds(seeds).align(source, target, bench.generator())
-    return _report_alignment(fitted, bench, spaces)
+        raise BadInput(f"aligner@control must be supervised or procrustes, not {type(aligner).__name__}")
+    precision = Alignment.load(unsupervised.path).verdict.estimated_precision
+    fitted = aligner.with_seeds(seeds, precision).align(source, target, bench.generator())
+    return {**_report_alignment(fitted, bench, spaces), "control": aligner.control_name}
 
 
 def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:

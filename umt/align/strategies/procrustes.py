@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -29,6 +30,8 @@ class Procrustes:
     candidates: how many each lexicon row holds. The verdict is ``doubtful``: no null was run.
     """
 
+    control_name: ClassVar[str] = "single map"
+
     seeds: Seeds = field(default_factory=IdenticalStrings)
     reweight: float = 0.5
     ridge: float = 0.5
@@ -37,36 +40,49 @@ class Procrustes:
     def __post_init__(self) -> None:
         require(self, positive="candidates", at_least_zero="reweight ridge")
 
-    def with_seeds(self, seeds: Seeds) -> Procrustes:
-        """The same, fitted on other pairs."""
+    def with_seeds(self, seeds: Seeds, estimated_precision: float | None = None) -> Procrustes:
+        """The same, fitted on other pairs; its precision is always cross-validated."""
         return replace(self, seeds=seeds)
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when the seeds hold fewer than two pairs that both vocabularies know."""
-        pairs = self.seeds.find(source, target)
-        if len(pairs) < 2:
-            raise BadInput(
-                f"the seeds hold {len(pairs)} pairs of known {source.lang} and {target.lang} words, too "
-                "few for a map: give a larger dictionary (aligner.seeds) or more text"
-            )
+        pairs = known_pairs(self.seeds, source, target)
         sides = source.normalised, target.normalised
         x, y = map_to_shared_space(*sides, pairs, self.reweight, self.ridge)
         left, right = Embeddings(source.words, x), Embeddings(target.words, y)
         lexicon, reverse = induce(left, right, self.candidates)
         reason = f"fitted on {len(pairs)} known pairs"
-        verdict = Verdict("doubtful", math.nan, math.nan, reason, self._certainty(sides, pairs))
+        precision = cross_validated_precision(sides, pairs, self.reweight, self.ridge)
+        verdict = Verdict("doubtful", math.nan, math.nan, reason, precision)
         return Alignment(left, right, lexicon, reverse, ({"pairs": float(len(pairs))},), verdict)
 
-    def _certainty(self, sides: tuple[Tensor, Tensor], pairs: Tensor, folds: int = 5) -> float | None:
-        """Precision at 1 of the frequent words by cross-validation; None where too few pairs are frequent."""
-        hits = trials = 0
-        for fold in range(folds):
-            hidden = pairs[:, 0] % folds == fold
-            words = torch.tensor(sorted({*pairs[hidden & (pairs[:, 0] < _FREQUENT), 0].tolist()}))
-            if not len(words) or int((~hidden).sum()) < 2:
-                continue
-            x, y = map_to_shared_space(*sides, pairs[~hidden], self.reweight, self.ridge)
-            best = csls(x[:_FREQUENT], y, 1)[0].indices[words]
-            right = (pairs[:, 0] == words[:, None]) & (pairs[:, 1] == best)
-            hits, trials = hits + int(right.any(1).sum()), trials + len(words)
-        return hits / trials if trials else None
+
+def known_pairs(seeds: Seeds, source: WordSpace, target: WordSpace) -> Tensor:
+    """(pairs, 2) rows of the seed pairs. Raises `BadInput` for fewer than two."""
+    pairs = seeds.find(source, target)
+    if len(pairs) < 2:
+        raise BadInput(
+            f"the seeds hold {len(pairs)} pairs of known {source.lang} and {target.lang} words, too "
+            "few for a map: give a larger dictionary (aligner.seeds) or more text"
+        )
+    return pairs
+
+
+def cross_validated_precision(
+    sides: tuple[Tensor, Tensor], pairs: Tensor, reweight: float, ridge: float, folds: int = 5
+) -> float | None:
+    """Precision at 1 of one map on frequent words by cross-validation; None where too few pairs are frequent.
+
+    sides: two (words, dim) normalised. pairs: (n, 2). reweight, ridge: see `symmetric_maps`.
+    """
+    hits = trials = 0
+    for fold in range(folds):
+        hidden = pairs[:, 0] % folds == fold
+        words = torch.tensor(sorted({*pairs[hidden & (pairs[:, 0] < _FREQUENT), 0].tolist()}))
+        if not len(words) or int((~hidden).sum()) < 2:
+            continue
+        x, y = map_to_shared_space(*sides, pairs[~hidden], reweight, ridge)
+        best = csls(x[:_FREQUENT], y, 1)[0].indices[words]
+        right = (pairs[:, 0] == words[:, None]) & (pairs[:, 1] == best)
+        hits, trials = hits + int(right.any(1).sum()), trials + len(words)
+    return hits / trials if trials else None

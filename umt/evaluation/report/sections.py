@@ -86,8 +86,9 @@ def translation(rows: Iterable[ScoreRow], provenance: Provenance) -> Section:
     signatures = dict.fromkeys(f"{row.score.name}: {row.score.signature}" for row in rows)
     lead = (
         "95% intervals beside each value. copy: the source as it is; random: our translator, its target "
-        "words exchanged; supervised: our translator on a map fitted on a true dictionary. references: the "
-        "most that a sentence of the set has."
+        "words exchanged; supervised: our translator on the lexicon of the same system started from a true "
+        "dictionary; single map: on that of one map fitted on it. references: the most that a sentence of "
+        "the set has."
     )
     table = score_table(rows, provenance, strong=OURS)
     return Section("Translation", lead, [table, Details("signatures", "\n".join(signatures))])
