@@ -48,7 +48,7 @@ def toy(seed: int = 0) -> tuple[NGram, PhraseTable, PhrasePairs]:
     weights = generator.uniform(1, 9, len(phrases))
     source, target = np.array(phrases).T
     pairs = PhrasePairs(source, target, np.where(target > 0, 1, 0), weights, weights)
-    options = PhraseScoring(seen=0, discount=0.0).build_table(
+    options = PhraseScoring(min_count=0, discount=0.0).build_table(
         pairs, model.tables, np.zeros(9, np.bool_), np.ones(len(model.words))
     )
     return model, options, pairs

@@ -48,7 +48,7 @@ def health(kind: str, directory: Path) -> OutputHealth:
         ("copied", "wrong language"),
         ("long", "times as long"),
         ("stuttering", "repeats"),
-        ("endless", "come to an end"),
+        ("endless", "of its sentences end"),
     ],
 )
 def test_a_collapse_is_named(kind: str, said: str, tmp_path: Path) -> None:

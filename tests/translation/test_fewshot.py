@@ -133,7 +133,7 @@ def test_the_best_candidate_is_given_and_the_window_is_kept(
     assert max(asked) <= 60
     assert min(asked) > 30, "there are examples in the prompt"
     asked.clear()
-    many = PromptedTranslator(EN, ZH, model, tokenizer, space, examples, one.written, 3, 60, 6)
+    many = PromptedTranslator(EN, ZH, model, tokenizer, space, examples, one.allowed_subwords, 3, 60, 6)
     best = many.translate_ids(sentences, Generator().manual_seed(1))
     assert len(asked) == 6 * 30
     assert best.scores.mean() > single.scores.mean()

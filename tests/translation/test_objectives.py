@@ -30,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_a_row_asks_for_the_target_and_its_end() -> None:
     ids, asked = make_batch([np.array([10, 11]), np.array([12])], [np.array([20]), np.array([21, 22, 23])],
-                      [(3, 4), (4, 3)], end=1, fill=0)  # fmt: skip
+                      [(3, 4), (4, 3)], end=1, pad_id=0)  # fmt: skip
     assert ids.tolist() == [[3, 10, 11, 4, 20, 1, 0], [4, 12, 3, 21, 22, 23, 1]]
     assert asked.tolist() == [
         [False, False, False, True, True, False],

@@ -9,12 +9,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from safetensors.torch import load_file, save_file
+import numpy as np
+import torch
+from safetensors.torch import save_file
 from torch import Generator
 
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged, strings
 from umt.runtime.validate import typed
+from umt.types import BadInput
+
+_FORMAT = 1
+_VERDICT_NUMBERS = "score", "null_score", "estimated_precision"
 
 Label = Literal["aligned", "doubtful", "failed"]
 
@@ -75,6 +82,7 @@ class Alignment:
         tensors = {name: side.vectors.contiguous() for name, side in sides.items()}
         save_file(tensors, directory / "alignment.safetensors")
         content = {
+            "format": _FORMAT,
             "words": {name: side.words for name, side in sides.items()},
             "verdict": _plain(asdict(self.verdict)),
             "history": [_plain(entry) for entry in self.history],
@@ -88,18 +96,34 @@ class Alignment:
 
     @classmethod
     def load(cls, directory: Path) -> Alignment:
-        """Read what `save` wrote."""
-        tensors = load_file(directory / "alignment.safetensors")
-        content = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
-        verdict = content["verdict"]
-        return cls(
-            Embeddings(tuple(content["words"]["source"]), tensors["source"]),
-            Embeddings(tuple(content["words"]["target"]), tensors["target"]),
-            Lexicon.load(directory, "lexicon"),
-            Lexicon.load(directory, "reverse"),
-            tuple(_numbers(entry) for entry in content["history"]),
-            Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
-        )
+        """Read what `save` wrote; raises BadInput when a file is damaged or of another format."""
+        about = SavedJson.read(directory / "alignment.json", _FORMAT)
+        saved = SavedArrays.read(directory / "alignment.safetensors")
+        names = about.get("words", dict)
+        sides = {side: strings(about.path, f"words.{side}", names.get(side)) for side in ("source", "target")}
+        vectors = {
+            side: torch.from_numpy(saved.array(side, np.float32, (len(words), None)))
+            for side, words in sides.items()
+        }
+        verdict, history = about.get("verdict", dict), about.get("history", list)
+        for entry in history:
+            if not isinstance(entry, dict) or not all(map(_is_number, entry.values())):
+                raise damaged(about.path, "history holds an entry that is no number")
+        if not all(_is_number(verdict.get(name)) for name in _VERDICT_NUMBERS):
+            raise damaged(about.path, "verdict holds a score that is no number")
+        try:
+            return cls(
+                Embeddings(sides["source"], vectors["source"]),
+                Embeddings(sides["target"], vectors["target"]),
+                Lexicon.load(directory, "lexicon"),
+                Lexicon.load(directory, "reverse"),
+                tuple(_numbers(entry) for entry in history),
+                Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
+            )
+        except BadInput:
+            raise
+        except (TypeError, ValueError) as error:
+            raise damaged(about.path, str(error)) from error
 
 
 class Aligner(Protocol):
@@ -113,6 +137,10 @@ class Aligner(Protocol):
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no nan: null stands for it."""
     return {name: None if value != value else value for name, value in entry.items()}
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from umt.embeddings.retrieval import Neighbours, csls
 from umt.embeddings.wordspace import Embeddings
+from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged
+
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,22 @@ class Lexicon:
         parts = {"candidates": self.candidates, "probabilities": self.probabilities}
         tensors = {key: value.contiguous() for key, value in parts.items()}
         save_file(tensors, directory / f"{name}.safetensors")
-        text = json.dumps({"source": self.source, "target": self.target}, ensure_ascii=False)
+        content = {"format": _FORMAT, "source": self.source, "target": self.target}
+        text = json.dumps(content, ensure_ascii=False)
         (directory / f"{name}.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path, name: str = "lexicon") -> Lexicon:
-        """Read what `save` wrote."""
-        tensors = load_file(directory / f"{name}.safetensors")
-        words = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
-        source, target = tuple(words["source"]), tuple(words["target"])
-        return cls(source, target, tensors["candidates"], tensors["probabilities"])
+        """Read what `save` wrote; raises BadInput when a file is damaged or of another format."""
+        about = SavedJson.read(directory / f"{name}.json", _FORMAT)
+        saved = SavedArrays.read(directory / f"{name}.safetensors")
+        source, target = about.strings("source"), about.strings("target")
+        shape = len(source), None
+        candidates = saved.array("candidates", np.int64, shape, low=0, high=len(target) - 1)
+        probabilities = saved.array("probabilities", np.float32, candidates.shape, low=0, high=1.001)
+        if not candidates.size:
+            raise damaged(saved.path, "it holds no candidates")
+        return cls(source, target, torch.from_numpy(candidates), torch.from_numpy(probabilities))
 
 
 def induce(

@@ -40,8 +40,10 @@ class Skipgram:
 
     def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language. Raises `BadInput` when hardly a word is frequent enough."""
-        from gensim.models import Word2Vec  # takes a second to import, and only this strategy needs it
-
+        try:
+            from gensim.models import Word2Vec  # takes a second to import, and only this strategy needs it
+        except ImportError:
+            raise BadInput("words=skipgram needs gensim: pip install 'umt[skipgram]'") from None
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:
             raise BadInput(f"{lang}: {size} words occur {self.minimum_count} times, too few: give more text")

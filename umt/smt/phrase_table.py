@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from umt.runtime.jit import jit
+from umt.runtime.saved_arrays import SavedArrays, damaged
 from umt.runtime.validate import require
 from umt.smt.ngram import NGramTables, empty_table, insert, number_keys, score_next
 from umt.types import F32, F64, I32, I64, Bools
@@ -146,6 +148,40 @@ class PhraseScoring:
             links=links,
             reordering_walls=barriers,
         )
+
+
+def read_table(path: Path, source_words: int, target_words: int) -> PhraseTable:
+    """The saved table of a translator with so many words a side.
+
+    Raises BadInput when the file is damaged.
+    """
+    saved = SavedArrays.read(path)
+    sizes = saved.array("sizes", np.int64, (None,), low=0, high=MAX_PHRASE)
+    words = saved.array("words", np.int32, (len(sizes), MAX_PHRASE), low=-1, high=target_words - 1)
+    if (words < 0)[np.arange(MAX_PHRASE) < sizes[:, None]].any():
+        raise damaged(path, "words lacks a word of an option")
+    phrases = len(saved.arrays.get("begins", sizes[:0])) - 1
+    keys, nodes = saved.hash_table("keys", "nodes", phrases)
+    packed = keys[keys != -1]
+    words_of_keys, _ = _unpack(packed.clip(0, (1 << WORD_BITS * MAX_PHRASE) - 1))
+    if (
+        (packed <= 0).any()
+        or (packed >> WORD_BITS * MAX_PHRASE).any()
+        or (words_of_keys >= source_words).any()
+    ):
+        raise damaged(path, "keys holds a phrase of words that the vocabulary lacks")
+    return PhraseTable(
+        keys=keys,
+        nodes=nodes,
+        begins=saved.offsets("begins", np.int64, phrases, len(sizes)),
+        words=words,
+        sizes=sizes,
+        lengths=saved.array("lengths", np.float32, sizes.shape),
+        scores=saved.array("scores", np.float32, sizes.shape),
+        lm_estimate=saved.array("lm_estimate", np.float32, sizes.shape),
+        links=saved.array("links", np.int64, sizes.shape, low=0, high=(1 << MAX_PHRASE**2) - 1),
+        reordering_walls=saved.array("reordering_walls", np.bool_, (source_words,)),
+    )
 
 
 def translatable_words(options: PhraseTable) -> list[int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from umt.smt.ngram import NGram
+from umt.runtime.saved_arrays import SavedJson, damaged
+from umt.smt.ngram import SPECIALS, NGram
 from umt.smt.oov import OovResolver
-from umt.smt.phrase_table import PhraseTable, translatable_words
+from umt.smt.phrase_table import WORD_BITS, PhraseTable, read_table, translatable_words
 from umt.smt.stack_decoder import DecoderWeights, decode_all
 from umt.smt.vocabulary import Vocabulary
 from umt.text import morphology
@@ -21,6 +23,11 @@ from umt.text.punctuation import is_punctuation
 from umt.text.segmentation import segmenter
 from umt.text.truecasing import Truecaser
 from umt.types import BadInput, Lang
+
+_FORMAT = 1
+_CODE = re.compile(r"[A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{1,8}){0,3}")
+_LIMITS = {"beam": (1, 10_000), "jump": (0, 40)}
+"""Least and greatest value of the whole numbers of a saved search."""
 
 _PIECE = 80
 """Longer sentences are translated in pieces of at most so many words, cut after punctuation if possible."""
@@ -92,34 +99,59 @@ class PhraseBasedTranslator:
         self.model.save(directory / "model.safetensors")
         self.casing.save(directory / "casing.json")
         morphology.save(self.inflections, directory)
-        about = {
+        content = {
+            "format": _FORMAT,
             "source": self.source,
             "target": self.target,
             "search": self.search._asdict(),
             "vocabulary": self.vocabulary,
         }
-        (directory / "translator.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+        (directory / "translator.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> PhraseBasedTranslator:
         """Read what `save` wrote.
 
-        Raises `BadInput` when the directory holds no translator.
+        Raises `BadInput` when the directory holds no translator, or a file is damaged or of another format.
         """
-        try:
-            about = json.loads((directory / "translator.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{directory} holds no translator: translator.json is missing") from None
+        if not (directory / "translator.json").exists():
+            raise BadInput(f"{directory} holds no translator: translator.json is missing")
+        about = SavedJson.read(directory / "translator.json", _FORMAT)
+        vocabulary = about.strings("vocabulary")
+        if vocabulary[: len(SPECIALS)] != SPECIALS or len(vocabulary) >= 1 << WORD_BITS:
+            raise damaged(about.path, f"vocabulary holds {len(vocabulary):,} words or lacks the special ones")
+        model = NGram.load(directory / "model.safetensors")
         return cls(
-            source=Lang(about["source"]),
-            target=Lang(about["target"]),
-            vocabulary=tuple(about["vocabulary"]),
-            options=PhraseTable(**load_file(directory / "options.safetensors")),
-            model=NGram.load(directory / "model.safetensors"),
+            source=_language(about, "source"),
+            target=_language(about, "target"),
+            vocabulary=vocabulary,
+            options=read_table(directory / "options.safetensors", len(vocabulary), len(model.words)),
+            model=model,
             casing=Truecaser.load(directory / "casing.json"),
-            search=DecoderWeights(**about["search"]),
+            search=_search(about),
             inflections=morphology.load(directory),
         )
+
+
+def _language(about: SavedJson, side: str) -> Lang:
+    """The language of a side. Raises BadInput when it is no language code."""
+    code = about.get(side, str)
+    if not _CODE.fullmatch(code):
+        raise damaged(about.path, f"{side} is no language code")
+    return Lang(code)
+
+
+def _search(about: SavedJson) -> DecoderWeights:
+    """The search limits and weights. Raises BadInput when one is missing or impossible."""
+    values = about.get("search", dict)
+    if set(values) != set(DecoderWeights._fields):
+        raise damaged(about.path, f"search must hold {', '.join(DecoderWeights._fields)}")
+    for name, value in values.items():
+        kinds = (int,) if name in _LIMITS else (int, float)
+        low, high = _LIMITS.get(name, (-1e6, 1e6))
+        if type(value) not in kinds or not low <= value <= high:
+            raise damaged(about.path, f"search.{name} is {value!r}")
+    return DecoderWeights(**values)
 
 
 def _pieces(words: list[str]) -> list[list[str]]:

@@ -79,7 +79,7 @@ class BackTranslation:
     frozen_model: JointLM | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        require(self, positive="ahead")
+        require(self, positive="batches_per_generation")
         task = self.task
         # a synthetic source is about as long as its target
         self.batches = [

@@ -95,7 +95,7 @@ class CollapseGuard:
             for violated, description in (
                 (stats.foreign > self.wrong_language, f"{stats.foreign:.0%} of it is in the wrong language"),
                 (stats.copied > self.copied, f"{stats.copied:.0%} of it is copied"),
-                (stats.finished < self.finished, f"only {stats.finished:.0%} of them come to an end"),
+                (stats.finished < self.finished, f"only {stats.finished:.0%} of its sentences end"),
                 (stats.repeated > self.repeated, f"{stats.repeated:.0%} of it repeats itself"),
                 (not 1 / self.length_ratio <= stats.length <= self.length_ratio,
                  f"its sentences are {stats.length:.2f} times as long as what they translate"),

@@ -69,7 +69,7 @@ class TranslationTask:
     word_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        require(self, within={"forgotten": "[0, 1)"})
+        require(self, within={"word_dropout": "[0, 1)"})
 
     def loss(
         self, model: JointLM, batch: SequenceBatch, generator: Generator, dtype: torch.dtype = torch.float32

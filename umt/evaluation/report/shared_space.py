@@ -28,7 +28,7 @@ def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 
     vectors = torch.cat([side.vectors[rows] for side, rows in zip(sides, chosen, strict=True)])
     spots = tsne(vectors).tolist()
     number = {
-        each: place for place, each in enumerate((side, row) for side in (0, 1) for row in chosen[side])
+        word: place for place, word in enumerate((side, row) for side in (0, 1) for row in chosen[side])
     }
     ties = {
         number[0, row]: (number[1, column],)
