@@ -43,6 +43,7 @@ def test_text_that_looks_like_markup_stays(text: str) -> None:
         ("他<XYz>说<XYz>好", "他说好"),
         ("这是**重点**内容", "这是重点内容"),
         ("(Laughter and applause) Yes", "  Yes"),
+        ("what the [ __ ] is that", "what the   is that"),
         ("use `make all` or __two words__", "use make all or two words"),
     ],
 )
@@ -80,6 +81,9 @@ def test_full_width_numbers(raw: str, clean: str) -> None:
     [
         ("乾陵在陕西。", "乾陵在陕西。"),
         ("毕昇拚命工作。", "毕昇拚命工作。"),
+        ("宫商角徵羽，魏徵进谏。", "宫商角徵羽，魏徵进谏。"),
+        ("乾燥", "干燥"),
+        ("这是什麽特徵？", "这是什么特征？"),
         ("頭髮還沒乾。", "头发还没干。"),
         ("乾陵在臺湾吗？", "乾陵在台湾吗？"),
     ],

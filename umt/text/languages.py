@@ -88,7 +88,7 @@ def _weight(letters: str) -> int:
 class LanguageClassifier:
     """Tells two languages of one script apart by their frequent words.
 
-    ``evidence`` holds for a lower-case word the log odds that it is of the first language rather than
+    ``log_odds`` holds for a lower-case word the log odds in nats that it is of the first language rather than
     of the second; a naive Bayes classifier without a prior.
     """
 
@@ -104,8 +104,8 @@ class LanguageClassifier:
         Words that both sides share at a similar rate say nothing and are left out.
         """
         counts = [Counter(word for line in side for word in line.split()) for side in (ours, theirs)]
-        totals = [sum(each.values()) + size for each in counts]
-        frequent = sorted({word for each in counts for word, _ in each.most_common(size)})
+        totals = [sum(counter.values()) + size for counter in counts]
+        frequent = sorted({word for counter in counts for word, _ in counter.most_common(size)})
         odds = {
             word: math.log((counts[0][word] + 1) / totals[0]) - math.log((counts[1][word] + 1) / totals[1])
             for word in frequent
@@ -122,13 +122,13 @@ def function_word_vote(lines: Iterable[str], lang: Lang, other: Lang) -> bool | 
     """Whether lower-case lines hold more function words of ``lang`` than of ``other``; None: cannot say."""
     if lang not in _FUNCTION_WORDS or other not in _FUNCTION_WORDS:
         return None
-    ours, theirs = (set(_FUNCTION_WORDS[each].split()) for each in (lang, other))
+    ours, theirs = (set(_FUNCTION_WORDS[code].split()) for code in (lang, other))
     score = total = 0
     for line in lines:
         for word in line.split():
-            found = (word in ours - theirs) - (word in theirs - ours)
-            score += found
-            total += abs(found)
+            vote = (word in ours - theirs) - (word in theirs - ours)
+            score += vote
+            total += abs(vote)
     return None if total < 20 else score > 0
 
 

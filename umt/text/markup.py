@@ -50,7 +50,8 @@ _ASIDE = re.compile(
     rf"[\[(（【]\s{{0,4}}{_EVENT}(?:[\s,.;:!/-]{{1,3}}(?:and\s)?{_EVENT}){{0,4}}[\s.!]{{0,4}}[\])）】]"
     rf"|[\[(（【]{_CHINESE_EVENT}(?:[、，和及与]{_CHINESE_EVENT})?[\])）】]"
     r"|[\[【]\d{1,2}[:：]\d{2}(?:[:：]\d{2})?(?:[.,]\d{1,3})?[\]】]|[(（]\d{1,2}[:：]\d{2}[:：]\d{2}[)）]"
-    r"|^\s*[(（]\d{1,2}[:：]\d{2}[)）]",
+    r"|^\s*[(（]\d{1,2}[:：]\d{2}[)）]"
+    r"|\[\s?_{2,}\s?\]",  # a word that a subtitle leaves out
     re.IGNORECASE,
 )
 _LABEL = re.compile(

@@ -257,9 +257,9 @@ class PretrainedTokenizer:
         try:
             subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
         except (OSError, ValueError, AttributeError) as error:
-            said = str(error).splitlines()[0]
+            message = str(error).splitlines()[0]
             raise BadInput(
-                f"no tokenizer could be opened at {self.name}: {said} "
+                f"no tokenizer could be opened at {self.name}: {message} "
                 "(give a folder, or a name of the hub where that can be reached)"
             ) from None
         subwords.add_special_tokens([PAD, END, MASK, *(f"<{lang}>" for lang in texts)])
@@ -292,7 +292,7 @@ def _balanced(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tupl
     sides = {lang: iter(strings) for lang, strings in texts.items()}
     read = dict.fromkeys(sides, 0)
     while True:
-        lang = min(read, key=lambda each: read[each])
+        lang = min(read, key=lambda code: read[code])
         string = next(sides[lang], None)
         if string is None or read[lang] >= sample:
             return

@@ -21,7 +21,7 @@ class Truecaser:
 
     forms: the usual form of a word after another word, where that is not its lower-cased self.
     capitals: what a word with no capital of its own takes one after: the sentence start and some punctuation.
-    exceptions: words that stay small even there.
+    stays_lower: words that stay small even there.
     """
 
     forms: dict[str, str]

@@ -1,6 +1,6 @@
 """The leak audit: held-out sentences in the training text, and training sides that are aligned by accident.
 
-The audit sees held-out text one language at a time and sorted (`HeldOut.side`), never as pairs.
+The audit sees held-out text one language at a time and sorted (`HeldOut.unpaired_side`), never as pairs.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LeakIndex:
         order = np.argsort(grams, kind="stable")
         present = np.zeros(1 << _BITS if len(grams) else 1, dtype=bool)
         present[self._bucket(grams, present)] = True
-        sizes = [len(each) for each in hashes]
+        sizes = list(map(len, hashes))
         for name, value in {
             "_vocabulary": vocabulary,
             "_owners": owners,
@@ -104,14 +104,14 @@ class LeakIndex:
             if first < last
             for owner in self._gram_owners[first:last]
         }
-        found: dict[int, str] = {}
+        leaks: dict[int, str] = {}
         for place, owner in sorted(candidates):
-            if place not in found:
+            if place not in leaks:
                 name, theirs = self._owners[owner]
                 ours = ids[ends[place] - 1 - len(parts[place]) : ends[place] - 1]
                 if longest_shared_run(ours, theirs) >= max(self.run, COVERED * min(len(ours), len(theirs))):
-                    found[place] = name
-        return found
+                    leaks[place] = name
+        return leaks
 
     def _units(self, key: str) -> Sequence[str]:
         return key.split(" ") if self.spaced else key

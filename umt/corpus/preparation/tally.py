@@ -1,4 +1,4 @@
-"""What is kept of one language, and what was counted on the way."""
+"""The files and the counts of one language while its text is prepared."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class SideWriter:
                 if places.any():
                     self.drops[reason] += int(places.sum())
                     self.examples.setdefault(reason, sentences[int(places.argmax())][:200])
-            kept = np.flatnonzero(new).tolist()
-            sentences, spaced = [sentences[place] for place in kept], [spaced[place] for place in kept]
+            fresh = np.flatnonzero(new).tolist()
+            sentences, spaced = [sentences[place] for place in fresh], [spaced[place] for place in fresh]
         self.counts["kept"] += len(sentences)
-        self.counts["words"] += sum(each.count(" ") + 1 for each in spaced)
+        self.counts["words"] += sum(line.count(" ") + 1 for line in spaced)
         for file, lines in ((self.text, sentences), (self.words, spaced)):
             file.write("".join([f"{line}\n" for line in lines]))
 
@@ -55,6 +55,6 @@ class SideWriter:
         """Counts, and an example of each reason for which sentences were dropped."""
         dropped = {
             reason: {"count": count, "example": self.examples[reason]}
-            for reason, count in sorted(self.drops.items(), key=lambda each: (-each[1], each[0]))
+            for reason, count in sorted(self.drops.items(), key=lambda entry: (-entry[1], entry[0]))
         }
         return {name: self.counts[name] for name in ("lines", "kept", "words")} | {"dropped": dropped}
