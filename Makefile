@@ -90,10 +90,10 @@ carry: $(VENV)/installed
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --dest $(CARRY)/wheels --implementation cp \
 		--python-version $(CARRY_PYTHON) $(foreach v,2_28 2_27 2_17,--platform manylinux_$(v)_x86_64) --platform manylinux2014_x86_64 $(CARRY_LACKS)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(CARRY)/wheels 'antlr4-python3-runtime==4.9.*'
-	$(BIN)/python -m benchmarks.carried pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
+	$(BIN)/python -m scripts.offline_gpu pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
 	@du -sh $(CARRY)/wheels $(CARRY)/$(EXPERIMENT)
 	@echo 'there: python3 -m pip install --no-index --no-deps --target /tmp/site $(CARRY)/wheels/*.whl && export PYTHONPATH=/tmp/site'
-	@echo '       python3 -m benchmarks.carried train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
+	@echo '       python3 -m scripts.offline_gpu train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
 
 clean:
 	rm -rf $(VENV) build site *.egg-info

@@ -16,25 +16,27 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from umt.cli.train import build
-from umt.evaluation.bits_rows import bits_rows
-from umt.evaluation.rows import save_scores
+from umt.pipeline import CONF
 from umt.pipeline.errors import option_errors
-from umt.pipeline.program import program
-from umt.pipeline.renamed import CONF
-from umt.pipeline.reporting import show, write_report
-from umt.pipeline.scoring import code_lengths, lexicon_scores, translation_scores
-from umt.pipeline.store import Store
 
 
-@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+@hydra.main(version_base=None, config_path=CONF, config_name="config")
 def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
+    from umt.cli.train import build
+    from umt.evaluation.bits_rows import bits_rows
+    from umt.evaluation.rows import save_scores
+    from umt.pipeline.program import program
+    from umt.pipeline.reporting import show, write_report
+    from umt.pipeline.scoring import code_lengths, lexicon_scores, translation_scores
+    from umt.pipeline.store import Store
+
     with program(config, list_reused=False) as (console, _):
         run = build(config, Store(Path(config.store), console, only=("run",)))
         console.terminal.print(f"run found: {run.directory}", markup=False)
         console.started("evaluate")
-        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run), *code_lengths(run)]
+        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+        rows += code_lengths(config, run)
         rows += bits_rows(run.bits_report) if run.bits_report else []
         console.stopped()
         scores = run.directory / "scores.json"

@@ -14,22 +14,28 @@ import umt.runtime.interrupts  # noqa: F401  (before all that takes long to impo
 
 # isort: split
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
 
-from umt.pipeline import inputs, neural_stages, stages
-from umt.pipeline.artefact import Artefact
-from umt.pipeline.checks import validate
+from umt.pipeline import CONF
 from umt.pipeline.errors import option_errors
-from umt.pipeline.program import announce, conclude, program
-from umt.pipeline.renamed import CONF
-from umt.pipeline.run import Run
-from umt.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from umt.pipeline.artefact import Artefact
+    from umt.pipeline.run import Run
+    from umt.pipeline.store import Store
+
+# torch and all that needs it are imported in the functions: help and shell completion work without.
 
 
 def build(config: DictConfig, store: Store) -> Run:
     """Every stage in order, every arrow an argument."""
+    from umt.pipeline import inputs, neural_stages, stages
+    from umt.pipeline.checks import validate
+    from umt.pipeline.run import Run
+
     config = inputs.drop_unselected(config)
     seed, needs_lm = config.seed, stages.needs_lm(config)
     corpus = inputs.corpus(config)
@@ -90,9 +96,13 @@ def build(config: DictConfig, store: Store) -> Run:
     return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
 
 
-@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+@hydra.main(version_base=None, config_path=CONF, config_name="config")
 def train(config: DictConfig) -> None:
     """Build what is missing, then print where it is."""
+    from umt.pipeline import stages
+    from umt.pipeline.program import announce, conclude, program
+    from umt.pipeline.store import Store
+
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)
         announce(config, console)

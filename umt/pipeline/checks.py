@@ -33,8 +33,10 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
         if config[group]:
             _instantiate(group, config[group])
-    if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
-        raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
+    if config.lm and config.translator and config.translator.schedules.synthetic and not config.bootstrap:
+        raise BadInput(
+            "translator.schedules.synthetic learns from pairs of a bootstrap: choose one, or give null"
+        )
     if config.lm and config.lm.sharded and init_process_group().size < 2:
         raise BadInput(ALONE)
     if config.lm and config.lm.name and config.translator:

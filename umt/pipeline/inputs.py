@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from hydra.utils import instantiate
@@ -14,6 +13,7 @@ from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
+from umt.corpus.reading import path_of
 from umt.pipeline.artefact import settings_of
 from umt.runtime.files import digest_of
 from umt.types import BadInput
@@ -47,9 +47,9 @@ def corpus(config: DictConfig) -> Source:
 
 
 def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
-    """Text about something else, where the configuration names any: a control of
+    """Text of another domain, where the configuration names any: a control of
     `umt.compression.mutual_information`."""
-    return (instantiate(config.elsewhere),) if config.elsewhere else ()
+    return (instantiate(config.other_domain),) if config.other_domain else ()
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
@@ -79,9 +79,12 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
 
     The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
     """
-    path = config.evaluation.dictionary[part]
-    if path is not None:
-        return Dictionary.read(Path(path))
+    option = config.evaluation.dictionary[part]
+    if option is not None:
+        path = path_of(option)
+        if path is None:
+            raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
+        return Dictionary.read(path, source.languages)
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
 
 
@@ -122,7 +125,7 @@ def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) 
 def drop_unselected(config: DictConfig) -> DictConfig:
     """``config`` without options that an experiment sets in a group left out (``translator=none``)."""
     selected = config.copy()
-    for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
+    for group in ("bootstrap", "lm", "translator", "bits", "other_domain"):
         if selected[group] and "_target_" not in selected[group]:
             selected[group] = None
     return selected

@@ -23,10 +23,20 @@ from umt.runtime.files import write_json
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import LOG
-from umt.translation.bitext import Bitext, TextTranslator, load_bootstrap_pairs, synthetic
-from umt.translation.bitext import encode_parallel_pairs as known_bitexts
+from umt.translation.bitext import (
+    Bitext,
+    TextTranslator,
+    encode_parallel_pairs,
+    load_bootstrap_pairs,
+    synthetic_pairs,
+)
 from umt.translation.filters import SubwordUsage
-from umt.translation.training import BootstrapComparison, TrainedTranslator, TranslatorTraining
+from umt.translation.training import (
+    BootstrapComparison,
+    TrainedTranslator,
+    TranslationData,
+    TranslatorTraining,
+)
 from umt.translation.translator import NeuralTranslator
 from umt.translation.validation import LOG as HEALTH
 from umt.types import Lang
@@ -100,15 +110,16 @@ def train_translator(
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
     texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
-    first = bootstrap_translators(bootstrap, (source, target))
-    synthetic_pairs = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
-    known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
-    learned = strategy.learn(
-        load(model.path).to(best_device()),
+    first = bootstrap_translators(bootstrap, (source, target), strategy.kernels, strategy.gpu_kernels)
+    data = TranslationData(
         tokenizer,
         texts,
-        synthetic_pairs,
-        known,
+        synthetic=_synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench),
+        parallel=encode_parallel_pairs(pairs, tokenizer, bench.scratch) if pairs else [],
+    )
+    learned = strategy.learn(
+        load(model.path, strategy.kernels, strategy.gpu_kernels).to(best_device()),
+        data,
         bench.scratch,
         bench.seed,
         bench.progress,
@@ -121,23 +132,34 @@ def train_translator(
         target,
         learned.model,
         tokenizer,
-        {lang: usage.written(lang) for lang in (source, target)},
-        longest=strategy.sentence_length,
+        {lang: usage.allowed(lang) for lang in (source, target)},
+        longest=strategy.batching.sentence_length,
     ).save(bench.directory)
     _keep_logs(bench)
-    duel = strategy.duel(learned.model, tokenizer, texts, first, bench.seed) if first else {}
-    return {"languages": [source, target], **_translator_report(strategy, learned, duel, known, pairs)}
+    comparison = strategy.compare(learned.model, data, first, bench.seed) if first else {}
+    report = _translator_report(strategy, learned, comparison, data.parallel, pairs)
+    return {"languages": [source, target], **report}
 
 
 def bootstrap_translators(
-    bootstrap: Artefact | None, languages: tuple[Lang, Lang]
+    bootstrap: Artefact | None,
+    languages: tuple[Lang, Lang],
+    kernels: bool = True,
+    gpu_kernels: bool = False,
 ) -> dict[tuple[Lang, Lang], TextTranslator]:
     """(from, to) -> what a bootstrap translates with, its search shortened; empty without a bootstrap."""
     if bootstrap is None:
         return {}
     source, target = languages
     return {
-        way: bootstrap_translator(bootstrap.path, bootstrap.report["kind"], *way, fast=True)
+        way: bootstrap_translator(
+            bootstrap.path,
+            bootstrap.report["kind"],
+            *way,
+            fast=True,
+            kernels=kernels,
+            gpu_kernels=gpu_kernels,
+        )
         for way in ((source, target), (target, source))
     }
 
@@ -150,14 +172,14 @@ def _synthetic_pairs(
     tokenizer: Tokenizer,
     bench: StageContext,
 ) -> list[Bitext]:
-    """Synthetic pairs stored by the bootstrap, else translated by it now; empty without ``synthetic``."""
-    if strategy.synthetic is None or bootstrap is None:
+    """Synthetic pairs stored by the bootstrap, else translated by it now; none if none are learned from."""
+    if strategy.schedules.synthetic is None or bootstrap is None:
         return []
-    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic(
+    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic_pairs(
         PreparedText(text.path),
         first,
         tokenizer,
-        strategy.synthetic_sentences,
+        strategy.synthesis.bootstrap_sentences,
         bench.scratch / "synthetic",
         bench.progress,
     )
@@ -166,23 +188,25 @@ def _synthetic_pairs(
 def _translator_report(
     strategy: TranslatorTraining,
     learned: TrainedTranslator,
-    duel: Mapping[str, BootstrapComparison],
-    known: Sequence[Bitext],
+    comparison: Mapping[str, BootstrapComparison],
+    parallel: Sequence[Bitext],
     pairs: TrainingPairs | None,
 ) -> Report:
     """The report of the stage: round-trip scores, the comparison with the bootstrap, warnings."""
-    count = len(known[0].source) if known else 0
+    count = len(parallel[0].source) if parallel else 0
     warnings = [
         f"{way}: the bootstrap's translations cost fewer bits than the translator's"
-        for way, outcome in duel.items()
+        for way, outcome in comparison.items()
         if not outcome.won
     ]
     warnings += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    if pairs and pairs.incomplete:
+        warnings.append(f"{pairs.incomplete:,} lines of the true pairs are blank or have an empty side")
     [score] = [entry for entry in learned.history if entry["step"] == learned.step]
     return {
         "parallel_pairs": count,
         "history": learned.history,
-        "duel": {way: outcome._asdict() for way, outcome in duel.items()},
+        "comparison": {way: outcome._asdict() for way, outcome in comparison.items()},
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
         "warnings": [sentence for sentence in (learned.stop_reason, *warnings) if sentence],
     }
@@ -204,13 +228,13 @@ def _keep_logs(bench: StageContext) -> None:
     shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
     """The mutual information of the two languages' texts: code lengths in bits, alone and together."""
     strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
-    other_domain = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
-    measured = strategy.measure(texts, other_domain, bench.seed, bench.scratch, bench.progress)
+    others = [line for source in other_domain for line in PreparedText(source.path).sentences(languages[1])]
+    measured = strategy.measure(texts, others, bench.seed, bench.scratch, bench.progress)
     write_json(bench.directory / BITS, measured)
     both = measured["pairs"]["both"]["K(X,Y)"]["code"]
     gain = measured["pairs"]["both"].get("gain")

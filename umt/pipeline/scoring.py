@@ -50,10 +50,17 @@ def parallel_pairs(run: Run) -> dict[str, int]:
     return {TRANSLATOR: int(known)}
 
 
+def kernels_of(config: DictConfig) -> dict[str, bool]:
+    """Which kernels compute networks, as arguments of `umt.lm.loading.load`."""
+    return {"kernels": config.runtime.kernels, "gpu_kernels": config.runtime.gpu_kernels}
+
+
 def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dict[str, Translator]:
     """Every system that translates from ``source`` to ``target``, the baselines first."""
     learned: dict[str, Translator] = {
-        system: bootstrap_translator(artefact.path, artefact.report["kind"], source, target)
+        system: bootstrap_translator(
+            artefact.path, artefact.report["kind"], source, target, **kernels_of(config)
+        )
         for system, artefact in run.translators.items()
     }
     systems: dict[str, Translator] = {"copy": Copy()}
@@ -63,8 +70,9 @@ def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dic
     if run.translator is not None:
         generation = instantiate(config.evaluation.generation)
         systems[TRANSLATOR] = NeuralTranslator.load(
-            run.translator.path, source, target, generation, config.evaluation.noisy_channel
-        )
+            run.translator.path, source, target, generation, config.evaluation.noisy_channel,
+            **kernels_of(config),
+        )  # fmt: skip
     return systems
 
 
@@ -199,11 +207,12 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
         yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
 
 
-def code_lengths(run: Run) -> Iterator[ScoreRow]:
+def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not is_causal(run.model.path):
         return
-    model, tokenizer = load(run.model.path).to(best_device()).eval(), Tokenizer.load(run.model.path)
+    model = load(run.model.path, **kernels_of(config)).to(best_device()).eval()
+    tokenizer = Tokenizer.load(run.model.path)
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}

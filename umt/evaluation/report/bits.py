@@ -15,9 +15,9 @@ from umt.evaluation.report.page import Block, Figure, Paragraph, Section, Table
 
 PAIRS = {
     "both": "the two languages",
-    "destroyed": "control: the target's subwords shuffled",
-    "more": "control: more of the source instead",
-    "elsewhere": "control: a target about something else",
+    "shuffled": "control: the target's subwords shuffled",
+    "more_source": "control: more text of the source instead",
+    "other_domain": "control: a target of another domain",
 }
 
 
