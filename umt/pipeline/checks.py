@@ -18,7 +18,7 @@ from umt.training.fsdp import ALONE
 from umt.types import BadInput, Lang
 
 GROUPS = (
-    *("corpus", "elsewhere", "preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm"),
+    *("corpus", "other_domain", "preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm"),
     *("translator", "bits", "evaluation"),
 )
 """The places in the configuration that a choice of a group fills."""

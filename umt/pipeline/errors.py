@@ -138,7 +138,7 @@ def _about_option(error: Exception) -> str:
     if name:
         known = sorted(set(getattr(error, "options", None) or ()))
         problem, wrong = f"there is no {group}={name}", name
-        if group in ("corpus", "elsewhere") and "/" in name:
+        if group in ("corpus", "other_domain") and "/" in name:
             return f"{problem}: a folder of text is given by corpus=files corpus.root={name}"
     elif (parent := getattr(cause, "parent_node", None)) is not None:
         option = str(getattr(cause, "full_key", ""))

@@ -181,7 +181,7 @@ FROM_RUNTIME: Mapping[str, str] = {
 }
 """Options that only ``runtime`` sets: facts of the machine, which must not enter the name of an artefact."""
 
-PLACES = {"control": "aligner", "elsewhere": "corpus", "other_domain": "corpus"}
+PLACES = {"control": "aligner", "other_domain": "corpus"}
 """Place in the configuration -> the group that is chosen for it."""
 
 
@@ -194,6 +194,8 @@ def check_overrides(overrides: Sequence[str] | None = None) -> None:
         name, equals, value = override.lstrip("+~").partition("=")
         if not equals or name.startswith(("-", "hydra")):
             continue
+        if name == "corpus@elsewhere" or name.startswith("elsewhere."):
+            raise BadInput(f"{name} is now called {name.replace('elsewhere', 'other_domain', 1)}")
         _check_choice(name, value)
         if new := new_name(name):
             raise BadInput(f"{name} is now called {new}")
