@@ -11,7 +11,6 @@ from umt.pipeline.renamed import CHOICES, FROM_RUNTIME, OPTIONS, check_overrides
 from umt.types import BadInput
 
 CONF = Path(__file__).parents[2] / "conf"
-PLACES = {"aligner@control": "control", "corpus@other_domain": "other_domain"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,7 @@ PLACES = {"aligner@control": "control", "corpus@other_domain": "other_domain"}
         ("aligner@control=gromov", "is now called aligner@control=gromov_wasserstein"),
         ("aligner.workers=2", "aligner.workers is set by runtime.workers: give runtime.workers=2"),
         ("other_domain.processes=2", "give runtime.workers=2"),
+        ("elsewhere.size=2", "elsewhere.size is now called other_domain.size"),
         ("corpus=7", "there is no corpus=7"),
         ("corpus.source=", "corpus.source has no value"),
     ],

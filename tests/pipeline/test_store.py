@@ -140,8 +140,8 @@ def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
     place = tmp_path / ".other-1.vm-999999999.partial"
     place.mkdir()
     script = (
-        "import sys, time; from pathlib import Path; from umt.runtime.lock import alone\n"
-        "with alone(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from umt.runtime.lock import exclusive_lock\n"
+        "with exclusive_lock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script, str(tmp_path / ".lock-other-1")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException, OverrideParseException
@@ -157,7 +158,7 @@ def _missing_choice(error: Exception) -> tuple[str, str]:
     """(group, choice) of a choice that does not exist, which may be a path; empty for another error."""
     parts = (getattr(error, "missing_cfg_file", None) or "").split("/")
     for count in range(len(parts) - 1, 0, -1):
-        if all(parts[:count]) and CONF.joinpath(*parts[:count]).is_dir():
+        if all(parts[:count]) and Path(CONF, *parts[:count]).is_dir():
             return "/".join(parts[:count]), "/".join(parts[count:])
     return "", ""
 

@@ -82,32 +82,49 @@ OPTIONS: Mapping[str, str] = {
     "preparation.max_foreign": "preparation.max_other_script",
     "preparation.max_marks": "preparation.max_nonletters",
     "tokenizer.endings": "tokenizer.split_suffixes",
-    "translator.ahead": "translator.batches_per_generation",
-    "translator.checks": "translator.validations",
-    "translator.cycle": "translator.dual_learning",
-    "translator.cycle.course": "translator.dual_learning.schedule",
-    "translator.cycle.pull": "translator.dual_learning.forward_weight",
-    "translator.filters.back": "translator.filters.max_reconstruction_nll",
-    "translator.filters.foreign": "translator.filters.wrong_language",
-    "translator.filters.length": "translator.filters.length_ratio",
-    "translator.filters.nats": "translator.filters.max_nll",
-    "translator.filters.repeated": "translator.filters.repeated_bigrams",
-    "translator.filters.returned": "translator.filters.reconstruction_f1",
+    "translator.ahead": "translator.synthesis.batches_per_generation",
+    "translator.checks": "translator.validation.count",
+    "translator.cycle": "translator.schedules.dual_learning",
+    "translator.cycle.course": "translator.schedules.dual_learning.schedule",
+    "translator.cycle.pull": "translator.schedules.dual_learning.forward_weight",
+    "translator.filters.back": "translator.synthesis.filters.max_reconstruction_nll",
+    "translator.filters.foreign": "translator.synthesis.filters.wrong_language",
+    "translator.filters.length": "translator.synthesis.filters.length_ratio",
+    "translator.filters.nats": "translator.synthesis.filters.max_nll",
+    "translator.filters.repeated": "translator.synthesis.filters.repeated_bigrams",
+    "translator.filters.returned": "translator.synthesis.filters.reconstruction_f1",
     "translator.forgotten": "translator.word_dropout",
     "translator.generation.cached": "runtime.cache_positions",
-    "translator.generation.extra": "translator.generation.length_offset",
-    "translator.generation.ratio": "translator.generation.length_ratio",
-    "translator.guard.foreign": "translator.guard.wrong_language",
-    "translator.guard.length": "translator.guard.length_ratio",
+    "translator.generation.extra": "translator.synthesis.generation.length_offset",
+    "translator.generation.ratio": "translator.synthesis.generation.length_ratio",
+    "translator.guard.foreign": "translator.validation.guard.wrong_language",
+    "translator.guard.length": "translator.validation.guard.length_ratio",
     "translator.known": "translator.parallel_pairs",
-    "translator.longest": "translator.max_tokens",
-    "translator.looked": "translator.validation_sentences",
+    "translator.longest": "translator.batching.max_tokens",
+    "translator.looked": "translator.validation.sentences",
     "translator.noise.blank": "translator.noise.mask",
     "translator.optimisation.frozen": "translator.optimisation.freeze_embeddings",
     "translator.optimisation.peak": "translator.optimisation.learning_rate",
     "translator.optimisation.rest": "translator.optimisation.adamw_learning_rate",
     "translator.ruined": "translator.source_noise",
-    "translator.written": "translator.synthetic_sentences",
+    "translator.written": "translator.synthesis.bootstrap_sentences",
+    "translator.synthetic_sentences": "translator.synthesis.bootstrap_sentences",
+    "translator.batches_per_generation": "translator.synthesis.batches_per_generation",
+    "translator.rounds": "translator.synthesis.rounds",
+    "translator.filters": "translator.synthesis.filters",
+    "translator.generation": "translator.synthesis.generation",
+    "translator.guard": "translator.validation.guard",
+    "translator.criterion": "translator.validation.criterion",
+    "translator.validations": "translator.validation.count",
+    "translator.validation_sentences": "translator.validation.sentences",
+    "translator.max_tokens": "translator.batching.max_tokens",
+    "translator.tokens": "translator.batching.tokens",
+    "translator.synthetic": "translator.schedules.synthetic",
+    "translator.denoising": "translator.schedules.denoising",
+    "translator.back_translation": "translator.schedules.back_translation",
+    "translator.dual_learning": "translator.schedules.dual_learning",
+    "translator.adversary": "translator.schedules.adversary",
+    "translator.supervised": "translator.schedules.supervised",
     "words.kept": "words.count_columns",
     "words.longest": "words.max_tokens",
     "words.near": "words.narrow_window",
@@ -141,6 +158,15 @@ STAGES: Mapping[str, str] = {
 """Old names of stages, as ``rebuild`` lists them."""
 
 FROM_RUNTIME: Mapping[str, str] = {
+    "lm.kernels": "runtime.kernels",
+    "lm.gpu_kernels": "runtime.gpu_kernels",
+    "translator.kernels": "runtime.kernels",
+    "translator.gpu_kernels": "runtime.gpu_kernels",
+    "words.kernels": "runtime.kernels",
+    "words.gpu_kernels": "runtime.gpu_kernels",
+    "bootstrap.kernels": "runtime.kernels",
+    "bootstrap.gpu_kernels": "runtime.gpu_kernels",
+    "bits.code.kernels": "runtime.kernels",
     "aligner.workers": "runtime.workers",
     "bootstrap.generation.cache_positions": "runtime.cache_positions",
     "bootstrap.generation.workers": "runtime.threads",
@@ -151,8 +177,8 @@ FROM_RUNTIME: Mapping[str, str] = {
     "lm.compile": "runtime.compile",
     "lm.sharded": "runtime.sharded",
     "preparation.workers": "runtime.workers",
-    "translator.generation.cache_positions": "runtime.cache_positions",
-    "translator.generation.workers": "runtime.threads",
+    "translator.synthesis.generation.cache_positions": "runtime.cache_positions",
+    "translator.synthesis.generation.workers": "runtime.threads",
 }
 """Options that only ``runtime`` sets: facts of the machine, which must not enter the name of an artefact."""
 
@@ -169,6 +195,8 @@ def check_overrides(overrides: Sequence[str] | None = None) -> None:
         name, equals, value = override.lstrip("+~").partition("=")
         if not equals or name.startswith(("-", "hydra")):
             continue
+        if name == "corpus@elsewhere" or name.startswith("elsewhere."):
+            raise BadInput(f"{name} is now called {name.replace('elsewhere', 'other_domain', 1)}")
         _check_choice(name, value)
         if new := new_name(name):
             raise BadInput(f"{name} is now called {new}")
@@ -192,7 +220,7 @@ def check_stages(names: Iterable[str]) -> None:
 
 def _check_choice(name: str, value: str) -> None:
     group = name.partition("@")[0]
-    if "." not in group and (CONF / group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
+    if "." not in group and Path(CONF, group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
         raise BadInput(f"there is no {name}={value}: the choices of {group} are listed by --help")
     if new := CHOICES.get(f"{PLACES.get(group, group)}={value}"):
         raise BadInput(f"{name}={value} is now called {name}={new.partition('=')[2]}")
