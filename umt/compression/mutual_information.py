@@ -2,10 +2,11 @@
 
 A code mixes a prequential network (`umt.compression.prequential`) and a co-occurrence expert
 (`umt.compression.cooccurrence_expert`) with counts (`umt.compression.context_mixing`). Separately and
-jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence is also
-transferred from the other language. So a gain is the information of that language, and nothing else differs.
-It leaves the tables of subwords out: with a vocabulary for each language they cost the same in every
-combination; a shared one is paid whole by each text separately or conditionally, and once by both jointly.
+jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence
+is also transferred from the other language. So a gain is the information of that language, and nothing else
+differs. It leaves the tables of subwords out: with a vocabulary for each language they cost the same in
+every combination; a shared one is paid whole by each text separately or conditionally, and once by both
+jointly.
 """
 
 from __future__ import annotations
