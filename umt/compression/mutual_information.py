@@ -123,7 +123,7 @@ class MutualInformation:
                 raise BadInput(f"there is no {lang} text to code{within}")
         alphabets = self._vocabularies(sides)
         x, y = (alphabets[lang].encode(sides[lang], lang) for lang in sides)
-        run = _Runs(self.code, max(one.end for one in alphabets.values()), seed, directory, progress)
+        run = NetworkRuns(self.code, max(one.end for one in alphabets.values()), seed, directory, progress)
         report: dict[str, Any] = {
             "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
@@ -168,7 +168,7 @@ class MutualInformation:
         return vocabularies(sides, self.vocabulary, self.disjoint)
 
     def _pair(
-        self, run: _Runs, x: CodedText, y: CodedText, name: str, conditional: bool = False
+        self, run: NetworkRuns, x: CodedText, y: CodedText, name: str, conditional: bool = False
     ) -> dict[str, Any]:
         """Code lengths of two texts, separately and jointly, and the gain."""
         seeds = range(self.seeds)
@@ -228,7 +228,7 @@ class MutualInformation:
         return lengths
 
 
-class _Runs:
+class NetworkRuns:
     """Runs of the network, cached by the content of the texts."""
 
     def __init__(
