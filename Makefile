@@ -15,7 +15,7 @@ CORPUS ?= ../shared/data/talks
 STORE ?= runs
 LINES ?= 600000
 
-.PHONY: train test lint benchmark documents claims site carry clean
+.PHONY: train test lint benchmark documents claims site lock lock-check audit carry clean
 
 train: $(VENV)/installed
 	$(BIN)/python train.py
@@ -49,6 +49,26 @@ claims: $(VENV)/installed
 site: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'site/index.html opens from disk; with its search: python -m http.server --directory site'
+
+# The exact versions, with hashes, that the project is known to work with: pip install -r requirements.lock
+LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras
+
+lock: $(VENV)/installed-lock
+	$(BIN)/$(LOCK) --output-file requirements.lock
+
+# The lock file fits pyproject.toml: resolving again, from the versions it names, changes nothing.
+lock-check: $(VENV)/installed-lock
+	cp requirements.lock $(VENV)/requirements.lock
+	$(BIN)/$(LOCK) --output-file $(VENV)/requirements.lock
+	diff requirements.lock $(VENV)/requirements.lock || (echo 'requirements.lock does not fit pyproject.toml: make lock' && false)
+
+# Known vulnerabilities of the locked versions.
+audit: $(VENV)/installed-lock
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip
+
+$(VENV)/installed-lock: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[lock]'
+	touch $@
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "umt needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -47,13 +47,13 @@ class Parts(NamedTuple):
     begun: Artefact
 
 
-def spoil(config: DictConfig, bench: StageContext, bridge: Artefact) -> Mapping[str, Any]:
+def spoil(config: DictConfig, bench: StageContext, aligned: Artefact) -> Mapping[str, Any]:
     """A share of the target words take each other's names, the same in both lexicons and in the vectors.
 
     A word is called by the name of one that is about as frequent: a code that is wrong and hard to tell from
     a right one.
     """
-    alignment = Alignment.load(bridge.path)
+    alignment = Alignment.load(aligned.path)
     words = alignment.lexicon.target
     chosen = np.flatnonzero(np.random.default_rng(bench.seed).random(len(words)) < config.share)
     names = dict(zip((words[n] for n in chosen), (words[n] for n in np.roll(chosen, 1)), strict=True))
@@ -68,7 +68,7 @@ def spoil(config: DictConfig, bench: StageContext, bridge: Artefact) -> Mapping[
         lexicon=replace(lexicon, target=renamed(words)),
         reverse_lexicon=replace(reverse, source=renamed(reverse.source)),
     ).save(bench.directory)
-    return {"languages": bridge.report["languages"], "summary": f"{len(chosen):,} words renamed"}
+    return {"languages": aligned.report["languages"], "summary": f"{len(chosen):,} words renamed"}
 
 
 def render(
@@ -125,14 +125,14 @@ def build(setting: Setting, store: Store) -> tuple[DictConfig, Parts]:
     corpus = inputs.corpus(config)
     text = store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
     words = store.build(stages.words, config.words, text, seed=1)
-    bridge = store.build(stages.align, config.aligner, words, seed=1)
+    aligned = store.build(stages.align, config.aligner, words, seed=1)
     if setting.wrong:
-        bridge = store.build(spoil, DictConfig({"share": setting.wrong}), bridge, seed=1)
+        aligned = store.build(spoil, DictConfig({"share": setting.wrong}), aligned, seed=1)
     tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
-    model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=1)
+    model = store.build(neural_stages.pretrain, config.lm, tokens, aligned, seed=1)
     pairs = []
     for settings in (first, config):
-        bootstrap = store.build(stages.bootstrap, settings.bootstrap, text, bridge, seed=1)
+        bootstrap = store.build(stages.bootstrap, settings.bootstrap, text, aligned, seed=1)
         count = DictConfig({"sentences": settings.translator.synthesis.bootstrap_sentences})
         pairs.append(store.build(render, count, text, tokens, bootstrap))
     begun = store.build(begin, first.translator, tokens, model, pairs[0], seed=1)

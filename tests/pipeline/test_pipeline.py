@@ -138,7 +138,7 @@ def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
 
 def test_another_run_stands_in_the_same_table(store: Path, scores: list[dict[str, Any]]) -> None:
     [run] = {path.parent for path in store.glob("run-*/scores.json")}
-    other = [f"+evaluation.beside.twin={run}", "evaluation.compare.systems=[translator,twin]"]
+    other = [f"+evaluation.external.twin={run}", "evaluation.compare.systems=[translator,twin]"]
     last = command("evaluate.py", store, *other).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
     found = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}

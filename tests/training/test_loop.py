@@ -147,10 +147,27 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [7, 8]
 
 
+@pytest.mark.parametrize("exact", [True, False], ids=["fp32", "as configured"])
+def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) -> None:
+    tokenizer, shards = data
+
+    def losses(kernels: bool) -> list[float]:
+        causal = CausalLM(shards, tokenizer, 16, 128, 1)
+        start = model(tokenizer)
+        trained = JointLM(start.network, kernels=kernels)
+        place, pace = tmp_path / str(kernels), LoopOptions(every=1, exact=exact)
+        records = fit(trained, {"causal": causal}, OptimiserConfig(12), place, 1, quiet, pace=pace)
+        return [record["causal/nats"] for record in records]
+
+    ours, theirs = losses(True), losses(False)
+    assert ours == pytest.approx(theirs, rel=1e-3 if exact else 2e-2)
+    assert ours[-1] < ours[0]
+
+
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     said: list[float] = []
-    monkeypatch.setattr(ProcessGroup, "total", lambda team, number: said.append(number) or sum(said))
+    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: said.append(number) or sum(said))
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
         True,
         True,
@@ -264,11 +281,11 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"steps": 0}, {"peak": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
+    "options", [{"steps": 0}, {"learning_rate": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
 )
-def test_bad_optimisation_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(given))):
-        OptimiserConfig(**{"steps": 1, **given})
+def test_optimiser_config_refuses_bad_values(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        OptimiserConfig(**{"steps": 1, **options})
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (12, 40), (40, 12)])

@@ -204,18 +204,18 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("options", "message"),
     [
         ({}, "architecture"),
-        ({"architecture": TINY, "length": 65}, "exceeds the context of the network, 64"),
+        ({"architecture": TINY, "row_length": 65}, "exceeds the context of the network, 64"),
         ({"name": "x", "causal": 0.0}, "both 0"),
         ({"name": "x", "embeddings": "bridge"}, "keeps its own"),
         ({"name": "x", "embeddings": "y"}, "bridge"),
     ],
 )
-def test_bad_options_are_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        Pretraining(**{"architecture": None, "optimisation": OptimiserConfig(1), **given})
+def test_pretraining_refuses_bad_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Pretraining(**{"architecture": None, "optimisation": OptimiserConfig(1), **options})
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ class Row:
 class Prequential:
     """Training of the network, the same for every text and every combination of texts.
 
-    increments: networks that are trained from fresh weights.
+        increments: networks that are trained from fresh weights.
     factor: by which increments grow.
     epochs: over all earlier text, from fresh weights, at each increment.
     replay: batches of the past that are trained on again for each new one.
@@ -64,6 +64,7 @@ class Prequential:
     adamw_learning_rate: of all other weights.
     lr_floor: share of the learning rates within an increment, once there is earlier text.
     ema_decay: of the exponential moving average of the weights, which predicts.
+    kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     architecture: Architecture
@@ -78,6 +79,7 @@ class Prequential:
     lr_floor: float = 0.4
     ema_decay: float = 0.98
     method: Literal["adamw", "muon"] = "muon"
+    kernels: bool = True
 
     def __post_init__(self) -> None:
         require(
@@ -201,8 +203,10 @@ class PrequentialNetwork:
     def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
         self.setting, self.texts = setting, texts
         self.generator = Generator().manual_seed(seed)
-        self.model = JointLM.create(setting.architecture, vocabulary, self.generator)
-        self.mean = JointLM.create(setting.architecture, vocabulary, Generator().manual_seed(0))
+        self.model = JointLM.create(setting.architecture, vocabulary, self.generator, kernels=setting.kernels)
+        self.mean = JointLM.create(
+            setting.architecture, vocabulary, Generator().manual_seed(0), kernels=setting.kernels
+        )
         self.mean.load_state_dict(self.model.state_dict())
         optimisation = OptimiserConfig(
             1, setting.learning_rate, adamw_learning_rate=setting.adamw_learning_rate, method=setting.method

@@ -43,6 +43,7 @@ class LmWordVectors:
     longest: subwords of a sentence that are read.
     power: of the singular values of the vectors. The states of a language model lie in a narrow cone (Mu and
         Viswanath 2018): a few directions would drown the others.
+    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     model: str | None = None
@@ -53,6 +54,8 @@ class LmWordVectors:
     sentences: int = 50_000
     max_tokens: int = 128
     power: float = 0.25
+    kernels: bool = True
+    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(self, positive="size windows count_columns minimum_count sentences max_tokens")
@@ -64,13 +67,13 @@ class LmWordVectors:
         """
         if self.model is None:
             raise BadInput(
-                "words=language_model reads the text with a language model: name one by words.model=FOLDER, "
+                "words=language_model reads the text with a language model: name it by words.model=FOLDER, "
                 "such as the pretrain-... that an earlier run left in its store"
             )
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:
             raise BadInput(f"{lang}: {size} words occur {self.minimum_count} times, too few: give more text")
-        model, tokenizer = _opened(self.model, lang)
+        model, tokenizer = _opened(self.model, lang, self.kernels, self.gpu_kernels)
         start = [tokenizer.tag(lang)]
         spaced = [f" {word}" if is_spaced(lang) else word for word in tokens.words[:size]]
         pieces = [each.tolist() for each in tokenizer.without_suffix_splitting.encode(spaced, lang)]
@@ -141,9 +144,9 @@ class _Reading:
         return found
 
 
-def _opened(name: str, lang: Lang) -> tuple[JointLM, Tokenizer]:
+def _opened(name: str, lang: Lang, kernels: bool, gpu_kernels: bool) -> tuple[JointLM, Tokenizer]:
     """The network and its vocabulary, with a tag for the language. Raises BadInput when there is none."""
-    model = load(name)
+    model = load(name, kernels, gpu_kernels)
     if (Path(name) / "languages.json").exists():
         tokenizer = Tokenizer.load(Path(name))
         if lang not in tokenizer.languages:

@@ -54,6 +54,8 @@ class Pretraining:
     embeddings: Literal["random", "bridge", "own"] = "bridge"
     compile: bool = False
     sharded: bool = False
+    kernels: bool = True
+    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(self, at_least_zero="causal masked")
@@ -64,18 +66,19 @@ class Pretraining:
             )
         if self.architecture is not None and self.row_length > self.architecture.context:
             raise ValueError(
-                f"length={self.row_length} exceeds the context of the network, {self.architecture.context}: "
-                "take shorter rows or a larger size.context"
+                f"lm.row_length={self.row_length} exceeds the context of the network, "
+                f"{self.architecture.context}: take a smaller lm.row_length or a larger size.context"
             )
         if not self.causal + self.masked:
-            raise ValueError("causal and masked must not be both 0: there is nothing to learn")
+            raise ValueError("lm.causal and lm.masked must not be both 0: there is nothing to learn")
         if self.sharded and (self.compile or self.optimisation.method != "adamw"):
             raise ValueError(
-                "sharded weights are moved by adamw, and not compiled: method=adamw, compiled=false"
+                "sharded weights are moved by AdamW and not compiled: "
+                "lm.optimisation.method=adamw, runtime.compile=false"
             )
         if (self.embeddings == "own") != (self.name is not None):
             raise ValueError(
-                f"embeddings={self.embeddings} does not go with name={self.name}: "
+                f"lm.embeddings={self.embeddings} does not go with lm.name={self.name}: "
                 "a model to start from keeps its own, a new one has none"
             )
 
@@ -128,11 +131,14 @@ class Pretraining:
         Raises BadInput when rows of ``length`` do not fit into its context.
         """
         if self.name is not None:
-            model = load(self.name)
+            model = load(self.name, self.kernels, self.gpu_kernels)
             model.resize(len(tokenizer))
         else:
             assert self.architecture is not None
-            model = JointLM.create(self.architecture, len(tokenizer), generator, tokenizer.pad, tokenizer.end)
+            model = JointLM.create(
+                self.architecture, len(tokenizer), generator, tokenizer.pad, tokenizer.end,
+                self.kernels, self.gpu_kernels,
+            )  # fmt: skip
         if self.row_length > model.context:
             raise BadInput(f"lm.row_length={self.row_length} exceeds the model's context of {model.context}")
         if self.embeddings == "bridge":

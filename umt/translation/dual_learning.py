@@ -134,7 +134,7 @@ class DualLearning:
         sentences: Sequence[Ids],
         draws: SyntheticSources,
         rewards: Tensor,
-        dtype: torch.dtype,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """A scalar whose negative gradient estimates that of the expected reward, up to a scale."""
         batch = self._rows(sentences, draws.ids, side)

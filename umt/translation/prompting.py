@@ -199,11 +199,18 @@ class PromptedTranslator:
 
     @classmethod
     def load(
-        cls, directory: Path, source: Lang, target: Lang, generation: Generation | None = None
+        cls,
+        directory: Path,
+        source: Lang,
+        target: Lang,
+        generation: Generation | None = None,
+        kernels: bool = True,
+        gpu_kernels: bool = False,
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
-        generation: of answers; None for the one that was saved. Raises BadInput when the folder holds no
+        generation: of answers; None for the one that was saved. kernels,
+        gpu_kernels: see `umt.lm.joint_lm.JointLM`. Raises BadInput when the folder holds no
         prompts, or none of these languages.
         """
         try:
@@ -220,7 +227,7 @@ class PromptedTranslator:
         prompted = cls(
             first,
             second,
-            load(directory).to(best_device()),
+            load(directory, kernels, gpu_kernels).to(best_device()),
             tokenizer,
             SentenceEncoder(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),
