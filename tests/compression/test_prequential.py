@@ -27,7 +27,7 @@ from umt.embeddings.wordspace import WordSpace
 from umt.types import F32, F64, I64, Lang
 
 ALPHABET, END = 8, 7
-SETTING = Prequential(TINY, increments=2, epochs=1, replay=2, row_length=16, rows=2)
+SETTING = Prequential(TINY, increments=2, epochs=1, replay=9, row_length=16, rows=2)
 
 
 class ByRank:
