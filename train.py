@@ -97,7 +97,7 @@ def build(config: DictConfig, store: Store) -> Run:
     return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
 
 
-@hydra.main(version_base=None, config_path=CONF, config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def train(config: DictConfig) -> None:
     """Build what is missing, then print where it is."""
     from umt.pipeline import stages

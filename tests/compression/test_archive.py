@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.cli.archive import main
-from umt.compression.archive import Archiver, Header
+from umt.compression.archive import MOST_SUBWORDS, Archiver, Header
 from umt.compression.byte_fallback import decode, encode
 from umt.compression.code_length import CodeLength, held_out_code_length
 from umt.lm.joint_lm import JointLM
@@ -175,3 +176,46 @@ def _fails(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) 
     message = capsys.readouterr().err
     assert any(each in message for each in told.split("|")), message
     assert message.count("\n") == 1
+
+
+def test_archive_whose_content_is_another_is_refused(saved: Path) -> None:
+    """An archive that decodes to other bytes than were compressed, as on another machine, says so."""
+    archiver = Archiver.open(saved, None, quiet)
+    data = b"the cat sat on the mat"
+    header, body = Header.read(archiver.compress(data, quiet)[0], Path("x"))
+    assert archiver.decompress(header.pack(body), Path("x"), quiet) == data
+    other = replace(header, content=bytes(byte ^ 1 for byte in header.content))
+    with pytest.raises(BadInput, match="x does not decode on this machine"):
+        archiver.decompress(other.pack(body), Path("x"), quiet)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda archive: b"\xb5u" + archive[2:], "of a format that this version of umt does not read"),
+        (lambda archive: b"PK" + archive[2:], "not an archive"),
+        (lambda archive: b"", "not an archive"),
+        (lambda archive: archive[:8], "ends within its header"),
+        (lambda archive: archive[:13], "ends within its header"),
+        (lambda archive: archive[:-1], "checksum does not match"),
+        (lambda archive: archive[:11] + bytes([archive[11] ^ 4]) + archive[12:], "checksum does not match"),
+    ],
+)
+def test_damaged_header_is_named(saved: Path, damage: Callable[[bytes], bytes], reason: str) -> None:
+    archive, _ = Archiver.open(saved, None, quiet).compress(b"the cat sat on the mat", quiet)
+    with pytest.raises(BadInput, match=reason):
+        Header.read(damage(archive), Path("x"))
+
+
+def test_sizes_of_a_header_are_bounded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header with a right checksum and absurd numbers ends in a sentence before memory is asked for."""
+    archiver = Archiver.open(saved, None, quiet)
+    header, body = Header.read(archiver.compress(b"the cat sat", quiet)[0], Path("x"))
+    for wrong in ({"count": MOST_SUBWORDS + 1}, {"count": 1 << 62}, {"threads": 0}):
+        with pytest.raises(BadInput, match="x is damaged"):
+            Header.read(replace(header, **wrong).pack(body), Path("x"))
+    with pytest.raises(BadInput, match="no language number 9"):
+        archiver.decompress(replace(header, lang=9).pack(body), Path("x"), quiet)
+    monkeypatch.setattr("umt.compression.archive.MOST_SUBWORDS", 3)
+    with pytest.raises(BadInput, match="more than 3: split it"):
+        archiver.compress(b"the cat sat", quiet)

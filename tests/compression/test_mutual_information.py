@@ -19,7 +19,7 @@ from umt.compression import context_mixing
 from umt.compression.block_bootstrap import gain_interval, length_interval
 from umt.compression.compressors import compressed_sizes, context_mixing_size
 from umt.compression.cooccurrence_expert import CooccurrenceExpert
-from umt.compression.mutual_information import WAYS, MutualInformation
+from umt.compression.mutual_information import WAYS, MutualInformation, NetworkRuns
 from umt.compression.prefix_code import PrefixCode
 from umt.compression.prequential import Prequential
 from umt.compression.symbols import CodedText, kt_bits, merge_bits, table_bits, vocabularies
@@ -279,3 +279,14 @@ def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> N
     told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
     assert list(told["pairs"]) == ["both", "more_source", "other_domain"]
     assert told["left_out"] == []
+
+
+def test_runs_are_cached_by_the_content_of_texts(tmp_path: Path) -> None:
+    """Two texts under one name are two runs; one text under two names is one."""
+    setting = Prequential(TINY, increments=1, row_length=20, rows=2)
+    one, other = (_stream(np.random.default_rng(seed).choice(4, 80), 0) for seed in (1, 2))
+    runs = NetworkRuns(setting, 5, 1, tmp_path, quiet)
+    first = runs.networks((one,), "x", 0)
+    assert runs.networks((replace(one),), "y", 0) is first
+    assert (runs.networks((other,), "x", 0)[0].nats != first[0].nats).any()
+    assert len(list(tmp_path.iterdir())) == 2

@@ -3,10 +3,10 @@ transferred through a lexicon.
 
 p(next | past) is proportional to p(next | the symbol before), counted so far, times exp(weights . scores).
 Scores are the smoothed PMI of the candidate with the symbols of the sentence so far. Co-occurrence in
-sentences is free of word order, so it transfers between languages: a pair of the other language counts
-for the translations of both, by a lexicon that an aligner finds without a dictionary *in what has been coded of both texts*. A
-decoder finds the same lexicon at the same place and learns the same weights on line: the weight of the
-transferred scores begins at zero.
+sentences ignores word order, so it transfers between languages: a pair of the other language counts for the
+translations of both, by a lexicon that an aligner finds without a dictionary *in what has been coded of
+both texts*. A decoder finds the same lexicon at the same place and learns the same weights on line: the
+weight of the transferred scores begins at zero.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 A code mixes a prequential network (`umt.compression.prequential`) and a co-occurrence expert
 (`umt.compression.cooccurrence_expert`) with counts (`umt.compression.context_mixing`). Separately and
-jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence is
-also transferred from the other language. So a gain is the information of that language, and
-nothing else differs. It leaves the tables of subwords out: with a vocabulary for each language they cost the same in every
-combination; a shared one is paid whole by each text separately or conditionally, and once by both jointly.
+jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence
+is also transferred from the other language. So a gain is the information of that language, and nothing else
+differs. It leaves the tables of subwords out: with a vocabulary for each language they cost the same in
+every combination; a shared one is paid whole by each text separately or conditionally, and once by both
+jointly.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class MutualInformation:
                 raise BadInput(f"there is no {lang} text to code{within}")
         alphabets = self._vocabularies(sides)
         x, y = (alphabets[lang].encode(sides[lang], lang) for lang in sides)
-        run = _Runs(self.code, max(one.end for one in alphabets.values()), seed, directory, progress)
+        run = NetworkRuns(self.code, max(one.end for one in alphabets.values()), seed, directory, progress)
         report: dict[str, Any] = {
             "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
@@ -167,7 +168,7 @@ class MutualInformation:
         return vocabularies(sides, self.vocabulary, self.disjoint)
 
     def _pair(
-        self, run: _Runs, x: CodedText, y: CodedText, name: str, conditional: bool = False
+        self, run: NetworkRuns, x: CodedText, y: CodedText, name: str, conditional: bool = False
     ) -> dict[str, Any]:
         """Code lengths of two texts, separately and jointly, and the gain."""
         seeds = range(self.seeds)
@@ -227,7 +228,7 @@ class MutualInformation:
         return lengths
 
 
-class _Runs:
+class NetworkRuns:
     """Runs of the network, cached by the content of the texts."""
 
     def __init__(

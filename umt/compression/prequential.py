@@ -41,7 +41,7 @@ class Coded:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """Symbols ``start`` to ``end`` of the text number ``text``; those from ``first_new`` on are scored."""
 
     text: int
@@ -124,7 +124,7 @@ class Prequential:
             if end > start:
                 if not file.exists():
                     past, new = batches[:start], batches[start:end]
-                    network = _Network(self, texts, vocabulary, seed)
+                    network = PrequentialNetwork(self, texts, vocabulary, seed)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
                     nats, log_odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
@@ -134,7 +134,7 @@ class Prequential:
             start = max(start, end)
         return coded
 
-    def _batches(self, texts: Sequence[CodedText]) -> list[list[_Row]]:
+    def _batches(self, texts: Sequence[CodedText]) -> list[list[Row]]:
         """Batches of one text each, in the order in which they are coded."""
         placed = []
         for number, text in enumerate(texts):
@@ -143,7 +143,7 @@ class Prequential:
             placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
         return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
 
-    def _rows(self, text: CodedText, number: int) -> Iterator[_Row]:
+    def _rows(self, text: CodedText, number: int) -> Iterator[Row]:
         """A row begins with the sentence that the one before it broke off, or with its last half row."""
         total, first_new = len(text.codes), 0
         while first_new < total:
@@ -151,14 +151,14 @@ class Prequential:
             start = int(text.ends[sentence - 1]) if sentence else 0
             start = max(start, first_new - self.row_length // 2)
             end = min(start + self.row_length, total)
-            yield _Row(number, start, first_new, end)
+            yield Row(number, start, first_new, end)
             first_new = end
 
     def _increment(
         self,
-        network: _Network,
-        past: list[list[_Row]],
-        new: list[list[_Row]],
+        network: PrequentialNetwork,
+        past: list[list[Row]],
+        new: list[list[Row]],
         label: str,
         progress: ProgressCallback,
     ) -> list[tuple[F32, F32]]:
@@ -185,8 +185,8 @@ class Prequential:
         return coded_batches
 
 
-def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[list[_Row]]]:
-    def draw(batches: list[list[_Row]], count: int) -> Iterator[list[_Row]]:
+def _drawer(generator: Generator) -> Callable[[list[list[Row]], int], Iterator[list[Row]]]:
+    def draw(batches: list[list[Row]], count: int) -> Iterator[list[Row]]:
         """Batches in random order, each once before any comes again."""
         while count > 0:
             order = torch.randperm(len(batches), generator=generator)[:count]
@@ -197,7 +197,7 @@ def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[
     return draw
 
 
-class _Network:
+class PrequentialNetwork:
     """The weights in training, their exponential moving average, which predicts, and the optimisers."""
 
     def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
@@ -216,7 +216,7 @@ class _Network:
         self.numbers = [torch.from_numpy(text.numbers) for text in texts]
         self.leaves = [torch.from_numpy(text.codes) for text in texts]
 
-    def _hidden(self, model: JointLM, rows: list[_Row]) -> tuple[Tensor, Tensor, Tensor]:
+    def _hidden(self, model: JointLM, rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden states before the scored symbols, the head of their language, and these symbols."""
         text = rows[0].text
         numbers, leaves = self.numbers[text], self.leaves[text]
@@ -231,7 +231,7 @@ class _Network:
         hidden = model.hidden(ids).flatten(0, 1)[torch.cat(before)]
         return hidden, model.head[numbers], torch.cat(targets)
 
-    def learn(self, rows: list[_Row], rate: float) -> None:
+    def learn(self, rows: list[Row], rate: float) -> None:
         """One update."""
         hidden, head, targets = self._hidden(self.model, rows)
         loss = torch.nn.functional.cross_entropy(hidden @ head.T, targets)
@@ -249,13 +249,13 @@ class _Network:
                 mean.lerp_(now, weight)
 
     @torch.no_grad()
-    def predict(self, rows: list[_Row]) -> tuple[Tensor, Tensor]:
+    def predict(self, rows: list[Row]) -> tuple[Tensor, Tensor]:
         """(n, alphabet) log probabilities of the next symbol, and (n,) the symbols that are scored."""
         hidden, head, targets = self._hidden(self.mean, rows)
         return torch.log_softmax(hidden @ head.T, 1), targets
 
     @torch.no_grad()
-    def score(self, rows: list[_Row]) -> tuple[F32, F32]:
+    def score(self, rows: list[Row]) -> tuple[F32, F32]:
         """Nats of the scored symbols, and the log odds of their decisions."""
         logp, targets = self.predict(rows)
         nats = -logp.gather(1, targets[:, None])[:, 0]
@@ -267,7 +267,7 @@ class _Network:
 
 def _scatter(
     predictions: dict[str, F32],
-    batches: list[list[_Row]],
+    batches: list[list[Row]],
     coded: list[Coded],
     begins: list[I64],
 ) -> None:
