@@ -105,7 +105,7 @@ def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
 
 def test_mixing_and_batches_are_checked(data: Any) -> None:
     tokenizer, shards = data
-    with pytest.raises(BadInput, match="mixing"):
+    with pytest.raises(BadInput, match="language_shares"):
         CausalLM(shards, tokenizer, 32, 512, seed=1, language_shares={EN: -1.0})
     with pytest.raises(BadInput, match="holds no row"):
         CausalLM(shards, tokenizer, 32, 31, seed=1)

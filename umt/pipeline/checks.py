@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from umt.corpus import HeldOut
 from umt.lm.loading import unknown_kind
 from umt.runtime.distributed import init_process_group
-from umt.training.fsdp import ALONE
+from umt.training.fsdp import NEEDS_PROCESSES
 from umt.types import BadInput, Lang
 
 
@@ -29,7 +29,7 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
         raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
     if config.lm and config.lm.sharded and init_process_group().size < 2:
-        raise BadInput(ALONE)
+        raise BadInput(NEEDS_PROCESSES)
     if config.lm and config.lm.name and config.translator:
         _check_network(config.lm.name, config.translator.architecture)
     if any(each.name not in config.evaluation.left_out for each in sets):
