@@ -15,7 +15,7 @@ CORPUS ?= ../shared/data/talks
 STORE ?= runs
 LINES ?= 600000
 
-.PHONY: train test lint benchmark documents claims site carry clean
+.PHONY: train test lint benchmark documents claims site lock lock-check audit carry clean
 
 train: $(VENV)/installed
 	$(BIN)/python train.py
@@ -50,6 +50,26 @@ site: $(VENV)/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'site/index.html opens from disk; with its search: python -m http.server --directory site'
 
+# The exact versions, with hashes, that the project is known to work with: pip install -r requirements.lock
+LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras
+
+lock: $(VENV)/installed-lock
+	$(BIN)/$(LOCK) --output-file requirements.lock
+
+# The lock file fits pyproject.toml: resolving again, from the versions it names, changes nothing.
+lock-check: $(VENV)/installed-lock
+	cp requirements.lock $(VENV)/requirements.lock
+	$(BIN)/$(LOCK) --output-file $(VENV)/requirements.lock
+	diff requirements.lock $(VENV)/requirements.lock || (echo 'requirements.lock does not fit pyproject.toml: make lock' && false)
+
+# Known vulnerabilities of the locked versions.
+audit: $(VENV)/installed-lock
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip
+
+$(VENV)/installed-lock: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --progress-bar on --editable '.[lock]'
+	touch $@
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "umt needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -70,10 +90,10 @@ carry: $(VENV)/installed
 	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --dest $(CARRY)/wheels --implementation cp \
 		--python-version $(CARRY_PYTHON) $(foreach v,2_28 2_27 2_17,--platform manylinux_$(v)_x86_64) --platform manylinux2014_x86_64 $(CARRY_LACKS)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(CARRY)/wheels 'antlr4-python3-runtime==4.9.*'
-	$(BIN)/python -m benchmarks.carried pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
+	$(BIN)/python -m scripts.offline_gpu pack $(CARRY)/$(EXPERIMENT) --lines $(LINES) experiment=$(EXPERIMENT) corpus.root=$(CORPUS) store=$(STORE)
 	@du -sh $(CARRY)/wheels $(CARRY)/$(EXPERIMENT)
 	@echo 'there: python3 -m pip install --no-index --no-deps --target /tmp/site $(CARRY)/wheels/*.whl && export PYTHONPATH=/tmp/site'
-	@echo '       python3 -m benchmarks.carried train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
+	@echo '       python3 -m scripts.offline_gpu train $(CARRY)/$(EXPERIMENT) experiment=$(EXPERIMENT)    (killed, the same command goes on)'
 
 clean:
 	rm -rf $(VENV) build site *.egg-info

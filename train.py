@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from umt.pipeline import errors
+from umt.pipeline import CONF
+from umt.pipeline.errors import option_errors
 
 if TYPE_CHECKING:
     from umt.pipeline.artefact import Artefact
@@ -52,17 +53,18 @@ def build(config: DictConfig, store: Store) -> Run:
         bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
     words = store.build(stages.words, config.words, text, seed=seed)
-    bridge = store.build(stages.align, config.aligner, words, seed=seed)
-    bridges = {"unsupervised": bridge}
+    alignment = store.build(stages.align, config.aligner, words, seed=seed)
+    stages.check_alignment(config, store, alignment)
+    alignments = {"unsupervised": alignment}
     translators: dict[str, Artefact] = {}
 
     tokens = model = bootstrap = translator = None
     if config.lm:
         tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
-        model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=seed)
+        model = store.build(neural_stages.pretrain, config.lm, tokens, alignment, seed=seed)
     if config.bootstrap:
         neural = (tokens, model) if needs_lm else ()
-        bootstrap = store.build(stages.bootstrap, config.bootstrap, text, bridge, *neural, seed=seed)
+        bootstrap = store.build(stages.bootstrap, config.bootstrap, text, alignment, *neural, seed=seed)
         translators[bootstrap.report["kind"]] = bootstrap
     if model and config.translator:
         translator = store.build(
@@ -78,39 +80,41 @@ def build(config: DictConfig, store: Store) -> Run:
 
     if dictionary := inputs.supervised_dictionary(config, corpus):
         control = store.build(stages.align_supervised, config.control, text, words, dictionary, seed=seed)
-        bridges["supervised"] = control
+        alignments["supervised"] = control
         if bootstrap and not needs_lm:
             translators["supervised"] = store.build(
                 stages.bootstrap, config.bootstrap, text, control, seed=seed
             )
-    parts = (text, words, *filter(None, (bits, model, translator)), *bridges.values(), *translators.values())
-    everything = store.build(stages.run, inputs.run_identity(config), *parts)
-    return Run(everything.path, corpus, held_out, text, model, translator, bits, bridges, translators)
+    parts = (
+        text,
+        words,
+        *filter(None, (bits, model, translator)),
+        *alignments.values(),
+        *translators.values(),
+    )
+    run = store.build(stages.run, inputs.run_identity(config), *parts)
+    return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
 
 
-@hydra.main(version_base=None, config_path="conf", config_name="config")
-def main(config: DictConfig) -> None:
-    """Build what is missing, then say where it is."""
-    from rich.console import Console as Terminal
-
-    from umt.lm.loading import configure_libraries
+@hydra.main(version_base=None, config_path=CONF, config_name="config")
+def train(config: DictConfig) -> None:
+    """Build what is missing, then print where it is."""
     from umt.pipeline import stages
-    from umt.pipeline.console import Console
+    from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
-    from umt.runtime.distributed import init_process_group
-    from umt.runtime.threads import use_threads
 
-    configure_libraries()
-    team = init_process_group()
-    console = Console(Terminal(quiet=True)) if team.rank else Console()
-    with errors.sweep_job(console):
-        use_threads(config.runtime.threads)
-        again = stages.to_rebuild(config)
-        run = build(config, Store(Path(config.store), console, again, team=team, together=("pretrain",)))
-        if team.rank == 0:
-            print(f"run: {run.directory}")
+    with program(config) as (console, team):
+        rebuild = stages.to_rebuild(config)
+        announce(config, console)
+        store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
+        conclude(build(config, store), console)
+
+
+def main() -> None:
+    """The command."""
+    with option_errors():
+        train()
 
 
 if __name__ == "__main__":
-    with errors.option_errors():
-        main()
+    main()

@@ -47,7 +47,7 @@ from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
 from umt.training.optimiser import OptimiserConfig
-from umt.translation.bitext import Bitext, encode_parallel_pairs, synthetic
+from umt.translation.bitext import Bitext, encode_parallel_pairs, synthetic_pairs
 from umt.translation.filters import SubwordUsage
 from umt.translation.objectives import BitextObjective, TranslationTask
 from umt.types import Lang
@@ -103,7 +103,8 @@ def taught(
         return run, tokenizer, texts, encode_parallel_pairs(true_pairs, tokenizer, place)
     bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
     prepared = PreparedText(run.text.path)
-    return run, tokenizer, texts, synthetic(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
+    bitexts = synthetic_pairs(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
+    return run, tokenizer, texts, bitexts
 
 
 def main() -> None:
@@ -124,7 +125,7 @@ def main() -> None:
         run, tokenizer, texts, bitexts = taught(
             config, Store(Path(config.store), Console(), ()), asked.pairs, Path(folder)
         )
-        setting = TranslationTask(tokenizer, asked.steps, asked.tokens, 250, config.seed)
+        task = TranslationTask(tokenizer, asked.steps, asked.tokens, 250, config.seed)
         networks = {
             "llama": llama(size, len(tokenizer), config.seed),
             "gemma": gemma(size, len(tokenizer), config.seed),
@@ -133,7 +134,7 @@ def main() -> None:
         usage = SubwordUsage.count(tokenizer, texts)
         for name, model in networks.items():
             begun, place = time.perf_counter(), Path(folder) / name
-            pairs = {"pairs": BitextObjective(setting, bitexts)}
+            pairs = {"pairs": BitextObjective(task, bitexts)}
             records = fit(model, pairs, settings, place, config.seed, lambda *_: None)
             seconds = time.perf_counter() - begun
             last = [each["pairs/nats"] for each in records[-max(1, len(records) // 10) :]]
@@ -151,7 +152,7 @@ def scores(run: Run, tokenizer: Tokenizer, usage: SubwordUsage, model: JointLM) 
     for here, there in ways:
         normal = normaliser(here)
         sentences = tokenizer.encode([normal(each[0]) for each in pairs.sides[here]], here)
-        way = Direction.between(tokenizer, here, there, usage.written(there))
+        way = Direction.between(tokenizer, here, there, usage.allowed(there))
         written = Generation().generate(model, sentences, way)
         said = [tokenizer.decode(each[0].ids, there).strip() for each in written]
         yield Bleu().score(said, pairs.sides[there], there).value

@@ -192,14 +192,15 @@ def steps_of(
     texts: tuple[TokenShards, TokenShards],
     steps: int,
 ) -> Steps:
-    """Of back-translation alone, by a translator whose renderings are good enough to be learned from."""
+    """Of back-translation alone, by a translator whose synthetic sources pass the filters."""
     usage = SubwordUsage.count(tokenizer, texts)
-    setting = TranslationTask(tokenizer, steps, strategy.tokens, strategy.max_tokens, 1)
-    generation = Clocked.of(strategy.generation)
-    renderer = SyntheticSourceWriter(
-        tokenizer, (texts[0].lang, texts[1].lang), generation, strategy.filters, usage
+    batching, synthesis = strategy.batching, strategy.synthesis
+    task = TranslationTask(tokenizer, steps, batching.tokens, batching.max_tokens, 1)
+    generation = Clocked.of(synthesis.generation)
+    writer = SyntheticSourceWriter(
+        tokenizer, (texts[0].lang, texts[1].lang), generation, synthesis.filters, usage
     )
-    objective = Counted(setting, texts, renderer, ahead=strategy.batches_per_generation)
+    objective = Counted(task, texts, writer, batches_per_generation=synthesis.batches_per_generation)
     still = OptimiserConfig(
         steps, learning_rate=1e-9, adamw_learning_rate=1e-9, method=strategy.optimisation.method
     )
@@ -210,7 +211,7 @@ def steps_of(
             LoopOptions(steps, 1e9),
         )  # fmt: skip
     (begun, before), (ended, after) = clock.laps[WARM - 1], clock.laps[-1]
-    print(f"{renderer.kept} of {renderer.drawn} renderings were fit to learn from")
+    print(f"{writer.accepted} of {writer.written} synthetic sources were accepted")
     starts = word_starts(tokenizer)
     begins = float(np.mean([starts[text.tokens[:100_000]].mean() for text in texts]))
     seconds = (ended - begun) / (steps - WARM)
@@ -250,15 +251,15 @@ def main() -> None:
     clocks: dict[str, list[float]] = {}  # name -> seconds of the clock, of the processor
     peak, agreed, nearly, tokens, read, count = 0.0, 0, 0, 0, 0, 0
     for here, there in (texts, texts[::-1]):
-        sources = sample_sentences(here, asked.sentences, strategy.max_tokens // 3, 1)
+        sources = sample_sentences(here, asked.sentences, strategy.batching.validation_length, 1)
         way = Direction(
             tokenizer.tag(here.lang), tokenizer.tag(there.lang), tokenizer.end, torch.arange(len(tokenizer))
         )  # everything may be written: transformers has no cheap way to forbid
-        caps = strategy.generation.max_lengths(sources, model.context).tolist()
+        caps = strategy.synthesis.generation.max_lengths(sources, model.context).tolist()
 
         def ours(exact: bool, sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
             short = training_dtype(model.device, exact)
-            told = strategy.generation.generate(model, sources, way, dtype=short)
+            told = strategy.synthesis.generation.generate(model, sources, way, dtype=short)
             return [each[0].ids.tolist() + [way.end] * each[0].ended for each in told]
 
         ways: dict[str, Callable[[], list[list[int]]]] = {

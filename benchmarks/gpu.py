@@ -5,7 +5,7 @@
 6 N operations a token are counted, as in `benchmarks.training`, and apart from these what attention needs.
 The first record holds the compilation and is left out. `--gpu-kernels` takes the hand-written layers and
 loss in the place of ``transformers``' and torch's own. `--profile` writes a table of kernels. How fast it
-translates back says ``python -m benchmarks.carried train ... --clock 64``.
+translates back says ``python -m scripts.offline_gpu train ... --clock 64``.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def network(tokenizer: Tokenizer, width: int = 32) -> JointLM:
     return JointLM.create(Architecture(width, 2, 2, 64, 64), len(tokenizer), generator)
 
 
-def renderer(
+def source_writer(
     tokenizer: Tokenizer, texts: tuple[TokenShards, TokenShards], filters: Filters = NOTHING
 ) -> SyntheticSourceWriter:
     languages = (texts[0].lang, texts[1].lang)

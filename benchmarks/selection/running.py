@@ -27,9 +27,9 @@ from umt.pipeline.store import StageContext, Store
 from umt.runtime.files import digest_of
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
-from umt.translation.bitext import Bitext, synthetic
+from umt.translation.bitext import Bitext, synthetic_pairs
 from umt.translation.collapse_guard import CollapseGuard, OutputHealth
-from umt.translation.training import TranslatorTraining
+from umt.translation.training import TranslationData, TranslatorTraining
 
 OPEN = CollapseGuard(
     wrong_language=1.0, copied=1.0, repeated=1.0, length_ratio=1e9, diversity=0.0, finished=0.0
@@ -47,13 +47,13 @@ class Parts(NamedTuple):
     begun: Artefact
 
 
-def spoil(config: DictConfig, bench: StageContext, bridge: Artefact) -> Mapping[str, Any]:
+def spoil(config: DictConfig, bench: StageContext, aligned: Artefact) -> Mapping[str, Any]:
     """A share of the target words take each other's names, the same in both lexicons and in the vectors.
 
     A word is called by the name of one that is about as frequent: a code that is wrong and hard to tell from
     a right one.
     """
-    alignment = Alignment.load(bridge.path)
+    alignment = Alignment.load(aligned.path)
     words = alignment.lexicon.target
     chosen = np.flatnonzero(np.random.default_rng(bench.seed).random(len(words)) < config.share)
     names = dict(zip((words[n] for n in chosen), (words[n] for n in np.roll(chosen, 1)), strict=True))
@@ -68,7 +68,7 @@ def spoil(config: DictConfig, bench: StageContext, bridge: Artefact) -> Mapping[
         lexicon=replace(lexicon, target=renamed(words)),
         reverse_lexicon=replace(reverse, source=renamed(reverse.source)),
     ).save(bench.directory)
-    return {"languages": bridge.report["languages"], "summary": f"{len(chosen):,} words renamed"}
+    return {"languages": aligned.report["languages"], "summary": f"{len(chosen):,} words renamed"}
 
 
 def render(
@@ -78,24 +78,27 @@ def render(
     first, second = neural_stages.languages_of(text)
     translators = neural_stages.bootstrap_translators(bootstrap, (first, second))
     tokenizer = Tokenizer.load(tokens.path)
-    synthetic(
-        PreparedText(text.path), translators, tokenizer, config.written, bench.directory, bench.progress
+    synthetic_pairs(
+        PreparedText(text.path), translators, tokenizer, config.sentences, bench.directory, bench.progress
     )
-    return {"languages": [first, second], "summary": f"{config.written:,} sentences of each language"}
+    return {"languages": [first, second], "summary": f"{config.sentences:,} sentences of each language"}
 
 
 def begin(
     config: DictConfig, bench: StageContext, tokens: Artefact, model: Artefact, pairs: Artefact
 ) -> Mapping[str, Any]:
     """A language model to a beginner in translation."""
-    strategy: TranslatorTraining = replace(instantiate(config), guard=OPEN)
-    tokenizer, languages = Tokenizer.load(tokens.path), neural_stages.languages_of(tokens)
-    learned = strategy.learn(
-        load(model.path), tokenizer, opened(tokens), bitexts(pairs), [], bench.scratch, bench.seed,
-        bench.progress,
-    )  # fmt: skip
+    strategy = unguarded(instantiate(config))
+    data = TranslationData(Tokenizer.load(tokens.path), opened(tokens), bitexts(pairs))
+    languages = neural_stages.languages_of(tokens)
+    learned = strategy.learn(load(model.path), data, bench.scratch, bench.seed, bench.progress)
     save(learned.model, bench.directory)
     return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
+
+
+def unguarded(strategy: TranslatorTraining) -> TranslatorTraining:
+    """The same training, which no collapse stops."""
+    return replace(strategy, validation=replace(strategy.validation, guard=OPEN))
 
 
 def opened(tokens: Artefact) -> tuple[TokenShards, TokenShards]:
@@ -122,16 +125,16 @@ def build(setting: Setting, store: Store) -> tuple[DictConfig, Parts]:
     corpus = inputs.corpus(config)
     text = store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
     words = store.build(stages.words, config.words, text, seed=1)
-    bridge = store.build(stages.align, config.aligner, words, seed=1)
+    aligned = store.build(stages.align, config.aligner, words, seed=1)
     if setting.wrong:
-        bridge = store.build(spoil, DictConfig({"share": setting.wrong}), bridge, seed=1)
+        aligned = store.build(spoil, DictConfig({"share": setting.wrong}), aligned, seed=1)
     tokens = store.build(neural_stages.tokenise, config.tokenizer, text)
-    model = store.build(neural_stages.pretrain, config.lm, tokens, bridge, seed=1)
+    model = store.build(neural_stages.pretrain, config.lm, tokens, aligned, seed=1)
     pairs = []
-    for each in (first, config):
-        bootstrap = store.build(stages.bootstrap, each.bootstrap, text, bridge, seed=1)
-        asked = DictConfig({"written": each.translator.written})
-        pairs.append(store.build(render, asked, text, tokens, bootstrap))
+    for settings in (first, config):
+        bootstrap = store.build(stages.bootstrap, settings.bootstrap, text, aligned, seed=1)
+        count = DictConfig({"sentences": settings.translator.synthesis.bootstrap_sentences})
+        pairs.append(store.build(render, count, text, tokens, bootstrap))
     begun = store.build(begin, first.translator, tokens, model, pairs[0], seed=1)
     return config, Parts(text, tokens, model, pairs[1], begun)
 
@@ -162,7 +165,7 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     """The check-ups of one training run, each with what was true at the time."""
     config, parts = build(setting, store)
     start = time.perf_counter(), time.process_time()
-    strategy: TranslatorTraining = replace(instantiate(config.translator), guard=OPEN)
+    strategy = unguarded(instantiate(config.translator))
     tokenizer, texts = Tokenizer.load(parts.tokens.path), opened(parts.tokens)
     model, frozen = (
         load((parts.model if setting.fresh else parts.begun).path),
@@ -173,13 +176,16 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     steps = strategy.optimisation.steps
     [dev] = [each for each in inputs.held_out(config, inputs.corpus(config)) if each.name == "dev"]
     truth = Truth(
-        dev.pairs(), texts, tokenizer, frozen.eval(), Generation(workers=1), steps // strategy.validations
+        dev.pairs(),
+        texts,
+        tokenizer,
+        frozen.eval(),
+        Generation(workers=1),
+        steps // strategy.validation.count,
     )
-    written = bitexts(parts.pairs) if strategy.synthetic else []
+    data = TranslationData(tokenizer, texts, bitexts(parts.pairs) if strategy.schedules.synthetic else [])
     with tempfile.TemporaryDirectory() as scratch:
-        learned = Observed.of(strategy, truth).learn(
-            model, tokenizer, texts, written, [], Path(scratch), seed, lambda *_: None
-        )
+        learned = Observed.of(strategy, truth).learn(model, data, Path(scratch), seed, lambda *_: None)
     truth.found[steps] = truth.measure(model.eval())
     checkups = [
         {**told, **truth.found[int(told["step"])], "collapsed": float(complains(told))}

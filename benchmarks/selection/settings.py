@@ -7,24 +7,31 @@ from dataclasses import dataclass
 from benchmarks.criterion.corpora import configuration
 
 SMALL = (
-    *("corpus.size=24000", "corpus.processes=1", "aligner=cooccurrence"),
-    *("bootstrap.sentences=2000", "bootstrap.rounds=1", "bootstrap.threads=1"),
-    *("lm.batch_tokens=1536", "lm.optimisation.steps=200", "translator.generation.workers=1"),
-    *("translator.synthetic_sentences=8000", "translator.max_tokens=120"),
+    *("corpus.size=24000", "runtime.workers=1", "aligner=cooccurrence"),
+    *("bootstrap.sentences=2000", "bootstrap.rounds=1", "runtime.threads=1"),
+    *("lm.batch_tokens=1536", "lm.optimisation.steps=200"),
+    *("translator.synthesis.bootstrap_sentences=8000", "translator.batching.max_tokens=120"),
 )
 """What all training has in common."""
 
 FIRST = (
-    *("translator.synthetic.points=[[0,1]]", "translator.denoising.points=[[0,0.2]]"),
-    *("translator.back_translation=null", "translator.tokens=1024", "translator.optimisation.steps=900"),
-    *("translator.validations=3", "translator.validation_sentences=20"),
+    *("translator.schedules.synthetic.points=[[0,1]]", "translator.schedules.denoising.points=[[0,0.2]]"),
+    *(
+        "translator.schedules.back_translation=null",
+        "translator.batching.tokens=1024",
+        "translator.optimisation.steps=900",
+    ),
+    *("translator.validation.count=3", "translator.validation.sentences=20"),
 )
 """The first lessons, from synthetic pairs: learned once for all runs that go on from them."""
 
 THEN = (
-    *("translator.synthetic.points=[[0,0.5]]", "translator.denoising.points=[[0,0.3],[1,0]]"),
-    *("translator.back_translation.points=[[0,0.7]]", "translator.tokens=1024"),
-    *("translator.optimisation.steps=100", "translator.validations=4"),
+    *(
+        "translator.schedules.synthetic.points=[[0,0.5]]",
+        "translator.schedules.denoising.points=[[0,0.3],[1,0]]",
+    ),
+    *("translator.schedules.back_translation.points=[[0,0.7]]", "translator.batching.tokens=1024"),
+    *("translator.optimisation.steps=100", "translator.validation.count=4"),
 )
 """A usual run: half a minute on one core."""
 
@@ -47,21 +54,27 @@ class Setting:
 
 def course(name: str, share: float) -> str:
     """An objective that takes part evenly in a share of the steps."""
-    return f"translator.{name}.points=[[0,{share}],[1,{share}]]"
+    return f"translator.schedules.{name}.points=[[0,{share}],[1,{share}]]"
 
 
 def rate(factor: float) -> tuple[str, ...]:
     """The learning rates as multiples of the usual."""
     usual = configuration().translator.optimisation
-    return tuple(f"translator.optimisation.{key}={factor * usual[key]:g}" for key in ("peak", "rest"))
+    return tuple(
+        f"translator.optimisation.{key}={factor * usual[key]:g}"
+        for key in ("learning_rate", "adamw_learning_rate")
+    )
 
 
 NO_PAIRS, NO_DENOISING, NO_BACK = (
-    f"translator.{name}=null" for name in ("synthetic", "denoising", "back_translation")
+    f"translator.schedules.{name}=null" for name in ("synthetic", "denoising", "back_translation")
 )
 ALWAYS_BACK, ALWAYS_PAIRS = course("back_translation", 1), course("synthetic", 1)
-MANY = ("translator.optimisation.steps=300", "translator.validations=6")
-UNFILTERED = tuple(f"translator.filters.{name}=null" for name in ("length", "foreign", "copied", "repeated"))
+MANY = ("translator.optimisation.steps=300", "translator.validation.count=6")
+UNFILTERED = tuple(
+    f"translator.synthesis.filters.{name}=null"
+    for name in ("length_ratio", "wrong_language", "copied", "repeated_bigrams")
+)
 BACK_ALONE = (NO_PAIRS, NO_DENOISING, ALWAYS_BACK)
 SETTINGS = [
     Setting("usual", seeds=3),
@@ -78,13 +91,13 @@ SETTINGS = [
     Setting("wrong lexicon, back-translation alone", BACK_ALONE, wrong=1.0),
     Setting("wrong lexicon, synthetic pairs alone", (NO_BACK, NO_DENOISING, ALWAYS_PAIRS), wrong=1.0),
     Setting("wrong lexicon, many steps", MANY, wrong=1.0),
-    Setting("100 synthetic pairs", ("translator.synthetic_sentences=100", NO_BACK, ALWAYS_PAIRS)),
-    Setting("1000 synthetic pairs", ("translator.synthetic_sentences=1000", ALWAYS_PAIRS)),
+    Setting("100 synthetic pairs", ("translator.synthesis.bootstrap_sentences=100", NO_BACK, ALWAYS_PAIRS)),
+    Setting("1000 synthetic pairs", ("translator.synthesis.bootstrap_sentences=1000", ALWAYS_PAIRS)),
     Setting("word by word", ("bootstrap=embeddings",)),
     Setting("forgotten words", ("translator.word_dropout=0.3",)),
     Setting(
         "ruined sources",
-        ("translator.source_noise={_target_:umt.translation.noise.Noise,shuffle:3,drop:0.3,blank:0.3}",),
+        ("translator.source_noise={_target_:umt.translation.noise.Noise,shuffle:3,drop:0.3,mask:0.3}",),
     ),
     Setting("adversary", ("translator=adversarial",)),
     Setting("few steps", ("translator.optimisation.steps=24",)),

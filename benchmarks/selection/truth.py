@@ -66,7 +66,7 @@ class Truth:
         )
         for text, other in (self.texts, self.texts[::-1]):
             here, there = text.lang, other.lang
-            way = Direction.between(self.tokenizer, here, there, usage.written(there))
+            way = Direction.between(self.tokenizer, here, there, usage.allowed(there))
             given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
             written = [
                 self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way, dtype)
@@ -111,6 +111,6 @@ class Observed(TranslatorTraining):
             **{each.name: getattr(strategy, each.name) for each in fields(TranslatorTraining)}, truth=truth
         )
 
-    def _objectives(self, *given: Any) -> dict[str, Objective]:
-        made = super()._objectives(*given)
-        return made if self.truth is None else made | {"truth": self.truth}
+    def _objectives(self, *arguments: Any) -> dict[str, Objective]:
+        objectives = super()._objectives(*arguments)
+        return objectives if self.truth is None else objectives | {"truth": self.truth}

@@ -9,11 +9,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from umt.align.linear_maps import normalise, procrustes, symmetric_maps
+from umt.align.linear_maps import procrustes, symmetric_maps
 from umt.align.seeds import FileSeeds, IdenticalStrings, Numerals
 from umt.align.strategies.procrustes import Procrustes
 from umt.corpus.dictionary import Dictionary
-from umt.embeddings.wordspace import WordSpace
+from umt.embeddings.wordspace import WordSpace, normalise
 from umt.types import BadInput, Lang
 
 

@@ -121,7 +121,7 @@ def test_counts_beside_matched_words_sharpen_the_lexicon() -> None:
     again = CountAugmentation(windows=(5, 10), columns=(100, 100)).enrich(source, target, wide)
     assert accuracy(again.lexicon) >= accuracy(once.lexicon)
     assert len(again.pairs) > len(wide.pairs)
-    with pytest.raises(BadInput, match=r"enrichment\.windows=\[3\]: 3 was not counted .* 5, 10"):
+    with pytest.raises(BadInput, match=r"count_augmentation\.windows=\[3\]: 3 was not counted .* 5, 10"):
         CountAugmentation(windows=(3,)).enrich(source, target, wide)
     with pytest.raises(ValueError, match="weight must be positive, got -1"):
         CountAugmentation(weight=-1)
@@ -180,7 +180,7 @@ def test_bad_settings_are_named() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(RESTARTS, settings=settings)
-    for field, value in (("attempts", 0), ("workers", -1), ("compared", 0), ("nulls", 0)):
+    for field, value in (("max_rounds", 0), ("workers", -1), ("compared_words", 0), ("null_runs", 0)):
         with pytest.raises(ValueError, match=field):
             dataclasses.replace(RESTARTS, **{field: value})  # type: ignore[arg-type]
 

@@ -155,7 +155,7 @@ def test_where_nothing_sounds_alike_nothing_changes() -> None:
     assert torch.equal(back.scores, backward.scores)
 
 
-@pytest.mark.parametrize("field", ["candidates", "rounds", "weight", "certain"])
+@pytest.mark.parametrize("field", ["candidates", "rounds", "weight", "min_confidence"])
 def test_a_bad_value_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         TransliterationReranker(**{field: 0})

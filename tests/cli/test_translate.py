@@ -193,7 +193,7 @@ def word_by_word(here: tuple[Lang, list[str]], there: tuple[Lang, list[str]]) ->
     ids = np.tile(np.arange(3, 3 + count, dtype=np.int32), 50)
     model = KneserNey(2).fit(words, ids, np.arange(0, len(ids) + 1, count))
     keys, ones = np.arange(4, 4 + count), np.ones(count)  # a phrase of one word is its number and one
-    options = PhraseScoring(seen=0, discount=0.0).build_table(
+    options = PhraseScoring(min_count=0, discount=0.0).build_table(
         PhrasePairs(keys, keys, np.ones(count, np.int64), ones, ones),
         model.tables,
         np.zeros(3 + count, np.bool_),

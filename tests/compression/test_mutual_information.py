@@ -223,7 +223,7 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
         vocabulary=270,
         limit=None,
         seeds=1,
-        controls=("destroyed",),
+        controls=("shuffled",),
     )
     told = setting.measure(LINES, [], 1, tmp_path, quiet)
     assert json.loads(json.dumps(told)) == told
@@ -237,11 +237,11 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
     shown = Terminal(width=200, file=StringIO())
     show_bits(told, shown)
-    page = str(bits(told).body)
+    page = bits(told).html()
     for text in (shown.file.getvalue(), page):
         assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
     nothing = dict.fromkeys(("bits", "low", "share"), -1e-9) | {"high": 1.0}
-    page = str(bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).body)
+    page = bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).html()
     assert "0.00%" in page
     assert "-0" not in page
     table = sum(side["table_bits"] for side in told["sides"].values())
@@ -261,15 +261,15 @@ def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> N
         vocabulary=270,
         limit=None,
         seeds=1,
-        controls=("more", "elsewhere"),
+        controls=("more_source", "other_domain"),
         separate=False,
     )
     apart = LINES[ZH][::-1]
     told = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)
     assert list(told["pairs"]) == ["both"]
     assert told["left_out"] == [
-        "control more left out: it needs 1,350 bytes of en beyond those coded, there are 183",
-        "control elsewhere left out: it needs 1,350 bytes of zh about something else, there are 900",
+        "control more_source left out: it needs 1,350 bytes of en beyond those coded, there are 183",
+        "control other_domain left out: it needs 1,350 bytes of zh of another domain, there are 900",
     ]
     shown = Terminal(width=200, file=StringIO())
     show_bits(told, shown)
@@ -277,5 +277,5 @@ def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> N
         assert sentence in shown.file.getvalue()
         assert sentence in bits(told).html()
     told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
-    assert list(told["pairs"]) == ["both", "more", "elsewhere"]
+    assert list(told["pairs"]) == ["both", "more_source", "other_domain"]
     assert told["left_out"] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from umt.corpus.files import Files, ParallelFiles
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
+from umt.corpus.reading import lines
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -22,8 +25,8 @@ ENGLISH = ["The old man reads a book.", "My sister bought three apples.", "They 
 CHINESE = ["那个老人在看书。", "我姐姐买了三个苹果。", "雨停以后他们就回家了。"]
 
 
-def write(path: Path, lines: list[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+def write(path: Path, text: list[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
     return path
 
 
@@ -52,10 +55,10 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
 def test_a_root_with_every_compression(tmp_path: Path, suffix: str) -> None:
-    for lang, lines in ((EN, ENGLISH), (ZH, CHINESE)):
-        data = ("\ufeff" + "\r\n".join(lines)).encode()
+    for lang, text in ((EN, ENGLISH), (ZH, CHINESE)):
+        data = ("\ufeff" + "\r\n".join(text)).encode()
         (tmp_path / f"{lang}.txt{suffix}").write_bytes(COMPRESSED[suffix](data))
-        write(tmp_path / f"test.{lang}", lines[:1])
+        write(tmp_path / f"test.{lang}", text[:1])
     source = Files(PAIR, root=tmp_path)
     assert list(source.sentences(EN)) == ENGLISH
     assert list(source.sentences(ZH)) == CHINESE
@@ -73,6 +76,88 @@ def test_folders_are_read_in_order_and_two_frames_are_one_file(tmp_path: Path) -
     write(folder / ".hidden", ["no"])
     source = Files(PAIR, source=folder, target=write(tmp_path / "zh", CHINESE))
     assert list(source.sentences(EN)) == ENGLISH
+
+
+def damaged(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+LONG = "".join(f"Line {number} of a longer text.\n" for number in range(5000)).encode()
+SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("skippable.zst", lambda text: SKIPPABLE_FRAME + COMPRESSED[".zst"](text)),
+        (
+            "between.zst",
+            lambda text: COMPRESSED[".zst"](text[:9]) + SKIPPABLE_FRAME + COMPRESSED[".zst"](text[9:]),
+        ),
+        ("padded.xz", lambda text: lzma.compress(text) + bytes(8)),
+        ("streams.xz", lambda text: lzma.compress(text[:9]) + bytes(4) + lzma.compress(text[9:])),
+        ("members.gz", lambda text: gzip.compress(text[:9]) + gzip.compress(text[9:]) + bytes(5)),
+    ],
+)
+def test_frames_and_padding_of_compressed_files(
+    tmp_path: Path, name: str, data: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / name).write_bytes(data("".join(f"{line}\n" for line in ENGLISH).encode()))
+    assert list(lines(tmp_path / name)) == ENGLISH
+    (tmp_path / f"cut-{name}").write_bytes(data(LONG)[:-40])
+    with pytest.raises(BadInput, match="damaged"):
+        list(lines(tmp_path / f"cut-{name}"))
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes("a\rb\r\nc\x0bd\u2028e\x85f\n\ng".encode())
+    assert list(lines(path)) == ["a\rb", "c\x0bd\u2028e\x85f", "", "g"]
+
+
+def test_links_to_folders_are_followed_once_and_broken_ones_named(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    write(folder / "a.txt", ENGLISH[:1])
+    write(elsewhere / "b.txt", ENGLISH[1:])
+    (folder / "more").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "gone.txt").symlink_to("nowhere")
+    source = Files(PAIR, source=folder, target=write(tmp_path / "zh", CHINESE))
+    assert list(source.sentences(EN)) == ENGLISH
+    (tmp_path / "out").mkdir()
+    report = prepare_text(source, (), Preparation(workers=1, audit="strict"), tmp_path / "out", quiet)
+    (warning,) = report["warnings"]
+    assert "gone.txt leads to nothing" in warning
+
+
+def test_a_pipe_is_read_once_and_no_corpus(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match=r"corpus\.source=.*pipe"):
+        list(Files(PAIR, source=pipe, target=write(tmp_path / "zh", CHINESE)).sentences(EN))
+    writer = threading.Thread(target=lambda: pipe.write_bytes(gzip.compress(LONG)))
+    writer.start()
+    assert len(list(lines(pipe))) == 5000
+    writer.join()
+
+
+def test_an_empty_path_is_none() -> None:
+    for empty in ("", "  "):
+        with pytest.raises(BadInput, match=r"corpus\.source is not given"):
+            list(Files(PAIR, source=empty, target="zh.txt").sentences(EN))  # type: ignore[arg-type]
+        with pytest.raises(BadInput, match=r"corpus\.pairs"):
+            Files(PAIR, pairs=empty).training_pairs(3, {})  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="target"):
+            ParallelFiles("t", PAIR, Path("a"), empty)  # type: ignore[arg-type]
+
+
+def test_the_relation_stands_in_the_report(good: tuple[Path, Path], tmp_path: Path) -> None:
+    source = Files(PAIR, *good, relation="two novels of one author")
+    assert source.digest() != Files(PAIR, *good).digest()
+    report = prepare_text(source, (), Preparation(workers=1), tmp_path, quiet)
+    assert report["relation"] == "two novels of one author"
 
 
 def test_prepared_text_reads_back(good: tuple[Path, Path], tmp_path: Path) -> None:
@@ -134,11 +219,6 @@ def test_the_digest_follows_the_content(good: tuple[Path, Path]) -> None:
     assert Files(PAIR, *good).digest() != before
 
 
-def damaged(data: bytes) -> bytes:
-    return data[: len(data) // 2]
-
-
-LONG = "".join(f"Line {number} of a longer text.\n" for number in range(5000)).encode()
 BAD = {
     "empty": (b"", "a.txt", r"a\.txt is empty"),
     "binary": (b"\x00\x01text\n" * 9, "a.txt", "binary"),

@@ -39,7 +39,7 @@ def test_reads_parquet_and_gives_each_language_other_rows(tmp_path: Path) -> Non
     (tmp_path / "set").mkdir()
     table = pyarrow.table({"english": ["a", "b", "c", "d"], "other": ["甲", "乙", "丙", "丁"]})
     parquet.write_table(table, tmp_path / "set" / "train.parquet")
-    hub = local(tmp_path / "set", column={"en": "english", "zh": "other"}, halves=True)
+    hub = local(tmp_path / "set", column={"en": "english", "zh": "other"}, alternate_rows=True)
     assert list(hub.sentences(EN)) == ["a", "c"]
     assert list(hub.sentences(ZH)) == ["乙", "丁"]
 
@@ -66,6 +66,27 @@ def test_a_missing_column_or_split_is_named(tmp_path: Path) -> None:
         list(local(tmp_path / "set", split="validation").sentences(EN))
     with pytest.raises(BadInput, match="nothing of en"):
         list(local(tmp_path / "set", column={"fr": "body"}).sentences(EN))
+
+
+def test_a_column_of_one_text_a_language(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = [{"pair": {"en": "One.", "zh": "一。"}}, {"pair": {"en": "Two.", "zh": None}}]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    hub = local(folder, column="pair")
+    assert list(hub.sentences(EN)) == ["One.", "Two."]
+    assert list(hub.sentences(ZH)) == ["一。"]
+    other = HubDataset((EN, Lang("fr")), str(folder), None, "CC0", column="pair")
+    with pytest.raises(BadInput, match=r"'pair'.*no fr"):
+        list(other.sentences(Lang("fr")))
+
+
+@pytest.mark.parametrize("value", [["a", "b"], 7])
+def test_a_column_that_holds_no_text_is_named(tmp_path: Path, value: object) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.jsonl").write_text(json.dumps({"text": value}) + "\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"column 'text'.*holds a (list|int), no text"):
+        list(local(tmp_path / "set").sentences(EN))
 
 
 def test_the_digest_follows_content_and_parameters(tmp_path: Path) -> None:

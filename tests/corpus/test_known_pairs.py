@@ -30,6 +30,21 @@ def test_a_file_of_pairs(tmp_path: Path) -> None:
     assert TsvPairs(file, PAIR, 2).digest() != TsvPairs(file, PAIR, 1).digest()
 
 
+def test_an_empty_side_or_line_is_left_out_and_counted(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("A cat.\t猫。\n\nA dog.\t\n \t狗。\nA fox.\t狐狸。\n", encoding="utf-8")
+    pairs = TsvPairs(file, PAIR, 9)
+    assert list(pairs.examples()) == [("A cat.", "猫。"), ("A fox.", "狐狸。")]
+    assert (pairs.incomplete, pairs.left_out) == (3, 0)
+
+
+def test_a_third_column_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("A cat.\t猫。\nA dog.\t狗。\t0.93\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"line 2 .*3 columns.*cut -f 1,2"):
+        list(TsvPairs(file, PAIR, 9).examples())
+
+
 def test_pairs_the_wrong_way_round(tmp_path: Path) -> None:
     file = tmp_path / "pairs.tsv"
     file.write_text("A cat sleeps.\t猫在睡觉。\n" * 9, encoding="utf-8")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from sacrebleu.dataset import DATASETS
 
-from benchmarks import carried
 from benchmarks.selection import tables
+from scripts import offline_gpu
 from umt.corpus.hub import HubDataset
 from umt.corpus.test_sets import HubPairs, SacreBleuSet
 from umt.text.token_shards import TokenShards
@@ -116,8 +116,8 @@ def test_numbers_travel(tmp_path: Path) -> None:
     sentences = [[5, 6, 7], [8], [], [9, 10], [700, 5]]
     (tmp_path / "en.bin").write_bytes(np.array([n for each in sentences for n in each], np.uint16).tobytes())
     (tmp_path / "en.offsets").write_bytes(np.cumsum([0, *map(len, sentences)], dtype=np.int64).tobytes())
-    carried.put_shards(tmp_path, "en", TokenShards(tmp_path, EN), np.array([0, 1, 3, 4]))
-    whole = carried.unpacked(tmp_path, "en", EN, tmp_path / "whole")
+    offline_gpu.put_shards(tmp_path, "en", TokenShards(tmp_path, EN), np.array([0, 1, 3, 4]))
+    whole = offline_gpu.unpacked(tmp_path, "en", EN, tmp_path / "whole")
     assert [whole.ids(n).tolist() for n in range(len(whole))] == [[5, 6, 7], [8], [9, 10], [700, 5]]
-    some = carried.unpacked(tmp_path, "en", EN, tmp_path / "some", np.array([1, 3], np.uint32))
+    some = offline_gpu.unpacked(tmp_path, "en", EN, tmp_path / "some", np.array([1, 3], np.uint32))
     assert [some.ids(n).tolist() for n in range(len(some))] == [[8], [700, 5]]

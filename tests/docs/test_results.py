@@ -191,6 +191,5 @@ def test_rounds_to_compares_at_the_decimals_of_the_text(value: float, number: st
 
 def test_slug_is_the_anchor_of_github() -> None:
     assert (
-        slug("2.5 Dual learning (`translator=dual_learning`): no gain")
-        == "25-dual-learning-translatorcycle-no-gain"
+        slug("2.5 Dual learning (`translator=cycle`): no gain") == "25-dual-learning-translatorcycle-no-gain"
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import zstandard
 
+from tests.damage import flipped, refusal
 from umt.embeddings.count_vectors import RawCounts
 from umt.embeddings.counts import IndexedCorpus, index_words
 from umt.embeddings.pretrained_vectors import PretrainedVectors, read_vectors
@@ -28,6 +32,15 @@ BINARY = b"4 2\n" + b"".join(
 def text(tmp_path: Path) -> Path:
     Embeddings(WORDS, VECTORS).export(tmp_path / "x.vec")
     return tmp_path / "x.vec"
+
+
+def packed_vectors(kind: str) -> bytes:
+    """A binary file of 40 words with 6 random numbers each, in another kind of numbers."""
+    random = np.random.default_rng(0)
+    rows = [
+        f"w{row} ".encode() + struct.pack(f"{kind[0]}6{kind[1]}", *random.normal(size=6)) for row in range(40)
+    ]
+    return b"40 6\n" + b"\n".join(rows) + b"\n"
 
 
 def sentences(words: int = 40) -> IndexedCorpus:
@@ -51,6 +64,43 @@ def test_text_binary_and_gzip_are_told_by_their_content(tmp_path: Path) -> None:
         assert found["猫"].tolist() == [7.0, 8.0]
 
 
+def test_wrappings_and_separators_change_nothing(tmp_path: Path) -> None:
+    plain = text(tmp_path).read_bytes()
+    expected = read_vectors(tmp_path / "x.vec", {"the", "猫"})
+    wrapped = {
+        "xz": lzma.compress(plain),
+        "zst": zstandard.compress(plain),
+        "mark": b"\xef\xbb\xbf" + plain,
+        "tabs": plain.replace(b" ", b"\t"),
+        "double": plain.replace(b" ", b"  "),
+        "windows": plain.replace(b"\n", b"\r\n"),
+        "trailing": plain.replace(b"\n", b" \n"),
+        "unended": plain.rstrip(b"\n"),
+    }
+    for name, content in wrapped.items():
+        (tmp_path / name).write_bytes(content)
+        vectors = read_vectors(tmp_path / name, {"the", "猫"})
+        assert {word: row.tolist() for word, row in vectors.items()} == {
+            word: row.tolist() for word, row in expected.items()
+        }, name
+
+
+@pytest.mark.parametrize("rows", [torch.zeros(40, 6), torch.ones(40, 6)])
+def test_vectors_without_a_difference_are_refused(rows: torch.Tensor, tmp_path: Path) -> None:
+    tokens = sentences()
+    Embeddings(tokens.words, rows[: len(tokens.words)]).export(tmp_path / "en.vec")
+    with pytest.raises(BadInput, match="the same vector"):
+        PretrainedVectors({"en": str(tmp_path / "en.vec")}).build(Lang("en"), tokens, torch.Generator())
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_changed_bytes_of_vectors_end_in_a_sentence(seed: int, tmp_path: Path) -> None:
+    for name, content in (("text", text(tmp_path).read_bytes()), ("binary", BINARY)):
+        (tmp_path / name).write_bytes(flipped(content, seed))
+        message = refusal(lambda name=name: read_vectors(tmp_path / name, {"the", "cat"}))  # type: ignore[misc]
+        assert "\n" not in message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -63,7 +113,21 @@ def test_text_binary_and_gzip_are_told_by_their_content(tmp_path: Path) -> None:
         (BINARY[:-6], "ends after 3 of the 4"),
         (b"4 2\n" + b"\xff" * 5000, "neither text nor"),
         (b"\xba\x16\x4f\x2f" + b"\0" * 50, "fastText model"),
-        (gzip.compress(b"2 2\nthe 1 2\n" * 99)[:-12], "compressed data ends early"),
+        (gzip.compress(b"2 2\nthe 1 2\n" * 99)[:-12], "compressed data cannot be read"),
+        (gzip.compress(b"2 2\nthe 1 2\n" * 99)[:30] + b"\xff" * 20, "compressed data cannot be read"),
+        (lzma.compress(b"2 2\nthe 1 2\n" * 99)[:-12], "compressed data cannot be read"),
+        (bz2.compress(b"2 2\nthe 1 2\n"), r"is a bzip2 archive.*\.gz, \.xz, \.zst"),
+        (b"PK\x03\x04" + b"0" * 99, r"is a zip archive.*\.gz, \.xz, \.zst"),
+        (b"1 2\nthe 0.1 0.2\ncat 0.1 0.3\n", "more than the 1 words of its first line"),
+        (b"4 2\n" + BINARY[4:] + BINARY[4:], "more than the 4 words of its first line"),
+        (b"2 2\nthe 0,1 0,2\ncat 0,3 0,4\n", "damaged at word 1: not 2 finite numbers"),
+        (b"2 2\nthe 0x1 0.2\ncat 0.3 0.4\n", "damaged at word 1: not 2 finite numbers"),
+        (packed_vectors("<d"), "damaged at word|more than"),
+        (packed_vectors(">f"), "damaged at word"),
+        (packed_vectors("<e"), "damaged|ends after"),
+        (b"99999999999 2\nthe 1 2\n", "says it holds"),
+        (b"2 999999\nthe 1 2\n", "says it holds"),
+        (b"2 0\nthe\n", "says it holds"),
     ],
 )
 def test_damage_is_told(content: bytes, message: str, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def targets(node: object) -> Iterator[DictConfig]:
 def of_group(option: str) -> DictConfig:
     """What ``option`` puts into the configuration."""
     group, name = option.split("/")
-    place = {"search": "search@translator.generation.search"}.get(group, group)
+    place = {"search": "search@translator.synthesis.generation.search"}.get(group, group)
     config = composed(f"{place}={name}", *(FILES if option == "corpus/files" else []))
     node: DictConfig = OmegaConf.select(config, place.rpartition("@")[2])
     return node

@@ -31,9 +31,9 @@ SMALL = [
     "bootstrap.rounds=1",
     "bootstrap.sentences=1000",
     "translator.optimisation.steps=10",
-    "translator.synthetic_sentences=300",
-    "translator.validations=1",
-    "translator.validation_sentences=10",
+    "translator.synthesis.bootstrap_sentences=300",
+    "translator.validation.count=1",
+    "translator.validation.sentences=10",
     "tokenizer.vocabulary=700",
     "lm.optimisation.steps=3",
 ]
@@ -138,7 +138,7 @@ def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
 
 def test_another_run_stands_in_the_same_table(store: Path, scores: list[dict[str, Any]]) -> None:
     [run] = {path.parent for path in store.glob("run-*/scores.json")}
-    other = [f"+evaluation.beside.twin={run}", "evaluation.compare.systems=[translator,twin]"]
+    other = [f"+evaluation.external.twin={run}", "evaluation.compare.systems=[translator,twin]"]
     last = command("evaluate.py", store, *other).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
     found = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}
@@ -265,7 +265,7 @@ def test_a_vocabulary_smaller_than_asked(
 
 
 def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> None:
-    done = ran(["train.py", "-m"], store, "translator.validations=0,1")
+    done = ran(["train.py", "-m"], store, "translator.validation.count=0,1")
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
     first, *_, last = done.stderr.strip().splitlines()

@@ -48,7 +48,7 @@ def toy(seed: int = 0) -> tuple[NGram, PhraseTable, PhrasePairs]:
     weights = generator.uniform(1, 9, len(phrases))
     source, target = np.array(phrases).T
     pairs = PhrasePairs(source, target, np.where(target > 0, 1, 0), weights, weights)
-    options = PhraseScoring(seen=0, discount=0.0).build_table(
+    options = PhraseScoring(min_count=0, discount=0.0).build_table(
         pairs, model.tables, np.zeros(9, np.bool_), np.ones(len(model.words))
     )
     return model, options, pairs
@@ -291,13 +291,13 @@ def test_saved_translator_translates_alike(
 
 
 def test_bad_options_say_what_was_given() -> None:
-    with pytest.raises(ValueError, match=r"longest must lie in \[1, 4\], got 5"):
+    with pytest.raises(ValueError, match=r"max_phrase_length must lie in \[1, 4\], got 5"):
         PhraseBased(max_phrase_length=5)
     with pytest.raises(ValueError, match="beam must be positive, got 0"):
         PhraseBased(beam=0)
-    with pytest.raises(ValueError, match="trust must not be negative, got -1"):
+    with pytest.raises(ValueError, match="lexicon_pseudo_counts must not be negative, got -1"):
         PhraseBased(lexicon_pseudo_counts=-1)
     with pytest.raises(ValueError, match="slack must be at least 1, got 0"):
         FrequencyBalancing(slack=0)
-    with pytest.raises(ValueError, match="sharpness"):
+    with pytest.raises(ValueError, match="sharpening_exponent"):
         FrequencyBalancing(sharpening_exponent=0)

@@ -147,6 +147,23 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [7, 8]
 
 
+@pytest.mark.parametrize("exact", [True, False], ids=["fp32", "as configured"])
+def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) -> None:
+    tokenizer, shards = data
+
+    def losses(kernels: bool) -> list[float]:
+        causal = CausalLM(shards, tokenizer, 16, 128, 1)
+        start = model(tokenizer)
+        trained = JointLM(start.network, kernels=kernels)
+        place, pace = tmp_path / str(kernels), LoopOptions(every=1, exact=exact)
+        records = fit(trained, {"causal": causal}, OptimiserConfig(12), place, 1, quiet, pace=pace)
+        return [record["causal/nats"] for record in records]
+
+    ours, theirs = losses(True), losses(False)
+    assert ours == pytest.approx(theirs, rel=1e-3 if exact else 2e-2)
+    assert ours[-1] < ours[0]
+
+
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     said: list[float] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_translation import EN, ZH, cipher, network, renderer
+from tests.small_translation import EN, ZH, cipher, network, source_writer
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.text.token_shards import TokenShards
@@ -57,15 +57,15 @@ def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(
 ) -> None:
     tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
-    plain = renderer(tokenizer, texts).write(model, 0, sentences, generator(0))
+    plain = source_writer(tokenizer, texts).write(model, 0, sentences, generator(0))
     tags = [(tokenizer.tag(ZH), tokenizer.tag(EN))] * 60
-    told = (
+    results = (
         row_nll(model, make_batch(plain.ids, sentences, tags, tokenizer.end, tokenizer.pad)).detach().numpy()
     )
-    costs = told / [len(each) + 1 for each in sentences]
+    costs = results / [len(each) + 1 for each in sentences]
     assert plain.accepted.sum() > 30
     middle = float(np.median(costs[plain.accepted]))
-    strict = renderer(tokenizer, texts, Filters(None, None, None, None, max_reconstruction_nll=middle))
+    strict = source_writer(tokenizer, texts, Filters(None, None, None, None, max_reconstruction_nll=middle))
     fit_ = strict.write(model, 0, sentences, generator(0)).accepted
     near = np.abs(costs - middle) < 1e-4
     assert (fit_ == (plain.accepted & (costs <= middle)))[~near].all()
@@ -77,39 +77,43 @@ def test_a_rendering_that_does_not_lead_back_is_left_out(
 ) -> None:
     tokenizer, texts, model = half_taught
     sentences = [texts[0].ids(line) for line in range(60)]
-    plain = renderer(tokenizer, texts)
+    plain = source_writer(tokenizer, texts)
     written = plain.write(model, 0, sentences, generator(0))
     outputs = plain.generation.generate(model, written.ids, plain.directions[1])
     share = reconstruction_f1(sentences, [each[0].ids.astype(np.uint16) for each in outputs], len(tokenizer))
     assert written.accepted.sum() > 30
     least = float(np.quantile(share[written.accepted], 0.7))
     assert least > 0
-    strict = renderer(tokenizer, texts, Filters(None, None, None, None, reconstruction_f1=least))
+    strict = source_writer(tokenizer, texts, Filters(None, None, None, None, reconstruction_f1=least))
     assert (
         strict.write(model, 0, sentences, generator(0)).accepted.tolist()
         == (written.accepted & (share >= least)).tolist()
     )
-    assert (strict.kept, strict.drawn) == (int((written.accepted & (share >= least)).sum()), 60)
+    assert (strict.accepted, strict.written) == (int((written.accepted & (share >= least)).sum()), 60)
 
 
 def in_rounds(directory: Path) -> BackTranslation:
     directory.mkdir(exist_ok=True)
     tokenizer, texts, _ = cipher(directory, 100)
-    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1)
     return BackTranslation(
-        setting, texts, renderer(tokenizer, texts), ahead=1, rounds=FrozenWriter(2, directory)
+        task,
+        texts,
+        source_writer(tokenizer, texts),
+        batches_per_generation=1,
+        rounds=FrozenWriter(2, directory),
     )
 
 
 def test_a_round_is_written_with_the_weights_of_its_beginning(tmp_path: Path) -> None:
     one = in_rounds(tmp_path)
-    model = network(one.setting.tokenizer)
+    model = network(one.task.tokenizer)
     first = model.embeddings.detach().clone()
     writers = []
     for step in range(10):
         one.loss(model, step, generator(step))
-        assert one.writer is not None
-        writers.append(one.writer.embeddings.detach().clone())
+        assert one.frozen_model is not None
+        writers.append(one.frozen_model.embeddings.detach().clone())
         with torch.no_grad():
             model.embeddings.add_(0.01)
     assert all(torch.equal(each, first) for each in writers[:5])
@@ -118,16 +122,16 @@ def test_a_round_is_written_with_the_weights_of_its_beginning(tmp_path: Path) ->
 
 def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
     one = in_rounds(tmp_path)
-    model = network(one.setting.tokenizer)
+    model = network(one.task.tokenizer)
 
     def losses(objective: BackTranslation, steps: range) -> list[float]:
-        told = []
+        results = []
         for step in steps:
             loss = objective.loss(model, step, generator(step))
-            told.append(float("nan") if loss is None else float(loss.nll_sum.detach()))
+            results.append(float("nan") if loss is None else float(loss.nll_sum.detach()))
             with torch.no_grad():
                 model.embeddings.add_(0.01 * (step + 1))
-        return told
+        return results
 
     losses(one, range(3))
     weights = model.embeddings.detach().clone()
@@ -136,7 +140,11 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
     with torch.no_grad():
         model.embeddings.copy_(weights)
     other = BackTranslation(
-        one.setting, one.texts, renderer(one.setting.tokenizer, one.texts), ahead=1, rounds=one.rounds
+        one.task,
+        one.texts,
+        source_writer(one.task.tokenizer, one.texts),
+        batches_per_generation=1,
+        rounds=one.rounds,
     )
     other.restore(kept)
     assert losses(other, range(3, 9)) == pytest.approx(whole, nan_ok=True, abs=0)
@@ -144,19 +152,19 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
 
 def test_renderings_in_the_wrong_language_are_not_learned_from(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 100)
-    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1)
     usage = SubwordUsage.count(tokenizer, texts)
     everything = SubwordUsage(
         {lang: np.zeros(len(tokenizer), dtype=bool) for lang in (EN, ZH)}, usage.lettered
     )
-    strict = renderer(tokenizer, texts, Filters(length_ratio=None, wrong_language=0.0))
-    objective = BackTranslation(setting, texts, strict)
+    strict = source_writer(tokenizer, texts, Filters(length_ratio=None, wrong_language=0.0))
+    objective = BackTranslation(task, texts, strict)
     strict.directions = [
-        Direction.between(tokenizer, *pair, everything.written(ZH)) for pair in ((EN, ZH), (ZH, EN))
+        Direction.between(tokenizer, *pair, everything.allowed(ZH)) for pair in ((EN, ZH), (ZH, EN))
     ]
     for step in range(8):  # a random network writes anything
         objective.loss(network(tokenizer), step, generator(step))
-    assert strict.kept < 0.3 * strict.drawn
+    assert strict.accepted < 0.3 * strict.written
 
 
 @pytest.mark.parametrize("architecture", ["joint", "encoder_decoder"])
@@ -184,24 +192,24 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
         return TokenShards(place, lang)
 
     poor = [Bitext(garbled(ZH), english), Bitext(garbled(EN), chinese)]
-    setting = TranslationTask(tokenizer, steps=220, tokens=800, longest=60, seed=1)
+    task = TranslationTask(tokenizer, steps=220, tokens=800, max_tokens=60, seed=1)
     usage = SubwordUsage.count(tokenizer, (english, chinese))
     ours = Schedule(((0, 0), (0.4, 0), (0.5, 1)))
     model = network(tokenizer, 64)
     with torch.no_grad():  # as the bridge does, roughly
-        for there, here in into_english.items():
-            model.embeddings[there] = model.embeddings[here] + 0.5 * model.embeddings[there]
+        for forward, here in into_english.items():
+            model.embeddings[forward] = model.embeddings[here] + 0.5 * model.embeddings[forward]
     if architecture == "encoder_decoder":
         model = model.as_encoder_decoder()
     parts = {
-        "synthetic": Synthetic(setting, poor, Schedule(((0, 1), (0.4, 1), (0.5, 0)))),
-        "back": BackTranslation(setting, texts, renderer(tokenizer, texts, Filters()), ours),
+        "synthetic": Synthetic(task, poor, Schedule(((0, 1), (0.4, 1), (0.5, 0)))),
+        "back": BackTranslation(task, texts, source_writer(tokenizer, texts, Filters()), ours),
     }
     optimisation = OptimiserConfig(
         220, learning_rate=2e-2, adamw_learning_rate=1e-2, method="muon", weight_decay=0.0
     )
     fit(model, parts, optimisation, tmp_path / "fit", 1, lambda what, done, total: None)
-    direction = Direction.between(tokenizer, EN, ZH, usage.written(ZH))
+    direction = Direction.between(tokenizer, EN, ZH, usage.allowed(ZH))
     outputs = Generation().generate(model, [x for x, _ in pairs[:200]], direction)
     written = [each[0].ids for each in outputs]
     right = [np.mean(a == b) if len(a) == len(b) else 0.0 for a, (_, b) in zip(written, pairs, strict=False)]

@@ -20,8 +20,8 @@ from tests.small_translation import (
     cipher,
     english,
     network,
-    renderer,
     sentences,
+    source_writer,
 )
 from umt.lm.generation import Direction
 from umt.lm.joint_lm import JointLM
@@ -51,8 +51,8 @@ def made(
     filters: Filters = NOTHING,
     kind: type[DualLearning] = DualLearning,
 ) -> DualLearning:
-    setting = TranslationTask(tokenizer, steps=10, tokens=500, longest=60, seed=1)
-    return kind(setting, texts, renderer(tokenizer, texts, filters), start, trips)
+    task = TranslationTask(tokenizer, steps=10, tokens=500, max_tokens=60, seed=1)
+    return kind(task, texts, source_writer(tokenizer, texts, filters), start, trips)
 
 
 @pytest.mark.parametrize("samples", [2, 3])
@@ -80,40 +80,40 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
     model, source = network(tokenizer), texts[0].ids(0)
     cycle = made(tokenizer, texts, model, DualLearningConfig(Schedule(), samples=4))
     pair = np.unique(texts[1].tokens)[[3, 7]].tolist()
-    cycle.renderer.generation = replace(cycle.renderer.generation, length_ratio=0, length_offset=3)
-    cycle.renderer.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
+    cycle.source_writer.generation = replace(cycle.source_writer.generation, length_ratio=0, length_offset=3)
+    cycle.source_writer.directions = [Direction.between(tokenizer, EN, ZH, pair)] * 2
     closed = torch.full((len(tokenizer),), -torch.inf)
     closed[[*pair, tokenizer.end]] = 0
 
-    def nats(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def nll(hidden: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         return -(model.logits(hidden) + closed).log_softmax(1).gather(1, targets[:, None])[:, 0]
 
-    monkeypatch.setattr(model, "nats", nats)
+    monkeypatch.setattr(model, "nll", nll)
     outputs = [each for length in range(4) for each in product(pair, repeat=length)]
     worth = {each: float(number % 7) for number, each in enumerate(outputs)}
     batch = cycle._rows([source] * 15, [np.array(each, tokenizer.dtype) for each in outputs], 0)
     for number, each in enumerate(outputs):
-        batch.asked[number, len(source) + 1 + len(each)] = len(each) < 3
+        batch.is_target[number, len(source) + 1 + len(each)] = len(each) < 3
     chances = (-row_nll(model, batch)).exp()
     assert float(chances.detach().sum()) == pytest.approx(1, abs=1e-4)
     [exact] = torch.autograd.grad((chances * torch.tensor(list(worth.values()))).sum(), model.embeddings)
 
-    draws = cycle.renderer.write(model, 0, [source] * 4000, generator(2))
+    draws = cycle.source_writer.write(model, 0, [source] * 4000, generator(2))
     rewards = torch.tensor([worth[tuple(ids.tolist())] for ids in draws.ids])
     every = draws._replace(accepted=np.ones(4000, dtype=bool))
-    loss = cycle._policy_loss(model, 0, [source] * 4000, every, rewards)
+    loss = cycle._policy_loss(model, 0, [source] * 4000, every, rewards, torch.float32)
     [sampled] = torch.autograd.grad(loss, model.embeddings)
     assert float(torch.cosine_similarity(-sampled.flatten(), exact.flatten(), 0)) > 0.97
 
 
 def test_a_row_costs_what_the_judge_says(tmp_path: Path) -> None:
-    tokenizer, (there, _), truth = cipher(tmp_path, 40)
+    tokenizer, (forward, _), truth = cipher(tmp_path, 40)
     model = network(tokenizer)
-    given, asked = [there.ids(n) for n in range(6)], [truth.ids(n) for n in range(6)]
+    given, asked = [forward.ids(n) for n in range(6)], [truth.ids(n) for n in range(6)]
     tags = [(tokenizer.tag(EN), tokenizer.tag(ZH))] * 6
-    told = row_nll(model, make_batch(given, asked, tags, tokenizer.end, tokenizer.pad))
+    results = row_nll(model, make_batch(given, asked, tags, tokenizer.end, tokenizer.pad))
     judged = SequenceScorer(model, tokenizer).conditional_nll(given, asked, EN, ZH)
-    assert told.tolist() == pytest.approx(judged.tolist(), rel=1e-4)
+    assert results.tolist() == pytest.approx(judged.tolist(), rel=1e-4)
 
 
 def test_an_unfit_draw_is_worth_no_more_than_the_worst(tmp_path: Path) -> None:
@@ -131,11 +131,11 @@ def test_round_trips_go_on_where_they_stood(tmp_path: Path) -> None:
         made(tokenizer, texts, network(tokenizer), DualLearningConfig(Schedule(((0.0, 0.7),))))
         for tokenizer, texts, _ in (cipher(tmp_path / "a", 100), cipher(tmp_path / "b", 100))
     )
-    model = network(one.setting.tokenizer)
+    model = network(one.task.tokenizer)
 
     def losses(cycle: DualLearning, steps: range) -> list[float]:
-        told = [cycle.loss(model, step, generator(step)) for step in steps]
-        return [float("nan") if each is None else float(each.nll_sum.detach()) for each in told]
+        results = [cycle.loss(model, step, generator(step)) for step in steps]
+        return [float("nan") if each is None else float(each.nll_sum.detach()) for each in results]
 
     losses(one, range(3))
     other.restore(json.loads(json.dumps(one.state())))
@@ -170,11 +170,11 @@ def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
         write_shards(lines, lang, tokenizer, tmp_path / "words" / name)
         return TokenShards(tmp_path / "words" / name, lang)
 
-    there = written("there", [english(pair) for pair in pairs], EN)
+    forward = written("there", [english(pair) for pair in pairs], EN)
     truth = written("truth", [chinese(pair) for pair in pairs], ZH)
     guessed = written("guessed", [chinese(pair) for pair in guesses], ZH)
-    setting = TranslationTask(tokenizer, steps=80, tokens=500, longest=60, seed=1)
-    back = Supervised(setting, [Bitext(truth, there)])
+    task = TranslationTask(tokenizer, steps=80, tokens=500, max_tokens=60, seed=1)
+    back = Supervised(task, [Bitext(truth, forward)])
 
     def learn(model: JointLM, other: Objective, steps: int, peak: float) -> float:
         """Nats of the true translations, afterwards."""
@@ -183,18 +183,18 @@ def test_the_way_back_teaches_the_way_there(tmp_path: Path) -> None:
         )
         place = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         fit(model, {"back": back, "other": other}, optimisation, place, 1, lambda what, done, total: None)
-        sources, targets = ([text.ids(n) for n in range(100)] for text in (there, truth))
+        sources, targets = ([text.ids(n) for n in range(100)] for text in (forward, truth))
         return float(SequenceScorer(model, tokenizer).conditional_nll(sources, targets, EN, ZH).mean())
 
     start = network(tokenizer)
-    poor = learn(start, Supervised(setting, [Bitext(there, guessed)]), 80, 2e-2)
+    poor = learn(start, Supervised(task, [Bitext(forward, guessed)]), 80, 2e-2)
     after = {}
     for pull in (1.0, 0.0):
         model, trips = (
             copy.deepcopy(start),
             DualLearningConfig(Schedule(), samples=4, fluency=0.0, forward_weight=pull),
         )
-        cycle = made(tokenizer, (there, truth), model, trips, Filters(), OneWay)
+        cycle = made(tokenizer, (forward, truth), model, trips, Filters(), OneWay)
         after[pull] = learn(model, cycle, 70, 5e-3)
     assert after[1.0] < 0.8 * poor
     assert after[0.0] > poor

@@ -46,10 +46,10 @@ def space(small: tuple[Tokenizer, tuple[TokenShards, TokenShards], TokenShards])
     tokenizer = small[0]
     vectors = torch.randn(len(tokenizer), 24, generator=Generator().manual_seed(0))
     for letter, character in zip(LETTERS, HAN, strict=True):
-        [there] = tokenizer.encode([character])
+        [forward] = tokenizer.encode([character])
         for form in (letter, f" {letter}"):
             [here] = tokenizer.encode([form])
-            vectors[int(here[-1])] = vectors[int(there[-1])]
+            vectors[int(here[-1])] = vectors[int(forward[-1])]
     return SentenceEncoder.of(vectors, torch.ones(len(tokenizer)))
 
 
@@ -68,8 +68,8 @@ def test_similarity_is_the_worse_side() -> None:
     vectors[[0, 1, 2, 3], [0, 1, 2, 3]] = 1
     vectors[4, 0] = 1  # means the same as 0
     space = SentenceEncoder(vectors, torch.tensor([1.0, 1, 1, 1, 1, 3]))
-    told = space.similarity([ids(0, 1), ids(0), ids(0), ids(0)], [ids(4), ids(4), ids(4, 2, 3), ids()])
-    assert told.tolist() == pytest.approx([0.5, 1.0, 1 / 3, -1.0])
+    results = space.similarity([ids(0, 1), ids(0), ids(0), ids(0)], [ids(4), ids(4), ids(4, 2, 3), ids()])
+    assert results.tolist() == pytest.approx([0.5, 1.0, 1 / 3, -1.0])
     unit = space.means([ids(0, 1), ids()])
     assert unit[0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0])
     assert unit[1].tolist() == [0, 0, 0, 0]
@@ -133,7 +133,7 @@ def test_the_best_candidate_is_given_and_the_window_is_kept(
     assert max(asked) <= 60
     assert min(asked) > 30, "there are examples in the prompt"
     asked.clear()
-    many = PromptedTranslator(EN, ZH, model, tokenizer, space, examples, one.written, 3, 60, 6)
+    many = PromptedTranslator(EN, ZH, model, tokenizer, space, examples, one.allowed_subwords, 3, 60, 6)
     best = many.translate_ids(sentences, Generator().manual_seed(1))
     assert len(asked) == 6 * 30
     assert best.scores.mean() > single.scores.mean()
@@ -194,9 +194,9 @@ def test_rounds_keep_the_best_and_hand_pairs_on(
 
 
 def test_bad_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="keep must lie in"):
+    with pytest.raises(ValueError, match="kept_share must lie in"):
         FewShot(kept_share=0)
     with pytest.raises(ValueError, match="rounds"):
         FewShot(rounds=0)
-    with pytest.raises(ValueError, match=r"filters\.back"):
+    with pytest.raises(ValueError, match=r"filters\.max_reconstruction_nll"):
         FewShot(filters=Filters(max_reconstruction_nll=1.0))

@@ -78,7 +78,7 @@ def test_where_words_start(tmp_path: Path) -> None:
     assert not starts[tokenizer.encode(["a"], EN)[0]].any()
 
 
-@pytest.mark.parametrize("wrong", [{"shuffle": -1}, {"drop": 1.0}, {"blank": -0.1}])
+@pytest.mark.parametrize("wrong", [{"shuffle": -1}, {"drop": 1.0}, {"mask": -0.1}])
 def test_wrong_values_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Noise(**wrong)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_translation import cipher, network, renderer
+from tests.small_translation import cipher, network, source_writer
 from umt.lm.joint_lm import JointLM
 from umt.training.optimiser import OptimiserConfig
 from umt.training.schedule import Schedule
@@ -20,7 +20,8 @@ from umt.translation.bitext import Bitext
 from umt.translation.language_adversary import Adversary
 from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask, make_batch
-from umt.translation.training import TranslatorTraining
+from umt.translation.settings import Batching, ObjectiveSchedules, ValidationConfig
+from umt.translation.training import TranslationData, TranslatorTraining
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -29,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_a_row_asks_for_the_target_and_its_end() -> None:
     ids, asked = make_batch([np.array([10, 11]), np.array([12])], [np.array([20]), np.array([21, 22, 23])],
-                      [(3, 4), (4, 3)], end=1, fill=0)  # fmt: skip
+                      [(3, 4), (4, 3)], end=1, pad_id=0)  # fmt: skip
     assert ids.tolist() == [[3, 10, 11, 4, 20, 1, 0], [4, 12, 3, 21, 22, 23, 1]]
     assert asked.tolist() == [
         [False, False, False, True, True, False],
@@ -40,10 +41,10 @@ def test_a_row_asks_for_the_target_and_its_end() -> None:
 def test_the_loss_is_that_of_the_asked_subwords_one_by_one(tmp_path: Path) -> None:
     tokenizer, (english, _), truth = cipher(tmp_path, 40)
     model = network(tokenizer).eval()
-    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
-    objective = Supervised(setting, [Bitext(english, truth), Bitext(truth, english)])
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1)
+    objective = Supervised(task, [Bitext(english, truth), Bitext(truth, english)])
     ids, asked = objective.draw(generator())
-    loss = setting.loss(model, type(objective.draw(generator()))(ids, asked), generator())
+    loss = task.loss(model, type(objective.draw(generator()))(ids, asked), generator())
     by_hand = 0.0
     for row, costs in zip(ids, asked, strict=True):
         chances = model.network(row[None, :-1]).logits[0].detach().log_softmax(1)
@@ -65,36 +66,36 @@ def test_word_dropout_hides_of_what_is_asked_for_alone(
         shown.append(given)
         return torch.zeros(())
 
-    monkeypatch.setattr(translation_objectives, "total_nats", record)
-    setting = TranslationTask(tokenizer, 10, 400, 60, 1, forgotten)
-    objective, model, drawn = Supervised(setting, [Bitext(english, truth)]), network(tokenizer), generator()
+    monkeypatch.setattr(translation_objectives, "sum_nll", record)
+    task = TranslationTask(tokenizer, 10, 400, 60, 1, forgotten)
+    objective, model, drawn = Supervised(task, [Bitext(english, truth)]), network(tokenizer), generator()
     hidden = of = 0
     for _ in range(20):
         batch = objective.draw(drawn)
         before = batch.ids.clone()
-        loss = setting.loss(model, batch, drawn)
+        loss = task.loss(model, batch, drawn)
         seen, wanted, asked = shown.pop()
         torch.testing.assert_close(batch.ids, before)
         torch.testing.assert_close(wanted, before[:, 1:])
-        torch.testing.assert_close(asked, batch.asked)
+        torch.testing.assert_close(asked, batch.is_target)
         assert loss.tokens == int(asked.sum()), "what is hidden is asked for as before"
         changed = seen != before[:, :-1]
         assert (seen[changed] == tokenizer.mask).all()
-        told = torch.zeros_like(asked)
-        told[:, 1:] = asked[:, :-1]  # what it has been asked for, it goes on after
-        assert not (changed & ~told).any(), "never what is given, nor a tag, nor padding"
-        hidden, of = hidden + int(changed.sum()), of + int(told.sum())
+        results = torch.zeros_like(asked)
+        results[:, 1:] = asked[:, :-1]  # what it has been asked for, it goes on after
+        assert not (changed & ~results).any(), "never what is given, nor a tag, nor padding"
+        hidden, of = hidden + int(changed.sum()), of + int(results.sum())
     assert hidden / of == pytest.approx(forgotten, abs=0.05)
 
 
 def test_a_course_decides_how_often_an_objective_takes_part(tmp_path: Path) -> None:
     tokenizer, _, _ = cipher(tmp_path, 40)
-    course = Schedule(((0.0, 1.0), (0.5, 0.2), (1.0, 0.0)))
-    assert [course.at(share) for share in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx([1, 0.6, 0.2, 0.1, 0])
-    setting = TranslationTask(tokenizer, steps=1000, tokens=120, longest=60, seed=1)
+    schedule = Schedule(((0.0, 1.0), (0.5, 0.2), (1.0, 0.0)))
+    assert [schedule.at(share) for share in (0, 0.25, 0.5, 0.75, 1)] == pytest.approx([1, 0.6, 0.2, 0.1, 0])
+    task = TranslationTask(tokenizer, steps=1000, tokens=120, max_tokens=60, seed=1)
     drawn = generator()
     part = [
-        sum(setting.is_active(course, step, drawn) for step in range(at, at + 100)) for at in (0, 450, 900)
+        sum(task.is_active(schedule, step, drawn) for step in range(at, at + 100)) for at in (0, 450, 900)
     ]
     assert part[0] > 85
     assert 10 < part[1] < 40
@@ -103,25 +104,25 @@ def test_a_course_decides_how_often_an_objective_takes_part(tmp_path: Path) -> N
 
 def test_denoising_asks_for_the_sentence_itself(tmp_path: Path) -> None:
     tokenizer, (english, chinese), _ = cipher(tmp_path, 40)
-    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1)
-    objective = Denoising(setting, [Bitext(english, english), Bitext(chinese, chinese)], noise=Noise(0, 0, 0))
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1)
+    objective = Denoising(task, [Bitext(english, english), Bitext(chinese, chinese)], noise=Noise(0, 0, 0))
     for row in objective.draw(generator()).ids.tolist():
         sequence = [each for each in row if each != tokenizer.pad]
         half = (len(sequence) - 1) // 2
         assert sequence[:half] == sequence[half:-1]
         assert sequence[-1] == tokenizer.end
     with pytest.raises(ValueError, match="noise"):
-        Denoising(setting, [Bitext(english, english)])
+        Denoising(task, [Bitext(english, english)])
 
 
 def objectives(directory: Path) -> dict[str, BackTranslation | Adversary | Synthetic]:
     tokenizer, texts, truth = cipher(directory, 100)
-    setting = TranslationTask(tokenizer, steps=10, tokens=120, longest=60, seed=1, forgotten=0.1)
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1, word_dropout=0.1)
     ruined = Noise(1, 0.1, 0.1)
     return {
-        "back": BackTranslation(setting, texts, renderer(tokenizer, texts), noise=ruined),
-        "adversary": Adversary(setting, texts, Schedule(), 32, generator(5)),
-        "synthetic": Synthetic(setting, [Bitext(texts[0], truth)], noise=ruined),
+        "back": BackTranslation(task, texts, source_writer(tokenizer, texts), noise=ruined),
+        "adversary": Adversary(task, texts, Schedule(), 32, generator(5)),
+        "synthetic": Synthetic(task, [Bitext(texts[0], truth)], noise=ruined),
     }  # fmt: skip
 
 
@@ -130,11 +131,11 @@ def test_an_objective_goes_on_where_it_stood(name: str, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = objectives(tmp_path / "a")[name], objectives(tmp_path / "b")[name]
-    model = network(one.setting.tokenizer)
+    model = network(one.task.tokenizer)
 
     def losses(objective: BackTranslation | Adversary | Synthetic, steps: range) -> list[float]:
-        told = [objective.loss(model, step, generator(step)) for step in steps]
-        return [float("nan") if each is None else float(each.nll_sum.detach()) for each in told]
+        results = [objective.loss(model, step, generator(step)) for step in steps]
+        return [float("nan") if each is None else float(each.nll_sum.detach()) for each in results]
 
     losses(one, range(3))
     other.restore(json.loads(json.dumps(one.state())))
@@ -151,21 +152,16 @@ def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
             weight.add_(0.1)
     strategy = TranslatorTraining(
         OptimiserConfig(1, learning_rate=1e-9, adamw_learning_rate=1e-9, method="muon", weight_decay=0.0),
-        supervised=Schedule(),
+        ObjectiveSchedules(supervised=Schedule()),
         parallel_pairs=1,
         architecture="encoder_decoder",
-        tokens=800,
-        max_tokens=60,
-        validations=1,
-        validation_sentences=4,
+        batching=Batching(tokens=800, max_tokens=60),
+        validation=ValidationConfig(count=1, sentences=4),
     )
-    known, before = (
-        [Bitext(english, truth), Bitext(truth, english)],
-        copy.deepcopy(start.encoder.state_dict()),
-    )
-    learned = strategy.learn(
-        start, tokenizer, (english, chinese), [], known, tmp_path / "fit", 1, lambda *_: None
-    )
+    pairs = [Bitext(english, truth), Bitext(truth, english)]
+    before = copy.deepcopy(start.encoder.state_dict())
+    data = TranslationData(tokenizer, (english, chinese), parallel=pairs)
+    learned = strategy.learn(start, data, tmp_path / "fit", 1, lambda *_: None)
     assert learned.model.encoder is not None
     for name, weight in learned.model.encoder.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)

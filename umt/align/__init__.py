@@ -9,23 +9,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from safetensors.torch import load_file, save_file
+import numpy as np
+import torch
+from safetensors.torch import save_file
 from torch import Generator
 
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged, strings
 from umt.runtime.validate import typed
+from umt.types import BadInput
+
+_FORMAT = 1
+_VERDICT_NUMBERS = "score", "null_score", "estimated_precision"
 
 Label = Literal["aligned", "doubtful", "failed"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Did it work? Decided without a dictionary, against the same procedure on a destroyed target.
+    """Whether an alignment succeeded, decided without a dictionary.
 
-    score, null: the criterion on the real and on the destroyed target (see `umt.align.agreement`); nan where
-        a strategy did not measure it. reason: one sentence for a person. certainty: in which share of the
-        frequent words the best translation is right, where that can be told.
+    score, null_score: the criterion on the real and on the permuted target (`umt.align.agreement`); nan where
+        a strategy did not measure it. reason: one sentence for the user. estimated_precision: estimated share
+        of the frequent words whose best translation is right; None where it cannot be estimated.
     """
 
     label: Label
@@ -37,15 +44,15 @@ class Verdict:
     def __post_init__(self) -> None:
         typed("label", self.label, Label)
         if self.estimated_precision is not None and not 0 <= self.estimated_precision <= 1:
-            raise ValueError(f"certainty is a share, in [0, 1], got {self.estimated_precision}")
+            raise ValueError(f"estimated_precision must lie in [0, 1], got {self.estimated_precision}")
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Both vocabularies in one space, and the lexicons read off it.
+    """Both vocabularies in one vector space, and the lexicons induced from it.
 
-    source, target: embeddings of as many dimensions; lexicon: source to target; reverse: target to source.
-    history: one entry a round of whatever was repeated, the last one last.
+    source, target: embeddings of one dimension. lexicon: source to target; reverse_lexicon: target to source.
+    history: one entry a round of each iterative phase, in order.
     """
 
     source: Embeddings
@@ -59,7 +66,7 @@ class Alignment:
         if self.source.vectors.shape[1] != self.target.vectors.shape[1]:
             shapes = f"{tuple(self.source.vectors.shape)} and {tuple(self.target.vectors.shape)}"
             raise ValueError(f"a shared space needs vectors of one dimension, got {shapes}")
-        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse_lexicon)):
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse_lexicon", self.reverse_lexicon)):
             if not lexicon.source or not lexicon.target:
                 raise ValueError(f"the {name} of an alignment is empty")
 
@@ -74,12 +81,13 @@ class Alignment:
         sides = {"source": self.source, "target": self.target}
         tensors = {name: side.vectors.contiguous() for name, side in sides.items()}
         save_file(tensors, directory / "alignment.safetensors")
-        told = {
+        content = {
+            "format": _FORMAT,
             "words": {name: side.words for name, side in sides.items()},
             "verdict": _plain(asdict(self.verdict)),
             "history": [_plain(entry) for entry in self.history],
         }
-        text = json.dumps(told, ensure_ascii=False)
+        text = json.dumps(content, ensure_ascii=False)
         (directory / "alignment.json").write_text(text, encoding="utf-8")
         self.lexicon.save(directory, "lexicon")
         self.reverse_lexicon.save(directory, "reverse")
@@ -88,18 +96,34 @@ class Alignment:
 
     @classmethod
     def load(cls, directory: Path) -> Alignment:
-        """Read what `save` wrote."""
-        tensors = load_file(directory / "alignment.safetensors")
-        told = json.loads((directory / "alignment.json").read_text(encoding="utf-8"))
-        verdict = told["verdict"]
-        return cls(
-            Embeddings(tuple(told["words"]["source"]), tensors["source"]),
-            Embeddings(tuple(told["words"]["target"]), tensors["target"]),
-            Lexicon.load(directory, "lexicon"),
-            Lexicon.load(directory, "reverse"),
-            tuple(_numbers(entry) for entry in told["history"]),
-            Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
-        )
+        """Read what `save` wrote; raises BadInput when a file is damaged or of another format."""
+        about = SavedJson.read(directory / "alignment.json", _FORMAT)
+        saved = SavedArrays.read(directory / "alignment.safetensors")
+        names = about.get("words", dict)
+        sides = {side: strings(about.path, f"words.{side}", names.get(side)) for side in ("source", "target")}
+        vectors = {
+            side: torch.from_numpy(saved.array(side, np.float32, (len(words), None)))
+            for side, words in sides.items()
+        }
+        verdict, history = about.get("verdict", dict), about.get("history", list)
+        for entry in history:
+            if not isinstance(entry, dict) or not all(map(_is_number, entry.values())):
+                raise damaged(about.path, "history holds an entry that is no number")
+        if not all(_is_number(verdict.get(name)) for name in _VERDICT_NUMBERS):
+            raise damaged(about.path, "verdict holds a score that is no number")
+        try:
+            return cls(
+                Embeddings(sides["source"], vectors["source"]),
+                Embeddings(sides["target"], vectors["target"]),
+                Lexicon.load(directory, "lexicon"),
+                Lexicon.load(directory, "reverse"),
+                tuple(_numbers(entry) for entry in history),
+                Verdict(**(_numbers(verdict) | {"estimated_precision": verdict.get("estimated_precision")})),
+            )
+        except BadInput:
+            raise
+        except (TypeError, ValueError) as error:
+            raise damaged(about.path, str(error)) from error
 
 
 class Aligner(Protocol):
@@ -113,6 +137,10 @@ class Aligner(Protocol):
 def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no nan: null stands for it."""
     return {name: None if value != value else value for name, value in entry.items()}
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:

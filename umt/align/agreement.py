@@ -1,9 +1,9 @@
-"""Knowing whether an alignment worked, without a dictionary.
+"""Unsupervised validation of alignments: agreement among independent runs.
 
-Runs that found the truth agree with one another, however different their settings and their draws of the
-data; runs that went astray went astray in different ways. So the criterion of a run is the share of words
-that it matches as other runs do, and it is comparable across settings, vocabularies and strategies. How
-much agreement means nothing is measured on a target whose words were destroyed, by the same procedure.
+Successful runs agree with one another, however different their settings and their samples of the data;
+failed runs fail in different ways. So the criterion of a run is the share of words that it matches as other
+runs do; it is comparable across settings, vocabularies and strategies. The same procedure on a permuted
+target measures how much agreement arises by chance.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from umt.types import I64
 
 @dataclass(frozen=True)
 class Matches:
-    """What one run says of the most frequent words.
+    """The best translations that one run gives the most frequent words.
 
-    forward: (words,) the target word of each source word; backward: (words,) the other way; -1: none.
+    forward: (words,) row of the target word of each source word; backward: (words,) the other way; -1: none.
     """
 
     forward: Tensor
@@ -38,16 +38,17 @@ class Matches:
     def read(cls, alignment: Alignment, source: WordSpace, target: WordSpace, words: int) -> Matches:
         """The best candidates of both lexicons for the ``words`` most frequent words of either side."""
         return cls(
-            _first(alignment.lexicon, source.words[:words], target.words),
-            _first(alignment.reverse_lexicon, target.words[:words], source.words),
+            _first(alignment.lexicon, source.words[:words], target),
+            _first(alignment.reverse_lexicon, target.words[:words], source),
         )
 
 
-def _first(lexicon: Lexicon, asked: tuple[str, ...], known: tuple[str, ...]) -> Tensor:
-    """The number in ``known`` of the best translation of each word ``asked`` for."""
-    number = {word: index for index, word in enumerate(known)}
+def _first(lexicon: Lexicon, words: tuple[str, ...], space: WordSpace) -> Tensor:
+    """(words,) the row in ``space`` of the best translation of each word; -1 where the lexicon lacks it."""
     best, row = lexicon.candidates[:, 0].tolist(), lexicon.index
-    return torch.tensor([number[lexicon.target[best[row[word]]]] if word in row else -1 for word in asked])
+    return torch.tensor(
+        [space.index[lexicon.target[best[row[word]]]] if word in row else -1 for word in words]
+    )
 
 
 def agreement(runs: Sequence[Matches]) -> Tensor:
@@ -87,7 +88,7 @@ def agreement_support(runs: Sequence[Matches], settings: Sequence[int]) -> Tenso
 def consensus(runs: Sequence[Matches], weights: Tensor) -> Tensor:
     """(pairs, 2) source and target words that choose each other by the votes of the runs.
 
-    weights: (runs,) the say of each; both directions of a run vote.
+    weights: (runs,) of each run's votes; both directions of a run vote.
     """
     source, target = len(runs[0].forward), len(runs[0].backward)
     votes = torch.zeros(source, target)
@@ -104,9 +105,9 @@ def consensus(runs: Sequence[Matches], weights: Tensor) -> Tensor:
 
 
 def permuted_space(space: WordSpace, words: int, generator: Generator, block: int = 25) -> WordSpace:
-    """A language of the same frequencies, dispersion and symmetry, where no word keeps its company.
+    """The null: a space of the same frequencies, dispersion and symmetry, whose co-occurrences are permuted.
 
-    The null: the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
+    It holds the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
     one frequency, the counts change places at random, in all windows alike; so do the values of each
     dimension of the vectors. Raises ValueError when ``words`` or ``block`` is not positive.
     """
@@ -147,9 +148,9 @@ def _places(size: int, block: int, rng: np.random.Generator) -> I64:
 
 @dataclass(frozen=True)
 class VerdictThresholds:
-    """Thresholds on the best run's `support`: calibrated in docs/results.md.
+    """Thresholds on the best run's `agreement_support`; calibrated in docs/results.md.
 
-    aligned, doubtful: at least so much is needed; times_null: and so many times what the null reaches.
+    aligned, doubtful: least support of each label; times_null: least ratio to the support of the null.
     """
 
     aligned: float = 0.2
@@ -166,10 +167,10 @@ class VerdictThresholds:
         )
 
     def judge(self, score: float, null: float) -> Verdict:
-        """The verdict on runs whose best support is ``score``, and ``null`` on the destroyed target.
+        """The verdict on runs whose best support is ``score``, and ``null`` on the permuted target.
 
-        Two runs agree where both are right, by chance hardly ever else: the root of the share on which they
-        agree is how often one is right.
+        Two independent runs agree almost only where both are right: the square root of their agreement
+        estimates the precision of one.
         """
         label: Label = "failed"
         if score >= max(self.doubtful, self.times_null * null):

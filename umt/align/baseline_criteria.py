@@ -1,6 +1,6 @@
-"""Other people's ways of telling a good alignment from a bad one without a dictionary, and simple ones.
+"""Published and simple unsupervised criteria of an alignment; larger should mean better.
 
-They stand beside ours (`umt.align.agreement`) in the study of docs/criterion.md; larger should mean better.
+The study of docs/criterion.md compares them with `umt.align.agreement`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Reading the lexicon off the shared vectors and the counts together, again and again.
+"""Lexicon induction from the shared vectors and matched co-occurrence counts together, iterated.
 
-A decomposition to a few hundred dimensions loses what tells rare words apart. Once the frequent words are
-matched, their counts are features that both languages share as they stand: the column of a word and the
-column of its translation are one column. What is then each other's best translation is a better pair than
-before: new columns, new maps, a new lexicon.
+A truncated decomposition loses features that distinguish rare words. Once the frequent words are matched,
+their co-occurrence counts are features that both languages share without a map: the column of a word and the
+column of its translation correspond. The mutual best translations in the joint features are better pairs
+than before; they give new columns, new maps and a new lexicon.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from umt.align.linear_maps import map_to_shared_space, normalise
+from umt.align.linear_maps import map_to_shared_space
 from umt.align.refinement import Refinement, SharedSpace
 from umt.align.transliteration_evidence import TransliterationReranker
 from umt.embeddings.lexicon import lexicons_from_neighbours
 from umt.embeddings.retrieval import Neighbours, csls, mutual
-from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.embeddings.wordspace import Embeddings, WordSpace, normalise
 from umt.runtime.validate import require
 from umt.types import BadInput
 
 
 @dataclass(frozen=True)
 class CountAugmentation:
-    """Cosines over the shared vectors and over the counts beside matched words, averaged.
+    """Weighted mean of the cosines of the shared vectors and of the counts in matched columns.
 
-    windows: whose counts. columns: how many matched pairs of each, the most frequent, in each round; all
-        rounds but the last give pairs of all words, to fit maps on, and few columns do for that; the last
-        gives the lexicon.
-    weight: the say of the counts of one window against 1 for the vectors.
-    sound: ranks what comes out by how it sounds, too; None: by vectors and counts alone.
+    windows: whose counts. columns: how many matched pairs, the most frequent, serve as columns in each round;
+        all rounds but the last give the pairs that maps are fitted on; the last gives the lexicon.
+    weight: of the counts of one window against 1 for the vectors.
+    transliteration: re-ranks the candidates of each round by spelling; None: vectors and counts alone.
     """
 
     windows: tuple[int, ...] = (5,)
@@ -58,16 +57,16 @@ class CountAugmentation:
                         f"aligner.count_augmentation.windows={list(self.windows)}: {window} was not counted "
                         f"for {space.lang}: choose among {known}, or add it to words.windows"
                     )
-        x, y = normalise(source.vectors), normalise(target.vectors)
+        x, y = source.normalised, target.normalised
         left, right, pairs = shared.source.vectors, shared.target.vectors, shared.pairs
         history: list[Mapping[str, float]] = []
         for count in self.columns[:-1]:
             columns = self._columns(source, target, pairs, count)
             forward, backward = self._neighbours(left, right, source, target, columns, 1)
-            found = mutual(forward, backward)
-            if len(found) < 2:
+            new_pairs = mutual(forward, backward)
+            if len(new_pairs) < 2:
                 break
-            pairs = found
+            pairs = new_pairs
             left, right = map_to_shared_space(x, y, pairs, Refinement.reweight, Refinement.ridge)
             score = float(forward.scores[pairs[:, 0], 0].mean())
             history.append({"words": len(forward.indices), "pairs": len(pairs), "csls": score})
@@ -90,7 +89,7 @@ class CountAugmentation:
         )
 
     def _columns(self, source: WordSpace, target: WordSpace, pairs: Tensor, count: int) -> Tensor:
-        """(count, 2) the most frequent of the pairs whose words were both counted beside others."""
+        """(count, 2) the most frequent of the pairs whose words are both columns of the counts."""
         counted = [[space.counts[window].shape[1] for window in self.windows] for space in (source, target)]
         pairs = pairs[(pairs < torch.tensor(counted).amin(1)).all(1)]
         return pairs[pairs.amax(1).argsort(stable=True)[:count]]
@@ -102,8 +101,8 @@ class CountAugmentation:
 
     def _features(self, space: WordSpace, columns: Tensor, rows: int) -> list[Tensor]:
         """(rows, columns) unit rows of each window, of the first ``rows`` words."""
-        found = []
+        features = []
         for window in self.windows:
             counts = space.counts[window][:rows].sqrt()[:, columns.numpy()].toarray()
-            found.append(normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32))))
-        return found
+            features.append(normalise(torch.from_numpy(np.asarray(counts, dtype=np.float32))))
+        return features

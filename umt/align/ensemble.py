@@ -1,4 +1,4 @@
-"""Several strategies under their names, one of them at work: what lets restarts run and compare them all."""
+"""A choice among named strategies, so that restarts can run and compare several."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from umt.runtime.validate import require
 class StrategyChoice:
     """The strategy that is ``chosen`` by name.
 
-    Strategies that go astray go astray in different ways, more so than draws of one strategy do. So
-    `Restarts` over ``chosen`` has runs of different strategies support one another, and their consensus.
+    Different strategies fail in different ways, more so than restarts of one strategy do. `Restarts` with
+    ``chosen`` among its settings compares runs of different strategies and takes their consensus.
     """
 
     strategies: Mapping[str, Aligner]

@@ -6,12 +6,6 @@ import torch
 from torch import Tensor
 
 
-def normalise(vectors: Tensor) -> Tensor:
-    """Unit rows, centred columns, unit rows again (Artetxe et al., 2018). (words, dim) -> (words, dim)."""
-    rows = torch.nn.functional.normalize(vectors, dim=1)
-    return torch.nn.functional.normalize(rows - rows.mean(0), dim=1)
-
-
 def procrustes(x: Tensor, y: Tensor) -> Tensor:
     """Orthogonal W minimising ||x W - y||_F (Schönemann, 1966).
 

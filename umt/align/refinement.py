@@ -1,4 +1,4 @@
-"""From pairs of frequent words to a shared space of all words."""
+"""Iterative refinement: from pairs of frequent words to a shared space of all words."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from torch import Generator, Tensor
 
-from umt.align.linear_maps import map_to_shared_space, normalise
+from umt.align.linear_maps import map_to_shared_space
 from umt.embeddings.lexicon import Lexicon, induce
 from umt.embeddings.retrieval import csls, mutual
 from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.runtime.validate import require
 
 _TRUSTED = 0.6
-"""Share of the pairs, the best by CSLS, that the last maps are fitted on: the others are often wrong."""
+"""Share of the pairs, the best by CSLS, that the last maps are fitted on; the others are often wrong."""
 
 
 @dataclass(frozen=True)
 class SharedSpace:
-    """Both vocabularies as unit vectors in one space, and what was read off it.
+    """Both vocabularies as unit vectors in one space, and the lexicons induced from it.
 
     pairs: (n, 2) the mutual nearest neighbours of the last round.
     history: one entry a round: the vocabulary, the pairs, their mean CSLS score.
@@ -35,7 +35,7 @@ class SharedSpace:
 
 @dataclass(frozen=True)
 class Refinement:
-    """Fit maps on pairs, take the mutual nearest neighbours of more words as pairs, and repeat.
+    """Fits maps on pairs, takes the mutual nearest neighbours of more words as pairs, and repeats.
 
     sizes: the most frequent words of both sides that take part in each round; 0 stands for all of them.
     reweight, ridge: see `symmetric_maps`; reweight holds for the last maps, the rounds before use 0.5.
@@ -59,20 +59,20 @@ class Refinement:
         """
         if pairs.dim() != 2 or pairs.shape[1:] != (2,) or len(pairs) < 2:
             raise ValueError(f"pairs must be at least two rows of two indices, got {tuple(pairs.shape)}")
-        x, y = normalise(source.vectors), normalise(target.vectors)
+        x, y = source.normalised, target.normalised
         history: list[Mapping[str, float]] = []
         trusted = pairs
         for size in self.sizes:
             mapped_x, mapped_y = map_to_shared_space(x, y, pairs, 0.5, self.ridge)
-            some_x, some_y = mapped_x[: size or None], mapped_y[: size or None]
-            forward, backward = csls(some_x, some_y)
-            found = mutual(forward, backward)
-            if len(found) < 2:  # nothing to go on from: keep what there is
+            frequent_x, frequent_y = mapped_x[: size or None], mapped_y[: size or None]
+            forward, backward = csls(frequent_x, frequent_y)
+            new_pairs = mutual(forward, backward)
+            if len(new_pairs) < 2:  # no maps can be fitted on these: keep the pairs of the round before
                 break
-            pairs = found
+            pairs = new_pairs
             scores = forward.scores[pairs[:, 0], 0]
             trusted = pairs[scores.argsort(descending=True)[: max(2, round(_TRUSTED * len(pairs)))]]
-            entry = {"words": len(some_x), "pairs": len(pairs), "csls": scores.mean().item()}
+            entry = {"words": len(frequent_x), "pairs": len(pairs), "csls": scores.mean().item()}
             history.append({name: float(value) for name, value in entry.items()})
         mapped_x, mapped_y = map_to_shared_space(x, y, trusted, self.reweight, self.ridge)
         left, right = Embeddings(source.words, mapped_x), Embeddings(target.words, mapped_y)

@@ -1,4 +1,4 @@
-"""Many settings and draws of one aligner in parallel, chosen and judged without a dictionary."""
+"""Restarts of an aligner with several settings and seeds in parallel, combined and validated unsupervised."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Restarts:
-    """Rounds of restarts until independent runs agree, their consensus, widened, and a verdict.
+    """Rounds of restarts until independent runs agree; their consensus, refined; and a verdict.
 
     aligner: the strategy. settings: fields of it and the values to try; every combination is one run a round.
-    attempts: rounds at most; each draws new seeds, and an agreement that is clear ends them.
-    nulls: runs on a destroyed target. compared: the most frequent words on which runs are compared.
-    criterion: the thresholds of the verdict. widening: from the consensus to all words; enrichment: reads
-        the lexicons off the counts too, None leaves those of the widening.
+    max_rounds: each round draws new seeds; a clear agreement ends them.
+    null_runs: runs on a permuted target. compared_words: the most frequent words on which runs are compared.
+    thresholds: of the verdict. refinement: from the consensus to all words. count_augmentation: induces the
+        lexicons from the counts too; None leaves those of the refinement.
     workers: processes, one thread each (0: one a core); the result does not depend on their number.
     """
 
@@ -68,12 +68,14 @@ class Restarts:
 
     def variants(self) -> list[Aligner]:
         """The aligner in every combination of the settings."""
-        chosen = [dict(zip(self.settings, each, strict=True)) for each in product(*self.settings.values())]
-        made: list[Aligner] = [replace(cast(Any, self.aligner), **each) for each in chosen]
-        return made if len(made) > 1 else made * 2
+        combinations = [
+            dict(zip(self.settings, each, strict=True)) for each in product(*self.settings.values())
+        ]
+        variants: list[Aligner] = [replace(cast(Any, self.aligner), **each) for each in combinations]
+        return variants if len(variants) > 1 else variants * 2
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
-        """The consensus of the restarts, widened. Raises what the aligner raises."""
+        """The consensus of the restarts, refined. Raises what the aligner raises."""
         variants = self.variants()
         shape = self.max_rounds + 2, max(len(variants), self.null_runs)
         seeds = torch.randint(2**62, shape, generator=generator, device=generator.device).tolist()
@@ -95,30 +97,30 @@ class Restarts:
                 agreement_support(nulls, [index % len(variants) for index in range(self.null_runs)]).max()
             )
             best = float(scores.max())
-            middle = float(scores.median())
-            history.append({"runs": len(runs), "support": best, "median": middle, "null": null})
+            median = float(scores.median())
+            history.append({"runs": len(runs), "support": best, "median": median, "null": null})
             if self.thresholds.judge(best, null).label == "aligned":
                 break
         verdict = self.thresholds.judge(best, null)
         pairs = self.pairs(runs, scores)
-        wide = self.refinement.refine(source, target, pairs, generator)
+        shared = self.refinement.refine(source, target, pairs, generator)
         if self.count_augmentation is not None:
-            wide = self.count_augmentation.enrich(source, target, wide)
-        lexicons = wide.lexicon, wide.reverse
-        return Alignment(wide.source, wide.target, *lexicons, (*history, *wide.history), verdict)
+            shared = self.count_augmentation.enrich(source, target, shared)
+        lexicons = shared.lexicon, shared.reverse
+        return Alignment(shared.source, shared.target, *lexicons, (*history, *shared.history), verdict)
 
     def pairs(self, runs: Sequence[Matches], scores: Tensor) -> Tensor:
         """(pairs, 2) the consensus of the runs whose support is at least half of the best."""
         chosen = [index for index, score in enumerate(scores.tolist()) if score >= scores.max().item() / 2]
-        found = consensus([runs[index] for index in chosen], scores[chosen])
-        if len(found) >= min(100, self.compared_words // 10):
-            return found
-        best = int(scores.argmax())  # nothing agrees: the widening still needs a start
+        pairs = consensus([runs[index] for index in chosen], scores[chosen])
+        if len(pairs) >= min(100, self.compared_words // 10):
+            return pairs
+        best = int(scores.argmax())  # the runs do not agree: the refinement still needs a start
         return consensus([runs[best]], torch.ones(1))
 
 
 _shared: tuple[WordSpace, tuple[WordSpace, WordSpace], int] | None = None
-"""What the workers read: a forked process sees its parent's memory, so nothing is copied."""
+"""Input of the workers: a forked process sees its parent's memory, so nothing is copied."""
 
 
 def _run(

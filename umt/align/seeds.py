@@ -1,4 +1,4 @@
-"""Where a supervised or weakly supervised map gets its first pairs of words."""
+"""Seed lexicons of supervised and weakly supervised maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMERAL = re.compile(r"\d+([.,:]\d+)*%?")
 
 
 class Seeds(Protocol):
-    """A way to find pairs; `umt.corpus.dictionary.Dictionary` is one too."""
+    """A source of seed pairs; `umt.corpus.dictionary.Dictionary` is one too."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """(pairs, 2) indices of words that translate each other; may be empty."""
@@ -35,29 +35,29 @@ class FileSeeds:
         """See `Seeds`. Raises `BadInput` when the file is not named or not a dictionary."""
         if self.path is None:
             raise BadInput("no seed dictionary is named: set aligner.seeds.path to a file of word pairs")
-        return Dictionary.read(Path(self.path)).find(source, target)
+        return Dictionary.read(Path(self.path), (source.lang, target.lang)).find(source, target)
 
 
 @dataclass(frozen=True)
 class IdenticalStrings:
-    """Words that both languages write alike: names, numbers, punctuation, loans."""
+    """Words that both languages spell identically: names, numbers, punctuation, loans."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
-        return _identical(source.words, target.words)
+        return _identical(source.words, target)
 
 
 @dataclass(frozen=True)
 class Numerals:
-    """Numbers in digits alone, the seed that any two corpora share (Artetxe et al., 2017)."""
+    """Numbers in digits, the seed lexicon that any two corpora share (Artetxe et al., 2017)."""
 
     def find(self, source: WordSpace, target: WordSpace) -> Tensor:
         """See `Seeds`."""
         shared = {word for word in source.words if _NUMERAL.fullmatch(word)}
-        return _identical(tuple(word if word in shared else "" for word in source.words), target.words)
+        return _identical(tuple(word if word in shared else "" for word in source.words), target)
 
 
-def _identical(source: tuple[str, ...], target: tuple[str, ...]) -> Tensor:
-    column = {word: index for index, word in enumerate(target)}
-    found = [(row, column[word]) for row, word in enumerate(source) if word in column]
-    return torch.tensor(found, dtype=torch.int64).view(-1, 2)
+def _identical(words: tuple[str, ...], target: WordSpace) -> Tensor:
+    column = target.index
+    pairs = [(row, column[word]) for row, word in enumerate(words) if word in column]
+    return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)

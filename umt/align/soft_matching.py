@@ -1,4 +1,4 @@
-"""From scores between two vocabularies to matches, pairs and an alignment: what all strategies share."""
+"""Soft and hard matching of two vocabularies by scores; functions that several strategies share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from umt.align import Alignment, Verdict
-from umt.align.linear_maps import normalise, procrustes
+from umt.align.linear_maps import procrustes
 from umt.align.refinement import Refinement
 from umt.embeddings.lexicon import Lexicon
-from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.embeddings.wordspace import Embeddings, WordSpace, normalise
 from umt.types import BadInput
 
-_ALONE = "one run alone cannot be judged; the restarts aligner compares several"
+_UNJUDGED = "one run cannot be validated without a dictionary: use aligner=restarts, which compares several"
 
 
 def best(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ def csls_cosine(similarity: Tensor) -> float:
 
 
 def zscore(scores: Tensor) -> Tensor:
-    """(N, M) of mean 0 and deviation 1, so that a sharpness means the same for every strategy."""
+    """(N, M) of mean 0 and deviation 1, so that an inverse temperature means the same for every strategy."""
     return (scores - scores.mean()) / scores.std().clamp_min(1e-12)
 
 
@@ -66,12 +66,12 @@ def similarity_profiles(x: Tensor, z: Tensor) -> Tensor:
     return half_csls(a @ b.T)
 
 
-def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
-    """The doubly stochastic matching that prefers high ``scores``, as much as ``sharpness`` says.
+def sinkhorn(scores: Tensor, inverse_temperature: float, rounds: int = 8) -> Tensor:
+    """The doubly stochastic matching that maximises (N, N) ``scores`` with entropy (Sinkhorn, 1967).
 
-    scores: (N, N). Returns exp(sharpness scores) with rows and columns scaled to sum to 1 (Sinkhorn, 1967).
+    Returns exp(inverse_temperature scores) with rows and columns scaled to sum to 1.
     """
-    kernel = (sharpness * (scores - scores.max())).exp().clamp_min(1e-30)
+    kernel = (inverse_temperature * (scores - scores.max())).exp().clamp_min(1e-30)
     column = torch.ones_like(kernel[0])
     for _ in range(rounds):
         row = 1 / (kernel @ column)
@@ -80,12 +80,12 @@ def sinkhorn(scores: Tensor, sharpness: float, rounds: int = 8) -> Tensor:
 
 
 def reweight_spectrum(space: WordSpace, words: int, spectrum: float) -> Tensor:
-    """The vectors of the most frequent words with the spread of their principal axes made steeper.
+    """The vectors of the most frequent words with each principal axis scaled by a power of its deviation.
 
-    A map is found by the few directions that differ most from one another; fitting it wants them all alike,
-    and word vectors are made for fitting. So each principal axis of the centred vectors of all words is
-    stretched by its standard deviation to the power of ``spectrum``; 0 leaves the vectors as they are. It
-    does not depend on how the space is turned. Returns (words, dim) unit rows, centred.
+    An unsupervised matching depends on the few directions of largest variance, whereas fitting a map on known
+    pairs wants a flat spectrum, for which word vectors are made. So each principal axis of the centred
+    vectors of all words is scaled by its standard deviation to the power of ``spectrum``; 0 leaves the
+    vectors unchanged. Invariant to rotations of the space. Returns (words, dim) unit rows, centred.
     """
     centred = space.vectors - space.vectors.mean(0)
     variances, axes = torch.linalg.eigh((centred.T @ centred).double() / len(centred))
@@ -122,29 +122,31 @@ def alignment_of(
     target: WordSpace,
     history: Sequence[Mapping[str, float]],
     candidates: int,
-    widening: Refinement | None,
+    refinement: Refinement | None,
     generator: Generator,
 ) -> Alignment:
-    """What (N, N) ``scores`` between the N most frequent words say, widened to all words if asked for.
+    """The alignment of (N, N) ``scores`` between the N most frequent words, refined to all words.
 
-    Without a widening the vectors are those of the N words, the source turned to fit the mutual best pairs.
-    Raises `BadInput` when no two words choose each other.
+    With ``refinement`` None the vectors are those of the N words, the source rotated to fit the mutual best
+    pairs. Raises `BadInput` when fewer than two pairs are mutual best.
     """
     pairs = mutual_best(scores)
     if len(pairs) < 2:
-        raise BadInput(f"{source.lang} and {target.lang}: no two words choose each other; give more text")
+        raise BadInput(
+            f"{source.lang} and {target.lang}: no two words are each other's best match: give more text"
+        )
     last = history[-1].get("similarity", math.nan) if history else math.nan
-    verdict = Verdict("doubtful", last, math.nan, _ALONE)
-    if widening is not None:
-        wide = widening.refine(source, target, pairs, generator)
-        told = (*history, *wide.history)
-        return Alignment(wide.source, wide.target, wide.lexicon, wide.reverse, told, verdict)
+    verdict = Verdict("doubtful", last, math.nan, _UNJUDGED)
+    if refinement is not None:
+        shared = refinement.refine(source, target, pairs, generator)
+        rounds = (*history, *shared.history)
+        return Alignment(shared.source, shared.target, shared.lexicon, shared.reverse, rounds, verdict)
     size = len(scores)
     x, z = normalise(source.vectors[:size]), normalise(target.vectors[:size])
-    turned = x @ procrustes(x[pairs[:, 0]], z[pairs[:, 1]])
+    rotated = x @ procrustes(x[pairs[:, 0]], z[pairs[:, 1]])
     sides = source.words[:size], target.words[:size]
     return Alignment(
-        Embeddings(sides[0], turned),
+        Embeddings(sides[0], rotated),
         Embeddings(sides[1], z),
         lexicon_of(sides[0], sides[1], scores, candidates),
         lexicon_of(sides[1], sides[0], scores.T, candidates),
@@ -153,7 +155,25 @@ def alignment_of(
     )
 
 
+def mutual_words(
+    alignment: Alignment, source: WordSpace | Embeddings, target: WordSpace | Embeddings
+) -> Tensor:
+    """(pairs, 2) rows in two spaces of the words that are each other's best candidate in both lexicons.
+
+    In the order of the lexicon; words that a space lacks are left out.
+    """
+    lexicon, reverse = alignment.lexicon, alignment.reverse_lexicon
+    best_source = dict(zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True))
+    pairs = []
+    for word, best in zip(lexicon.source, lexicon.candidates[:, 0].tolist(), strict=True):
+        translation = lexicon.target[best]
+        known = word in source.index and translation in target.index and translation in best_source
+        if known and reverse.target[best_source[translation]] == word:
+            pairs.append((source.index[word], target.index[translation]))
+    return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
+
+
 def lexicon_of(words: tuple[str, ...], others: tuple[str, ...], scores: Tensor, candidates: int) -> Lexicon:
     """The best ``candidates`` of each row of ``scores`` (words, others)."""
-    found = scores.topk(min(candidates, scores.shape[1]), dim=1)
-    return Lexicon(words, others, found.indices, (found.values / 0.05).softmax(1))
+    best = scores.topk(min(candidates, scores.shape[1]), dim=1)
+    return Lexicon(words, others, best.indices, (best.values / 0.05).softmax(1))

@@ -1,10 +1,9 @@
-"""Names are written by ear: how likely a word of one script is the sound of a word of another.
+"""A stochastic transducer of transliterations: how likely a word of one script is the sound of another's.
 
 Words are romanised, and a memoryless transducer (Ristad and Yianilos, 1998, "Learning string-edit distance")
-writes two words at once: a letter of each, or a letter of one of them, until it ends. What it makes of a
-pair, beside what the letters of both are worth apart, is the evidence that one transliterates the other
-(Sajjad, Fraser and Schmid, 2012, "A statistical model for unsupervised and semi-supervised transliteration
-mining").
+generates two words at once: a letter of each, or a letter of one of them, until it ends. The likelihood of a
+pair, divided by that of two unrelated words, is the evidence that one transliterates the other (Sajjad,
+Fraser and Schmid, 2012, "A statistical model for unsupervised and semi-supervised transliteration mining").
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ _DOUBLE = re.compile(r"(.)\1+")
 _START_END = 0.1
 _START_LIKE = 0.7
 _PSEUDO = 20.0
-"""How many edits the start, to which like letters are alike, is worth beside those that pairs show."""
+"""Pseudo-counts of the initial transducer, in edits, against those counted in the pairs."""
 
 
 class Romanised(NamedTuple):
     """Words in Latin letters: (words, longest) int8 numbers of letters, and how many each has.
 
-    A word of fewer letters than tell anything, or that another script than its language's writes, has none.
+    A word of fewer than two letters, or in another script than its language's, has none.
     """
 
     letters: NDArray[np.int8]
@@ -70,12 +69,12 @@ class Romanised(NamedTuple):
 
 @dataclass(frozen=True)
 class Transducer:
-    """Writes a source and a target word together.
+    """Joint distribution of a source and a target word.
 
     edits: (letters + 1, letters + 1) the probability of a letter of each; the last row and column stand for
         no letter. With ``end``, the probability to end, they sum to 1.
-    apart: the probabilities of the letters of the source and of the target where they have nothing to do
-        with each other; stop: the probability that such a word ends.
+    unrelated: (letters,) letter probabilities of a source and of a target word that are not transliterations
+        of each other; stop: the probability that such a word ends.
     """
 
     edits: F64
@@ -85,7 +84,7 @@ class Transducer:
 
     @classmethod
     def start(cls, source: Romanised, target: Romanised, rows: I64, columns: I64) -> Transducer:
-        """One to which all letters are possible and like letters likely, for the words of some pairs."""
+        """The initial transducer: every edit possible, equal letters likely; frequencies from some pairs."""
         x, y = source.frequencies(rows), target.frequencies(columns)
         alike = np.sqrt(x * y)
         edits = np.zeros((_NONE + 1, _NONE + 1))
@@ -97,23 +96,27 @@ class Transducer:
 
     def log_likelihood_ratio(self, source: Romanised, target: Romanised, rows: I64, columns: I64) -> F64:
         """(pairs,) log p(both words together) / p(one) p(other), in nats; -inf where one has no letters."""
-        chances = [np.log(each * (1 - stop)) for each, stop in zip(self.unrelated, self.stop, strict=True)]
-        together = np.full(len(rows), -np.inf)
-        _score(*source, *target, rows, columns, self.edits, together)
-        together += np.log(self.end)
+        chances = [
+            np.log(frequencies * (1 - stop))
+            for frequencies, stop in zip(self.unrelated, self.stop, strict=True)
+        ]
+        ratio = np.full(len(rows), -np.inf)
+        _score(*source, *target, rows, columns, self.edits, ratio)
+        ratio += np.log(self.end)
         words = ((source, rows), (target, columns))
         for (side, which), chance, stop in zip(words, chances, self.stop, strict=True):
             inside = np.arange(_LONGEST) < side.lengths[:, None]
-            alone = np.where(inside, chance[side.letters], 0).sum(1) + np.log(stop)
-            together -= alone[which]
-        return together
+            unrelated = np.where(inside, chance[side.letters], 0).sum(1) + np.log(stop)
+            ratio -= unrelated[which]
+        return ratio
 
     def em_step(
         self, source: Romanised, target: Romanised, rows: I64, columns: I64, weights: F64
     ) -> Transducer:
-        """One step of expectation-maximisation on weighted pairs, the start kept in mind.
+        """One step of expectation-maximisation on weighted pairs, smoothed by the initial transducer.
 
-        rows, columns, weights: (pairs,) words of either side and how sure each pair is.
+        rows, columns: (pairs,) words of either side. weights: (pairs,) probability that each is a
+        transliteration.
         """
         counts = np.zeros_like(self.edits)
         _count(*source, *target, rows, columns, weights, self.edits, counts)
@@ -142,14 +145,14 @@ def _forward(one: Any, two: Any, edits: Any, table: Any) -> None:
 
 @jit
 def _score(
-    letters: Any, lengths: Any, others: Any, sizes: Any, rows: Any, columns: Any, edits: Any, found: Any
+    letters: Any, lengths: Any, others: Any, sizes: Any, rows: Any, columns: Any, edits: Any, scores: Any
 ) -> None:
     table = np.zeros((letters.shape[1] + 1, others.shape[1] + 1))
     for pair in range(len(rows)):
         n, m = lengths[rows[pair]], sizes[columns[pair]]
         if n and m:
             _forward(letters[rows[pair], :n], others[columns[pair], :m], edits, table)
-            found[pair] = np.log(table[n, m])
+            scores[pair] = np.log(table[n, m])
 
 
 @jit

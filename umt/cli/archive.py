@@ -37,37 +37,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path, help="what to compress, or an archive")
     parser.add_argument("model", type=Path, help="folder of a causal model with its tokenizer, or of a run")
     parser.add_argument("out", type=Path, help="where to write; in a folder that exists")
-    given_help = "text that the model learns from first; decompress needs the same"
-    parser.add_argument("--given", type=Path, metavar="CORPUS", help=given_help)
-    given = parser.parse_args(arguments)
+    condition_help = "text that the model learns from first; decompress needs the same"
+    parser.add_argument("--given", type=Path, metavar="CORPUS", help=condition_help)
+    options = parser.parse_args(arguments)
     console = Console()
-    with user_errors(console, f"interrupted, {given.out} was not written"):
-        data, header = _read(given.file), None
-        if given.out.is_dir() or not given.out.parent.is_dir():
-            raise BadInput(f"{given.out} cannot be written: give the name of a file in a folder that exists")
-        if given.action == "decompress":
-            header, _ = Header.read(data, given.file)  # complain before anything takes long
+    with user_errors(console, f"interrupted, {options.out} was not written"):
+        data, header = _read(options.file), None
+        if options.out.is_dir() or not options.out.parent.is_dir():
+            raise BadInput(
+                f"{options.out} cannot be written: give the name of a file in a folder that exists"
+            )
+        if options.action == "decompress":
+            header, _ = Header.read(data, options.file)  # complain before anything takes long
             torch.set_num_threads(header.threads)  # what it learned from --given depends on them
-        console.started(given.action)
-        archiver = Archiver.open(language_model(given.model), given.given, console.progress, header)
+        console.started(options.action)
+        archiver = Archiver.open(language_model(options.model), options.given, console.progress, header)
         start = time.perf_counter()
-        if given.action == "compress":
+        if options.action == "compress":
             archive, bits = archiver.compress(data, console.progress)
-            with atomic_bytes(given.out) as file:
+            with atomic_bytes(options.out) as file:
                 file.write(archive)
             size = len(data)
-            told = (
+            summary = (
                 f"{size:,} bytes to {len(archive):,}: {8 * len(archive) / max(size, 1):.4f} bits a byte; "
                 f"the model asks for {math.ceil(bits / 8):,} bytes"
             )
         else:
-            content = archiver.decompress(data, given.file, console.progress)
-            with atomic_bytes(given.out) as file:
+            content = archiver.decompress(data, options.file, console.progress)
+            with atomic_bytes(options.out) as file:
                 file.write(content)
-            size, told = len(content), f"{len(data):,} bytes to {len(content):,}"
+            size, summary = len(content), f"{len(data):,} bytes to {len(content):,}"
         console.stopped()
         seconds = time.perf_counter() - start
-        print(f"{told}; {seconds:.1f} s, {size / 1000 / max(seconds, 1e-9):,.1f} kB/s")
+        print(f"{summary}; {seconds:.1f} s, {size / 1000 / max(seconds, 1e-9):,.1f} kB/s")
 
 
 def _read(path: Path) -> bytes:

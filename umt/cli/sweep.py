@@ -83,8 +83,8 @@ def show(runs: Sequence[SweepRun], terminal: Terminal) -> None:
         groups.setdefault(run.group(), []).append(run)
     for members in groups.values():
         rivals = [each[0] for each in groups.values() if each[0].corpus == members[0].corpus]
-        apart = differences([each.manifest["config"] for each in rivals])[rivals.index(members[0])]
-        terminal.print(f"\n[bold]{members[0].corpus}[/] {apart}\n{summary(members)}")
+        parameters = differences([each.manifest["config"] for each in rivals])[rivals.index(members[0])]
+        terminal.print(f"\n[bold]{members[0].corpus}[/] {parameters}\n{summary(members)}")
         if any(run.scores for run in members):
             terminal.print(table(members))
 
@@ -94,11 +94,11 @@ def summary(runs: Sequence[SweepRun]) -> str:
     seeds = ", ".join(str(run.manifest["config"]["seed"]) for run in runs)
     verdicts = ", ".join(f"{count} {label}" for label, count in Counter(run.verdict for run in runs).items())
     measured = [run for run in runs if run.collapsed is not None]
-    lost = [run for run in measured if run.collapsed]
-    wrong = sum(run.verdict == "aligned" for run in lost)
+    collapsed = [run for run in measured if run.collapsed]
+    wrong = sum(run.verdict == "aligned" for run in collapsed)
     text = f"{len(runs)} runs (seeds {seeds}); {verdicts}"
     if measured:
-        text += f"; {len(lost)} of {len(measured)} collapsed, {wrong} of these called aligned"
+        text += f"; {len(collapsed)} of {len(measured)} collapsed, {wrong} of these called aligned"
     unscored = sum(not run.scores for run in runs)
     return text + (f"; {unscored} not scored: python evaluate.py with their overrides" if unscored else "")
 

@@ -59,41 +59,41 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
     parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
     parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")
-    given = parser.parse_args(arguments)
-    if given.sentence and given.input:
+    options = parser.parse_args(arguments)
+    if options.sentence and options.input:
         parser.error("give sentences or --input, not both")
     for name, least in (("beam", 1), ("alternatives", 0)):
-        if getattr(given, name) < least:
-            parser.error(f"--{name} must be at least {least}, got {getattr(given, name)}")
-    return given
+        if getattr(options, name) < least:
+            parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
     configure_libraries()
-    given = parse_arguments(arguments)
+    options = parse_arguments(arguments)
     console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
-    with user_errors(console, "interrupted before all was translated"), _output(given.output) as out:
-        directory = given.model or given.run or newest_run(Path("runs"))
-        way, beam = LanguageDirection(given.source, given.to), max(given.beam, given.alternatives)
-        translator = open_translator(directory, way, beam, given.lexical)
-        if given.alternatives and not isinstance(translator, NeuralTranslator):
+    with user_errors(console, "interrupted before all was translated"), _output(options.output) as out:
+        directory = options.model or options.run or newest_run(Path("runs"))
+        way, beam = LanguageDirection(options.source, options.to), max(options.beam, options.alternatives)
+        translator = open_translator(directory, way, beam, options.lexical)
+        if options.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
-        for warning in training_warnings(directory, given.lexical):
+        for warning in training_warnings(directory, options.lexical):
             console.terminal.print(f"warning: {directory}: {warning}", markup=False)
-        typed = not given.sentence and given.input is None and sys.stdin.isatty()
-        source = iter(given.sentence or _input_lines(given.input))
+        typed = not options.sentence and options.input is None and sys.stdin.isatty()
+        source = iter(options.sentence or _input_lines(options.input))
         done, start, doubt = 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
             if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
-            for line in _output_lines(translator, batch, done, given.alternatives):
+            for line in _output_lines(translator, batch, done, options.alternatives):
                 out.write(line + "\n")
             out.flush()
             done += len(batch)
             if console.terminal.is_terminal and not typed:
                 console.terminal.print(_speed(done, start), end="\r")
-        if not given.sentence:
+        if not options.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
 
@@ -128,8 +128,8 @@ def _output_lines(translator: Translator, batch: list[str], before: int, alterna
     if not alternatives or not isinstance(translator, NeuralTranslator):
         yield from translator.translate(batch)
         return
-    for number, found in enumerate(translator.alternatives(batch), before + 1):
-        for text, score in found[:alternatives]:
+    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
+        for text, score in hypotheses[:alternatives]:
             yield f"{number}\t{score:.3f}\t{text}"
 
 

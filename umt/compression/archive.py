@@ -1,6 +1,6 @@
-"""Files into real bytes and back with a language model: a code length that can be weighed.
+"""Lossless compression of files with a language model and arithmetic coding.
 
-Any bytes come back as they were, on the machine and with the versions that compressed them.
+An archive decodes to the same bytes on the machine and with the versions that compressed it.
 """
 
 from __future__ import annotations
@@ -30,51 +30,63 @@ from umt.training.loop import fit
 from umt.training.optimiser import OptimiserConfig
 from umt.types import BadInput, Lang, ProgressCallback
 
-_EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of learning from --given
+_EPOCHS, _ROW, _BATCH = 2, 64, 2048  # of the adaptation to a corpus
 _DIGEST = 4  # bytes of the digests of a model and of a corpus
+MOST_SUBWORDS = 1 << 28
+"""Subwords of the longest file: some GB of memory, and weeks of coding."""
+_LONGEST_VARINT = 5  # bytes; a damaged number ends there
 _SAMPLE = 200  # lines that decide which language a file is in
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a decoder must know, in 17 bytes or so: four more after learning from a corpus.
+    """Header of an archive, about 17 bytes; four more where the model was adapted to a corpus.
 
-    model, given, content: digests of the model, of the corpus that it learned from first (empty: of none) and
-    of the file.  count: subwords.  lang: a place in the tokenizer's languages.  threads: of the processor.
+    model, condition, content: digests of the model, of the corpus that it was adapted to (empty: none) and of
+    the file.  count: subwords.  lang: index into the tokenizer's languages.  threads: of the processor.
     """
 
     model: bytes
-    given: bytes
+    condition: bytes
     content: bytes
     count: int
     lang: int
     threads: int
 
-    MAGIC: ClassVar[bytes] = b"\xb5t"
+    MAGIC: ClassVar[bytes] = b"\xb5"
+    FORMAT: ClassVar[bytes] = b"t"
     FORM: ClassVar[struct.Struct] = struct.Struct("<2s4s3sBB")
 
     def pack(self, body: bytes) -> bytes:
         """Header and body, a checksum over both in front of the body."""
-        after_given = 2 * self.lang + bool(self.given)
-        head = self.FORM.pack(self.MAGIC, self.model, self.content, after_given, self.threads)
-        head += self.given + _varint(self.count)
+        lang_and_condition = 2 * self.lang + bool(self.condition)
+        head = self.FORM.pack(
+            self.MAGIC + self.FORMAT, self.model, self.content, lang_and_condition, self.threads
+        )
+        head += self.condition + _varint(self.count)
         return head + zlib.crc32(head + body).to_bytes(4, "little") + body
 
     @classmethod
     def read(cls, archive: bytes, name: Path) -> tuple[Header, bytes]:
-        """Header and body; raises BadInput when ``archive`` is none, or is not as it was written."""
+        """Header and body; raises BadInput when ``archive`` is none, of another format, or damaged."""
         if not archive.startswith(cls.MAGIC):
             raise BadInput(f"{name} is not an archive of this program")
+        if not archive.startswith(cls.MAGIC + cls.FORMAT):
+            raise BadInput(f"{name} is no archive, or of a format that this version of umt does not read")
         if len(archive) < cls.FORM.size:
             raise BadInput(f"{name} is damaged: it ends within its header")
         _, model, content, after_given, threads = cls.FORM.unpack(archive[: cls.FORM.size])
         start = cls.FORM.size + (_DIGEST if after_given % 2 else 0)
-        given = archive[cls.FORM.size : start]
+        condition = archive[cls.FORM.size : start]
         count, end = _from_varint(archive, start)
+        if end + 4 > len(archive):
+            raise BadInput(f"{name} is damaged: it ends within its header")
         body = archive[end + 4 :]
         if zlib.crc32(archive[:end] + body) != int.from_bytes(archive[end : end + 4], "little"):
-            raise BadInput(f"{name} is damaged: its checksum does not fit")
-        return cls(model, given, content, count, after_given // 2, threads), body
+            raise BadInput(f"{name} is damaged: its checksum does not match")
+        if count > MOST_SUBWORDS or not threads:
+            raise BadInput(f"{name} is damaged: it claims {count:,} subwords and {threads} threads")
+        return cls(model, condition, content, count, after_given // 2, threads), body
 
 
 def _varint(number: int) -> bytes:
@@ -84,57 +96,58 @@ def _varint(number: int) -> bytes:
 
 
 def _from_varint(data: bytes, start: int) -> tuple[int, int]:
-    """The number that starts there, and where it ends."""
-    number, shift = 0, 0
-    for place in range(start, len(data)):
-        number |= (data[place] & 0x7F) << shift
-        shift += 7
-        if data[place] < 0x80:
-            return number, place + 1
+    """The number that begins at ``start``, and the offset after it."""
+    number = 0
+    for length, byte in enumerate(data[start : start + _LONGEST_VARINT]):
+        number |= (byte & 0x7F) << (7 * length)
+        if byte < 0x80:
+            return number, start + length + 1
     return number, len(data)
 
 
 @dataclass(frozen=True)
 class Archiver:
-    """A model and its tokenizer, perhaps after learning from a given corpus.
+    """A causal model and its tokenizer, perhaps adapted to a corpus first.
 
-    identity: digest of the model's files. given: digest of that corpus; empty without.
+    identity: digest of the model's files. condition: digest of the corpus; empty without.
     """
 
     model: JointLM
     tokenizer: Tokenizer
     identity: bytes
-    given: bytes
+    condition: bytes
 
     @classmethod
     def open(
-        cls, directory: Path, given: Path | None, progress: ProgressCallback, header: Header | None = None
+        cls, directory: Path, condition: Path | None, progress: ProgressCallback, header: Header | None = None
     ) -> Archiver:
         """The model in ``directory``.
 
-        Raises BadInput when there is no causal model with a tokenizer, or another one, or ``given`` is
-        another corpus, than ``header`` asks for: before anything is learned.
+        Raises BadInput when there is no causal model with a tokenizer, or another one, or ``condition``
+        is another corpus, than ``header`` asks for: before anything is learned.
         """
         if not directory.is_dir():
             raise BadInput(f"{directory} is no folder of a model")
         require_causal(directory)
         model, tokenizer = load(directory), Tokenizer.load(directory)
         model.eval()
-        named = sorted(each for each in directory.rglob("*") if each.suffix in (".json", ".safetensors"))
-        files = [
-            each
-            for each in named
-            if each.name.startswith(("model", "tokenizer", "languages", "config", "endings"))
-        ]
+        prefixes = ("model", "tokenizer", "languages", "config", "endings")
+        files = sorted(
+            file
+            for file in directory.rglob("*")
+            if file.suffix in (".json", ".safetensors") and file.name.startswith(prefixes)
+        )
         digest = hashlib.sha256()
         for file in files:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
-        corpus = [] if given is None else list(text_lines(given))
-        told = b"" if given is None else hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
-        archiver = cls(model, tokenizer, digest.digest()[:_DIGEST], told)
+        corpus = [] if condition is None else list(text_lines(condition))
+        condition_digest = (
+            b"" if condition is None else hashlib.sha256("\n".join(corpus).encode()).digest()[:_DIGEST]
+        )
+        archiver = cls(model, tokenizer, digest.digest()[:_DIGEST], condition_digest)
         if header is not None:
             archiver.check_compatible(header)
-        if given is not None:
+        if condition is not None:
             adapt(model, tokenizer, corpus, progress)
         return archiver
 
@@ -142,18 +155,20 @@ class Archiver:
         """Raises BadInput where an archive was made with something else."""
         if header.model != self.identity:
             raise BadInput("the archive was compressed with another model than the one given")
-        if header.given != self.given:
-            needs = "with another corpus than --given" if header.given else "without --given"
-            raise BadInput(f"the archive was compressed {needs if self.given else 'with --given CORPUS'}")
+        if header.condition != self.condition:
+            needs = "with another corpus than --given" if header.condition else "without --given"
+            raise BadInput(f"the archive was compressed {needs if self.condition else 'with --given CORPUS'}")
 
     def compress(self, data: bytes, progress: ProgressCallback) -> tuple[bytes, float]:
         """The archive, and the bits that the model asks for."""
         lang = guess_language(data, self.model, self.tokenizer)
         ids = encode(data, self.tokenizer, lang)
+        if len(ids) > MOST_SUBWORDS:
+            raise BadInput(f"the file has {len(ids):,} subwords, more than {MOST_SUBWORDS:,}: split it")
         words, bits = self._coder().encode(ids, progress) if len(ids) else (np.zeros(0, np.uint32), 0.0)
         header = Header(
             self.identity,
-            self.given,
+            self.condition,
             _digest(data),
             len(ids),
             self.tokenizer.languages.index(lang),
@@ -165,6 +180,8 @@ class Archiver:
         """The bytes that were compressed; raises BadInput when they cannot be had back."""
         header, body = Header.read(archive, name)
         self.check_compatible(header)
+        if header.lang >= len(self.tokenizer.languages):
+            raise BadInput(f"{name} is damaged: the model has no language number {header.lang}")
         words = np.frombuffer(body + bytes(8 - len(body) % 4), ">u4").astype(np.uint32)
         before = torch.get_num_threads()
         torch.set_num_threads(header.threads)
@@ -191,7 +208,7 @@ def adapt(model: JointLM, tokenizer: Tokenizer, corpus: Sequence[str], progress:
     Raises BadInput when ``corpus`` is empty.
     """
     if not corpus:
-        raise BadInput("--given holds no line to learn from")
+        raise BadInput("--given holds no line of text to adapt the model to")
     lang = guess_language("\n".join(corpus).encode(), model, tokenizer)
     with tempfile.TemporaryDirectory() as folder:
         _, subwords = write_shards(corpus, lang, tokenizer, Path(folder))

@@ -1,6 +1,6 @@
-"""Coding many streams of subwords side by side: one step of the network gives the next distribution of each.
+"""Arithmetic coding of many streams of subwords in parallel: a step of the network predicts the next of each.
 
-Encoder and decoder take the same steps on the same shapes, so that they see the same numbers to the last bit.
+Encoder and decoder take the same steps on the same shapes, so that their numbers agree to the last bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from umt.lm.stepwise import StepwiseLM
 from umt.types import I64, U32, BadInput, ProgressCallback
 
 _SHORTEST = 256
-"""Subwords that make a further stream worth its cold start."""
+"""Subwords a stream at least: every stream begins without context."""
 
 STREAMS = 128
 
@@ -24,14 +24,14 @@ STREAMS = 128
 class ArithmeticCoder:
     """An arithmetic coder (range coding, by ``constriction``) driven by a causal language model.
 
-    start: the number that stands before everything.
+    start: id before the first subword of every stream.
     """
 
     model: JointLM
     start: int
 
     def encode(self, ids: I64, progress: ProgressCallback) -> tuple[U32, float]:
-        """Compressed words, and the bits that the model asks for."""
+        """Compressed words of 32 bits, and the code length under the model in bits."""
         table = _spread(ids)
         coder = constriction.stream.queue.RangeEncoder()
         steps, bits = StepwiseLM(self.model, table.shape, self.start), 0.0
@@ -46,7 +46,7 @@ class ArithmeticCoder:
         return coder.get_compressed(), bits
 
     def decode(self, words: U32, count: int, progress: ProgressCallback) -> I64:
-        """The ``count`` ids that `encode` was given; raises BadInput when the words are no code of theirs."""
+        """The ``count`` ids that were encoded; raises BadInput when the words cannot be decoded."""
         table = _spread(np.zeros(count, np.int64))
         coder = constriction.stream.queue.RangeDecoder(words)
         steps = StepwiseLM(self.model, table.shape, self.start)
@@ -67,7 +67,7 @@ _FAMILY = constriction.stream.model.Categorical(perfect=False, lazy=True)
 
 
 def _spread(ids: I64) -> I64:
-    """(steps, streams) of ids, each stream a stretch of them; -1 where a stream has ended."""
+    """(steps, streams) of ids, each stream a run of them; -1 where a stream has ended."""
     streams = max(1, min(STREAMS, len(ids) // _SHORTEST))
     steps = -(-len(ids) // streams)
     table = np.full(steps * streams, -1, np.int64)

@@ -1,4 +1,4 @@
-"""Any bytes as subwords, and subwords as the bytes that they were."""
+"""Lossless encoding of any bytes as subwords."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def encode(data: bytes, tokenizer: Tokenizer, lang: Lang) -> I64:
     first = sum(each.get_vocab_size() for each in tokenizer.parts[:part])
     single = {piece: first + number for number, piece in enumerate(pieces[first:]) if len(piece) == 1}
     tag, end = np.array([tokenizer.tag(lang)]), np.array([tokenizer.end])
-    found = []
+    parts = []
     for line, ids in zip(lines, tokenizer.encode(texts, lang), strict=True):
         if _line(b"".join([pieces[number] for number in ids]), restored) != line:
             ids = np.array([single[line[at : at + 1]] for at in range(len(line))])
-        found += [tag, ids.astype(np.int64), end]
-    return np.concatenate(found[:-1])
+        parts += [tag, ids.astype(np.int64), end]
+    return np.concatenate(parts[:-1])
 
 
 def decode(ids: I64, tokenizer: Tokenizer) -> bytes:
-    """The bytes that `to_ids` was given."""
+    """The bytes that `encode` was applied to."""
     pieces, tags = tokenizer.pieces, {tokenizer.tag(lang): lang for lang in tokenizer.languages}
     lines, restored = [], SuffixSplitter()
-    for stretch in np.split(ids, np.flatnonzero(ids == tokenizer.end) + 1) if len(ids) else []:
-        lang = tags.get(int(stretch[0])) if len(stretch) else None
+    for line_ids in np.split(ids, np.flatnonzero(ids == tokenizer.end) + 1) if len(ids) else []:
+        lang = tags.get(int(line_ids[0])) if len(line_ids) else None
         restored = tokenizer.inflections.get(lang, SuffixSplitter()) if lang else restored
-        lines.append(_line(b"".join([pieces[number] for number in stretch]), restored))
+        lines.append(_line(b"".join([pieces[number] for number in line_ids]), restored))
     return b"\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Nats to bits, of text that a causal model has not seen: per byte, character and subword, with intervals."""
+"""Code lengths of held-out text under a causal model, per byte, character and subword, with intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKENS = 4096  # of a batch, padding included
 
 @dataclass(frozen=True)
 class CodeLength:
-    """Bits of each sentence, and what it is made of; all (sentences,). A line end counts as one of each."""
+    """Bits of sentences, and their sizes; all (sentences,). A line end counts as one unit of each kind."""
 
     bits: F64
     bytes: I64
@@ -57,13 +57,13 @@ def held_out_code_length(
 
     What exceeds the model's context begins again with the tag of the language.
     """
-    found: dict[str, CodeLength] = {}
+    lengths: dict[str, CodeLength] = {}
     for lang, lines in texts.items():
         ids = tokenizer.encode(lines, lang)
         pieces = []  # (sentence, ids with tag and end)
         room = model.context - 1
-        for number, each in enumerate(ids):
-            whole = np.append(each.astype(np.int64), tokenizer.end)
+        for number, sequence in enumerate(ids):
+            whole = np.append(sequence.astype(np.int64), tokenizer.end)
             for start in range(0, len(whole), room):
                 pieces.append((number, np.append(tokenizer.tag(lang), whole[start : start + room])))
         pieces.sort(key=lambda piece: len(piece[1]))
@@ -73,17 +73,17 @@ def held_out_code_length(
                 batch, _nats(model, [row for _, row in batch], tokenizer.pad), strict=True
             ):
                 bits[number] += nats / math.log(2)
-        found[lang] = CodeLength(
+        lengths[lang] = CodeLength(
             bits,
             np.array([len(line.encode()) + 1 for line in lines]),
             np.array([len(line) + 1 for line in lines]),
             np.array([len(each) + 1 for each in ids]),
         )
-    return {**found, "together": CodeLength.joined(found.values())}
+    return {**lengths, "together": CodeLength.joined(lengths.values())}
 
 
 def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:
-    """Bits per byte, character and token of each entry of `measure`."""
+    """Bits per byte, character and token of each entry of `held_out_code_length`."""
     return {name: [length.per(unit, f"bits/{unit}") for unit in UNITS] for name, length in lengths.items()}
 
 
@@ -91,8 +91,8 @@ def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:
 def _nats(model: JointLM, rows: Sequence[I64], fill: int) -> list[float]:
     """-log p of all but the first of each row."""
     ids = pad(rows, fill).to(model.device)
-    asked = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)
-    hidden = model.hidden(ids[:, :-1])[asked.to(model.device)]
-    nats = torch.zeros(asked.shape, dtype=torch.float64)
-    nats[asked] = model.nll(hidden, ids[:, 1:][asked.to(model.device)]).double().cpu()
+    is_target = inside([len(row) - 1 for row in rows], ids.shape[1] - 1)
+    hidden = model.hidden(ids[:, :-1])[is_target.to(model.device)]
+    nats = torch.zeros(is_target.shape, dtype=torch.float64)
+    nats[is_target] = model.nll(hidden, ids[:, 1:][is_target.to(model.device)]).double().cpu()
     return [float(each) for each in nats.sum(1)]

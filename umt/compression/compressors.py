@@ -1,4 +1,4 @@
-"""What only looks at the surface: general compressors and a counting coder on the same bytes."""
+"""General-purpose compressors, and a context-mixing coder of bytes, for comparison."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _zstd(data: bytes) -> int:
 
 
 def context_mixing_size(data: bytes) -> int:
-    """Bytes under the counting coder of `umt.compression.context_mixing`, with bytes for symbols."""
+    """Bytes under context mixing, see `umt.compression.context_mixing`, with bytes for symbols."""
     if not data:
         return 0
     symbols = np.frombuffer(data, np.uint8).astype(np.int64)
@@ -51,14 +51,14 @@ COMPRESSORS: Mapping[str, Callable[[bytes], int]] = {
 
 
 def compressed_sizes(first: bytes, second: bytes) -> dict[str, dict[str, float]]:
-    """Bytes of ``first``, ``second`` and ``both`` end to end under each compressor, and how near they are.
+    """Bytes of ``first``, ``second`` and ``both`` end to end under each compressor, and their distance.
 
     ``ncd``: the normalised compression distance (Cilibrasi and Vitányi 2005), 0 for the same text, about 1
-    for texts that say nothing about each other.
+    for unrelated texts.
     """
-    found = {}
+    sizes = {}
     for name, size in COMPRESSORS.items():
         one, two, both = size(first), size(second), size(first + second)
         ncd = (both - min(one, two)) / max(one, two, 1)
-        found[name] = {"first": one, "second": two, "both": both, "ncd": round(ncd, 4)}
-    return found
+        sizes[name] = {"first": one, "second": two, "both": both, "ncd": round(ncd, 4)}
+    return sizes

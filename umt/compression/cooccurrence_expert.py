@@ -1,11 +1,12 @@
-"""The company that words keep, as an expert of a code: of one text, and of another language's carried over.
+"""Sentence co-occurrence as an expert of a code: that of the text itself, and that of another language
+transferred through a lexicon.
 
-p(next | past) is proportional to p(next | the one before), both counted so far, times exp(weights . scores):
-how much more often than by chance the candidate shares a sentence with the words of the sentence so far.
-Such company knows no order of words, so it can be carried over from the other language: a pair that shares
-sentences there is counted for the translations of both, by a lexicon that an aligner finds without a
-dictionary *in what has been coded of both*. A decoder finds the same lexicon at the same place, and learns
-the same weights as it goes: that of what was carried over begins at zero and grows as far as it helps.
+p(next | past) is proportional to p(next | the symbol before), counted so far, times exp(weights . scores).
+Scores are the smoothed PMI of the candidate with the symbols of the sentence so far. Co-occurrence in sentences is free of
+word order, so it transfers between languages: a pair of the other language counts for the translations of
+both, by a lexicon that an aligner finds without a dictionary *in what has been coded of both texts*. A
+decoder finds the same lexicon at the same place and learns the same weights on line: the weight of the
+transferred scores begins at zero.
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ class Builder(Protocol):
 
 @dataclass(frozen=True)
 class CooccurrenceExpert:
-    """An expert on the next symbol.
+    """Log-linear expert on the next symbol by sentence co-occurrence.
 
-    words, aligner: how the lexicon is found. doublings: counts and lexicon are renewed whenever the text has
-    doubled, so many times; before the first there is nothing to say. candidates: translations of a symbol.
-    weight: of a text's own company at the start.
+    words: word vectors of symbols, for the aligner.
+    aligner: finds the lexicon.
+    doublings: counts and lexicon are renewed whenever the text has doubled, so many times; before the first
+        the expert is undecided.
+    candidates: translations of a symbol.
+    weight: of the text's own co-occurrence at the start.
     """
 
     words: Builder
@@ -68,17 +72,17 @@ class CooccurrenceExpert:
         )
 
     def joint(self, x: CodedText, y: CodedText, seed: int, progress: ProgressCallback) -> tuple[F32, F32]:
-        """`alone` of two texts coded side by side, (decisions,) each, with what the other carries over."""
+        """Log odds of two texts coded side by side, (decisions,) each, with scores transferred both ways."""
         of_x, of_y = [], []
-        for end, beyond in zip(self._ends(x)[:-1], self._ends(y)[:-1], strict=True):
-            pairs = sentence_cooccurrence(x, end), sentence_cooccurrence(y, beyond)
-            forward, backward = self._lexicons(x, end, y, beyond, seed)
+        for end, end_y in zip(self._ends(x)[:-1], self._ends(y)[:-1], strict=True):
+            pairs = sentence_cooccurrence(x, end), sentence_cooccurrence(y, end_y)
+            forward, backward = self._lexicons(x, end, y, end_y, seed)
             of_x.append([pairs[0], (backward.T @ pairs[1] @ backward).tocsr()])
             of_y.append([pairs[1], (forward.T @ pairs[0] @ forward).tocsr()])
         return self._odds(x, of_x, progress), self._odds(y, of_y, progress)
 
     def conditional(self, text: CodedText, other: CodedText, seed: int, progress: ProgressCallback) -> F32:
-        """`alone`, (decisions,), of ``text`` where all of ``other`` is known before."""
+        """Log odds of ``text``, (decisions,), where all of ``other`` is known before."""
         groups, pairs = [], sentence_cooccurrence(other, len(other.ends))
         for end in self._ends(text)[:-1]:
             forward, _ = self._lexicons(other, len(other.ends), text, end, seed)
@@ -89,9 +93,7 @@ class CooccurrenceExpert:
         """Sentences before each renewal, and all in the end."""
         return [max(1, len(text.ends) >> step) for step in range(self.doublings, -1, -1)]
 
-    def _lexicons(
-        self, x: CodedText, end: int, y: CodedText, beyond: int, seed: int
-    ) -> tuple[Counts, Counts]:
+    def _lexicons(self, x: CodedText, end: int, y: CodedText, end_y: int, seed: int) -> tuple[Counts, Counts]:
         """p(translation | symbol), (symbols of x, symbols of y) and back, found in the sentences so far.
 
         All zeros where there is too little to align.
@@ -100,37 +102,37 @@ class CooccurrenceExpert:
         generator = Generator().manual_seed(seed)
         try:
             space_x = self.words.build(x.lang, _tokens(x, end), generator)
-            space_y = self.words.build(y.lang, _tokens(y, beyond), generator)
-            found = self.aligner.align(space_x, space_y, generator)
+            space_y = self.words.build(y.lang, _tokens(y, end_y), generator)
+            result = self.aligner.align(space_x, space_y, generator)
         except (BadInput, _Undecided):  # the second where most vectors are zero
             nothing: Counts = sp.csr_matrix(np.zeros(shape, np.float32))
             return nothing, nothing.T.tocsr()
-        forward = _matrix(found.lexicon, self.candidates, shape)
-        return forward, _matrix(found.reverse_lexicon, self.candidates, shape[::-1])
+        forward = _matrix(result.lexicon, self.candidates, shape)
+        return forward, _matrix(result.reverse_lexicon, self.candidates, shape[::-1])
 
     def _odds(self, text: CodedText, groups: Sequence[Sequence[Counts]], progress: ProgressCallback) -> F32:
-        """groups: counts of pairs, a list for each stretch between two renewals."""
+        """Log odds of ``text``; groups: counts of pairs, a list for each part between two renewals."""
         ends = [int(text.ends[end - 1]) for end in self._ends(text)]
-        told = [np.zeros(int(text.tree.lengths[text.codes[: ends[0]]].sum()), np.float32)]
+        log_odds = [np.zeros(int(text.tree.lengths[text.codes[: ends[0]]].sum()), np.float32)]
         weights = torch.zeros(len(groups[0]))
         weights[0] = self.weight
         tilt = _OnlineLogLinear(weights)
         for start, end, pairs in zip(ends[:-1], ends[1:], groups, strict=True):
             before, scores = _Bigrams(text.codes[:start], len(text.numbers)), [*map(smoothed_pmi, pairs)]
             for first in range(start, end, _BATCH):
-                progress("company", first, len(text.codes))
+                progress("co-occurrence", first, len(text.codes))
                 places = np.arange(first, min(first + _BATCH, end))
                 base = before.chances(text.codes[places - 1]).log_()
                 earlier = _earlier(text, places)
                 features = [torch.from_numpy(np.asarray(earlier @ each)) for each in scores]
                 chances = tilt.chances(base, features)
-                told.append(text.tree.log_odds(chances, text.codes[places]))
+                log_odds.append(text.tree.log_odds(chances, text.codes[places]))
                 tilt.learn(chances, features, torch.from_numpy(text.codes[places]))
-        return np.concatenate(told)
+        return np.concatenate(log_odds)
 
 
 class _OnlineLogLinear:
-    """Weights of features in a log-linear model, learnt as it goes: Newton's method on all seen so far."""
+    """Weights of features in a log-linear model, learned on line by Newton steps on all examples so far."""
 
     def __init__(self, weights: Tensor) -> None:
         self.weights = weights  # (features,)
@@ -156,7 +158,7 @@ class _OnlineLogLinear:
 
 
 class _Bigrams:
-    """p(next | the one before), with an absolute discount towards what follows many different ones."""
+    """p(next | the symbol before), with absolute discounting towards what follows many different symbols."""
 
     def __init__(self, leaves: I64, alphabet: int) -> None:
         pairs = sp.csr_matrix(
@@ -174,8 +176,8 @@ class _Bigrams:
         """(n, symbols) after each of ``before`` (n,)."""
         left = torch.from_numpy((_DISCOUNT * self.kinds[before] + 0.5)[:, None])
         total = torch.from_numpy((self.total[before] + 0.5)[:, None])
-        found = torch.from_numpy(self.pairs[before].toarray())
-        return found.addcmul_(left, torch.from_numpy(self.shorter)[None]).div_(total)
+        result = torch.from_numpy(self.pairs[before].toarray())
+        return result.addcmul_(left, torch.from_numpy(self.shorter)[None]).div_(total)
 
 
 def smoothed_pmi(pairs: Counts) -> F32:
@@ -188,8 +190,8 @@ def smoothed_pmi(pairs: Counts) -> F32:
     share = counts.sum(0) + 0.2
     chance = counts.sum(1, keepdims=True) * (share / share.sum())[None]
     prior = chance / (chance + 1) + 1e-3
-    found: F32 = np.log((counts + prior) / (chance + prior))
-    return found
+    result: F32 = np.log((counts + prior) / (chance + prior))
+    return result
 
 
 def sentence_cooccurrence(text: CodedText, end: int) -> Counts:
@@ -199,8 +201,8 @@ def sentence_cooccurrence(text: CodedText, end: int) -> Counts:
     ones, rows, count = np.ones(len(leaves), np.float32), np.repeat(np.arange(end), sizes), len(text.numbers)
     bags = sp.csr_matrix((ones, (rows, leaves)), shape=(end, count))
     itself = sp.diags(np.bincount(leaves, minlength=count).astype(np.float32))
-    found: Counts = (bags.T @ bags - itself).tocsr()
-    return found
+    result: Counts = (bags.T @ bags - itself).tocsr()
+    return result
 
 
 def _earlier(text: CodedText, places: I64) -> Counts:
@@ -212,8 +214,8 @@ def _earlier(text: CodedText, places: I64) -> Counts:
     inside = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     columns = text.codes[np.repeat(starts, sizes) + inside]
     values = np.repeat(np.maximum(sizes, 1) ** -0.5, sizes).astype(np.float32)
-    found: Counts = sp.csr_matrix((values, (rows, columns)), shape=(len(places), len(text.numbers)))
-    return found
+    result: Counts = sp.csr_matrix((values, (rows, columns)), shape=(len(places), len(text.numbers)))
+    return result
 
 
 def _tokens(text: CodedText, end: int) -> IndexedCorpus:
@@ -232,5 +234,5 @@ def _matrix(lexicon: Lexicon, candidates: int, shape: tuple[int, int]) -> Counts
     chosen = lexicon.candidates[:, :candidates].numpy()
     values: NDArray[Any] = lexicon.probabilities[:, :candidates].float().numpy()
     rows = np.repeat(sources, chosen.shape[1])
-    found: Counts = sp.csr_matrix((values.ravel(), (rows, targets[chosen].ravel())), shape=shape)
-    return found
+    result: Counts = sp.csr_matrix((values.ravel(), (rows, targets[chosen].ravel())), shape=shape)
+    return result

@@ -1,16 +1,16 @@
-"""K(X), K(Y), K(X,Y), K(Y|X), K(X|Y) of two languages, what each saves the other, and the controls.
+"""Code lengths K(X), K(Y), K(X,Y), K(Y|X), K(X|Y) of two languages, the joint gain, and controls.
 
-A code is a network that pays before it learns (`umt.compression.prequential`) and the company that words keep
-(`umt.compression.cooccurrence_expert`), mixed with counts (`umt.compression.context_mixing`). Alone and
-together, each text has the same network, with as many updates, and the same counts; together, the company is
-also carried over from the other language. So a gain is what that language told, and nothing else differs. It
-counts no table of subwords: with a vocabulary for each language their tables cost the same in every
-combination; one for both is paid whole by each text alone, or where the other is given, and once by both
-together.
+A code mixes a prequential network (`umt.compression.prequential`) and a co-occurrence expert
+(`umt.compression.cooccurrence_expert`) with counts (`umt.compression.context_mixing`). Separately and
+jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence is also
+transferred from the other language. So a gain is the information of that language, and nothing else differs.
+It leaves the tables of subwords out: with a vocabulary for each language they cost the same in every
+combination; a shared one is paid whole by each text separately or conditionally, and once by both jointly.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,44 +32,49 @@ from umt.text.segmentation import segmenter
 from umt.types import F32, F64, BadInput, Lang, ProgressCallback
 
 BITS = "bits.json"
-"""The file of an artefact that holds what was measured."""
+"""The file of an artefact with the measurements."""
 
-CONTROLS = ("destroyed", "more", "elsewhere")
+CONTROLS = ("shuffled", "more_source", "other_domain")
 WAYS = ("code", "network")
-"""``code``: all experts mixed, the shortest that we have; ``network``: what it says on its own."""
+"""``code``: all experts mixed, the shortest code; ``network``: the network by itself."""
 
-_ENOUGH = 0.99  # of the bytes of the text in whose place a control stands
+_ENOUGH = 0.99  # share of the bytes of the text that a control replaces
 
 
-class _Spare(NamedTuple):
-    """Text of one language for a control of this name, in the place of the target's."""
+class _ControlText(NamedTuple):
+    """Text of one language for a control of this name, which replaces the target."""
 
     name: str
     lang: Lang
     lines: Iterable[str]
     kind: str
 
-    def missing(self, needed: int, there: int) -> str:
-        """Why the control is left out: bytes that it needs and bytes that there are."""
+    def missing(self, needed: int, available: int) -> str:
+        """Why the control is left out: bytes that it needs and bytes that are available."""
         return (
             f"control {self.name} left out: it needs {needed:,} bytes of {self.lang} {self.kind}, "
-            f"there are {there:,}"
+            f"there are {available:,}"
         )
 
 
 @dataclass(frozen=True)
 class MutualInformation:
-    """How much two languages tell about each other.
+    """Mutual information of two languages, as a difference of code lengths.
 
-    code: how the network pays and learns.  company: what is carried over from one language to the other.
-    vocabulary: subwords a language (in all, unless ``disjoint``), learnt from single ``words`` where asked
-    for, so that none is longer than a word in writing without spaces.
+    code: the prequential network.
+    cooccurrence: the co-occurrence expert, which transfers between the languages.
+    vocabulary: subwords a language (of both together, unless ``disjoint``).
+    words: whether subwords are trained on single words, so that none is longer than a word in writing without
+        spaces.
+    disjoint: whether each language has a vocabulary of its own.
     limit: bytes of each language, the same for both; None: as many as the smaller side has.
-    seeds: how often the network starts afresh.  conditional: also K(Y|X) and K(X|Y).
-    controls: among ``destroyed`` (the target's subwords thrown over its text), ``more`` (as much of the
-    source again in the target's place) and ``elsewhere`` (a target about something else).
-    alone: False measures K(X,Y) only, under one network for both languages, mixed with counts.
-    resamples, stretches: of a text, behind each 95% interval (`umt.compression.block_bootstrap`).
+    seeds: networks that are averaged.
+    conditional: whether K(Y|X) and K(X|Y) are measured.
+    controls: among ``shuffled`` (the target's subwords permuted over its text), ``more_source`` (more text of
+        the source replaces the target) and ``other_domain`` (a target of another domain).
+    separate: False measures K(X,Y) only, under one network for both languages, mixed with counts.
+    resamples: of the bootstrap behind each 95% interval (`umt.compression.block_bootstrap`).
+    blocks: of neighbouring sentences that are resampled.
     """
 
     code: Prequential
@@ -96,18 +101,18 @@ class MutualInformation:
     def measure(
         self,
         texts: Mapping[Lang, Iterable[str]],
-        elsewhere: Iterable[str],
+        other_domain: Iterable[str],
         seed: int,
         directory: Path,
         progress: ProgressCallback,
     ) -> dict[str, Any]:
         """All code lengths and gains, as JSON.
 
-        elsewhere: text of the target for the control of that name.  directory: keeps what is finished for a
-        later call with the same arguments.  A control with less text than what it stands for is left out,
-        which ``left_out`` says in a sentence.  Raises BadInput when a side is empty.
+        other_domain: text of the target's language for the control of that name.  directory: keeps finished
+        increments for a later call with the same arguments.  A control with less text than it replaces is
+        left out, with a sentence in ``left_out``.  Raises BadInput when a side is empty.
         """
-        limit = 2 * (self.limit or 1 << 40)  # the second half is for the control ``more``
+        limit = 2 * (self.limit or 1 << 40)  # the second half is for the control more_source
         available = {lang: _within(lines, limit) for lang, lines in texts.items()}
         size = min(self.limit or 1 << 40, *(_size(lines) for lines in available.values()))
         sides = {lang: _within(lines, size) for lang, lines in available.items()}
@@ -115,9 +120,9 @@ class MutualInformation:
             if not lines:
                 within = "" if self.limit is None else f" in bits.limit={self.limit} bytes"
                 raise BadInput(f"there is no {lang} text to code{within}")
-        known = self._vocabularies(sides)
-        x, y = (known[lang].encode(sides[lang], lang) for lang in sides)
-        run = _Runs(self.code, max(one.end for one in known.values()), seed, directory, progress)
+        alphabets = self._vocabularies(sides)
+        x, y = (alphabets[lang].encode(sides[lang], lang) for lang in sides)
+        run = _Runs(self.code, max(one.end for one in alphabets.values()), seed, directory, progress)
         report: dict[str, Any] = {
             "languages": list(available),
             "sides": {side.lang: _described(side) for side in (x, y)},
@@ -128,28 +133,33 @@ class MutualInformation:
             "pairs": {"both": self._pair(run, x, y, "both", self.conditional)},
             "left_out": [],
         }
-        if "destroyed" in self.controls:
+        if "shuffled" in self.controls:
             other = y.shuffled(np.random.default_rng(seed))
-            report["pairs"]["destroyed"] = self._pair(run, x, other, "destroyed")
+            report["pairs"]["shuffled"] = self._pair(run, x, other, "shuffled")
         first, second = available
-        more = _Spare("more", first, available[first][len(sides[first]) :], "beyond those coded")
-        for spare in (more, _Spare("elsewhere", second, elsewhere, "about something else")):
-            if spare.name not in self.controls:
+        rest = available[first][len(sides[first]) :]
+        for control in (
+            _ControlText("more_source", first, rest, "beyond those coded"),
+            _ControlText("other_domain", second, other_domain, "of another domain"),
+        ):
+            if control.name not in self.controls:
                 continue
-            lines, needed = _within(spare.lines, size), _size(sides[second])
+            lines, needed = _within(control.lines, size), _size(sides[second])
             if _size(lines) < _ENOUGH * needed:
-                report["left_out"].append(spare.missing(needed, _size(lines)))
+                report["left_out"].append(control.missing(needed, _size(lines)))
                 continue
-            text = self._in_its_place(spare, lines, known[spare.lang])
-            report["pairs"][spare.name] = self._pair(run, x, text, spare.name)
+            text = self._encode_control(control, lines, alphabets[control.lang])
+            report["pairs"][control.name] = self._pair(run, x, text, control.name)
         return report
 
-    def _in_its_place(self, spare: _Spare, lines: Sequence[str], vocabulary: SubwordAlphabet) -> CodedText:
-        """A control's text as symbols; another text of the target has subwords of its own where sides do."""
-        if spare.name == "elsewhere" and self.disjoint:
-            own = self._vocabularies({spare.lang: lines})[spare.lang].tokenizer
+    def _encode_control(
+        self, control: _ControlText, lines: Sequence[str], vocabulary: SubwordAlphabet
+    ) -> CodedText:
+        """A control's text as symbols; one of the target's language has subwords of its own if disjoint."""
+        if control.name == "other_domain" and self.disjoint:
+            own = self._vocabularies({control.lang: lines})[control.lang].tokenizer
             vocabulary = SubwordAlphabet(own, vocabulary.first)
-        return vocabulary.encode(lines, spare.lang)
+        return vocabulary.encode(lines, control.lang)
 
     def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, SubwordAlphabet]:
         if self.words:
@@ -159,49 +169,53 @@ class MutualInformation:
     def _pair(
         self, run: _Runs, x: CodedText, y: CodedText, name: str, conditional: bool = False
     ) -> dict[str, Any]:
-        """Code lengths of two texts, alone and together, and what together saves."""
+        """Code lengths of two texts, separately and jointly, and the gain."""
         seeds = range(self.seeds)
         if not self.separate:
-            joint = [run.networks((x, y), f"{name}-joint", number) for number in seeds]
-            sides = [_coded(text, [told[place] for told in joint]) for place, text in enumerate((x, y))]
+            joint = [run.networks((x, y), f"{name}, joint", number) for number in seeds]
+            sides = [
+                _coded(text, [predictions[place] for predictions in joint])
+                for place, text in enumerate((x, y))
+            ]
             return {"K(X,Y)": self._lengths(sides, (x, y))}
         networks = [
             [run.networks((text,), label, number)[0] for number in seeds]
-            for text, label in ((x, "x"), (y, f"{name}-y"))
+            for text, label in ((x, "x"), (y, f"{name}, y"))
         ]
-        said: ProgressCallback = lambda what, done, total: run.progress(f"{name}, {what}", done, total)  # noqa: E731
-        own = [self.cooccurrence.unconditional(text, said) for text in (x, y)]
-        carried = self.cooccurrence.joint(x, y, run.seed, said)
-        alone_x, alone_y = map(_coded, (x, y), networks, own)
-        joint_x, joint_y = map(_coded, (x, y), networks, carried)
-        told: dict[str, Any] = {
-            "K(X)": self._lengths([alone_x], (x,)),
-            "K(Y)": self._lengths([alone_y], (y,)),
+        progress: ProgressCallback = lambda what, done, total: run.progress(f"{name}, {what}", done, total)  # noqa: E731
+        expert = self.cooccurrence
+        own = [expert.unconditional(text, progress) for text in (x, y)]
+        transferred = expert.joint(x, y, run.seed, progress)
+        separate_x, separate_y = map(_coded, (x, y), networks, own)
+        joint_x, joint_y = map(_coded, (x, y), networks, transferred)
+        report: dict[str, Any] = {
+            "K(X)": self._lengths([separate_x], (x,)),
+            "K(Y)": self._lengths([separate_y], (y,)),
             "K(X,Y)": self._lengths([joint_x, joint_y], (x, y)),
             "gain": gain_interval(
-                [np.stack(side["code"]) for side in (alone_x, alone_y)],
+                [np.stack(side["code"]) for side in (separate_x, separate_y)],
                 [np.stack(side["code"]) for side in (joint_x, joint_y)],
                 self.resamples,
                 self.blocks,
             ),
         }
         if conditional:
-            given_x = _coded(y, networks[1], self.cooccurrence.conditional(y, x, run.seed, said))
-            given_y = _coded(x, networks[0], self.cooccurrence.conditional(x, y, run.seed, said))
-            told |= {"K(Y|X)": self._lengths([given_x], (y,)), "K(X|Y)": self._lengths([given_y], (x,))}
-        return told
+            given_x = _coded(y, networks[1], expert.conditional(y, x, run.seed, progress))
+            given_y = _coded(x, networks[0], expert.conditional(x, y, run.seed, progress))
+            report |= {"K(Y|X)": self._lengths([given_x], (y,)), "K(X|Y)": self._lengths([given_y], (x,))}
+        return report
 
     def _lengths(self, sides: Sequence[_Bits], texts: Sequence[CodedText]) -> dict[str, Any]:
-        """Bits, tables paid: the mean over seeds, its 95% interval, and what that is per byte and so on."""
+        """Bits, tables included: the mean over seeds, its 95% interval, and the mean per unit of text."""
         table = table_bits(texts)
         size = sum(int(text.sizes.sum()) for text in texts)
-        found: dict[str, Any] = {}
+        lengths: dict[str, Any] = {}
         for way in WAYS:
             runs = [np.stack(side[way]) for side in sides]
             by_seed = sum(run.sum(1) for run in runs) + table
             low, high = length_interval(runs, [text.sizes for text in texts], self.resamples, self.blocks)
             bits = float(np.mean(by_seed))
-            found[way] = {
+            lengths[way] = {
                 "bits": bits,
                 "low": low + table,
                 "high": high + table,
@@ -210,11 +224,11 @@ class MutualInformation:
                 "per_character": bits / sum(int(text.characters.sum()) for text in texts),
                 "per_token": bits / sum(len(text.codes) for text in texts),
             }
-        return found
+        return lengths
 
 
 class _Runs:
-    """Runs of the network, each done once."""
+    """Runs of the network, cached by the content of the texts."""
 
     def __init__(
         self, code: Prequential, vocabulary: int, seed: int, directory: Path, progress: ProgressCallback
@@ -224,16 +238,17 @@ class _Runs:
         self.done: dict[tuple[str, int], list[Coded]] = {}
 
     def networks(self, texts: Sequence[CodedText], name: str, number: int) -> list[Coded]:
-        """What one network says about each text."""
-        if (name, number) not in self.done:
-            self.done[name, number] = self.setting.code(
+        """Predictions of ``texts`` by one network of seed ``number``; name: for messages of progress."""
+        content = hashlib.sha256(" ".join(text.digest for text in texts).encode()).hexdigest()[:16]
+        if (content, number) not in self.done:
+            self.done[content, number] = self.setting.code(
                 texts,
                 self.vocabulary,
                 child_seed(self.seed, number),
-                self.directory / f"{name}-{number}",
+                self.directory / f"{content}-{number}",
                 lambda what, done, total: self.progress(f"{name}, seed {number + 1}, {what}", done, total),
             )
-        return self.done[name, number]
+        return self.done[content, number]
 
 
 _Bits = dict[str, list[F64]]
@@ -241,7 +256,7 @@ _Bits = dict[str, list[F64]]
 
 
 def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
-    """What ``text`` takes, for each run of the network, with the same other experts."""
+    """Bits of the sentences of ``text`` for each run of the network, with the same other experts."""
     return {
         "code": [
             text.per_sentence(
@@ -254,7 +269,7 @@ def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
 
 
 def _counted(text: CodedText) -> float:
-    """Bits from counts alone, the table paid."""
+    """Bits under counts only, the table included."""
     return float(context_mixing.code_length(text.codes, text.tree, text.starts).sum() + text.table)
 
 
@@ -281,10 +296,10 @@ def _size(lines: Iterable[str]) -> int:
 
 def _within(lines: Iterable[str], limit: int) -> list[str]:
     """Lines from the start, ``limit`` bytes at most."""
-    found, size = [], 0
+    lengths, size = [], 0
     for line in lines:
         size += len(line.encode()) + 1
         if size > limit:
             break
-        found.append(line)
-    return found
+        lengths.append(line)
+    return lengths

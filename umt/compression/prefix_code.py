@@ -1,4 +1,4 @@
-"""A prefix code over an alphabet, so that one choice among thousands becomes a few yes-or-no decisions."""
+"""Canonical prefix codes: a symbol of a large alphabet as a short sequence of binary decisions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PrefixCode:
 
     @classmethod
     def canonical(cls, lengths: I64) -> PrefixCode:
-        """The code with these lengths, shorter ones first: all that a decoder has to be told.
+        """The code with these lengths, shorter ones first: all that a decoder needs.
 
         Raises ValueError when they are those of no complete code.
         """
@@ -81,7 +81,7 @@ class PrefixCode:
         torch.cumsum(chances, 1, dtype=torch.float64, out=below[:, 1:])
         bounds = torch.from_numpy(self.bounds[symbols])  # (n, longest, 3)
         first, middle, end = (below.gather(1, bounds[..., side]) for side in range(3))
-        found = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
+        log_odds = torch.log((end - middle).clamp_(min=1e-12)) - torch.log((middle - first).clamp_(min=1e-12))
         inside = np.arange(self.bounds.shape[1]) < self.lengths[symbols][:, None]
-        told: F32 = found.float().clamp_(-12, 12).numpy()[inside]
-        return told
+        selected: F32 = log_odds.float().clamp_(-12, 12).numpy()[inside]
+        return selected

@@ -1,10 +1,10 @@
-"""Prequential code: a network pays for text before it learns from it (Dawid 1984; Blier and Ollivier 2018).
+"""Prequential code with a network: text is scored, then trained on (Dawid 1984; Blier and Ollivier 2018).
 
 The text is cut into increments that grow by a constant factor.  For each, a network with fresh weights is
-trained on all that came before, then goes through the increment batch by batch: it pays for a batch, learns
-from it, learns again from batches of the past, and pays for the next.  A decoder can do the same, so that the
-bits are a code. Languages are told apart: a batch is of one language, and the network chooses among the
-symbols of that language.
+trained on all earlier text, then goes through the increment batch by batch: it scores a batch, trains on it
+and on replayed batches of the past, and scores the next.  A decoder can do the same, so that the bits are a
+code (tests/compression/test_prequential.py holds one).  A batch is of one language, and the network predicts
+among the symbols of that language.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ from umt.types import F32, I64, ProgressCallback
 
 @dataclass(frozen=True)
 class Coded:
-    """What a network said about one text: nats of each symbol, (n,), and the log odds of each decision of its
-    prefix code, (decisions,)."""
+    """Predictions of one text by a network.
+
+    nats: (n,) negative log-likelihood of each symbol.  log_odds: (decisions,) that each decision of the
+    prefix code is 1.
+    """
 
     nats: F32
     log_odds: F32
@@ -39,7 +42,7 @@ class Coded:
 
 @dataclass(frozen=True)
 class _Row:
-    """``length`` symbols of one text from ``start``; those from ``paid`` on were in no row before."""
+    """Symbols ``start`` to ``end`` of the text number ``text``; those from ``first_new`` on are scored."""
 
     text: int
     start: int
@@ -49,13 +52,18 @@ class _Row:
 
 @dataclass(frozen=True)
 class Prequential:
-    """How the network learns, the same for every text and every combination of texts.
+    """Training of the network, the same for every text and every combination of texts.
 
-    increments: how many; factor: by which they grow.  epochs: over all that came before, from fresh weights,
-    at each increment.  replay: batches of the past learnt again for each new one.  length: symbols a row;
-    rows: a batch.
-    peak: learning rate of the matrices, moved by ``method``; rest: of all else.  level: share of the rates
-    within an increment, with past to learn from.  average: decay of the mean of the weights that predicts.
+        increments: networks that are trained from fresh weights.
+    factor: by which increments grow.
+    epochs: over all earlier text, from fresh weights, at each increment.
+    replay: batches of the past that are trained on again for each new one.
+    row_length: symbols a row.
+    rows: of a batch.
+    learning_rate: of the matrices, which ``method`` moves.
+    adamw_learning_rate: of all other weights.
+    lr_floor: share of the learning rates within an increment, once there is earlier text.
+    ema_decay: of the exponential moving average of the weights, which predicts.
     kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
@@ -89,10 +97,10 @@ class Prequential:
         directory: Path,
         progress: ProgressCallback,
     ) -> list[Coded]:
-        """Code ``texts`` side by side, each as far along as the others.
+        """Predictions of ``texts``, interleaved so that all end together.
 
-        vocabulary: network numbers.  directory: finished increments are kept there, and found by a second
-        call with the same seed and texts.
+        vocabulary: ids of the network.  directory: finished increments are saved there, and loaded by a
+        second call with the same seed and texts.
         """
         directory.mkdir(parents=True, exist_ok=True)
         batches = self._batches(texts)
@@ -112,17 +120,17 @@ class Prequential:
         ]
         start = 0
         for number, end in enumerate(ends):
-            kept = directory / f"{number}.npz"
+            file = directory / f"{number}.npz"
             if end > start:
-                if not kept.exists():
+                if not file.exists():
                     past, new = batches[:start], batches[start:end]
                     network = _Network(self, texts, vocabulary, seed)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
-                    nats, odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-                    with atomic_bytes(kept) as file:
-                        np.savez(file, nats=nats, odds=odds)
-                _spread(np.load(kept), batches[start:end], coded, begins)
+                    nats, log_odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+                    with atomic_bytes(file) as stream:
+                        np.savez(stream, nats=nats, odds=log_odds)
+                _scatter(np.load(file), batches[start:end], coded, begins)
             start = max(start, end)
         return coded
 
@@ -137,14 +145,14 @@ class Prequential:
 
     def _rows(self, text: CodedText, number: int) -> Iterator[_Row]:
         """A row begins with the sentence that the one before it broke off, or with its last half row."""
-        total, paid = len(text.codes), 0
-        while paid < total:
-            sentence = int(np.searchsorted(text.ends, paid, side="right"))
+        total, first_new = len(text.codes), 0
+        while first_new < total:
+            sentence = int(np.searchsorted(text.ends, first_new, side="right"))
             start = int(text.ends[sentence - 1]) if sentence else 0
-            start = max(start, paid - self.row_length // 2)
+            start = max(start, first_new - self.row_length // 2)
             end = min(start + self.row_length, total)
-            yield _Row(number, start, paid, end)
-            paid = end
+            yield _Row(number, start, first_new, end)
+            first_new = end
 
     def _increment(
         self,
@@ -154,7 +162,7 @@ class Prequential:
         label: str,
         progress: ProgressCallback,
     ) -> list[tuple[F32, F32]]:
-        """Train on ``past`` from fresh weights, then pay for each batch of ``new`` and learn from it."""
+        """Train on ``past`` from fresh weights, then score each batch of ``new`` and train on it."""
         draw = _drawer(network.generator)
         rehearsal = self.epochs * len(past)
         total = rehearsal + len(new)
@@ -163,18 +171,18 @@ class Prequential:
             network.learn(batch, rate * max(self.lr_floor, 1 - step / rehearsal))
             if step % 20 == 0:
                 progress(label, step, total)
-        told = []
-        seen = list(past)
+        coded_batches = []
+        learned_from = list(past)
         for step, batch in enumerate(new):
-            told.append(network.score(batch))
+            coded_batches.append(network.score(batch))
             rate = self.lr_floor if past else min(1.0, (step + 1) / 20)
             network.learn(batch, rate)
-            seen.append(batch)
-            for again in draw(seen, self.replay):
+            learned_from.append(batch)
+            for again in draw(learned_from, self.replay):
                 network.learn(again, rate)
             if step % 20 == 0:
                 progress(label, rehearsal + step, total)
-        return told
+        return coded_batches
 
 
 def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[list[_Row]]]:
@@ -190,7 +198,7 @@ def _drawer(generator: Generator) -> Callable[[list[list[_Row]], int], Iterator[
 
 
 class _Network:
-    """The weights, their moving average that predicts, and what moves them."""
+    """The weights in training, their exponential moving average, which predicts, and the optimisers."""
 
     def __init__(self, setting: Prequential, texts: Sequence[CodedText], vocabulary: int, seed: int) -> None:
         self.setting, self.texts = setting, texts
@@ -209,7 +217,7 @@ class _Network:
         self.leaves = [torch.from_numpy(text.codes) for text in texts]
 
     def _hidden(self, model: JointLM, rows: list[_Row]) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states before the paid symbols, the head of their language, and these symbols."""
+        """Hidden states before the scored symbols, the head of their language, and these symbols."""
         text = rows[0].text
         numbers, leaves = self.numbers[text], self.leaves[text]
         tag = torch.tensor([self.texts[text].tag])
@@ -241,29 +249,34 @@ class _Network:
                 mean.lerp_(now, weight)
 
     @torch.no_grad()
-    def score(self, rows: list[_Row]) -> tuple[F32, F32]:
-        """Nats of the paid symbols, and the log odds of their decisions."""
+    def predict(self, rows: list[_Row]) -> tuple[Tensor, Tensor]:
+        """(n, alphabet) log probabilities of the next symbol, and (n,) the symbols that are scored."""
         hidden, head, targets = self._hidden(self.mean, rows)
-        logp = torch.log_softmax(hidden @ head.T, 1)
+        return torch.log_softmax(hidden @ head.T, 1), targets
+
+    @torch.no_grad()
+    def score(self, rows: list[_Row]) -> tuple[F32, F32]:
+        """Nats of the scored symbols, and the log odds of their decisions."""
+        logp, targets = self.predict(rows)
         nats = -logp.gather(1, targets[:, None])[:, 0]
         if not torch.isfinite(nats).all():
-            raise FloatingPointError("the network gave an impossible code length: lower the learning rate")
+            raise FloatingPointError("a code length is not finite: lower bits.code.learning_rate")
         tree = self.texts[rows[0].text].tree
         return nats.numpy(), tree.log_odds(logp.exp_(), targets.numpy())
 
 
-def _spread(
-    told: dict[str, F32],
+def _scatter(
+    predictions: dict[str, F32],
     batches: list[list[_Row]],
     coded: list[Coded],
     begins: list[I64],
 ) -> None:
-    """Put what the network said about ``batches``, end to end, where it belongs."""
+    """Copy the predictions of ``batches``, end to end, to their places in ``coded``."""
     symbol = decision = 0
-    nats, odds = told["nats"], told["odds"]
+    nats, log_odds = predictions["nats"], predictions["odds"]
     for row in (row for batch in batches for row in batch):
         text, count = row.text, row.end - row.first_new
         coded[text].nats[row.first_new : row.end] = nats[symbol : symbol + count]
         start, end = begins[text][row.first_new], begins[text][row.end]
-        coded[text].log_odds[start:end] = odds[decision : decision + end - start]
+        coded[text].log_odds[start:end] = log_odds[decision : decision + end - start]
         symbol, decision = symbol + count, decision + int(end - start)

@@ -1,7 +1,8 @@
-"""Text as a stream of symbols that can be coded, and what it costs to tell a decoder the alphabet."""
+"""Text as a stream of symbols, and the bits of the tables that a decoder needs: merges and prefix code."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +17,20 @@ from umt.text.tokenizer import Tokenizer
 from umt.types import F64, I64, Bools, Lang
 
 _ALL = 1 << 40
-"""Bytes that a vocabulary is learned from, at most."""
+"""Most bytes that a vocabulary is trained on: all."""
 
 
 @dataclass(frozen=True)
 class CodedText:
-    """The sentences of one language as leaves of a prefix code over the subwords that occur in them.
+    """The sentences of one language as symbols of a prefix code over the subwords that occur in them.
 
-    leaves: (n,) of all sentences, each with its end.  ends: (sentences,) where each ends in ``leaves``.
-    sizes: (sentences,) bytes, newlines included.  characters: (sentences,), likewise.
-    numbers: (alphabet,) the network's number of each leaf.  tag: the network's number of the language.
-    tree: its symbols are the leaves themselves.  starts: (alphabet,) whether a word begins there.
-    table: bits that tell a decoder the merges of the subwords and the lengths of the prefix code.
-    merges: of these, what all texts of one vocabulary pay once.  first: its first number, by which two texts
-    know whether it is the same.
+    codes: (n,) symbols of all sentences, each sentence with its end.  ends: (sentences,) offsets in ``codes``
+    after each sentence.  sizes: (sentences,) bytes, newlines included.  characters: (sentences,), likewise.
+    numbers: (alphabet,) the network's id of each symbol.  tag: the network's id of the language.
+    tree: the prefix code of the symbols.  starts: (alphabet,) whether a word begins with the symbol.
+    table: bits that transmit the merges of the subwords and the lengths of the prefix code.
+    merges: of these, the bits that all texts of one vocabulary pay once.  first: first id of the vocabulary,
+    by which two texts share one.
     """
 
     lang: Lang
@@ -46,15 +47,23 @@ class CodedText:
     first: int = 0
 
     def shuffled(self, generator: np.random.Generator) -> CodedText:
-        """The same subwords and sentence lengths, the subwords thrown over the whole text."""
+        """The same subwords and sentence lengths, the subwords permuted over the whole text."""
         inner = np.ones(len(self.codes), np.bool_)
         inner[self.ends - 1] = False
-        leaves = self.codes.copy()
-        leaves[inner] = generator.permutation(leaves[inner])
-        return replace(self, codes=leaves)
+        codes = self.codes.copy()
+        codes[inner] = generator.permutation(codes[inner])
+        return replace(self, codes=codes)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all that a network reads of it."""
+        content = hashlib.sha256(f"{self.lang} {self.tag}".encode())
+        for array in (self.codes, self.ends, self.numbers, self.tree.lengths, self.tree.order):
+            content.update(f" {len(array)} ".encode() + np.ascontiguousarray(array, np.int64).tobytes())
+        return content.hexdigest()
 
     def per_sentence(self, bits: NDArray[np.floating[Any]]) -> F64:
-        """Sums over sentences of (n,) bits of the leaves: (sentences,)."""
+        """Sums over sentences of (n,) bits of the symbols: (sentences,)."""
         return np.diff(
             np.concatenate([[0.0], np.cumsum(bits, dtype=np.float64)])[np.concatenate([[0], self.ends])]
         )
@@ -82,8 +91,8 @@ class SubwordAlphabet:
         order = np.lexsort((np.arange(len(used)), lengths))  # leaves from left to right
         leaf = np.zeros(len(self.tokenizer), np.int64)
         leaf[used[order]] = np.arange(len(used))
-        told = np.zeros(len(self.tokenizer), np.int64)  # 0: does not occur
-        told[used] = lengths
+        code_lengths = np.zeros(len(self.tokenizer), np.int64)  # 0: does not occur
+        code_lengths[used] = lengths
         pieces = self.tokenizer.pieces
         merges = merge_bits(self.tokenizer.parts[0].to_str())
         return CodedText(
@@ -96,7 +105,7 @@ class SubwordAlphabet:
             tag=self.tokenizer.tag(lang) + self.first,
             tree=PrefixCode.canonical(lengths[order]),
             starts=np.array([_begins(pieces[number]) for number in used[order]]),
-            table=merges + kt_bits(told, int(told.max()) + 1),
+            table=merges + kt_bits(code_lengths, int(code_lengths.max()) + 1),
             merges=merges,
             first=self.first,
         )
@@ -109,12 +118,12 @@ def vocabularies(
     if not disjoint:
         joint = Tokenizer.train(texts, size + 3 + len(texts), sample=_ALL)
         return {lang: SubwordAlphabet(joint) for lang in texts}
-    found: dict[Lang, SubwordAlphabet] = {}
+    alphabets: dict[Lang, SubwordAlphabet] = {}
     first = 0
     for lang, lines in texts.items():
-        found[lang] = SubwordAlphabet(Tokenizer.train({lang: lines}, size + 4, sample=_ALL), first)
-        first = found[lang].end
-    return found
+        alphabets[lang] = SubwordAlphabet(Tokenizer.train({lang: lines}, size + 4, sample=_ALL), first)
+        first = alphabets[lang].end
+    return alphabets
 
 
 def table_bits(texts: Sequence[CodedText]) -> float:
@@ -126,12 +135,12 @@ def table_bits(texts: Sequence[CodedText]) -> float:
 def merge_bits(saved: str) -> float:
     """Bits of the merges of a byte-level vocabulary: of the two parts of each."""
     merges = json.loads(saved)["model"]["merges"]
-    known = {byte: number for number, byte in enumerate(sorted(ByteLevel.alphabet()))}
+    numbers = {byte: number for number, byte in enumerate(sorted(ByteLevel.alphabet()))}
     parts: list[int] = []
     for pair in merges:
         left, right = pair.split(" ") if isinstance(pair, str) else pair
-        parts += [known[left], known[right]]
-        known.setdefault(left + right, len(known))
+        parts += [numbers[left], numbers[right]]
+        numbers.setdefault(left + right, len(numbers))
     return kt_bits(np.array(parts, np.int64), 256 + len(merges)) + 32.0
 
 

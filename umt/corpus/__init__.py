@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from umt.types import Lang
 
 
 class Source(Protocol):
-    """Two piles of monolingual text."""
+    """Monolingual text of two languages."""
 
     @property
     def languages(self) -> tuple[Lang, Lang]:
         """(source, target)."""
+        ...
+
+    @property
+    def relation(self) -> str | None:
+        """What the two sides are to each other, in a sentence; None: not stated."""
         ...
 
     def sentences(self, lang: Lang) -> Iterator[str]:
@@ -33,14 +38,23 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class HasReadingWarnings(Protocol):
+    """A source that knows what it could not read."""
+
+    def reading_warnings(self) -> tuple[str, ...]:
+        """What was left out, a sentence each."""
+        ...
+
+
 @dataclass(frozen=True)
 class ParallelSet:
     """Held-out items in two languages; for scoring only.
 
-    ``sides[lang][i]`` holds the renderings of item i in that language: ``[0]`` is the sentence to
+    ``sides[lang][i]`` holds the versions of item i in that language: ``[0]`` is the sentence to
     translate, all of them are references.
     direction: (source, target), the only direction that is fair, where one side was translated for the set.
-    left_out: how many items are not here because one of their sides is empty.
+    left_out: how many items were dropped because one of their sides is empty.
     """
 
     name: str
@@ -55,7 +69,7 @@ class ParallelSet:
         if len(set(lengths.values())) != 1:
             raise ValueError(f"the sides of held-out set {self.name} differ in length: {lengths}")
         if not all(items and all(items) for items in self.sides.values()):
-            raise ValueError(f"held-out set {self.name} is empty or holds an item without a rendering")
+            raise ValueError(f"held-out set {self.name} is empty or holds an item without text")
 
     def __len__(self) -> int:
         return len(next(iter(self.sides.values())))
@@ -70,7 +84,7 @@ class HeldOut(Protocol):
         ...
 
     def unpaired_side(self, lang: Lang) -> list[str]:
-        """All renderings of one language, SORTED: a bag without pairing, all that the audit may see."""
+        """All sentences of one language, SORTED: a bag without pairing, all that the audit may see."""
         ...
 
     def pairs(self) -> ParallelSet:

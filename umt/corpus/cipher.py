@@ -53,6 +53,10 @@ class Cipher:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        if self.path is not None and not self.path.strip():
+            raise ValueError(
+                "path must be a file or folder, or null for the generated world, got an empty path"
+            )
         require(self, positive="size", at_least_zero="reorder", share="merge split")
         if self.languages[0] == self.languages[1]:
             raise ValueError(f"a cipher needs two different language codes, got {list(self.languages)}")
@@ -61,25 +65,30 @@ class Cipher:
                 f"without a path the text is English, so languages must begin with en, got {self.languages}"
             )
 
+    @property
+    def relation(self) -> str:
+        """What the two sides are to each other."""
+        return "disjoint lines of one text, those of one side enciphered word for word"
+
     def sentences(self, lang: Lang) -> Iterator[str]:
         """The lines of one half; raises `BadInput` when the path cannot be read or is too small."""
         if lang not in self.languages:
             raise ValueError(f"this cipher speaks {' and '.join(self.languages)}, not {lang}")
-        secret = lang == self.languages[1]
-        found = False
-        for line in self.lines("target" if secret else "source"):
-            found = True
-            yield self.encipher(line) if secret else line
-        if not found:
+        enciphered = lang == self.languages[1]
+        empty = True
+        for line in self.lines("target" if enciphered else "source"):
+            empty = False
+            yield self.encipher(line) if enciphered else line
+        if empty:
             raise BadInput(
                 f"{self.path or 'the generated text'} has too few lines to be halved: give a longer text"
             )
 
     def lines(self, share: str) -> Iterator[str]:
         """The lines that belong to source, target, dev or test, as they are."""
-        wanted, salt = SHARES[share], str(self.seed).encode()
+        parts, salt = SHARES[share], str(self.seed).encode()
         for line in self._text():
-            if line and crc32(line.encode(), crc32(salt)) % PARTS in wanted:
+            if line and crc32(line.encode(), crc32(salt)) % PARTS in parts:
                 yield line
 
     def _text(self) -> Iterator[str]:
@@ -96,7 +105,7 @@ class Cipher:
         """The sentence with every word replaced; numbers and marks stay, capitals too."""
         if self.reorder:
             sentence = self._reordered(sentence)
-        return _WORD.sub(lambda found: self._encipher_word(found[0]), sentence)
+        return _WORD.sub(lambda word: self._encipher_word(word[0]), sentence)
 
     def _encipher_word(self, word: str) -> str:
         code = " ".join(self.code(word.lower()))
@@ -187,8 +196,10 @@ class CipherPairs:
 
     def _lines(self) -> list[str]:
         """Different lines of at least four words, the first ``size`` of them."""
-        found = dict.fromkeys(line for line in self.cipher.lines(self.split) if len(_WORD.findall(line)) >= 4)
-        return list(found)[: self.size]
+        different = dict.fromkeys(
+            line for line in self.cipher.lines(self.split) if len(_WORD.findall(line)) >= 4
+        )
+        return list(different)[: self.size]
 
 
 def _pronounced(number: int) -> str:

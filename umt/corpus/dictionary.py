@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from umt.types import BadInput
+from umt.corpus.preparation.held_out_filter import is_other_language
+from umt.corpus.reading import lines
+from umt.text.normalisation import normaliser
+from umt.types import BadInput, Lang
+
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?%?")
 
 
 class HasWords(Protocol):
@@ -22,50 +28,60 @@ class HasWords(Protocol):
 
 @dataclass(frozen=True)
 class Dictionary:
-    """What is true, for evaluation and supervised controls only: the translations of each source word."""
+    """A true bilingual dictionary, for evaluation and supervised controls only.
+
+    pairs: source word -> its translations, lower-cased.
+    """
 
     pairs: Mapping[str, frozenset[str]]
 
     @classmethod
-    def read(cls, path: Path) -> Dictionary:
+    def read(cls, path: Path, languages: tuple[Lang, Lang] | None = None) -> Dictionary:
         """Read "word translation" lines, separated by a tab or by the first space; case is folded.
 
-        Raises `BadInput` when the file cannot be read, is not text, or a line is not a pair.
+        A number in a third column is a score and left out.  With ``languages``, (source, target), words are
+        normalised as text is: traditional characters become simplified, full-width ones ASCII.
+        Raises `BadInput` when the file cannot be read, is not text, a line is not a pair, or the columns are
+        the wrong way round.
         """
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise BadInput(f"{path} is not UTF-8 text (byte {error.start}): convert it first") from error
-        except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+        normalise = [normaliser(lang) for lang in languages] if languages else [str.strip, str.strip]
         pairs: dict[str, set[str]] = {}
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(lines(path), start=1):
             if not line.strip():
                 continue
-            parts = [part.strip() for part in line.lower().split("\t" if "\t" in line else None, 1)]
-            if len(parts) != 2 or not all(parts):
-                raise BadInput(f"{path} line {number} is not a word, a space or tab, and its translation")
-            pairs.setdefault(parts[0], set()).add(parts[1])
+            columns = _columns(line)
+            if len(columns) != 2 or not all(columns):
+                raise BadInput(
+                    f"{path} line {number} is not a word, a space or tab, and its translation"
+                    + (f": it has {len(columns)} columns, give the first two" if len(columns) > 2 else "")
+                )
+            word, translation = (
+                clean(column).lower() for clean, column in zip(normalise, columns, strict=True)
+            )
+            if word and translation:
+                pairs.setdefault(word, set()).add(translation)
         if not pairs:
             raise BadInput(f"{path} holds no word pair")
+        if languages:
+            _check_direction(path, pairs, languages)
         return cls({word: frozenset(translations) for word, translations in pairs.items()})
 
     def find(self, source: HasWords, target: HasWords) -> Tensor:
         """(pairs, 2) indices of the pairs that both vocabularies know, so that a dictionary can be a seed."""
         column = {word: index for index, word in enumerate(target.words)}
-        found = [
+        rows = [
             (row, column[translation])
             for row, word in enumerate(source.words)
             for translation in sorted(self.pairs.get(word, ()))
             if translation in column
         ]
-        return torch.tensor(found, dtype=torch.int64).view(-1, 2)
+        return torch.tensor(rows, dtype=torch.int64).view(-1, 2)
 
     def with_stems(self, source: Mapping[str, str], target: Mapping[str, str]) -> Dictionary:
         """The same pairs with the stem of each form in its place; ``source``, ``target``: form -> stem."""
         pairs: dict[str, set[str]] = {}
         for word, translations in self.pairs.items():
-            stems = {target.get(each, each) for each in translations}
+            stems = {target.get(translation, translation) for translation in translations}
             pairs.setdefault(source.get(word, word), set()).update(stems)
         return Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
 
@@ -76,3 +92,27 @@ class Dictionary:
             for translation in translations:
                 pairs.setdefault(translation, set()).add(word)
         return Dictionary({word: frozenset(translations) for word, translations in pairs.items()})
+
+
+def _columns(line: str) -> list[str]:
+    """The columns of a line, separated by tabs, else two by the first space; without a score at the end."""
+    if "\t" in line:
+        columns = [column.strip() for column in line.split("\t")]
+        while len(columns) > 2 and not columns[-1]:
+            columns.pop()
+        return columns[:2] if len(columns) == 3 and _NUMBER.fullmatch(columns[2]) else columns
+    columns = line.split()
+    if len(columns) > 2 and _NUMBER.fullmatch(columns[-1]):
+        columns.pop()
+    return [columns[0], " ".join(columns[1:])] if len(columns) > 1 else columns
+
+
+def _check_direction(path: Path, pairs: Mapping[str, set[str]], languages: tuple[Lang, Lang]) -> None:
+    source, target = languages
+    translations = sorted(set().union(*pairs.values()))
+    for words, lang, other in ((list(pairs), source, target), (translations, target, source)):
+        if is_other_language(words, lang, other):
+            raise BadInput(
+                f"{path}: a line must be a word of {source} and its translation in {target}, but most of "
+                f"what should be {lang} is not: are the columns swapped?"
+            )

@@ -1,16 +1,17 @@
-"""Text from files: two piles to learn from (`Files`), line-aligned pairs to be measured on
+"""Text from files: monolingual text of two languages (`Files`), line-aligned held-out pairs
 (`ParallelFiles`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.corpus.reading import SUFFIXES, file_digest, files_under, lines
+from umt.corpus.reading import SUFFIXES, broken_links, file_digest, files_under, lines, path_of
 from umt.types import BadInput, Lang
 
 HELD_OUT = ("test", "dev")
@@ -18,10 +19,10 @@ HELD_OUT = ("test", "dev")
 
 def language_pair(languages: object) -> tuple[Lang, Lang]:
     """(source, target) from whatever sequence the configuration holds; ValueError unless two differ."""
-    given = tuple(Lang(str(lang)) for lang in languages)  # type: ignore[attr-defined]
-    if len(given) != 2 or given[0] == given[1]:
-        raise ValueError(f"languages must be two different codes such as [en, zh], got {list(given)}")
-    return given
+    pair = tuple(Lang(str(lang)) for lang in languages)  # type: ignore[attr-defined]
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(f"languages must be two different codes such as [en, zh], got {list(pair)}")
+    return pair
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Files:
     root: a folder that holds ``{lang}.txt``, possibly compressed, and perhaps held-out pairs:
         ``test.{lang}``, ``dev.{lang}``.
     pairs: a file of true pairs, ``source<TAB>target`` a line, which only a supervised translator reads.
-    Nothing is read before it is asked for.
+    relation: what the two sides are to each other, in a sentence; None: not stated.
+    An empty path counts as none.  Nothing is read before one of the methods needs it.
     """
 
     languages: tuple[Lang, Lang]
@@ -40,12 +42,12 @@ class Files:
     target: Path | None = None
     root: Path | None = None
     pairs: Path | None = None
+    relation: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "languages", language_pair(self.languages))
         for name in ("source", "target", "root", "pairs"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, None if given is None else Path(given))
+            object.__setattr__(self, name, path_of(getattr(self, name)))
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """See `Source`."""
@@ -53,16 +55,16 @@ class Files:
             yield from lines(path)
 
     def digest(self) -> str:
-        """SHA-256 over both sides; raises `BadInput` when they hold the same bytes."""
+        """SHA-256 over both sides and their relation; raises `BadInput` when they hold the same bytes."""
         source, target = self._sides().values()
         first, second = file_digest(source), file_digest(target)
         if first == second:
             raise BadInput(f"{source[0]} and {target[0]} hold the same text: each language needs its own")
-        return f"{first}{second}"
+        return f"{first}{second}" + (sha256(self.relation.encode()).hexdigest() if self.relation else "")
 
     def held_out(self) -> tuple[HeldOut, ...]:
-        """The pairs under ``root``: ``test.*`` and ``dev.*``; raises BadInput when one lies alone."""
-        found = []
+        """The pairs under ``root``: ``test.*`` and ``dev.*``; raises BadInput when one side is missing."""
+        sets = []
         for name in HELD_OUT if self.root else ():
             sides = [_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]
             present = [side for side in sides if side]
@@ -72,8 +74,8 @@ class Files:
                     f"and {name}.{self.languages[1]}"
                 )
             if present:
-                found.append(ParallelFiles(name, self.languages, present[0], present[1]))
-        return tuple(found)
+                sets.append(ParallelFiles(name, self.languages, present[0], present[1]))
+        return tuple(sets)
 
     def training_pairs(self, count: int, leaks: Mapping[Lang, LeakIndex]) -> TsvPairs:
         """The first ``count`` of the true pairs in no held-out set; raises BadInput when none were given."""
@@ -83,14 +85,26 @@ class Files:
             )
         return TsvPairs(self.pairs, self.languages, count, leaks)
 
+    def reading_warnings(self) -> tuple[str, ...]:
+        """What lies in the folders of text and cannot be read, a sentence a side."""
+        folders = (path for path in (self.source, self.target) if path is not None)
+        links = {folder: broken_links(folder) for folder in folders}
+        return tuple(
+            f"{len(broken)} links in {folder} lead to nothing and are left out, the first is {broken[0]}"
+            if len(broken) > 1
+            else f"the link {broken[0]} leads to nothing and is left out"
+            for folder, broken in links.items()
+            if broken
+        )
+
     def _sides(self) -> dict[Lang, list[Path]]:
         if self.root is not None and (self.source or self.target):
             raise BadInput(
                 "corpus.root and corpus.source/corpus.target exclude each other: give one or the other"
             )
-        given = {"source": self.source, "target": self.target}
+        options = {"source": self.source, "target": self.target}
         if self.root is None:
-            missing = [name for name, path in given.items() if path is None]
+            missing = [name for name, path in options.items() if path is None]
             if missing:
                 raise BadInput(
                     f"corpus.{missing[0]} is not given: corpus=files needs corpus.source=PATH and "
@@ -102,7 +116,7 @@ class Files:
                 f"and {self.languages[1]}.txt (or .gz, .xz, .zst of them)"
             )
         sides = {}
-        for lang, (name, path) in zip(self.languages, given.items(), strict=True):
+        for lang, (name, path) in zip(self.languages, options.items(), strict=True):
             option = f"corpus.{name}"
             if path is None:
                 option = "corpus.root"
@@ -136,22 +150,25 @@ class ParallelFiles:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "languages", language_pair(self.languages))
-        object.__setattr__(self, "source", Path(self.source))
-        object.__setattr__(self, "target", Path(self.target))
+        for side in ("source", "target"):
+            path = path_of(getattr(self, side))
+            if path is None:
+                raise ValueError(f"{side} must be a file, got an empty path")
+            object.__setattr__(self, side, path)
 
     def unpaired_side(self, lang: Lang) -> list[str]:
-        self._aligned_lines()  # a missing line is told before anything is trained, without reading pairs
+        self._aligned_lines()  # a missing line is an error before anything is trained, without reading pairs
         return sorted(line for line in self._lines(lang) if line)
 
     def pairs(self) -> ParallelSet:
         source, target = self._aligned_lines()
-        kept = [(ours, theirs) for ours, theirs in zip(source, target, strict=True) if ours and theirs]
-        if not kept:
+        complete = [pair for pair in zip(source, target, strict=True) if all(pair)]
+        if not complete:
             raise BadInput(f"held-out set {self.name}: {self.source} and {self.target} share no pair")
         return ParallelSet(
             self.name,
-            {lang: tuple((pair[place],) for pair in kept) for place, lang in enumerate(self.languages)},
-            left_out=len(source) - len(kept),
+            {lang: tuple((pair[place],) for pair in complete) for place, lang in enumerate(self.languages)},
+            left_out=len(source) - len(complete),
         )
 
     def _aligned_lines(self) -> tuple[list[str], list[str]]:

@@ -30,10 +30,12 @@ class HubDataset:
     config: the dataset's configuration; ``{lang}`` stands for the language code
     files: instead of a configuration, a pattern of data files; ``{lang}`` likewise
     split: for example train
-    column: the name of the text column, one for both languages or one for each
-    halves: the rows hold both languages side by side: the source gets the even ones, the target the odd ones,
-        so that no row is seen in both
+    column: the name of the text column, one for both languages or one for each; a column that holds
+        ``{"en": ..., "zh": ...}`` is one for both
+    alternate_rows: the rows hold both languages side by side: the source gets the even ones, the target the
+        odd ones, so that no row is read for both
     limit: at most so many rows a language; None: all
+    relation: what the two sides are to each other, in a sentence; None: not stated
     """
 
     languages: tuple[Lang, Lang]
@@ -46,8 +48,11 @@ class HubDataset:
     column: str | Mapping[str, str] = "text"
     alternate_rows: bool = False
     limit: int | None = None
+    relation: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.dataset.strip():
+            raise ValueError("dataset must be a name or a folder, got an empty value")
         object.__setattr__(self, "languages", language_pair(self.languages))
         if not isinstance(self.column, str):
             object.__setattr__(self, "column", {str(lang): str(name) for lang, name in self.column.items()})
@@ -73,11 +78,30 @@ class HubDataset:
                 raise BadInput(
                     f"{self.dataset} has no column {column!r}: set corpus.column to one of {sorted(row)}"
                 )
-            yield row[column] or ""
+            yield self._text(row[column], column, lang)
+
+    def _text(self, value: object, column: str, lang: Lang) -> str:
+        """The text in a column: the value itself, or that of the language where it holds one a language."""
+        if isinstance(value, Mapping):
+            if lang not in value:
+                raise BadInput(
+                    f"column {column!r} of {self.dataset} holds {', '.join(map(str, sorted(value)))} but no "
+                    f"{lang}: set corpus.column to a column of text"
+                )
+            value = value[lang]
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise BadInput(
+                f"column {column!r} of {self.dataset} holds a {type(value).__name__}, no text: "
+                f"set corpus.column to a column of text"
+            )
+        return value
 
     def digest(self) -> str:
         """Of the parameters, for a pinned revision does not change; of a local folder's files too."""
-        parameters = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        fields = {name: value for name, value in asdict(self).items() if name != "relation" or value}
+        parameters = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
         local = Path(self.dataset)
         return parameters + (file_digest(files_under(local, "corpus.dataset")) if local.is_dir() else "")
 

@@ -38,6 +38,11 @@ class TrainingPairs(Protocol):
         """How many pairs are no examples because they stand in a held-out set."""
         ...
 
+    @property
+    def incomplete(self) -> int:
+        """How many lines are no pairs because they are blank or have an empty side."""
+        ...
+
     def digest(self) -> str:
         """Hex digest of the content."""
         ...
@@ -74,10 +79,19 @@ class TsvPairs:
     def left_out(self) -> int:
         return len(self._read[1])
 
+    @property
+    def incomplete(self) -> int:
+        return self._incomplete
+
     def digest(self) -> str:
         left_out = self._read[1]
-        told = f"{file_digest([self.path])} {self.size}{f' without {left_out}' if left_out else ''}"
-        return sha256(told.encode()).hexdigest()
+        content = f"{file_digest([self.path])} {self.size}{f' without {left_out}' if left_out else ''}"
+        return sha256(content.encode()).hexdigest()
+
+    @cached_property
+    def _incomplete(self) -> int:
+        rows = (line.split("\t") for line in lines(self.path))
+        return sum(not all(part.strip() for part in parts) for parts in rows)
 
     @cached_property
     def _read(self) -> tuple[list[tuple[str, str]], list[int]]:
@@ -102,8 +116,17 @@ class TsvPairs:
         return taken, left_out
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
+        """The pairs of the file; a blank line or an empty side is none."""
         for number, line in enumerate(lines(self.path), 1):
-            parts = line.split("\t")
-            if len(parts) != 2 or not all(part.strip() for part in parts):
-                raise BadInput(f"{self.path}: line {number} is no pair of sentences with a tab between them")
-            yield parts[0].strip(), parts[1].strip()
+            if not line.strip():
+                continue
+            columns = line.split("\t")
+            if len(columns) != 2:
+                raise BadInput(
+                    f"{self.path}: line {number} is no pair of sentences with a tab between them: it has "
+                    f"{len(columns)} columns"
+                    + (", keep two, for example with cut -f 1,2" if len(columns) > 2 else "")
+                )
+            source, target = (column.strip() for column in columns)
+            if source and target:
+                yield source, target

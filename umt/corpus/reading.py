@@ -2,84 +2,59 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
-import lzma
-import zlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
-import zstandard
-
+from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
 from umt.types import BadInput
 
 SUFFIXES = ("", ".gz", ".xz", ".zst")
 
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_EXPECTED = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
-_BINARY = {
-    b"BZh": "a bzip2 archive",
-    b"PK\x03\x04": "a zip archive",
-    b"%PDF": "a PDF",
-    b"PAR1": "a parquet file",
-    b"\x89PNG": "an image",
-    b"\xff\xd8\xff": "an image",
-    b"\x7fELF": "a program",
-}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_CORRUPT_ERRORS = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zstandard.ZstdError)
 _BLOCK = 1 << 20
 
 
-class _Zstandard(io.RawIOBase):
-    """Decompress frames; unlike the library's reader it complains about a frame that is cut short."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(b"")
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            data = self._rest or self._file.read(_BLOCK)
-            self._rest = b""
-            if not data:
-                if not self._decoder.eof:
-                    raise EOFError("the last frame is cut short")
-                return 0
-            if self._decoder.eof:
-                self._decoder = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._decoder.decompress(data))
-            self._rest = self._decoder.unused_data
-        size = min(len(buffer), len(self._ready))
-        buffer[:size] = self._ready[:size]
-        self._ready = self._ready[size:]
-        return size
+def path_of(value: object) -> Path | None:
+    """The path that an option names; None for null and for an empty value, as of an unset shell variable."""
+    return None if value is None or not str(value).strip() else Path(str(value))
 
 
 def files_under(path: Path, option: str) -> list[Path]:
-    """The file itself, or every file of a folder in sorted order; hidden ones are left out.
+    """The file itself, or every file of a folder in sorted order, behind links too; hidden ones are left out.
 
-    Raises `BadInput` naming the option when there is nothing to read.
+    Raises `BadInput` naming the option when there is nothing to read, or a pipe, which is read only once.
     """
     if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file() and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        )
-        if not found:
+        paths = sorted(each for each in _walk(path) if each.is_file())
+        if not paths:
             raise BadInput(f"{option}={path} is a folder without files: put text files there")
-        return found
+        return paths
     if not path.exists():
         raise BadInput(f"{option}={path} does not exist: give a text file or a folder of text files")
+    if not path.is_file():
+        raise BadInput(f"{option}={path} is a pipe or device, but is read several times: write it to a file")
     return [path]
+
+
+def broken_links(path: Path) -> list[Path]:
+    """The links in a folder that lead to nothing, in sorted order; `files_under` leaves them out."""
+    return sorted(each for each in _walk(path) if not each.exists()) if path.is_dir() else []
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every path in a folder that is no folder itself; links to folders are followed, each folder once."""
+    visited = set[str]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in names if not name.startswith("."))
 
 
 def file_digest(paths: list[Path]) -> str:
@@ -92,17 +67,18 @@ def file_digest(paths: list[Path]) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file without their ends; compression is told by the content.
+    """The lines of a UTF-8 file without their ends (LF or CR LF); compression is known by the content.
 
+    No other character ends a line: a carriage return, a form feed or U+2028 within one is white space.
     Raises `BadInput` for a file that is empty, binary, damaged, unreadable or not UTF-8 (naming the line).
     """
     number = 0
     with _opened(path) as raw:
-        file = _decompressed(path, raw)
+        file = decompressed(path, raw)
         while True:
             try:
                 block = file.readlines(_BLOCK)
-            except _CORRUPT_ERRORS as error:
+            except CORRUPT_ERRORS as error:
                 raise BadInput(
                     f"{path} is damaged: its compressed data cannot be read after line {number:,} "
                     f"({error}); fetch it again"
@@ -122,26 +98,6 @@ def _opened(path: Path) -> io.BufferedReader:
         return path.open("rb")
     except OSError as error:
         raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
-
-
-def _decompressed(path: Path, raw: BinaryIO) -> BinaryIO:
-    head = raw.read(8)
-    raw.seek(0)
-    kind = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
-    expected = _EXPECTED.get(path.suffix)
-    if expected and kind != expected:
-        what = "is empty" if not head else f"is damaged: it does not hold {expected} data"
-        raise BadInput(f"{path} {what}; fetch it again")
-    for magic, name in _BINARY.items():
-        if head.startswith(magic):
-            raise BadInput(f"{path} is {name}, not text: give plain UTF-8 text, or .gz, .xz, .zst of it")
-    if kind == "gzip":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
-    if kind == "xz":
-        return cast(BinaryIO, lzma.LZMAFile(raw))
-    if kind == "zstd":
-        return cast(BinaryIO, io.BufferedReader(_Zstandard(raw), _BLOCK))
-    return raw
 
 
 def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
@@ -164,7 +120,7 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
                     f"(byte 0x{line[error.start]:02x}): convert it, for example with iconv"
                 ) from error
         raise
-    found = text.replace("\r\n", "\n").split("\n")
-    if not found[-1]:
-        found.pop()
-    return found
+    decoded = text.replace("\r\n", "\n").split("\n")
+    if not decoded[-1]:
+        decoded.pop()
+    return decoded

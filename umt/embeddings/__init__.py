@@ -1,2 +1,1 @@
-"""Words to counts, vectors, neighbours and a lexicon; arrays only, no configuration and no network of
-ours."""
+"""Monolingual word counts and vectors, nearest neighbours and bilingual lexicons."""

@@ -23,18 +23,16 @@ class PpmiSvd:
     """Word vectors by a truncated singular value decomposition of positive pointwise mutual information.
 
     The matrix is max(0, log p(word, context) / (p(word) p(context)^smoothing) - log shift), vectors are
-    U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity"). Wide windows tell what
-    a word is about, narrow ones what it does in a sentence, the more so where a word before is another
-    context than the same word after (Schütze, 1993, "Part-of-speech induction from scratch"): vectors of both
-    kinds stand side by side.
+    U S^power (Levy, Goldberg and Dagan, 2015, "Improving distributional similarity"). Wide windows reflect
+    the topic of a word, narrow ones its syntactic role, the more so with distinct left and right contexts
+    (Schütze, 1993, "Part-of-speech induction from scratch"): vectors of both kinds are concatenated.
 
-    size: the most frequent words that get a vector; contexts: those that are counted beside them.
-    windows: the windows whose counts the word space keeps, beside its ``kept`` most frequent words;
-    window: the one that makes the first ``dim`` columns of the vectors; near: the one, told apart into before
-    and after, that makes as many more; 0: none. say: of these beside the first, in inner products.
-    minimum_count: rarer words are left out. rounds: blocks of the decomposition, see `truncated_svd`.
-    spelling: occurrences of a word that a guess from its characters could be worth
-    (`umt.embeddings.subword_smoothing`); 0: none.
+    size: the most frequent words, which get a vector; contexts: the most frequent words, counted as contexts.
+    windows: whose counts the word space keeps, in the columns of the ``count_columns`` most frequent words.
+    window: of the first ``dim`` columns of the vectors. narrow_window: of ``dim`` more columns, with left and
+    right contexts distinct; 0: none. narrow_weight: of these against the first, in inner products.
+    minimum_count: rarer words are left out. krylov_blocks: of the decomposition, see `truncated_svd`.
+    subword_smoothing: strength of `smooth_with_subwords` in occurrences of a word; 0: none.
     """
 
     size: int = 25_000
@@ -85,11 +83,11 @@ class PpmiSvd:
             left, values = truncated_svd(
                 sp.hstack(informative, "csr"), self.dim, generator, self.krylov_blocks
             )
-            found = left * values**self.power
+            scaled = left * values**self.power
             return (
-                smooth_with_subwords(words, frequencies, found, self.subword_smoothing, is_spaced(lang))
+                smooth_with_subwords(words, frequencies, scaled, self.subword_smoothing, is_spaced(lang))
                 if self.subword_smoothing
-                else found
+                else scaled
             )
 
         vectors = columns(counts[self.window])
@@ -98,16 +96,16 @@ class PpmiSvd:
             vectors = torch.cat(
                 [normalize(vectors, dim=1), self.narrow_weight**0.5 * normalize(near, dim=1)], 1
             )
-        kept = {window: counts[window][:, : self.count_columns] for window in self.windows}
-        return WordSpace(lang, words, frequencies, kept, vectors)
+        counts_of_windows = {window: counts[window][:, : self.count_columns] for window in self.windows}
+        return WordSpace(lang, words, frequencies, counts_of_windows, vectors)
 
 
 @dataclass(frozen=True)
 class RawCounts:
-    """Counts alone; the vectors are the square roots of what stands beside the ``dim`` most frequent words.
+    """Raw co-occurrence counts; the vectors are square roots of those with the ``dim`` most frequent words.
 
-    size, windows, window, kept, minimum_count: as in `PpmiSvd`. No decomposition: cheap, and blind to all but
-    frequent company. For strategies that read the counts, and as the baseline of those that do not.
+    size, windows, window, count_columns, minimum_count: as in `PpmiSvd`. No decomposition: cheap, but only
+    frequent contexts take part. For strategies that read the counts, and a baseline of those that do not.
     """
 
     size: int = 25_000
@@ -132,8 +130,8 @@ class RawCounts:
         counts = count_pairs(tokens.ids, size, contexts, {*self.windows, self.window})
         dense = np.sqrt(counts[self.window][:, : self.dim].toarray()).astype(np.float32)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
-        kept = {window: counts[window][:, : self.count_columns] for window in self.windows}
-        return WordSpace(lang, tokens.words[:size], frequencies, kept, torch.from_numpy(dense))
+        counts_of_windows = {window: counts[window][:, : self.count_columns] for window in self.windows}
+        return WordSpace(lang, tokens.words[:size], frequencies, counts_of_windows, torch.from_numpy(dense))
 
 
 def ppmi(counts: Counts, smoothing: float = 0.75, shift: float = 1.0) -> Counts:

@@ -1,4 +1,4 @@
-"""Counting words, and pairs of words within a window, over token streams of any length."""
+"""Word frequencies and windowed co-occurrence counts of a corpus of any length."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _CELLS = 1 << 19  # counters held at a time: they should stay in the cache
 
 @dataclass(frozen=True)
 class IndexedCorpus:
-    """A corpus as numbers.
+    """A corpus as word ids.
 
     words: every lower-cased type, most frequent first (ties: first seen first).
     frequencies: (types,) int64 token counts.
-    ids: (positions,) int32 ranks in ``words``; `BREAK` after each sentence.
+    ids: (positions,) int32 ranks in ``words``; `SENTENCE_BREAK` after each sentence.
     """
 
     words: tuple[str, ...]
@@ -85,18 +85,18 @@ def index_words(texts: Iterable[str]) -> IndexedCorpus:
     rank = np.empty(len(number), dtype=np.int32)
     rank[:2] = SENTENCE_BREAK
     rank[order + 2] = np.arange(len(order), dtype=np.int32)
-    seen = list(number)[2:]
-    return IndexedCorpus(tuple(seen[index] for index in order), frequencies[order], rank[ids])
+    types = list(number)[2:]
+    return IndexedCorpus(tuple(types[index] for index in order), frequencies[order], rank[ids])
 
 
 def count_pairs(ids: I32, words: int, contexts: int, windows: Iterable[int]) -> dict[int, Counts]:
-    """How often each of the first ``words`` words has each of the first ``contexts`` words beside it.
+    """Co-occurrence counts of the first ``words`` words with the first ``contexts`` words on both sides.
 
-    The sums of both sides of `count_sides`, with its arguments: a (words, contexts) float32 matrix for each
-    window, indices sorted.
+    The sum of both sides of `count_left_right`, with its arguments: a (words, contexts) float32 matrix for
+    each window, indices sorted.
     """
-    found = count_left_right(ids, words, contexts, windows)
-    return {window: sum_sides(*sides) for window, sides in found.items()}
+    by_window = count_left_right(ids, words, contexts, windows)
+    return {window: sum_sides(*sides) for window, sides in by_window.items()}
 
 
 def count_left_right(
@@ -104,26 +104,28 @@ def count_left_right(
 ) -> dict[int, tuple[Counts, Counts]]:
     """How often each of the first ``words`` words has each of the first ``contexts`` after it, and before it.
 
-    ids: (positions,) int32, frequent words first, `BREAK` between sentences; larger ids keep their
+    ids: (positions,) int32, frequent words first, `SENTENCE_BREAK` between sentences; larger ids keep their
         place but are not counted.
     windows: the distances up to which a word counts.
     Returns two (words, contexts) float32 matrices for each window.
     Raises ValueError when a window is not positive or ``contexts`` does not lie in 1..``words``.
     """
-    wanted = sorted(set(windows))
-    if not wanted or wanted[0] < 1:
-        raise ValueError(f"windows must be positive, got {wanted}")
+    distances = sorted(set(windows))
+    if not distances or distances[0] < 1:
+        raise ValueError(f"windows must be positive, got {distances}")
     if not 1 <= contexts <= words:
         raise ValueError(f"contexts must lie in 1..words, got {contexts} contexts and {words} words")
     # what follows, seen from the other side, is what precedes
     return {
         window: (following[:, :contexts], following[:contexts].T.tocsr())
-        for window, following in zip(wanted, _count_following(ids, words, contexts, wanted), strict=True)
+        for window, following in zip(
+            distances, _count_following(ids, words, contexts, distances), strict=True
+        )
     }
 
 
 def sum_sides(after: Counts, before: Counts) -> Counts:
-    """The two sides together, indices sorted."""
+    """The sum of right and left counts, indices sorted."""
     both = (after + before).tocsr()
     both.sort_indices()
     return both
@@ -157,10 +159,10 @@ def _count_following(ids: I32, words: int, contexts: int, windows: list[int]) ->
         before = 0
         for ring, window in enumerate(windows):
             for start in range(0, len(positions), _CHUNK):
-                here = positions[start : start + _CHUNK]
-                base = (padded[here].astype(np.int64) - top) * width
+                block = positions[start : start + _CHUNK]
+                base = (padded[block].astype(np.int64) - top) * width
                 for offset in range(before + 1, window + 1):
-                    dense += np.bincount(base + padded[here + offset], minlength=len(dense))
+                    dense += np.bincount(base + padded[block + offset], minlength=len(dense))
             before = window
             blocks[ring].append(_sparse(dense.reshape(rows, width), columns, words))
     return [sp.vstack(each, format="csr") for each in blocks]

@@ -1,4 +1,4 @@
-"""Bilingual lexicons: what an aligner induces (`Lexicon`) and what is true (`Dictionary`)."""
+"""Probabilistic bilingual lexicons and their induction from vectors in one space."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from umt.embeddings.retrieval import Neighbours, csls
 from umt.embeddings.wordspace import Embeddings
+from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged
+
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Lexicon:
         """The row of each source word."""
         return {word: index for index, word in enumerate(self.source)}
 
+    @cached_property
+    def target_index(self) -> dict[str, int]:
+        """The index of each target word."""
+        return {word: index for index, word in enumerate(self.target)}
+
     def translations(self, word: str) -> list[tuple[str, float]]:
         """Candidates of ``word`` with their probabilities, best first; empty when it is unknown."""
         if word not in self.index:
@@ -50,26 +59,26 @@ class Lexicon:
         return [(self.target[index], probability) for index, probability in pairs if probability > 0]
 
     def sharpening_exponent(self, certainty: float, words: int = 1000) -> float:
-        """To which power probabilities are to be raised so that the best translations of the first ``words``
-        words have ``certainty`` on average; from 1/16 to 16.
+        """The power to which probabilities are to be raised so that the best translations of the first
+        ``words`` words have probability ``certainty`` on average; from 1/16 to 16.
         """
         logs = self.probabilities[:words].double().clamp_min(1e-30).log()
         low, high = -4.0, 4.0
         for _ in range(30):
             middle = (low + high) / 2
-            sure = float((2**middle * logs).softmax(1).amax(1).mean())
-            low, high = (middle, high) if sure < certainty else (low, middle)
+            precision = float((2**middle * logs).softmax(1).amax(1).mean())
+            low, high = (middle, high) if precision < certainty else (low, middle)
         return float(2 ** ((low + high) / 2))
 
     def with_inflected_forms(self, stems: Mapping[str, str]) -> Lexicon:
-        """The same, and each form of a word translated as its stem; ``stems``: form -> stem."""
-        more = [
+        """The lexicon with each inflected form translated as its stem; ``stems``: form -> stem."""
+        forms = [
             (form, self.index[stem])
             for form, stem in stems.items()
             if form not in self.index and stem in self.index
         ]
-        rows = [*range(len(self.source)), *(row for _, row in more)]
-        words = (*self.source, *(form for form, _ in more))
+        rows = [*range(len(self.source)), *(row for _, row in forms)]
+        words = (*self.source, *(form for form, _ in forms))
         return Lexicon(words, self.target, self.candidates[rows], self.probabilities[rows])
 
     def save(self, directory: Path, name: str = "lexicon") -> None:
@@ -77,16 +86,22 @@ class Lexicon:
         parts = {"candidates": self.candidates, "probabilities": self.probabilities}
         tensors = {key: value.contiguous() for key, value in parts.items()}
         save_file(tensors, directory / f"{name}.safetensors")
-        text = json.dumps({"source": self.source, "target": self.target}, ensure_ascii=False)
+        content = {"format": _FORMAT, "source": self.source, "target": self.target}
+        text = json.dumps(content, ensure_ascii=False)
         (directory / f"{name}.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path, name: str = "lexicon") -> Lexicon:
-        """Read what `save` wrote."""
-        tensors = load_file(directory / f"{name}.safetensors")
-        words = json.loads((directory / f"{name}.json").read_text(encoding="utf-8"))
-        source, target = tuple(words["source"]), tuple(words["target"])
-        return cls(source, target, tensors["candidates"], tensors["probabilities"])
+        """Read what `save` wrote; raises BadInput when a file is damaged or of another format."""
+        about = SavedJson.read(directory / f"{name}.json", _FORMAT)
+        saved = SavedArrays.read(directory / f"{name}.safetensors")
+        source, target = about.strings("source"), about.strings("target")
+        shape = len(source), None
+        candidates = saved.array("candidates", np.int64, shape, low=0, high=len(target) - 1)
+        probabilities = saved.array("probabilities", np.float32, candidates.shape, low=0, high=1.001)
+        if not candidates.size:
+            raise damaged(saved.path, "it holds no candidates")
+        return cls(source, target, torch.from_numpy(candidates), torch.from_numpy(probabilities))
 
 
 def induce(
@@ -94,8 +109,8 @@ def induce(
 ) -> tuple[Lexicon, Lexicon]:
     """Source-target and target-source lexicons from two sets of unit vectors in one space.
 
-    The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``,
-    which `temperature_of` finds when it is not given.
+    The candidates are the ``k`` best by CSLS; p(target | source) is their softmax at ``temperature``, with
+    None at that of `fit_temperature`.
     """
     return lexicons_from_neighbours(
         source.words, target.words, *csls(source.vectors, target.vectors, k), k, temperature
@@ -110,22 +125,24 @@ def lexicons_from_neighbours(
     k: int,
     temperature: float | None = None,
 ) -> tuple[Lexicon, Lexicon]:
-    """`induce` from neighbours that are known, the words of either side given."""
-    heats = [fit_temperature(forward, backward), fit_temperature(backward, forward)]
+    """`induce` from the nearest neighbours of both directions."""
+    temperatures = [fit_temperature(forward, backward), fit_temperature(backward, forward)]
     if temperature is not None:
-        heats = [temperature, temperature]
+        temperatures = [temperature, temperature]
     return (
-        Lexicon(source, target, forward.indices[:, :k], (forward.scores[:, :k] / heats[0]).softmax(1)),
-        Lexicon(target, source, backward.indices[:, :k], (backward.scores[:, :k] / heats[1]).softmax(1)),
+        Lexicon(source, target, forward.indices[:, :k], (forward.scores[:, :k] / temperatures[0]).softmax(1)),
+        Lexicon(
+            target, source, backward.indices[:, :k], (backward.scores[:, :k] / temperatures[1]).softmax(1)
+        ),
     )
 
 
 def fit_temperature(forward: Neighbours, backward: Neighbours) -> float:
-    """The temperature at which the softmax of ``forward`` best predicts what the other direction says.
+    """The temperature at which the softmax of ``forward`` best predicts the pairs of ``backward``.
 
-    A source word's translation, as the other direction sees it, is the target word whose best source word
-    it is; the likelihood of these pairs (those among the candidates) is largest at the wanted temperature.
-    No dictionary is involved. Returns 0.1 where there is no such pair.
+    The pairs of the other direction are each target word with its best source word; the likelihood of those
+    among the candidates of ``forward`` is maximised over a grid of temperatures. No dictionary is involved.
+    Returns 0.1 where there is no such pair.
     """
     claims = backward.indices[:, 0]  # (targets,) the source word that each target word claims
     place = forward.indices[claims] == torch.arange(len(claims), device=claims.device)[:, None]
@@ -133,6 +150,9 @@ def fit_temperature(forward: Neighbours, backward: Neighbours) -> float:
     if not known.any():
         return 0.1
     scores, correct = forward.scores[claims[known]], place[known].int().argmax(1, keepdim=True)
-    heats = [0.01 * 1.1**step for step in range(48)]
-    losses = [-(scores / heat).log_softmax(1).gather(1, correct).mean().item() for heat in heats]
-    return heats[losses.index(min(losses))]
+    temperatures = [0.01 * 1.1**step for step in range(48)]
+    losses = [
+        -(scores / temperature).log_softmax(1).gather(1, correct).mean().item()
+        for temperature in temperatures
+    ]
+    return temperatures[losses.index(min(losses))]

@@ -1,6 +1,6 @@
-"""The only similarity search: nearest neighbours and CSLS, exact, both directions, in bounded memory.
+"""Exact nearest neighbours and CSLS, both directions, in bounded memory.
 
-The similarity matrix is made block by block and never kept. On a CPU compiled passes over each block
+The similarity matrix is computed block by block and never stored. On a CPU compiled passes over each block
 update the k best of its rows and of all columns: nearly every entry costs a comparison, no sort. On
 other devices the blocks are sorted by `torch.topk`.
 """
@@ -18,7 +18,7 @@ from umt.embeddings.topk_scan import update_column_topk, update_row_topk
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
 _SPARE = 40
-"""How many candidates beyond those asked for a row keeps until all neighbourhoods are known."""
+"""Candidates beyond k that a row keeps until all neighbourhoods are known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def csls(
     """The ``k`` best of cross-domain similarity local scaling (Conneau et al., 2018), both ways, exact.
 
     csls(x, y) = 2 x.y - r(x) - r(y), r being the mean similarity to the ``neighbourhood`` nearest vectors
-    of the other side: it takes away from hubs. Arguments and result as in `nearest`.
+    of the other side, which lowers the scores of hubs. Arguments and result as in `nearest`.
     """
     _check(source, target, k)
     if neighbourhood < 1:
@@ -72,17 +72,17 @@ def csls_from_similarity(
     keep: float = 1.0,
     generator: Generator | None = None,
 ) -> tuple[Neighbours, Neighbours]:
-    """`csls` where all (sources, targets) similarities are at hand, as when several are weighed up.
+    """`csls` of a (sources, targets) matrix of similarities.
 
-    keep: the share of the other side that each row may choose from, drawn for each; a row left without a
-    choice has -1. The neighbourhoods are those of all.
+    keep: the share of the other side among which each row searches, drawn for each row; a row for which
+    nothing is drawn has -1. The neighbourhoods are those of all.
     """
     _check(similarity, similarity, k)
     if neighbourhood < 1 or not 0 < keep <= 1:
         raise ValueError(f"neighbourhood must be positive, keep in (0, 1], got {neighbourhood} and {keep}")
-    ways = similarity.shape, similarity.shape[::-1]
-    near = [_empty(n, min(neighbourhood, m), similarity) for n, m in ways]
-    best = [_empty(n, min(k, m), similarity) for n, m in ways]
+    shapes = similarity.shape, similarity.shape[::-1]
+    near = [_empty(n, min(neighbourhood, m), similarity) for n, m in shapes]
+    best = [_empty(n, min(k, m), similarity) for n, m in shapes]
     height = max(1, _ENTRIES.get(similarity.device.type, 1 << 26) // similarity.shape[1])
     blocks = torch.split(torch.arange(len(similarity), device=similarity.device), height)
     for numbers in blocks:
@@ -125,7 +125,7 @@ def _search_blocks(
 
 
 def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours | None, columns: Neighbours | None) -> None:
-    """Enter a block, whole rows of these ``numbers``, into the lists of its rows and of all columns."""
+    """Update the lists of the rows ``numbers`` and of all columns with a block of whole rows."""
     on_cpu = scores.device.type == "cpu"
     if rows and on_cpu:
         _update_topk(update_row_topk, scores, numbers, rows)
@@ -143,40 +143,40 @@ def _csls_in_one_pass(
 ) -> tuple[Neighbours, Neighbours]:
     """`csls` with one product of the matrices instead of two.
 
-    A row's neighbourhood is known as soon as its block is, so the columns choose among rows by the final
-    measure. The rows choose by a measure that is too kind: what a column has seen so far bounds its
-    neighbourhood from below. They keep some to spare, judge them in the end, and the few rows whose best
-    could lie beyond what they kept are searched again.
+    A row's neighbourhood is known as soon as its block is, so the lists of the columns use final scores. The
+    lists of the rows use upper bounds: the part of a column computed so far bounds its neighbourhood from
+    below. They hold spare candidates, which are scored in the end, and the few rows whose best may lie beyond
+    their list are searched again.
     """
     near_x = _empty(len(source), min(neighbourhood, len(target)), source)
     near_y = _empty(len(target), min(neighbourhood, len(source)), source)
     k_x, k_y = min(k, len(target)), min(k, len(source))
-    some_x = _empty(len(source), min(k + _SPARE, len(target)), source)
+    spare_x = _empty(len(source), min(k + _SPARE, len(target)), source)
     best_y = _empty(len(target), k_y, source)
-    floors = source.new_empty(len(source))
+    thresholds = source.new_empty(len(source))
     bound = source.new_zeros(len(target))
     for numbers, scores in _blocks(source, target):
-        _update_topk(update_row_topk, scores, numbers, near_x, some_x, bound)
+        _update_topk(update_row_topk, scores, numbers, near_x, spare_x, bound)
         _update_topk(update_column_topk, scores, numbers, near_y, best_y, near_x.scores[numbers].mean(1) / 2)
         # before the first bound there is none: those rows are searched again
-        floors[numbers] = 2 * some_x.scores[numbers, -1] if bound.any() else torch.inf
-        some_x.scores[numbers] += bound[some_x.indices[numbers]]
-        seen = near_y.scores.mean(1) / 2
-        bound = bound if seen.isinf().any() else seen
+        thresholds[numbers] = 2 * spare_x.scores[numbers, -1] if bound.any() else torch.inf
+        spare_x.scores[numbers] += bound[spare_x.indices[numbers]]
+        lower_bound = near_y.scores.mean(1) / 2
+        bound = bound if lower_bound.isinf().any() else lower_bound
     r_x, r_y = near_x.scores.mean(1), near_y.scores.mean(1)
-    best = (2 * some_x.scores - r_y[some_x.indices]).topk(k_x)
-    indices, values = some_x.indices.gather(1, best.indices), best.values
-    if some_x.scores.shape[1] < len(target):
-        unsure = torch.nonzero(values[:, -1] < floors)[:, 0]
-        left = torch.nn.functional.pad(2 * source[unsure], (0, 1), value=-1.0)
+    best = (2 * spare_x.scores - r_y[spare_x.indices]).topk(k_x)
+    indices, values = spare_x.indices.gather(1, best.indices), best.values
+    if spare_x.scores.shape[1] < len(target):
+        uncertain = torch.nonzero(values[:, -1] < thresholds)[:, 0]
+        left = torch.nn.functional.pad(2 * source[uncertain], (0, 1), value=-1.0)
         again, _ = _search_blocks(left, torch.cat([target, r_y[:, None]], 1), k_x, 1)
-        indices[unsure], values[unsure] = again.indices, again.scores
+        indices[uncertain], values[uncertain] = again.indices, again.scores
     forward = Neighbours(indices, values - r_x[:, None])
     return forward, Neighbours(best_y.indices, 2 * best_y.scores - r_y[:, None])
 
 
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Numbers of some rows, spread evenly over all, and their similarities to all columns; one buffer."""
+    """Blocks of rows spread evenly over all: their numbers and similarities to all columns, in one buffer."""
     height = max(1, _ENTRIES.get(source.device.type, 1 << 26) // len(target))
     buffer = source.new_empty(min(height, len(source)), len(target))
     blocks = -(-len(source) // height)
@@ -191,17 +191,17 @@ def _update_topk(
     scores: Tensor,
     numbers: Tensor,
     plain: Neighbours,
-    charged: Neighbours | None = None,
-    charges: Tensor | None = None,
+    penalised: Neighbours | None = None,
+    penalties: Tensor | None = None,
 ) -> None:
-    """Enter a block into the lists of its rows or of its columns, an even share a thread.
+    """Update the lists of the rows or of the columns of a block, an even share a thread.
 
-    charged: more lists, of the similarities less what the other side's members charge.
+    penalised: more lists, of the similarities less the penalties of the other side.
     """
     along = 0 if scan is update_row_topk else 1
-    charged = charged or Neighbours(plain.indices[:, :0], plain.scores[:, :0])
-    charges = scores.new_zeros(scores.shape[1 - along]) if charges is None else charges
-    parts = [scores, charges, numbers, plain.indices, plain.scores, charged.indices, charged.scores]
+    penalised = penalised or Neighbours(plain.indices[:, :0], plain.scores[:, :0])
+    penalties = scores.new_zeros(scores.shape[1 - along]) if penalties is None else penalties
+    parts = [scores, penalties, numbers, plain.indices, plain.scores, penalised.indices, penalised.scores]
     arrays = [part.numpy() for part in parts]
     threads = torch.get_num_threads()
     cuts = [scores.shape[along] * part // threads for part in range(threads + 1)]
@@ -215,7 +215,7 @@ def _empty(rows: int, k: int, like: Tensor) -> Neighbours:
 
 
 def _fold(columns: Neighbours, scores: Tensor, numbers: Tensor) -> None:
-    """Let the entries of ``scores`` (columns, rows of the block) compete with the best so far."""
+    """Merge the entries of ``scores`` (columns, rows of the block) into the lists of the columns."""
     best = scores.topk(min(columns.scores.shape[1], scores.shape[1]))
     merged = torch.cat([columns.scores, best.values], 1).topk(columns.scores.shape[1])
     indices = torch.cat([columns.indices, numbers[best.indices]], 1).gather(1, merged.indices)

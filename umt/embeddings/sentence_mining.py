@@ -1,4 +1,4 @@
-"""Sentences of two languages that mean much the same, found in the aligned space of their subwords.
+"""Mining of similar sentences of two languages in the aligned space of their subwords.
 
 A sentence is the mean of its vectors, frequent subwords weighing less (Arora et al. 2017, "A simple but
 tough-to-beat baseline for sentence embeddings"); pairs are mutual neighbours by CSLS (in the line of Hangya
@@ -48,22 +48,24 @@ class SentenceEncoder:
         return torch.nn.functional.normalize(sums)
 
     def similarity(self, sentences: Sequence[Ids], others: Sequence[Ids]) -> Tensor:
-        """(sentences,) how well each pair fits, at most 1: the mean over a side's subwords of the best cosine
-        on the other side, of the worse side; what either lacks costs.  -1 where one is empty.
+        """(sentences,) similarity of each pair, at most 1; -1 where one is empty.
+
+        The weighted mean over the subwords of one side of their best cosine on the other side; the minimum of
+        the two sides.
         """
         scores = [torch.empty(0)]
         for start in range(0, len(sentences), _PAIRS):
-            (x, there), (y, here) = (
+            (x, weights_x), (y, weights_y) = (
                 self._padded(side[start : start + _PAIRS]) for side in (sentences, others)
             )
             cosines = x @ y.transpose(1, 2)  # (pairs, longest x, longest y)
-            cosines = cosines.masked_fill((there == 0)[:, :, None] | (here == 0)[:, None, :], -1)
-            told = [
+            cosines = cosines.masked_fill((weights_x == 0)[:, :, None] | (weights_y == 0)[:, None, :], -1)
+            best_cosines = [
                 (cosines.amax(axis) * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
-                for axis, weights in ((2, there), (1, here))
+                for axis, weights in ((2, weights_x), (1, weights_y))
             ]
-            empty = (there.sum(1) == 0) | (here.sum(1) == 0)
-            scores.append(torch.minimum(*told).masked_fill(empty, -1))
+            empty = (weights_x.sum(1) == 0) | (weights_y.sum(1) == 0)
+            scores.append(torch.minimum(*best_cosines).masked_fill(empty, -1))
         return torch.cat(scores)
 
     def _padded(self, sentences: Sequence[Ids]) -> tuple[Tensor, Tensor]:
@@ -75,9 +77,7 @@ class SentenceEncoder:
 def mine_pairs(
     space: SentenceEncoder, sources: Sequence[Ids], targets: Sequence[Ids], count: int
 ) -> tuple[Tensor, Tensor]:
-    """(pairs, 2) numbers of at most ``count`` sentences that are each other's nearest, and (pairs,)
-    similarities, the best first.
-    """
+    """(pairs, 2) at most ``count`` mutual nearest neighbours, and (pairs,) similarities, best first."""
     if not sources or not targets:
         return torch.empty(0, 2, dtype=torch.long), torch.empty(0)
     pairs = mutual(*csls(space.means(sources), space.means(targets)))

@@ -17,9 +17,9 @@ from umt.types import BadInput, Lang
 
 @dataclass(frozen=True)
 class Skipgram:
-    """Predict the words around each word; what predicts them is its vector.
+    """Skip-gram vectors with negative sampling.
 
-    size, windows, kept, minimum_count: as in `PpmiSvd`; dim, window, epochs: of the vectors.
+    size, windows, count_columns, minimum_count: as in `PpmiSvd`; dim, window, epochs: of the vectors.
     negative: random words for each true one; sample: frequent words are skipped above this share.
     workers: threads; more than one is faster and draws differently each time.
     """
@@ -40,8 +40,10 @@ class Skipgram:
 
     def build(self, lang: Lang, tokens: IndexedCorpus, generator: Generator) -> WordSpace:
         """The word space of one language. Raises `BadInput` when hardly a word is frequent enough."""
-        from gensim.models import Word2Vec  # takes a second to import, and only this strategy needs it
-
+        try:
+            from gensim.models import Word2Vec  # takes a second to import, and only this strategy needs it
+        except ImportError:
+            raise BadInput("words=skipgram needs gensim: pip install 'umt[skipgram]'") from None
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:
             raise BadInput(f"{lang}: {size} words occur {self.minimum_count} times, too few: give more text")
@@ -68,7 +70,7 @@ class Skipgram:
 
 @dataclass(frozen=True)
 class _Sentences:
-    """The known words of each sentence, as often as they are asked for."""
+    """The known words of each sentence; can be iterated once an epoch."""
 
     tokens: IndexedCorpus
     names: list[str]
@@ -77,7 +79,7 @@ class _Sentences:
         ends = np.flatnonzero(self.tokens.ids == SENTENCE_BREAK)
         begin, size = 0, len(self.names)
         for end in [*ends.tolist(), len(self.tokens.ids)]:
-            found = [self.names[number] for number in self.tokens.ids[begin:end].tolist() if number < size]
+            words = [self.names[number] for number in self.tokens.ids[begin:end].tolist() if number < size]
             begin = end + 1
-            if found:
-                yield found
+            if words:
+                yield words

@@ -1,8 +1,8 @@
-"""Word vectors helped by how the words are written: rackets has to do with racket, 球拍 with 球.
+"""Subword smoothing of word vectors: rackets is related to racket, 球拍 to 球.
 
-Company tells little of a word that is rare; its characters tell what words like it mean. A regression from
-character n-grams to vectors (Zhao, Mudgal and Liang, 2018, "Generalizing word embeddings using bag of
-subwords") guesses a vector for every word; the rarer the word, the more of its own it gives way to the guess.
+Co-occurrence is sparse for rare words. A ridge regression from character n-grams to vectors (Zhao, Mudgal and
+Liang, 2018, "Generalizing word embeddings using bag of subwords") predicts a vector for every word; the rarer
+the word, the further its own vector is moved towards the prediction.
 """
 
 from __future__ import annotations
@@ -22,27 +22,26 @@ _RARE, _COMMON = 3, 0.2
 _RIDGE = 1.0
 _ROUNDS = 30
 _UNSEEN = 5
-"""Every fifth word is kept from a first regression, to see whether spelling tells anything."""
+"""Every fifth word is held out from a first regression, which measures how well spelling predicts vectors."""
 
 
 def smooth_with_subwords(
     words: Sequence[str], frequencies: Tensor, vectors: Tensor, strength: float, spaced: bool
 ) -> Tensor:
-    """(words, dim) unit vectors less their mean, each moved towards what its spelling suggests.
+    """(words, dim) centred unit vectors, each moved towards the vector that its spelling predicts.
 
-    strength: how many occurrences of a word a guess would be worth that never fails; it is worth as much
-    less as its cosine with the vectors of words that it has not seen is below 1, so nothing in a script that
-    tells nothing.  spaced: writing with spaces spells words in letters, and pieces of 3 to 6 of them count;
-    else single characters and pairs.
+    strength: how many occurrences of a word a perfect prediction is worth; it is multiplied by the mean
+    cosine of the predictions with held-out vectors, so it is 0 where spelling predicts nothing.  spaced: a
+    script with spaces, whose features are n-grams of 3 to 6 letters; else single characters and bigrams.
     """
     unit = normalize(vectors, dim=1)
     own = (unit - unit.mean(0)).numpy()
-    seen = frequencies.numpy()
-    features, weights = _features(words, spaced), np.sqrt(seen)
-    unseen = np.arange(len(words)) % _UNSEEN == 0
-    blind = _regression(features, own, np.where(unseen, 0, weights))[unseen]
-    worth = strength * max(0.0, _cosine(blind, own[unseen]))
-    share = (worth / (seen + worth)).astype(np.float32)[:, None]
+    counts = frequencies.numpy()
+    features, weights = _features(words, spaced), np.sqrt(counts)
+    held_out = np.arange(len(words)) % _UNSEEN == 0
+    predicted = _regression(features, own, np.where(held_out, 0, weights))[held_out]
+    worth = strength * max(0.0, _cosine(predicted, own[held_out]))
+    share = (worth / (counts + worth)).astype(np.float32)[:, None]
     return torch.from_numpy((1 - share) * own + share * _regression(features, own, weights))
 
 
@@ -59,7 +58,7 @@ def _pieces(word: str, spaced: bool) -> list[str]:
 
 
 def _features(words: Sequence[str], spaced: bool) -> sp.csr_matrix:
-    """(words, features) which pieces each word has, rows of length one."""
+    """(words, features) indicators of character n-grams, rows of length one."""
     known: dict[str, int] = {}
     columns = [[known.setdefault(piece, len(known)) for piece in _pieces(word, spaced)] for word in words]
     begins = np.cumsum([0, *map(len, columns)])
@@ -71,23 +70,23 @@ def _features(words: Sequence[str], spaced: bool) -> sp.csr_matrix:
     return (sp.diags(1 / np.sqrt(np.maximum(sizes, 1))) @ matrix).tocsr().astype(np.float32)
 
 
-def _regression(features: sp.csr_matrix, wanted: F32, weights: F64) -> F32:
-    """What a weighted ridge regression makes of ``wanted`` (words, dim), by conjugate gradients.
+def _regression(features: sp.csr_matrix, targets: F32, weights: F64) -> F32:
+    """(words, dim) predictions of a weighted ridge regression on ``targets``, by conjugate gradients.
 
     All columns go through each product together; scipy's solvers take one column at a time.
     """
     weights = np.minimum(weights, np.quantile(weights, 0.98))
     scale = (weights / weights.mean()).astype(np.float32)[:, None]
-    turned = features.T.tocsr()
-    slopes = np.zeros((features.shape[1], wanted.shape[1]), np.float32)
-    rest = turned @ (scale * wanted)
+    transposed = features.T.tocsr()
+    slopes = np.zeros((features.shape[1], targets.shape[1]), np.float32)
+    rest = transposed @ (scale * targets)
     direction, size = rest.copy(), (rest**2).sum(0)
     for _ in range(_ROUNDS):
-        pushed = turned @ (scale * (features @ direction)) + _RIDGE * direction
+        pushed = transposed @ (scale * (features @ direction)) + _RIDGE * direction
         step = size / np.maximum((direction * pushed).sum(0), 1e-12)
         slopes += step * direction
         rest -= step * pushed
         size, before = (rest**2).sum(0), size
         direction = rest + size / np.maximum(before, 1e-12) * direction
-    guessed: F32 = features @ slopes
-    return guessed
+    predicted: F32 = features @ slopes
+    return predicted

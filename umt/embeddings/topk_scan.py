@@ -1,4 +1,4 @@
-"""Compiled passes over a block of similarities: the best of its rows and of its columns, without a sort."""
+"""Compiled top-k of the rows and of the columns of a block of similarities, without a sort."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from umt.runtime.jit import jit
 
 @jit
 def _insert(indices: Any, scores: Any, row: Any, index: Any, value: Any) -> Any:
-    """Put a value that is large enough in its place; returns the smallest that stays."""
+    """Insert a value into a descending list; returns the smallest value that remains."""
     place = scores.shape[1] - 1
     while place > 0 and scores[row, place - 1] < value:
         scores[row, place] = scores[row, place - 1]
@@ -27,38 +27,42 @@ def update_row_topk(
     first: Any,
     last: Any,
     scores: Any,
-    charges: Any,
+    penalties: Any,
     numbers: Any,
     indices: Any,
     values: Any,
-    charged_indices: Any,
-    charged_values: Any,
+    penalised_indices: Any,
+    penalised_values: Any,
 ) -> None:
-    """Rows ``first`` to ``last`` of the block; ``charges``: of each column, ``numbers``: of the rows."""
+    """Update the lists of rows ``first`` to ``last``; penalties: of the columns, numbers: of the rows."""
     width = scores.shape[1]
     for row in range(first, last):
         line, number = scores[row], numbers[row]
-        floor, bar = np.float32(np.inf), np.float32(np.inf)
+        threshold, penalised_threshold = np.float32(np.inf), np.float32(np.inf)
         if values.shape[1]:
-            floor = values[number, values.shape[1] - 1]
-        if charged_values.shape[1]:
-            bar = charged_values[number, charged_values.shape[1] - 1]
+            threshold = values[number, values.shape[1] - 1]
+        if penalised_values.shape[1]:
+            penalised_threshold = penalised_values[number, penalised_values.shape[1] - 1]
         for start in range(0, width, 32):
             stop = min(start + 32, width)
             if stop - start == 32:
                 # a loop of fixed length without a branch compares a whole register at a time
-                some, charge = line[start:stop], charges[start:stop]
+                some, penalty = line[start:stop], penalties[start:stop]
                 hits = np.int32(0)
                 for place in range(32):
-                    hits += np.int32((some[place] > floor) | (some[place] - charge[place] > bar))
+                    hits += np.int32(
+                        (some[place] > threshold) | (some[place] - penalty[place] > penalised_threshold)
+                    )
                 if not hits:
                     continue
             for column in range(start, stop):
                 value = line[column]
-                if value > floor:
-                    floor = _insert(indices, values, number, column, value)
-                if value - charges[column] > bar:
-                    bar = _insert(charged_indices, charged_values, number, column, value - charges[column])
+                if value > threshold:
+                    threshold = _insert(indices, values, number, column, value)
+                if value - penalties[column] > penalised_threshold:
+                    penalised_threshold = _insert(
+                        penalised_indices, penalised_values, number, column, value - penalties[column]
+                    )
 
 
 @jit
@@ -66,35 +70,45 @@ def update_column_topk(
     first: Any,
     last: Any,
     scores: Any,
-    charges: Any,
+    penalties: Any,
     numbers: Any,
     indices: Any,
     values: Any,
-    charged_indices: Any,
-    charged_values: Any,
+    penalised_indices: Any,
+    penalised_values: Any,
 ) -> None:
-    """Columns ``first`` to ``last``; ``charges`` and ``numbers``: of the rows of the block."""
-    floors, bars = np.full(scores.shape[1], np.float32(np.inf)), np.full(scores.shape[1], np.float32(np.inf))
+    """Update the lists of columns ``first`` to ``last``; penalties, numbers: of the rows."""
+    thresholds, penalised_thresholds = (
+        np.full(scores.shape[1], np.float32(np.inf)),
+        np.full(scores.shape[1], np.float32(np.inf)),
+    )
     if values.shape[1]:
-        floors[:] = values[:, values.shape[1] - 1]
-    if charged_values.shape[1]:
-        bars[:] = charged_values[:, charged_values.shape[1] - 1]
+        thresholds[:] = values[:, values.shape[1] - 1]
+    if penalised_values.shape[1]:
+        penalised_thresholds[:] = penalised_values[:, penalised_values.shape[1] - 1]
     for row in range(len(scores)):
-        line, charge = scores[row], charges[row]
+        line, penalty = scores[row], penalties[row]
         for start in range(first, last, 32):
             stop = min(start + 32, last)
             if stop - start == 32:
-                some, floor, bar = line[start:stop], floors[start:stop], bars[start:stop]
+                some, threshold, penalised_threshold = (
+                    line[start:stop],
+                    thresholds[start:stop],
+                    penalised_thresholds[start:stop],
+                )
                 hits = np.int32(0)
                 for place in range(32):
-                    hits += np.int32((some[place] > floor[place]) | (some[place] - charge > bar[place]))
+                    hits += np.int32(
+                        (some[place] > threshold[place])
+                        | (some[place] - penalty > penalised_threshold[place])
+                    )
                 if not hits:
                     continue
             for column in range(start, stop):
                 value = line[column]
-                if value > floors[column]:
-                    floors[column] = _insert(indices, values, column, numbers[row], value)
-                if value - charge > bars[column]:
-                    bars[column] = _insert(
-                        charged_indices, charged_values, column, numbers[row], value - charge
+                if value > thresholds[column]:
+                    thresholds[column] = _insert(indices, values, column, numbers[row], value)
+                if value - penalty > penalised_thresholds[column]:
+                    penalised_thresholds[column] = _insert(
+                        penalised_indices, penalised_values, column, numbers[row], value - penalty
                     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from umt.evaluation.rows import System
 from umt.types import BadInput
 
-OPTION = "evaluation.beside"
+OPTION = "evaluation.external"
 """The option that names other systems."""
 
 FOLDER, INDEX = "translations", "systems.json"
@@ -32,11 +32,12 @@ def translations_file(run: Path, test: str, direction: str, system: str) -> Path
 
 
 def read_lines(file: Path) -> list[str]:
-    """The lines of a file of translations, of which none ends in a line break.
+    """The lines of a file of translations, without their ends, which are LF or CR LF; a CR within a line is
+    a part of it, as in corpora and test sets.
 
     Raises UnicodeDecodeError when it is not UTF-8.
     """
-    lines = file.read_text(encoding="utf-8-sig").split("\n")
+    lines = [line.removesuffix("\r") for line in file.read_bytes().decode("utf-8-sig").split("\n")]
     if not lines[-1]:
         lines.pop()
     return lines

@@ -22,7 +22,7 @@ shared space; the name of a score ends in the key."""
 
 
 def lexicon_rows(
-    bridges: Mapping[str, Alignment],
+    alignments: Mapping[str, Alignment],
     known: Dictionary,
     kinds: Mapping[str, str],
     directions: tuple[str, str],
@@ -33,9 +33,9 @@ def lexicon_rows(
     known: the truth from source to target. kinds: the part of speech of each word, as far as known.
     stems: form -> stem of both languages where endings are cut off: a form is translated as its stem is.
     """
-    first = next(iter(bridges.values()))
+    first = next(iter(alignments.values()))
     systems = {"random": [{"": permuted_lexicon(each)} for each in (first.lexicon, first.reverse_lexicon)]}
-    systems |= {system: readouts_of(alignment) for system, alignment in bridges.items()}
+    systems |= {system: readouts_of(alignment) for system, alignment in alignments.items()}
     for system, readouts in systems.items():
         truths = known, known.reversed()
         for direction, truth, lexicons, forms in zip(directions, truths, readouts, stems, strict=True):

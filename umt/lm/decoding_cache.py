@@ -101,6 +101,7 @@ class TransformersCache:
         beams: int,
         dtype: torch.dtype,
     ) -> None:
+        """Reads the prompts."""
         self.model, self.beams, self.dtype = model, beams, dtype
         self.head = model.head.detach()[allowed.to(model.device)]
         self.past: Any = DynamicCache(config=model.network.config.get_text_config())

@@ -66,9 +66,8 @@ class LmWordVectors:
         """
         if self.model is None:
             raise BadInput(
-                "words=language_model reads the text with a language model: "
-                "name one with words.model=FOLDER, such as "
-                "the pretrain-... that an earlier run left in its store"
+                "words=language_model reads the text with a language model: name it by words.model=FOLDER, "
+                "such as the pretrain-... that an earlier run left in its store"
             )
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:

@@ -1,4 +1,4 @@
-"""Artefacts: finished directories, their manifests, and what tells one from another."""
+"""Artefacts: finished directories, their manifests, and what they are known by."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Artefact:
 
     @property
     def report(self) -> Mapping[str, Any]:
-        """What the stage said about its own work."""
+        """The report of the stage: counts, a summary, warnings."""
         return cast(Mapping[str, Any], self.manifest["report"])
 
 
@@ -111,10 +111,10 @@ def commit() -> str | None:
     """The commit of this program's code, with a plus where files differ from it; None outside a checkout."""
     home = Path(__file__).parent
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(home), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
             capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip() or None
+    return described.stdout.strip() or None

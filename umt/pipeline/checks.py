@@ -1,51 +1,108 @@
-"""What can be told of a configuration before anything is built, so that a bad value costs no minute."""
+"""Checks of a configuration before anything is built, so that a bad value costs no minute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from umt.corpus import HeldOut
 from umt.lm.loading import unknown_kind
+from umt.pipeline.errors import about_strategy
 from umt.runtime.distributed import init_process_group
+from umt.runtime.validate import typed
 from umt.training.fsdp import NEEDS_PROCESSES
 from umt.types import BadInput, Lang
 
+GROUPS = (
+    *("corpus", "elsewhere", "preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm"),
+    *("translator", "bits", "evaluation"),
+)
+"""The places in the configuration that a choice of a group fills."""
+
 
 def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]) -> None:
-    """Every strategy is made once.
+    """Instantiate every strategy once.
 
-    Raises BadInput when one lacks another or what it needs of this machine, or whatever a strategy says
-    against its values.
+    Raises BadInput when one lacks another, or what it needs of this machine, or refuses its values.
     """
     always = ("preparation", "words", "aligner", "control")
     for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
         if config[group]:
             _instantiate(group, config[group])
-    if config.lm and config.translator and config.translator.synthetic and not config.bootstrap:
-        raise BadInput("translator.synthetic learns from pairs of a bootstrap: choose one, or give null")
+    if config.lm and config.translator and config.translator.schedules.synthetic and not config.bootstrap:
+        raise BadInput(
+            "translator.schedules.synthetic learns from pairs of a bootstrap: choose one, or give null"
+        )
     if config.lm and config.lm.sharded and init_process_group().size < 2:
         raise BadInput(NEEDS_PROCESSES)
     if config.lm and config.lm.name and config.translator:
         _check_network(config.lm.name, config.translator.architecture)
-    if any(each.name not in config.evaluation.left_out for each in sets):
+    if any(test.name not in config.evaluation.left_out for test in sets):
         _check_metrics(config, languages)
+
+
+def check_options(config: DictConfig) -> None:
+    """The options of the configuration itself; those of a strategy are checked where it is made.
+
+    Raises BadInput that names the option; a reference to nothing raises an error of OmegaConf's.
+    """
+    kinds = {
+        "seed": int,
+        "audit": Literal["report", "strict"],
+        "on_failed": Literal["stop", "continue"],
+        "store": str,
+        **{f"runtime.{name}": int for name in ("threads", "workers", "cache_positions")},
+        **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels", "gpu_kernels")},
+    }
+    for option, value in _values(config):
+        if isinstance(value, str) and not value.strip():
+            raise BadInput(f"{option} is empty: give a value, or leave the option out")
+        if option in kinds:
+            try:
+                typed(option, value, kinds[option])
+            except ValueError as error:
+                raise BadInput(str(error)) from None
+            if option.startswith("runtime.") and value < 0:
+                raise BadInput(f"{option} must not be negative, got {value}")
+    languages = config.languages
+    if not isinstance(languages, ListConfig) or len({*map(str, languages)}) != 2 or len(languages) != 2:
+        raise BadInput(f"languages must be two different codes such as [en, zh], got {languages}")
+    if not isinstance(config.rebuild, ListConfig):
+        raise BadInput(f"rebuild must be a list of stages such as [align], got {config.rebuild}")
+    for group in GROUPS:
+        if config[group] is not None and not isinstance(config[group], DictConfig):
+            raise BadInput(
+                f"{group} must be one of its choices (python train.py --help), got {config[group]}"
+            )
+
+
+def _values(node: DictConfig | ListConfig, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every dotted option with its value, references resolved."""
+    keys = list(node) if isinstance(node, DictConfig) else range(len(node))
+    for key in keys:
+        value, option = node[key], f"{above}{key}"
+        if isinstance(value, (DictConfig, ListConfig)):
+            yield from _values(value, f"{option}.")
+        else:
+            yield option, value
 
 
 def _instantiate(option: str, node: DictConfig) -> Any:
     try:
         return instantiate(node)
     except InstantiationException as error:
-        cause = error.__cause__
-        raise BadInput(f"{option}: {cause if isinstance(cause, (ValueError, BadInput)) else error}") from None
+        sentence = about_strategy(error)
+        if sentence is None:
+            raise
+        raise BadInput(sentence if sentence.startswith(option) else f"{option}: {sentence}") from None
 
 
 def _check_network(name: str, architecture: str) -> None:
-    """A network from elsewhere must be one that can be divided, where that is asked for."""
+    """A pretrained network must divide into encoder and decoder where the architecture demands it."""
     if architecture == "encoder_decoder" and (kind := unknown_kind(name)):
         raise BadInput(
             f"translator.architecture=encoder_decoder divides a Llama, a Qwen 3 or a Gemma 3 without sliding "
@@ -54,8 +111,8 @@ def _check_network(name: str, architecture: str) -> None:
 
 
 def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
-    """What scores both ways must be there: some metrics are packages of their own."""
-    metrics = [_instantiate("evaluation.metrics", each) for each in config.evaluation.metrics]
+    """Every metric must work into both languages: some are packages of their own."""
+    metrics = [_instantiate("evaluation.metrics", metric) for metric in config.evaluation.metrics]
     compare = (
         [_instantiate("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
     )

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException, OverrideParseException
 from hydra.types import RunMode
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from umt.pipeline.console import Console
+from umt.pipeline.renamed import check_overrides, new_name
+from umt.runtime.interrupts import Terminated, stop_workers
 from umt.types import BadInput
 
 FAILED = 2
 """The exit status of what the user can mend."""
 
+ALIGNMENT_FAILED = 3
+"""The exit status of a run that ends before its networks because the alignment failed."""
 
-GO_ON = "interrupted; finished stages are kept, run the same command to go on"
+INTERRUPTED, TERMINATED = 130, 143
+"""The exit statuses after Ctrl-C and after SIGTERM: 128 and the number of the signal."""
+
+GO_ON = "finished stages are stored, run the same command to go on"
+
+
+class AlignmentFailed(BadInput):
+    """No alignment was found, so that whatever is trained on it would learn nothing."""
 
 
 @contextmanager
@@ -26,23 +40,69 @@ def user_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     """Turn what the user can mend into one sentence on stderr and exit status 2.
 
     Covers bad input, impossible options, a full disk and numbers that stopped being finite; anything else is
-    our mistake and keeps its traceback. interrupted: what is said after Ctrl-C.
+    our mistake and keeps its traceback. interrupted: what is said after Ctrl-C or SIGTERM.
     """
     try:
         yield
+    except Terminated:
+        stop_workers()
+        _exit(console, f"terminated; {interrupted}", TERMINATED)
     except KeyboardInterrupt:
-        _exit(console, interrupted, 130)
+        stop_workers()
+        _exit(console, f"interrupted; {interrupted}", INTERRUPTED)
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
-            if type(cause) in (ValueError, TypeError) and type(error).__module__.startswith("hydra"):
-                break  # a dataclass refused an option
-            cause = cause.__cause__
-        if cause is None:
+        sentence = sentence_of(error)
+        if sentence is None:
             console.stopped()
             raise
-        # a value of the wrong kind: only the message around it says which option
-        _exit(console, str(error if isinstance(cause, TypeError) else cause), FAILED)
+        _exit(console, sentence, ALIGNMENT_FAILED if isinstance(error, AlignmentFailed) else FAILED)
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """What a user can do about ``error``; None where it is our mistake."""
+    if isinstance(error, OmegaConfBaseException):
+        return _about_value(error)
+    if isinstance(error, InstantiationException):
+        return about_strategy(error)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
+        cause = cause.__cause__
+    return None if cause is None else str(cause)
+
+
+def about_strategy(error: InstantiationException) -> str | None:
+    """Why a strategy of the configuration refuses its options, with the full name of the option.
+
+    None where the strategy itself failed.
+    """
+    cause = error.__cause__
+    while isinstance(cause, InstantiationException):
+        error, cause = cause, cause.__cause__
+    place = re.search(r"full_key: (\S+)", str(error))
+    option = place[1] if place else ""
+    if isinstance(cause, OmegaConfBaseException):
+        return _about_value(cause)
+    if isinstance(cause, (BadInput, OSError)):
+        return str(cause)
+    if cause is None:
+        return " ".join(str(error).split())
+    if type(cause) not in (ValueError, TypeError):
+        return None
+    message = " ".join(str(cause).split())
+    field = re.match(r"[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
+    if isinstance(cause, TypeError) and not field:
+        return f"{option} has a value of the wrong kind ({message}): see python train.py --cfg job"
+    return f"{option}.{message}" if option and field else f"{option}: {message}".removeprefix(": ")
+
+
+def _about_value(error: OmegaConfBaseException) -> str:
+    option = getattr(error, "full_key", None) or "an option"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{option} has no value (???): give it one"
+    if isinstance(error, InterpolationResolutionError):
+        reason = str(error).splitlines()[0].rstrip(".")
+        return f"{option} refers to something that has no value: {reason}"
+    return f"{option}: {str(error).splitlines()[0]}"
 
 
 @contextmanager
@@ -53,9 +113,12 @@ def option_errors() -> Iterator[None]:
     """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # or its own report of many lines comes first
     try:
+        check_overrides()
         yield
     except SweepJobFailed as error:
-        _exit(Console(), f"at least one cell of the sweep failed: {error}", FAILED)
+        _exit(Console(), f"at least one run of the sweep failed: {error}", FAILED)
+    except (BadInput, OmegaConfBaseException) as error:
+        _exit(Console(), sentence_of(error) or str(error), FAILED)
     except Exception as error:
         if not type(error).__module__.startswith("hydra"):
             raise
@@ -65,23 +128,55 @@ def option_errors() -> Iterator[None]:
 def _about_option(error: Exception) -> str:
     """What is wrong with an override, and what would be right."""
     cause = error.__cause__
-    group, _, name = (getattr(error, "missing_cfg_file", None) or "").rpartition("/")
+    if isinstance(error, OverrideParseException):
+        return _about_grammar(error.override or "")
+    if isinstance(cause, (InterpolationResolutionError, MissingMandatoryValue)):
+        return _about_value(cause)
+    group, name = _missing_choice(error)
     if name:
         known = sorted(set(getattr(error, "options", None) or ()))
-        said, wrong = f"there is no {group}={name}", name
+        problem, wrong = f"there is no {group}={name}", name
+        if group in ("corpus", "elsewhere") and "/" in name:
+            return f"{problem}: a folder of text is given by corpus=files corpus.root={name}"
     elif (parent := getattr(cause, "parent_node", None)) is not None:
+        option = str(getattr(cause, "full_key", ""))
+        if new := new_name(option):
+            return f"{option} is now called {new}"
         known = sorted(key for key in map(str, parent) if not key.startswith("_"))
-        said, wrong = f"there is no option {getattr(cause, 'full_key', '')}", str(getattr(cause, "key", ""))
+        problem, wrong = f"there is no option {option}", str(getattr(cause, "key", ""))
     else:
         return f"the options could not be read: {error}"
     if not known:
-        return f"{said}: nothing can be set there (+{getattr(cause, 'full_key', wrong)}=... adds it)"
-    near = [f", did you mean {each}" for each in get_close_matches(wrong, known, 1)]
-    return f"{said}{''.join(near)}? The options are {', '.join(known)}"
+        return f"{problem}: nothing can be set there (+{getattr(cause, 'full_key', wrong)}=... adds it)"
+    near = [f", did you mean {name}" for name in get_close_matches(wrong, known, 1)]
+    return f"{problem}{''.join(near)}? The options are {', '.join(known)}"
+
+
+def _missing_choice(error: Exception) -> tuple[str, str]:
+    """(group, choice) of a choice that does not exist; empty where the error is another."""
+    file = getattr(error, "missing_cfg_file", None) or ""
+    options: Mapping[str, str] | None = getattr(error, "options", None)
+    if options:
+        group, _, name = file.rpartition("/")
+        return group, name
+    group, _, name = file.partition("/")  # a path was given as the choice
+    return group, name
+
+
+def _about_grammar(override: str) -> str:
+    """How to write a value with characters that Hydra reads as its own."""
+    name, equals, value = override.partition("=")
+    if not equals:
+        return f"{override} is no option: options are written name=value, such as seed=2"
+    bare = value.strip("\"'")
+    return (
+        f"{name} has a value with characters that need quotes (a space, =, brackets, ~, letters that are not "
+        f"ASCII): write '{name}=\"{bare}\"', both kinds of quotes included"
+    )
 
 
 class SweepJobFailed(Exception):
-    """One cell of a sweep ended with an error that it has told; the others go on."""
+    """One run of a sweep ended with an error that it has reported; the others go on."""
 
 
 def _exit(console: Console, sentence: str, status: int) -> None:
@@ -92,11 +187,12 @@ def _exit(console: Console, sentence: str, status: int) -> None:
 
 @contextmanager
 def sweep_job(console: Console) -> Iterator[None]:
-    """`plain_errors` around a run; in a sweep they end this cell, and the others go on."""
+    """`user_errors` around a run; in a sweep they end this run, and the others go on."""
     try:
         with user_errors(console):
             yield
-    except SystemExit as left:
-        if left.code != FAILED or HydraConfig.get().mode != RunMode.MULTIRUN:
+    except SystemExit as end:
+        in_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+        if end.code not in (FAILED, ALIGNMENT_FAILED) or not in_sweep:
             raise
-        raise SweepJobFailed(str(left.__context__)) from None
+        raise SweepJobFailed(str(end.__context__)) from None

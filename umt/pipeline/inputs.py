@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from hydra.utils import instantiate
@@ -14,6 +13,7 @@ from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
+from umt.corpus.reading import path_of
 from umt.pipeline.artefact import settings_of
 from umt.runtime.files import digest_of
 from umt.types import BadInput
@@ -47,19 +47,28 @@ def corpus(config: DictConfig) -> Source:
 
 
 def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
-    """Text about something else, where the configuration names any: a control of
+    """Text of another domain, where the configuration names any: a control of
     `umt.compression.mutual_information`."""
-    return (instantiate(config.elsewhere),) if config.elsewhere else ()
+    return (instantiate(config.other_domain),) if config.other_domain else ()
 
 
 def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
-    """Every held-out set: those that belong to the corpus, and those the configuration adds.
+    """Every held-out set: those of the corpus, and those of ``evaluation.sets`` that are not null.
 
     Raises BadInput when two have one name.
     """
-    added = [instantiate(each, name=name) for name, each in config.evaluation.sets.items()]
+    added = []
+    for name, held_out_set in config.evaluation.sets.items():
+        if held_out_set is None:
+            continue  # switched off
+        if not isinstance(held_out_set, DictConfig):
+            raise BadInput(
+                f"evaluation.sets.{name} must be a test set with a _target_ (conf/evaluation), or null to "
+                f"switch it off, got {held_out_set}"
+            )
+        added.append(instantiate(held_out_set, name=name))
     sets = (*source.held_out(), *added)
-    names = sorted(each.name for each in sets)
+    names = sorted(held_out_set.name for held_out_set in sets)
     if len(set(names)) < len(names):
         raise BadInput(f"two held-out sets have one name among {names}: rename one in evaluation.sets")
     return sets
@@ -70,9 +79,12 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
 
     The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
     """
-    path = config.evaluation.dictionary[part]
-    if path is not None:
-        return Dictionary.read(Path(path))
+    option = config.evaluation.dictionary[part]
+    if option is not None:
+        path = path_of(option)
+        if path is None:
+            raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
+        return Dictionary.read(path, source.languages)
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
 
 
@@ -99,34 +111,34 @@ def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) 
         for lang, other in ((first, second), (second, first))
     }
     pairs = source.training_pairs(count, leaks)
-    taken = sum(1 for _ in pairs.examples())  # all are looked at now, not after hours
+    used = sum(1 for _ in pairs.examples())  # all are checked now, not after hours
     if pairs.left_out and config.audit == "strict":
         raise BadInput(
             f"audit=strict: {pairs.left_out:,} of the true pairs stand in a held-out set: "
             f"take them out or run with audit=report"
         )
-    if not taken:
+    if not used:
         raise BadInput("corpus.pairs holds no pair of sentences that stands in no held-out set")
     return pairs
 
 
 def drop_unselected(config: DictConfig) -> DictConfig:
-    """``config`` without what an experiment says of a group that was then left out (``translator=none``)."""
-    told = config.copy()
-    for group in ("bootstrap", "lm", "translator", "bits", "elsewhere"):
-        if told[group] and "_target_" not in told[group]:
-            told[group] = None
-    return told
+    """``config`` without options that an experiment sets in a group left out (``translator=none``)."""
+    selected = config.copy()
+    for group in ("bootstrap", "lm", "translator", "bits", "other_domain"):
+        if selected[group] and "_target_" not in selected[group]:
+            selected[group] = None
+    return selected
 
 
-_OTHERS = ("beside", "compare")
+_OTHERS = ("external", "compare")
 
 
 def run_identity(config: DictConfig) -> DictConfig:
     """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
     machine."""
     settings = settings_of(config)
-    for key in ("store", "rebuild", "runtime"):
+    for key in ("store", "rebuild", "runtime", "on_failed"):
         del settings[key]
     for key in _OTHERS:
         settings["evaluation"].pop(key, None)

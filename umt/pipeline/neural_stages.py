@@ -23,10 +23,20 @@ from umt.runtime.files import write_json
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import LOG
-from umt.translation.bitext import Bitext, TextTranslator, load_bootstrap_pairs, synthetic
-from umt.translation.bitext import encode_parallel_pairs as known_bitexts
+from umt.translation.bitext import (
+    Bitext,
+    TextTranslator,
+    encode_parallel_pairs,
+    load_bootstrap_pairs,
+    synthetic_pairs,
+)
 from umt.translation.filters import SubwordUsage
-from umt.translation.training import BootstrapComparison, TrainedTranslator, TranslatorTraining
+from umt.translation.training import (
+    BootstrapComparison,
+    TrainedTranslator,
+    TranslationData,
+    TranslatorTraining,
+)
 from umt.translation.translator import NeuralTranslator
 from umt.translation.validation import LOG as HEALTH
 from umt.types import Lang
@@ -51,24 +61,24 @@ def tokenise(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
     for number, lang in enumerate(languages):
         bench.progress("subwords", number, len(languages))
         _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
-    told = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
+    counts = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
     return {
         "languages": languages,
         "subwords": sizes,
-        "summary": f"{len(tokenizer):,} subwords; {told} in text",
+        "summary": f"{len(tokenizer):,} subwords; {counts} in text",
     }
 
 
-def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, bridge: Artefact) -> Report:
+def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, alignment: Artefact) -> Report:
     """Subwords of both languages to one language model."""
     tokenizer = Tokenizer.load(tokens.path)
     shards = {lang: TokenShards(tokens.path, lang) for lang in languages_of(tokens)}
-    alignment = Alignment.load(bridge.path)
+    spaces = Alignment.load(alignment.path)
     strategy = instantiate(config)
     model, records = strategy.train(
         tokenizer,
         shards,
-        (alignment.source, alignment.target),
+        (spaces.source, spaces.target),
         bench.scratch,
         bench.generator(),
         bench.progress,
@@ -78,9 +88,9 @@ def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, bridge: 
     tokenizer.save(bench.directory)
     _keep_logs(bench)
     last = {name: round(value, 4) for name, value in records[-1].items()}
-    told = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
+    costs = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
     size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
-    return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*told, size])}
+    return {"languages": languages_of(tokens), "last": last, "summary": "; ".join([*costs, size])}
 
 
 def train_translator(
@@ -101,19 +111,20 @@ def train_translator(
     source, target = languages_of(text)
     texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
     first = bootstrap_translators(bootstrap, (source, target), strategy.kernels, strategy.gpu_kernels)
-    written = _synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench)
-    known = known_bitexts(pairs, tokenizer, bench.scratch) if pairs else []
-    learned = strategy.learn(
-        load(model.path, strategy.kernels, strategy.gpu_kernels).to(best_device()),
+    data = TranslationData(
         tokenizer,
         texts,
-        written,
-        known,
+        synthetic=_synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench),
+        parallel=encode_parallel_pairs(pairs, tokenizer, bench.scratch) if pairs else [],
+    )
+    learned = strategy.learn(
+        load(model.path, strategy.kernels, strategy.gpu_kernels).to(best_device()),
+        data,
         bench.scratch,
         bench.seed,
         bench.progress,
     )
-    # the next subword, whatever the language model had learned
+    # trained on translation alone: the objectives of the language model no longer describe it
     record_objectives(learned.model, ["translation"])
     usage = SubwordUsage.count(tokenizer, texts)
     NeuralTranslator(
@@ -121,12 +132,13 @@ def train_translator(
         target,
         learned.model,
         tokenizer,
-        {lang: usage.written(lang) for lang in (source, target)},
-        longest=strategy.sentence_length,
+        {lang: usage.allowed(lang) for lang in (source, target)},
+        longest=strategy.batching.sentence_length,
     ).save(bench.directory)
     _keep_logs(bench)
-    duel = strategy.duel(learned.model, tokenizer, texts, first, bench.seed) if first else {}
-    return {"languages": [source, target], **_translator_report(strategy, learned, duel, known, pairs)}
+    comparison = strategy.compare(learned.model, data, first, bench.seed) if first else {}
+    report = _translator_report(strategy, learned, comparison, data.parallel, pairs)
+    return {"languages": [source, target], **report}
 
 
 def bootstrap_translators(
@@ -135,7 +147,7 @@ def bootstrap_translators(
     kernels: bool = True,
     gpu_kernels: bool = False,
 ) -> dict[tuple[Lang, Lang], TextTranslator]:
-    """(from, to) -> what a bootstrap translates with where much is to be written; none without one."""
+    """(from, to) -> what a bootstrap translates with, its search shortened; empty without a bootstrap."""
     if bootstrap is None:
         return {}
     source, target = languages
@@ -160,14 +172,14 @@ def _synthetic_pairs(
     tokenizer: Tokenizer,
     bench: StageContext,
 ) -> list[Bitext]:
-    """Those that the bootstrap has written itself, else what it translates now; none where none are asked."""
-    if strategy.synthetic is None or bootstrap is None:
+    """Synthetic pairs stored by the bootstrap, else translated by it now; none if none are learned from."""
+    if strategy.schedules.synthetic is None or bootstrap is None:
         return []
-    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic(
+    return load_bootstrap_pairs(bootstrap.path, languages_of(text)) or synthetic_pairs(
         PreparedText(text.path),
         first,
         tokenizer,
-        strategy.synthetic_sentences,
+        strategy.synthesis.bootstrap_sentences,
         bench.scratch / "synthetic",
         bench.progress,
     )
@@ -176,57 +188,59 @@ def _synthetic_pairs(
 def _translator_report(
     strategy: TranslatorTraining,
     learned: TrainedTranslator,
-    duel: Mapping[str, BootstrapComparison],
-    known: Sequence[Bitext],
+    comparison: Mapping[str, BootstrapComparison],
+    parallel: Sequence[Bitext],
     pairs: TrainingPairs | None,
 ) -> Report:
-    """What the training says of its outcome, in the report of the stage."""
-    count = len(known[0].source) if known else 0
-    lost = [
+    """The report of the stage: round-trip scores, the comparison with the bootstrap, warnings."""
+    count = len(parallel[0].source) if parallel else 0
+    warnings = [
         f"{way}: the bootstrap's translations cost fewer bits than the translator's"
-        for way, outcome in duel.items()
+        for way, outcome in comparison.items()
         if not outcome.won
     ]
-    lost += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    warnings += parallel_pair_warnings(strategy.parallel_pairs, count, pairs.left_out if pairs else 0)
+    if pairs and pairs.incomplete:
+        warnings.append(f"{pairs.incomplete:,} lines of the true pairs are blank or have an empty side")
     [score] = [entry for entry in learned.history if entry["step"] == learned.step]
     return {
         "parallel_pairs": count,
         "history": learned.history,
-        "duel": {way: outcome._asdict() for way, outcome in duel.items()},
+        "comparison": {way: outcome._asdict() for way, outcome in comparison.items()},
         "summary": f"round trip {score['round_trip']:.1f} BLEU at step {learned.step}",
-        "warnings": [sentence for sentence in (learned.stop_reason, *lost) if sentence],
+        "warnings": [sentence for sentence in (learned.stop_reason, *warnings) if sentence],
     }
 
 
-def parallel_pair_warnings(asked: int, taken: int, left_out: int) -> list[str]:
+def parallel_pair_warnings(requested: int, used: int, left_out: int) -> list[str]:
     """Warnings about true pairs."""
-    told = [f"{left_out:,} true pairs stand in a held-out set and were left out"] if left_out else []
-    if taken < asked:
-        told.append(f"{asked:,} true pairs were asked for, {taken:,} there were")
-    return told
+    warnings = [f"{left_out:,} true pairs stand in a held-out set and were left out"] if left_out else []
+    if used < requested:
+        warnings.append(f"{requested:,} true pairs were asked for, the corpus has {used:,}")
+    return warnings
 
 
 def _keep_logs(bench: StageContext) -> None:
-    """What was noted while a network learned, for the report and for TensorBoard."""
+    """Copy the training logs next to the network, for the report and for TensorBoard."""
     for name in (LOG, HEALTH):
         if (bench.scratch / name).exists():
             shutil.copy(bench.scratch / name, bench.directory / name)
     shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: StageContext, text: Artefact, *elsewhere: Artefact) -> Report:
-    """What the two languages tell about each other, in bits that a decoder would need."""
+def bits(config: DictConfig, bench: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
+    """The mutual information of the two languages' texts: code lengths in bits, alone and together."""
     strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
-    apart = [line for each in elsewhere for line in PreparedText(each.path).sentences(languages[1])]
-    told = strategy.measure(texts, apart, bench.seed, bench.scratch, bench.progress)
-    write_json(bench.directory / BITS, told)
-    both = told["pairs"]["both"]["K(X,Y)"]["code"]
-    gain = told["pairs"]["both"].get("gain")
+    others = [line for source in other_domain for line in PreparedText(source.path).sentences(languages[1])]
+    measured = strategy.measure(texts, others, bench.seed, bench.scratch, bench.progress)
+    write_json(bench.directory / BITS, measured)
+    both = measured["pairs"]["both"]["K(X,Y)"]["code"]
+    gain = measured["pairs"]["both"].get("gain")
     more = f"; joint gain {gain['share']:z.2%} of K(X)+K(Y)" if gain else ""
     return {
         "languages": languages,
         "summary": f"K(X,Y) {both['per_byte']:.3f} bits/byte{more}",
-        "warnings": told["left_out"],
+        "warnings": measured["left_out"],
     }

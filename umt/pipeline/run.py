@@ -14,7 +14,7 @@ from umt.pipeline.artefact import Artefact
 
 @dataclass(frozen=True)
 class Run:
-    """What one configuration built; ``translators`` and ``bridges`` are keyed by system."""
+    """What one configuration built; ``translators`` and ``alignments`` are keyed by system."""
 
     directory: Path
     corpus: Source

@@ -27,8 +27,8 @@ class LanguageDirection(NamedTuple):
         others = [lang for lang in languages if lang != self.target]
         source = self.source or (others[0] if len(others) == 1 else None)
         if self.target not in languages or source not in others:
-            asked = f"from {self.source} to {self.target}" if self.source else f"to {self.target}"
-            raise BadInput(f"{where} does not translate {asked}: it knows {' and '.join(languages)}")
+            direction = f"from {self.source} to {self.target}" if self.source else f"to {self.target}"
+            raise BadInput(f"{where} does not translate {direction}: it knows {' and '.join(languages)}")
         return source, self.target
 
 
@@ -81,12 +81,34 @@ def bootstrap_translator(
 
 
 def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
-    """What its training has warned of, and whether it has seen true pairs."""
-    manifest = _translator_dir(directory, lexical) / MANIFEST
+    """Warnings of its training: a failed alignment below it, true pairs, and what the stage reported."""
+    translator = _translator_dir(directory, lexical)
+    manifest = translator / MANIFEST
     report = _json(manifest)["report"] if manifest.exists() else {}
     pairs = report.get("parallel_pairs", 0)
     supervised = [f"it was trained on {pairs:,} true pairs"] if pairs else []
-    return [*supervised, *report.get("warnings", ())]
+    return [*_alignment_warnings(translator), *supervised, *report.get("warnings", ())]
+
+
+def _alignment_warnings(artefact: Path) -> list[str]:
+    """A sentence for each alignment below ``artefact`` that failed or is doubtful."""
+    sentences: list[str] = []
+    pending, visited = [artefact.resolve()], set[Path]()
+    while pending:
+        directory = pending.pop()
+        if directory in visited or not (directory / MANIFEST).exists():
+            continue
+        visited.add(directory)
+        manifest = _json(directory / MANIFEST)
+        pending += [directory.parent / name for name in manifest.get("inputs", ())]
+        verdict = manifest["report"].get("verdict", {}) if manifest["stage"] == "align" else {}
+        if verdict.get("label") == "failed":
+            sentences.append(
+                f"its alignment failed ({verdict['reason']}): expect translations unrelated to the source"
+            )
+        elif verdict.get("label") == "doubtful":
+            sentences.append(f"its alignment is doubtful ({verdict['reason']}): check the translations")
+    return sentences
 
 
 def _opened(
@@ -127,17 +149,17 @@ def _translator_dir(directory: Path, lexical: bool) -> Path:
 
 
 def _artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
-    """Where it is a run, what the first of ``stages`` made that it has: its parts are its neighbours."""
+    """The artefact of the first of ``stages`` that the run consists of; ``directory`` where it is no run."""
     if not (directory / MANIFEST).exists():
         return directory
     manifest = _json(directory / MANIFEST)
     if manifest.get("stage") != "run":
         return directory
     parts: list[str] = manifest["report"]["parts"]
-    found = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
-    if not found:
+    matching = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
+    if not matching:
         raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
-    return directory.resolve().parent / found[0]  # "." has neighbours, too
+    return directory.resolve().parent / matching[0]  # "." has neighbours, too
 
 
 def _json(path: Path) -> Any:

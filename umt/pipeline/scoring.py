@@ -46,7 +46,6 @@ def parallel_pairs(run: Run) -> dict[str, int]:
     """System -> true pairs it was trained on: a control must not pass for unsupervised."""
     if run.translator is None:
         return {}
-    # a manifest that is older than the count says it in its configuration
     known = run.translator.report["parallel_pairs"]
     return {TRANSLATOR: int(known)}
 
@@ -91,85 +90,110 @@ class KnowsKinds(Protocol):
     def kinds(self) -> Mapping[str, str]: ...
 
 
+Direction = tuple[Lang, Lang]
+"""(source, target) of a translation."""
+
+
 def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterator[ScoreRow]:
     """Each metric of each system on each test set in each direction."""
-    metrics: list[Metric] = [instantiate(each) for each in config.evaluation.metrics]
-    (run.directory / FOLDER).mkdir(exist_ok=True)
+    metrics: list[Metric] = [instantiate(metric) for metric in config.evaluation.metrics]
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
     others = [
-        ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.beside.items()
+        ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.external.items()
     ]
     sets = {held_out.name for held_out in run.held_out}
     _check_names("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
     if compare is not None:
-        _check_names(
-            "evaluation.compare.systems", compare.systems, {*SYSTEMS, *(each.name for each in others)}
-        )
-    known = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
-    source, target = run.corpus.languages
-    ways = {
-        (here, there): [pairs for pairs in known if pairs.direction in (None, (here, there))]
-        for here, there in ((source, target), (target, source))
-    }
-    sizes = {(pairs.name, "-".join(way)): len(pairs) for way, tests in ways.items() for pairs in tests}
+        names = {*SYSTEMS, *(other.name for other in others)}
+        _check_names("evaluation.compare.systems", compare.systems, names)
+    tests = _scored_sets(config, run)
+    sizes = {(pairs.name, "-".join(direction)): len(pairs) for direction, pairs in tests}
     external = {other.name: other.all_translations(sizes) for other in others}  # before anything takes long
     trained_on = parallel_pairs(run)
-    trained_on |= {
-        system: pairs for each in external.values() for (system, pairs), _ in each.values() if pairs
-    }
+    for translated in external.values():
+        trained_on |= {system: pairs for (system, pairs), _ in translated.values() if pairs}
+    (run.directory / FOLDER).mkdir(exist_ok=True)
     write_json(run.directory / FOLDER / INDEX, {system: trained_on.get(system, 0) for system in SYSTEMS})
-    for (here, there), tests in ways.items():
-        outputs: dict[tuple[str, str], list[str]] = {}  # (set, system) -> translations
-        for system, translator in translators(config, run, here, there).items():
-            for number, pairs in enumerate(tests):
-                console.progress(f"{system} {here}-{there}", number, len(tests))
-                sources = [renderings[0] for renderings in pairs.sides[here]]
+    outputs: dict[tuple[str, str, str], list[str]] = {}  # (set, direction, system) -> translations
+    for direction in dict.fromkeys(direction for direction, _ in tests):
+        way, selected = "-".join(direction), [pairs for other, pairs in tests if other == direction]
+        for system, translator in translators(config, run, *direction).items():
+            by = (system, trained_on.get(system, 0))
+            for number, pairs in enumerate(selected):
+                console.progress(f"{system} {way}", number, len(selected))
                 start = time.perf_counter()
-                outputs[pairs.name, system] = translations = translator.translate(sources)
+                translations = translator.translate(_sources(pairs, direction))
+                outputs[pairs.name, way, system] = translations
                 seconds = time.perf_counter() - start
-                by = (system, trained_on.get(system, 0))
-                yield from _scored(run, metrics, pairs, (here, there), by, translations, seconds)
-            console.progress(f"{system} {here}-{there}", len(tests), len(tests))
-        for other, pairs in product(others, tests):
-            if translated := external[other.name].get((pairs.name, f"{here}-{there}")):
-                outputs[pairs.name, other.name] = translated[1]
-                yield from _scored(run, metrics, pairs, (here, there), *translated, 0.0)
+                yield from _scored(run, metrics, pairs, direction, by, translations, seconds)
+            console.progress(f"{system} {way}", len(selected), len(selected))
+        for other, pairs in product(others, selected):
+            if answers := external[other.name].get((pairs.name, way)):
+                outputs[pairs.name, way, other.name] = answers[1]
+                yield from _scored(run, metrics, pairs, direction, *answers, 0.0)
         if compare is not None:
-            first = compare.systems[0]
-            for pairs in tests:
-                ours, theirs = (outputs.get((pairs.name, system)) for system in compare.systems)
-                if ours and theirs:
-                    references = max(map(len, pairs.sides[there]))
-                    for score in compare.compare(ours, theirs, pairs.sides[there], there):
-                        yield ScoreRow(
-                            *(first, pairs.name, f"{here}-{there}", score, 0.0),
-                            parallel_pairs=trained_on.get(first, 0),
-                            references=references,
-                        )
+            for pairs in selected:
+                yield from _significance(compare, pairs, direction, outputs, trained_on)
+
+
+def _scored_sets(config: DictConfig, run: Run) -> list[tuple[Direction, ParallelSet]]:
+    """Every test set in each direction in which it is scored."""
+    tests = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
+    source, target = run.corpus.languages
+    return [
+        (direction, pairs)
+        for direction in ((source, target), (target, source))
+        for pairs in tests
+        if pairs.direction in (None, direction)
+    ]
+
+
+def _sources(pairs: ParallelSet, direction: Direction) -> list[str]:
+    """The sentences to translate: the first text of each item on the source side."""
+    return [texts[0] for texts in pairs.sides[direction[0]]]
+
+
+def _significance(
+    compare: PairedBootstrap,
+    pairs: ParallelSet,
+    direction: Direction,
+    outputs: Mapping[tuple[str, str, str], Sequence[str]],
+    trained_on: Mapping[str, int],
+) -> Iterator[ScoreRow]:
+    """The paired test between two systems on one test set, where both have translated it."""
+    way, (_, target) = "-".join(direction), direction
+    ours, theirs = (outputs.get((pairs.name, way, system)) for system in compare.systems)
+    if ours and theirs:
+        system, references = compare.systems[0], pairs.sides[target]
+        for score in compare.compare(ours, theirs, references, target):
+            yield ScoreRow(
+                *(system, pairs.name, way, score, 0.0),
+                parallel_pairs=trained_on.get(system, 0),
+                references=max(map(len, references)),
+            )
 
 
 def _scored(
     run: Run,
     metrics: Iterable[Metric],
     pairs: ParallelSet,
-    way: tuple[Lang, Lang],
+    direction: Direction,
     system: System,
     translations: Sequence[str],
     seconds: float,
 ) -> Iterator[ScoreRow]:
-    """The rows of one system on one test set; all that was compared is kept with the run."""
-    (here, there), direction, (name, trained_on) = way, "-".join(way), system
-    file = translations_file(run.directory, pairs.name, direction, name)
+    """The rows of one system on one test set; translations and references are stored with the run."""
+    (_, target), way, (name, trained_on) = direction, "-".join(direction), system
+    file = translations_file(run.directory, pairs.name, way, name)
     file.write_text("\n".join(translations) + "\n", encoding="utf-8")
-    sources = [renderings[0] for renderings in pairs.sides[here]]
-    TestSet(sources, pairs.sides[there]).save(run.directory, pairs.name, direction)
-    references = max(map(len, pairs.sides[there]))
+    sources, references = _sources(pairs, direction), pairs.sides[target]
+    TestSet(sources, references).save(run.directory, pairs.name, way)
     for metric in metrics:
-        for score in with_first_reference(metric, translations, pairs.sides[there], there, sources):
+        for score in with_first_reference(metric, translations, references, target, sources):
             yield ScoreRow(
-                *(name, pairs.name, direction, score, seconds),
+                *(name, pairs.name, way, score, seconds),
                 parallel_pairs=trained_on,
-                references=references,
+                references=max(map(len, references)),
             )
 
 
@@ -177,10 +201,10 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Precision of each lexicon in each direction, where a true dictionary is known."""
     known = inputs.dictionary(config, run.corpus, "test")
     if known is not None:
-        bridges = {system: Alignment.load(artefact.path) for system, artefact in run.alignments.items()}
+        alignments = {system: Alignment.load(artefact.path) for system, artefact in run.alignments.items()}
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
-        yield from lexicon_rows(bridges, known, kinds, stages.directions(run.text), stems)
+        yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
 
 
 def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
@@ -197,7 +221,7 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
 
 
 def missing_measurements(run: Run) -> Iterator[str]:
-    """What a reader would look for in vain, and why."""
+    """Sentences about scores that are missing, and why."""
     if not run.held_out:
         yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
     for pairs in (held_out.pairs() for held_out in run.held_out):
@@ -208,7 +232,7 @@ def missing_measurements(run: Run) -> Iterator[str]:
         yield "a masked model sees both sides and is no code: no bits of held-out text (lm=causal)"
 
 
-def samples(rows: Iterable[ScoreRow], run: Run, each: int = 5) -> Iterator[sections.Sample]:
+def samples(rows: Iterable[ScoreRow], run: Run, count: int = 5) -> Iterator[sections.Sample]:
     """Evenly spaced items of every set that was scored, as the systems translated them."""
     systems: dict[tuple[str, str], list[str]] = {}
     for name, direction, system in group_by_system(row for row in rows if row.kind == "translation"):
@@ -216,8 +240,8 @@ def samples(rows: Iterable[ScoreRow], run: Run, each: int = 5) -> Iterator[secti
     sets, finished = {held_out.name: held_out for held_out in run.held_out}, FinishedRun(run.directory)
     for (name, direction), known in systems.items():
         pairs = sets[name].pairs()
-        here, there = (pairs.sides[Lang(lang)] for lang in direction.split("-"))
+        sources, references = (pairs.sides[Lang(lang)] for lang in direction.split("-"))
         outputs = {system: finished.translations(name, direction, system) or [] for system in known}
-        for item in range(len(pairs) // (2 * each), len(pairs), max(1, len(pairs) // each)):
+        for item in range(len(pairs) // (2 * count), len(pairs), max(1, len(pairs) // count)):
             translations = {system: lines[item] for system, lines in outputs.items()}
-            yield sections.Sample(name, direction, here[item][0], there[item], translations)
+            yield sections.Sample(name, direction, sources[item][0], references[item], translations)

@@ -1,7 +1,7 @@
 """The stages that ``train.py`` names: each reads finished artefacts, writes one directory and reports.
 
-A stage is called by the store as ``stage(config, bench, *inputs)``; its report's ``summary`` is the line that
-a person sees, its ``warnings`` are shown below it.
+A stage is called by the store as ``stage(config, bench, *inputs)``; its report's ``summary`` is its line in
+the console, its ``warnings`` follow below.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from umt.corpus.prepared_text import PreparedText
 from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.errors import AlignmentFailed
 from umt.pipeline.inputs import Supervision
 from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
-from umt.pipeline.store import StageContext
+from umt.pipeline.renamed import check_stages
+from umt.pipeline.store import StageContext, Store
 from umt.smt.bootstrap import Bootstrap, BootstrapInputs
 from umt.text.morphology import SuffixSplitter
 from umt.types import BadInput
@@ -105,18 +107,18 @@ def bootstrap(
     config: DictConfig,
     bench: StageContext,
     text: Artefact,
-    bridge: Artefact,
+    alignment: Artefact,
     tokens: Artefact | None = None,
     model: Artefact | None = None,
 ) -> Report:
     """A lexicon each way, or prompts to a language model, to a first translator each way."""
-    alignment = Alignment.load(bridge.path)
+    spaces = Alignment.load(alignment.path)
     inputs = BootstrapInputs(
         PreparedText(text.path),
         languages_of(text),
-        (alignment.lexicon, alignment.reverse_lexicon),
-        (alignment.source, alignment.target),
-        alignment.verdict.estimated_precision,
+        (spaces.lexicon, spaces.reverse_lexicon),
+        (spaces.source, spaces.target),
+        spaces.verdict.estimated_precision,
         bench.seed,
         tokens.path if tokens else None,
         model.path if model else None,
@@ -126,7 +128,7 @@ def bootstrap(
 
 
 def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
-    """One run: which artefacts it consists of, under one roof for its scores."""
+    """The artefacts of one run; its directory receives the scores."""
     (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
@@ -136,14 +138,49 @@ STAGES = (prepare, words, align, align_supervised, bootstrap, tokenise, pretrain
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
     """The stages that ``rebuild`` names; raises BadInput when one does not exist."""
-    known = [stage.__name__ for stage in STAGES]
-    asked = [str(name) for name in config.rebuild]
-    for name in asked:
-        if name not in known:
+    names = [stage.__name__ for stage in STAGES]
+    stages = [str(name) for name in config.rebuild]
+    check_stages(stages)
+    for name in stages:
+        if name not in names:
             raise BadInput(
-                f"rebuild={config.rebuild} names no stage '{name}': choose among {', '.join(known)}"
+                f"rebuild={config.rebuild} names no stage '{name}': choose among {', '.join(names)}"
             )
-    return tuple(asked)
+    return tuple(stages)
+
+
+ADVICE = (
+    "try more text on the same subjects in both languages, another seed (seed=2), another strategy "
+    "(aligner=self_learning) or vectors trained elsewhere (words=pretrained)"
+)
+"""What may help where the two vocabularies were not matched."""
+
+
+def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> None:
+    """Raises AlignmentFailed where the alignment failed and more would be trained on it.
+
+    ``on_failed=continue`` goes on; scoring what was trained before always does.
+    """
+    verdict = alignment.report["verdict"]
+    if verdict["label"] == "failed" and config.on_failed == "stop" and store.only is None:
+        raise AlignmentFailed(
+            f"the alignment failed ({verdict['reason']}), so nothing is trained on it: {ADVICE}; "
+            "on_failed=continue trains all the same"
+        )
+
+
+def planned(config: DictConfig) -> list[str]:
+    """The names of the stages that a run of ``config`` consists of, in order."""
+    translator = config.lm and config.translator
+    chosen = {
+        bits: config.bits,
+        tokenise: config.lm,
+        pretrain: config.lm,
+        bootstrap: config.bootstrap,
+        train_translator: translator,
+    }
+    order = (prepare, bits, words, align, tokenise, pretrain, bootstrap, train_translator)
+    return [stage.__name__ for stage in order if chosen.get(stage, True)]
 
 
 def directions(artefact: Artefact) -> tuple[str, str]:
@@ -160,11 +197,11 @@ def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
 def _report_alignment(alignment: Alignment, bench: StageContext, spaces: Artefact) -> Report:
     alignment.save(bench.directory)
     verdict = alignment.verdict
-    told = f"{verdict.label}: {verdict.reason}"
+    judgement = f"{verdict.label}: {verdict.reason}"
     failed = verdict.label == "failed"
     return {
         "languages": languages_of(spaces),
         "verdict": {"label": verdict.label, "reason": verdict.reason},
-        "summary": "no alignment was found" if failed else told,
-        "warnings": [told] if failed else [],
+        "summary": "no alignment was found" if failed else judgement,
+        "warnings": [judgement] if failed else [],
     }

@@ -24,12 +24,13 @@ class ProcessGroup:
         """The sum of ``number`` over the team."""
         if self.size == 1:
             return number
-        told = torch.tensor([number], dtype=torch.float64, device=_device())
-        processes.all_reduce(told)
-        return float(told)
+        total = torch.tensor([number], dtype=torch.float64, device=_device())
+        processes.all_reduce(total)
+        return float(total)
 
     def broadcast_bool(self, yes: bool) -> bool:
-        """What the first process says, to all: clocks differ, and who waits alone waits for ever."""
+        """``yes`` of the first process, in all of them: decisions by the clock must agree, or a collective
+        operation hangs."""
         return yes if self.size == 1 else self.sum(float(yes and self.rank == 0)) > 0
 
     def all_reduce_(self, tensors: Iterable[Tensor]) -> None:
@@ -41,11 +42,11 @@ class ProcessGroup:
             return
         flat = torch.cat([each.flatten() for each in held])
         processes.all_reduce(flat)
-        for each, summed in zip(held, torch.split(flat, [each.numel() for each in held]), strict=True):
-            each.copy_(summed.view_as(each))
+        for tensor, summed in zip(held, torch.split(flat, [each.numel() for each in held]), strict=True):
+            tensor.copy_(summed.view_as(tensor))
 
     def barrier(self) -> None:
-        """Until everybody is here."""
+        """Wait until every process has come to this point."""
         if self.size > 1:
             processes.barrier()
 

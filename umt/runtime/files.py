@@ -110,11 +110,11 @@ def remove_unfinished(directory: Path, name: str | None = None, *, exclusive: bo
     exclusive: nobody else writes there now, so that everything unfinished is left over, on whatever machine.
     """
     for place in [*directory.iterdir()] if directory.is_dir() else ():
-        found = _UNFINISHED.fullmatch(place.name)
-        if found is None or name not in (None, found["name"]) or not (exclusive or _is_dead(found["writer"])):
+        match = _UNFINISHED.fullmatch(place.name)
+        if match is None or name not in (None, match["name"]) or not (exclusive or _is_dead(match["writer"])):
             continue
-        final = directory / found["name"]
-        if found["kind"] == "replaced" and not final.exists():
+        final = directory / match["name"]
+        if match["kind"] == "replaced" and not final.exists():
             place.rename(final)  # killed between the two renames of `_move`
         else:
             _remove(place)

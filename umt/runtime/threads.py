@@ -13,16 +13,16 @@ from threadpoolctl import threadpool_limits
 from umt.runtime.processes import cores
 
 
-def use_threads(wanted: int = 0) -> None:
-    """Compute with ``wanted`` threads from now on, in torch and in numpy's BLAS; 0: one a core.
+def use_threads(threads: int = 0) -> None:
+    """Compute with ``threads`` threads from now on, in torch and in numpy's BLAS; 0: one a core.
 
-    Raises ValueError when ``wanted`` is negative.
+    Raises ValueError when ``threads`` is negative.
     """
-    if wanted < 0:
-        raise ValueError(f"runtime.threads must not be negative, got {wanted}")
-    threads = cores(wanted)
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)
+    if threads < 0:
+        raise ValueError(f"runtime.threads must not be negative, got {threads}")
+    count = cores(threads)
+    torch.set_num_threads(count)
+    threadpool_limits(count)
 
 
 Part = TypeVar("Part")

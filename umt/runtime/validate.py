@@ -40,8 +40,8 @@ def require(
     not list them. ascending: fields that must not fall, such as ``low high, first second third``.
     """
     for name, kind in _annotations(type(settings)).items():
-        given = getattr(settings, name)
-        if (value := typed(name, given, kind)) is not given:
+        setting = getattr(settings, name)
+        if (value := typed(name, setting, kind)) is not setting:
             object.__setattr__(settings, name, value)
     _check_range(settings, positive, "(0, inf)", "be positive")
     _check_range(settings, at_least_zero, "[0, inf)", "not be negative")
@@ -108,9 +108,9 @@ def _as_tuple(name: str, value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _choose(name: str, value: Any, allowed: Sequence[Any]) -> None:
     """Every member of a tuple, or the one value, must be allowed."""
-    for each in value if isinstance(value, tuple) else (value,):
-        if each not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, got {each!r}")
+    for member in value if isinstance(value, tuple) else (value,):
+        if member not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, got {member!r}")
 
 
 def _check_range(settings: DataclassInstance, names: str, interval: str, demand: str) -> None:
@@ -119,10 +119,10 @@ def _check_range(settings: DataclassInstance, names: str, interval: str, demand:
         value = getattr(settings, name)
         members = value if isinstance(value, tuple) else (value,)
         inside = [
-            each is None or low < each < high
-            or (each == low and interval[0] == "[") or (each == high and interval[-1] == "]")
-            for each in members
+            member is None or low < member < high
+            or (member == low and interval[0] == "[") or (member == high and interval[-1] == "]")
+            for member in members
         ]  # fmt: skip
         if not inside or not all(inside):
-            given = [*value] if isinstance(value, tuple) else value
-            raise ValueError(f"{name} must {demand}, got {given}")
+            shown = [*value] if isinstance(value, tuple) else value
+            raise ValueError(f"{name} must {demand}, got {shown}")

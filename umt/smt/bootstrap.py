@@ -1,4 +1,4 @@
-"""Bootstraps: first translations without parallel text, from which the neural translator starts."""
+"""Bootstraps: initial translations without parallel text, which initialise the neural translator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from umt.types import Lang, ProgressCallback
 
 @dataclass(frozen=True)
 class BootstrapInputs:
-    """All that a bootstrap may start from; no parallel text is among it.
+    """The inputs of a bootstrap; no parallel text is among them.
 
     text: both sides, segmented. languages: (source, target). lexicons: source to target and back. spaces:
     aligned word vectors of source and target. precision: share of the lexicons' best entries that are right,
@@ -44,11 +44,11 @@ class Bootstrap(Protocol):
     def write(
         self, inputs: BootstrapInputs, directory: Path, progress: ProgressCallback
     ) -> Mapping[str, Any]:
-        """Write what it learned to ``directory``; the report.
+        """Train and write to ``directory``; returns the report.
 
-        Its ``kind`` says what lies there: ``phrase-based`` (`umt.smt.translator`, a folder a direction)
-        or ``few-shot`` (`umt.translation.prompting`); ``summary`` is a line for a person. Synthetic pairs may
-        lie beside (`umt.translation.bitext.save_bootstrap_pairs`). Raises BadInput when the text is too
-        small or too odd.
+        Its ``kind`` names the contents: ``phrase-based`` (`umt.smt.translator`, a folder a direction) or
+        ``few-shot`` (`umt.translation.prompting`); ``summary`` is one line for the user. Synthetic pairs may
+        be written too (`umt.translation.bitext.save_bootstrap_pairs`). Raises BadInput when the text does not
+        suffice.
         """
         ...

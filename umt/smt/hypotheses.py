@@ -1,4 +1,4 @@
-"""Hypotheses of a phrase-based decoder in stacks: where they compete, recombine, and are read backwards."""
+"""Hypothesis stacks of a phrase-based decoder: pruning, recombination and back-tracing."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ NOWHERE = -1
 
 HYPOTHESIS = np.dtype(
     [
-        ("score", np.float32),  # in nats, without what lies ahead
+        ("score", np.float32),  # in nats, without future cost
         ("state", np.int32),  # context of the language model
-        ("first", np.int64),  # first open source word
+        ("first", np.int64),  # first uncovered source word
         ("mask", np.int64),  # bit k: word first + k is covered
-        ("stop", np.int64),  # where the next phrase starts if nothing jumps
-        ("origin", np.int64),  # slot in the stack that it came from
+        ("stop", np.int64),  # source position after its last phrase
+        ("origin", np.int64),  # slot of its predecessor
         ("start", np.int64),  # first word and length of its last phrase
         ("length", np.int64),
-        ("option", np.int64),  # what that became
+        ("option", np.int64),  # translation option of that phrase
     ]
 )
 
@@ -31,9 +31,9 @@ HYPOTHESIS = np.dtype(
 class Stacks(NamedTuple):
     """Hypotheses by the number of source words that they cover: N + 1 stacks of B slots.
 
-    filled: (N + 1,) slots in use.  totals: (N + 1, B) score and estimate of what lies ahead, in nats.
-    signatures: (N + 1, B) equal where nothing to come can tell two hypotheses apart.  hypotheses: (N + 1, B)
-    of `HYPOTHESIS`; totals and signatures stand apart because they are searched for every candidate.
+    filled: (N + 1,) slots in use.  totals: (N + 1, B) score plus future cost, in nats.  signatures:
+    (N + 1, B) hash of all that later scores depend on, for recombination.  hypotheses: (N + 1, B) of
+    `HYPOTHESIS`; totals and signatures are separate arrays because they are searched for every candidate.
     """
 
     filled: I64
@@ -43,10 +43,10 @@ class Stacks(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    """A source span that a hypothesis is about to translate, and what is covered afterwards.
+    """A source span by which a hypothesis is extended, and the coverage afterwards.
 
     slot: of the hypothesis.  first, mask: as in `HYPOTHESIS`, afterwards.  base: score before any option, in
-    nats.  future: estimate for the words that stay open, in nats.
+    nats.  future: future cost of the words that stay uncovered, in nats.
     """
 
     slot: int
@@ -60,9 +60,9 @@ class Phrase(NamedTuple):
 
 @jit
 def begin(size: int, state: int, future: np.float32, stacks: Stacks) -> None:
-    """Empty the stacks for a sentence of ``size`` words; one hypothesis has translated nothing yet.
+    """Empty the stacks for a sentence of ``size`` words and enter the empty hypothesis.
 
-    state: context of the language model at a beginning.  future: estimate for the whole sentence, in nats.
+    state: language model context of a sentence start.  future: future cost of the whole sentence, in nats.
     """
     stacks.filled[: size + 1] = 0
     stacks.filled[0] = 1
@@ -92,8 +92,8 @@ def worst_of(totals: F32) -> int:
 def recombine(totals: F32, signatures: I64, filled: int, signature: int, total: float, worst: int) -> int:
     """The slot of a stack for a hypothesis with this ``signature`` and ``total``.
 
-    totals, signatures: (slots,) of the stack, the first ``filled`` in use.  Returns the slot of its like, or
-    `NOWHERE` where that is no worse; else the first free slot; else ``worst``.
+    totals, signatures: (slots,) of the stack, the first ``filled`` in use.  Returns the slot of an equal
+    signature, or `NOWHERE` where that is no worse; else the first free slot; else ``worst``.
     """
     for slot in range(filled):
         if signatures[slot] == signature:
@@ -103,7 +103,7 @@ def recombine(totals: F32, signatures: I64, filled: int, signature: int, total: 
 
 @jit
 def trace_back(size: int, stacks: Stacks, path: I64) -> int:
-    """How many phrases the best translation of all ``size`` words has; their stacks and slots in ``path``.
+    """Number of phrases of the best complete hypothesis; writes their stacks and slots to ``path``.
 
     path: (>= size, 2), the last phrase first.
     """

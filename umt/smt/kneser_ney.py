@@ -18,8 +18,8 @@ class KneserNey:
     """Interpolated modified Kneser-Ney (Chen & Goodman 1999), with pruning that keeps every sum at one.
 
     order: longest n-gram.
-    large: from this many tokens on, n-grams of three words and more must occur twice to be stored; what
-        they held goes to the shorter context.
+    prune_above_tokens: from this many tokens on, n-grams of three words and more must occur twice to be
+        stored; the mass of the others goes to the shorter context.
     """
 
     order: int = 4
@@ -41,9 +41,9 @@ class KneserNey:
             ids, offsets
         )  # (tokens + 2 * sentences,) and the place within the sentence
         size = len(words)
-        occurrences = np.bincount(stream[position > 0], minlength=size)
+        word_counts = np.bincount(stream[position > 0], minlength=size)
         # Level n: prefix and suffix (indices into level n - 1) and last word of every distinct n-gram.
-        levels = [_Level(np.zeros(size, np.int64), np.zeros(size, np.int64), np.arange(size), occurrences)]
+        levels = [_Level(np.zeros(size, np.int64), np.zeros(size, np.int64), np.arange(size), word_counts)]
         ending = stream.astype(np.int32)
         for length in range(2, self.order + 1):
             valid = np.flatnonzero(position >= length - 1)
@@ -56,7 +56,7 @@ class KneserNey:
                     prefix=ending[representative - 1].astype(np.int64),
                     suffix=ending[representative].astype(np.int64),
                     word=stream[representative].astype(np.int64),
-                    seen=np.bincount(numbers, minlength=count),
+                    counts=np.bincount(numbers, minlength=count),
                 )
             )
             ending = np.full(len(stream), -1, np.int32)
@@ -66,16 +66,16 @@ class KneserNey:
 
 
 class _Level(NamedTuple):
-    """The different n-grams of one length, (E,) each.
+    """The distinct n-grams of one length, (E,) each.
 
     prefix, suffix: the n-gram without its last and without its first word, in the level below.  word: the
-    last word.  seen: how often.
+    last word.  counts: occurrences.
     """
 
     prefix: I64
     suffix: I64
     word: I64
-    seen: I64
+    counts: I64
 
 
 def _stream(ids: I32, offsets: I64) -> tuple[I32, I32]:
@@ -165,7 +165,7 @@ def _estimate_levels(levels: list[_Level], minimum: int, size: int) -> NGramTabl
 
 def _counts(level: _Level, above: _Level | None) -> tuple[F64, F64]:
     """(E,) counts less their discounts, and counts; below the top, of the different words before."""
-    counts = level.seen.astype(np.float64)
+    counts = level.counts.astype(np.float64)
     if above is not None:
         continuation = np.bincount(above.suffix, minlength=len(counts)).astype(np.float64)
         counts = np.where(continuation > 0, continuation, counts)  # before a sentence start there are none
@@ -188,7 +188,7 @@ def _longer(level: _Level, discounted: F64, counts: F64, lower: F64, number: I64
     the mass of the others goes to the shorter context, so that every sum stays one.
     """
     total = np.bincount(level.prefix, counts, minlength=len(number))
-    stored = (level.seen >= minimum) & (number[level.prefix] >= 0) & (number[level.suffix] >= 0)
+    stored = (level.counts >= minimum) & (number[level.prefix] >= 0) & (number[level.suffix] >= 0)
     share = np.where(stored, discounted / total[level.prefix], 0)
     rest = np.maximum(1 - np.bincount(level.prefix, share, minlength=len(number)).astype(np.float64), 1e-9)
     return _Estimate(share + rest[level.prefix] * lower[level.suffix], stored, rest, total > 0)

@@ -17,18 +17,17 @@ from umt.types import I64, Bools
 def content_length_ratio(
     source: Vocabulary, target: Vocabulary, lexicon: Lexicon, reverse: Lexicon, often: int = 30
 ) -> float:
-    """How many target words say what one source word says, read off how often words occur.
+    """Target words per source word of the same content, estimated from word frequencies.
 
-    The same content takes as many words of both, so a language that needs more words to say it gives each a
-    smaller share. Words that are joined by best translations, either way, form a group: a word here may be
-    two there. The median over groups of the share here by the share there; 1 where nothing is joined.
+    A language that needs more words for the same content gives each of them a smaller relative frequency.
+    Words joined by best translations in either direction form a group, since one word may have several
+    translations. Returns the median over groups of the source frequency divided by the target frequency, in
+    [0.25, 4]; 1 where no words are joined. often: least count of a word that takes part.
     """
     x, common_x = _common(source, lexicon.source, often)
     y, common_y = _common(target, lexicon.target, often)
-    place = {word: number for number, word in enumerate(lexicon.source)}
-    there = {word: number for number, word in enumerate(lexicon.target)}
     back = [
-        (place.get(reverse.target[best], -1), there.get(word, -1))
+        (lexicon.index.get(reverse.target[best], -1), lexicon.target_index.get(word, -1))
         for word, best in zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True)
     ]
     edges = np.array([*enumerate(lexicon.candidates[:, 0].tolist()), *back])
@@ -39,18 +38,17 @@ def content_length_ratio(
     size = len(x) + len(y)
     joined = coo_matrix((np.ones(len(edges)), (edges[:, 0], len(x) + edges[:, 1])), (size, size))
     _, group = connected_components(joined, directed=False)
-    here = np.bincount(group[: len(x)], np.where(common_x, source.unigram[x], 0), size)
-    other = np.bincount(group[len(x) :], np.where(common_y, target.unigram[y], 0), size)
-    both = (here > 0) & (other > 0)
-    return float(np.clip(np.median(here[both] / other[both]), 0.25, 4.0))
+    source_shares = np.bincount(group[: len(x)], np.where(common_x, source.unigram[x], 0), size)
+    target_shares = np.bincount(group[len(x) :], np.where(common_y, target.unigram[y], 0), size)
+    both = (source_shares > 0) & (target_shares > 0)
+    return float(np.clip(np.median(source_shares[both] / target_shares[both]), 0.25, 4.0))
 
 
 def combine_ratios(first: float, second: float, prior: float = 0.15, least: float = 0.05) -> float:
-    """One ratio of lengths from two estimates: their geometric mean, drawn towards 1 as far as they disagree.
+    """One length ratio from two estimates: their geometric mean, shrunk towards 1 as far as they disagree.
 
-    As many words on both sides is the plain guess before any text is seen, right within ``prior`` (standard
-    deviation of the logarithm); the estimates are as good as they agree, within ``least`` at best. The
-    posterior mean of a normal prior and a normal observation.
+    The posterior mean of the logarithm under a normal prior around 0 of standard deviation ``prior`` and a
+    normal observation whose deviation is half the difference of the estimates, at least ``least``.
     """
     one, other = math.log(first), math.log(second)
     doubt = ((one - other) / 2) ** 2 + least**2
@@ -58,7 +56,7 @@ def combine_ratios(first: float, second: float, prior: float = 0.15, least: floa
 
 
 def _common(vocabulary: Vocabulary, words: tuple[str, ...], often: int) -> tuple[I64, Bools]:
-    """The place of each word in the vocabulary, and whether it is a word that occurs ``often``."""
+    """The id of each word in the vocabulary or -1, and whether it is no punctuation and frequent enough."""
     places = np.array([vocabulary.index.get(word, -1) for word in words])
     marks = np.array([is_punctuation(word) for word in words])
     return places, (places >= 0) & (np.array(vocabulary.counts)[places] >= often) & ~marks

@@ -2,7 +2,7 @@
 
 Every kept n-gram is a node; node 0 is the empty context and node 1 + w the single word w. A hash table maps
 (node, word) to the node of the longer n-gram. Scoring a word walks from the longest known context to shorter
-ones (`advance`), so a decoder carries nothing but one node number.
+ones (`score_next`), so the state of a decoder is one node number.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from umt.runtime.jit import jit
+from umt.runtime.saved_arrays import SavedArrays, check_version, damaged
 from umt.types import F32, F64, I32, I64
 
 START, END, UNKNOWN = 0, 1, 2
 SPECIALS = ("<s>", "</s>", "<unk>")
 LOG_ZERO = -99.0
+_FORMAT = 1
 
 
 class NGramTables(NamedTuple):
@@ -43,7 +45,7 @@ class NGramTables(NamedTuple):
 
 @jit
 def slot(key: Any, mask: Any) -> Any:
-    """Where the search for ``key`` starts in a table of mask + 1 slots (Fibonacci hashing)."""
+    """The first slot of ``key`` in a table of mask + 1 slots (Fibonacci hashing)."""
     mixed = key * 0x9E3779B97F4A7C1
     return (mixed ^ (mixed >> 29)) & mask
 
@@ -150,12 +152,40 @@ class NGram:
         """Write one safetensors file; the words are stored as UTF-8 bytes, one a line."""
         text = np.frombuffer("\n".join(self.words).encode(), np.uint8)
         arrays: dict[str, NDArray[Any]] = {**self.tables._asdict(), "words": text}
-        save_file({**arrays, "order": np.array([self.order])}, path)
+        numbers = {"order": np.array([self.order]), "format": np.array([_FORMAT])}
+        save_file({**arrays, **numbers}, path)
 
     @classmethod
     def load(cls, path: Path) -> NGram:
-        """Read what `save` wrote."""
-        arrays = load_file(path)
-        words = tuple(arrays.pop("words").tobytes().decode().split("\n"))
-        order = int(arrays.pop("order")[0])
-        return cls(words, order, NGramTables(**arrays))
+        """Read what `save` wrote; raises BadInput when the file is damaged or of another format."""
+        saved = SavedArrays.read(path)
+        version = saved.arrays.get("format")
+        check_version(path, None if version is None or version.size != 1 else version.item(), _FORMAT)
+        try:
+            words = tuple(saved.array("words", np.uint8, (None,)).tobytes().decode().split("\n"))
+        except UnicodeDecodeError as error:
+            raise damaged(path, "words is no UTF-8 text") from error
+        if words[: len(SPECIALS)] != SPECIALS:
+            raise damaged(path, f"words does not begin with {', '.join(SPECIALS)}")
+        order = int(saved.array("order", np.int64, (1,), low=1, high=8)[0])
+        return cls(words, order, _read_tables(saved, len(words)))
+
+
+def _read_tables(saved: SavedArrays, words: int) -> NGramTables:
+    """The tables of a model of so many words. Raises BadInput unless every walk stays in them and ends."""
+    logp = saved.array("logp", np.float32, (None,))
+    if len(logp) <= words:
+        raise damaged(saved.path, f"logp has {len(logp)} entries for {words} words")
+    keys, nodes = saved.hash_table("keys", "nodes", len(logp))
+    shorter = saved.array("shorter", np.int32, logp.shape, low=0)
+    if (shorter[1:] >= np.arange(1, len(shorter))).any():  # else backing off would not end
+        raise damaged(saved.path, "shorter leads to an n-gram that is not shorter")
+    return NGramTables(
+        vocabulary=saved.array("vocabulary", np.int64, (1,), low=words, high=words),
+        keys=keys,
+        nodes=nodes,
+        logp=logp,
+        backoff=saved.array("backoff", np.float32, logp.shape),
+        shorter=shorter,
+        after=saved.array("after", np.int32, logp.shape, low=0, high=len(logp) - 1),
+    )

@@ -1,4 +1,4 @@
-"""Words a translator has no candidates for: taken apart, or taken for another form of a known word."""
+"""Out-of-vocabulary words: re-segmented, or replaced by an inflected form of a known word."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _ENDING = 3
 
 @dataclass(frozen=True)
 class OovResolver:
-    """What to read instead of an unknown word.
+    """Replaces unknown source words by known ones.
 
-    known: the lower-cased words that have candidates, most frequent first.
+    known: the lower-cased words that have translations, most frequent first.
     """
 
     known: tuple[str, ...]
 
     @cached_property
     def rank(self) -> dict[str, int]:
-        """How many known words are more frequent."""
+        """Frequency rank of each known word, from 0."""
         return {word: rank for rank, word in enumerate(self.known)}
 
     @cached_property
     def _by_stem(self) -> dict[str, str]:
-        """The most frequent known word that is this beginning and an ending of at most two letters."""
+        """Prefix -> the most frequent known word that consists of it and at most two more letters."""
         stems: dict[str, str] = {}
         for word in self.known:
             for length in range(max(_SHORTEST, len(word) - 2), len(word) + 1):
@@ -34,12 +34,12 @@ class OovResolver:
         return stems
 
     def resolve(self, words: Sequence[str]) -> list[str]:
-        """``words`` with what is known in the place of what is not.
+        """``words`` with unknown ones replaced.
 
-        A word in a script without capitals (Chinese) is cut into the fewest known words, the more frequent
-        the better, since the segmenter cuts names and rare phrases otherwise than the corpus did. A word in
-        small letters, or the first of the sentence, becomes the known word that shares all but its last
-        three letters at most. Names, numbers and what fits neither stay.
+        A word in a script without case (Chinese) is re-segmented into the fewest known words, the more
+        frequent the better, since the segmentation of names and rare phrases may differ from that of the
+        corpus. A lower-case word, or the first of the sentence, becomes the known word that shares all but
+        its last three letters at most. Names, numbers and other words stay.
         """
         read: list[str] = []
         for place, word in enumerate(words):
@@ -53,7 +53,7 @@ class OovResolver:
         return read
 
     def _cut(self, word: str) -> list[str]:
-        """Fewest pieces; an unknown character costs as much as three pieces."""
+        """The segmentation into fewest known words; an unknown character costs as much as three words."""
         best: list[tuple[float, int]] = [(0.0, 0)]
         for end in range(1, len(word) + 1):
             choices = [(best[end - 1][0] + 3.0, end - 1)]

@@ -1,4 +1,4 @@
-"""Phrase pairs read off linked sentences (Och & Ney 2004)."""
+"""Extraction of phrase pairs from word-aligned sentences (Och & Ney 2004)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Reach(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """Where phrase pairs are written: (P,) each, as in `PhrasePairs`, P = 0 where they are only counted."""
+    """Output arrays, (P,) each, as in `PhrasePairs`; P = 0 where the pairs are only counted."""
 
     source: I64
     target: I64
@@ -45,7 +45,7 @@ class _Room(NamedTuple):
 
 @jit
 def _extract(linked: WordAlignedSentences, limit: int, room: _Room) -> int:
-    """How many phrase pairs up to ``limit`` words a side no link leaves; written to ``room`` if any."""
+    """The number of consistent phrase pairs up to ``limit`` words a side; fills ``room`` if not empty."""
     count, widest = 0, 1
     for s in range(len(linked.target_offsets) - 1):
         widest = max(widest, linked.target_offsets[s + 1] - linked.target_offsets[s])
@@ -152,7 +152,7 @@ def _with_targets(
 
 @jit
 def _pack(words: I32, first: int, last: int) -> int:
-    """Words first..last as one number, `BITS` a word; -1 when one is unknown."""
+    """Words first..last as one number, `WORD_BITS` a word; -1 when one is unknown."""
     packed = 0
     for place in range(first, last + 1):
         if words[place] == UNKNOWN:
@@ -172,9 +172,9 @@ def _pattern(links: I64, start: int, end: int, first: int) -> int:
 
 
 def extract(linked: WordAlignedSentences, limit: int) -> PhrasePairs:
-    """All phrase pairs up to ``limit`` words a side that no link leaves (Och & Ney 2004), each time seen.
+    """All occurrences of consistent phrase pairs up to ``limit`` words a side (Och & Ney 2004).
 
-    A source word without a link counts as translated by nothing.
+    A source word without a link is paired with the empty phrase.
     """
     count = _extract(linked, limit, _room(0))
     room = _room(count)

@@ -1,13 +1,15 @@
-"""Phrase pairs counted and scored as the options of a decoder; `umt.smt.phrase_extraction` finds them."""
+"""Phrase tables: phrase pairs of `umt.smt.phrase_extraction`, counted and scored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from umt.runtime.jit import jit
+from umt.runtime.saved_arrays import SavedArrays, damaged
 from umt.runtime.validate import require
 from umt.smt.ngram import NGramTables, empty_table, insert, number_keys, score_next
 from umt.types import F32, F64, I32, I64, Bools
@@ -19,14 +21,15 @@ WORD_BITS = 15
 
 
 class PhraseTable(NamedTuple):
-    """What each source phrase may become; H hash slots, P phrases, O options.
+    """Translation options of source phrases, as arrays for the decoder; H hash slots, P phrases, O options.
 
-    keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) its options.
-    words: (O, LONGEST) target words.  sizes: (O,) how many of them count; 0 deletes the phrase.
-    lengths: (O,) what they count for where length is rewarded; a word that is copied counts 1.
-    scores: (O,) log score of the option without the language model.  guess: (O,) log p of its words out of
-    context.  links: (O,) bit i * LONGEST + j set when source word i and target word j correspond.
-    barriers: (source vocabulary,) words that no reordering may cross.
+    keys: (H,) packed phrases or -1.  nodes: (H,) the phrase's number.  begins: (P + 1,) of its options.
+    words: (O, MAX_PHRASE) target words, -1 beyond the last.  sizes: (O,) target words; 0 deletes the phrase.
+    lengths: (O,) what the option counts for in the word reward; a copied word counts 1.
+    scores: (O,) weighted log score of the option without the language model, in nats.
+    lm_estimate: (O,) log p of its words out of context, in nats.
+    links: (O,) bit i * MAX_PHRASE + j set when source word i and target word j are aligned.
+    reordering_walls: (source vocabulary,) words that no reordering may cross.
     """
 
     keys: I64
@@ -42,7 +45,7 @@ class PhraseTable(NamedTuple):
 
 
 class PhrasePairs(NamedTuple):
-    """Phrase pairs, repeated or weighted: packed source and target words (0: the empty phrase), links."""
+    """Occurrences of phrase pairs with weights: packed source and target words (0: empty phrase), links."""
 
     source: I64
     target: I64
@@ -63,7 +66,7 @@ def _lm_estimate(words: Any, sizes: Any, tables: Any) -> Any:
 
 
 def _unpack(packed: I64) -> tuple[I32, I64]:
-    """(N, LONGEST) words and (N,) sizes of packed phrases."""
+    """(N, MAX_PHRASE) words and (N,) sizes of packed phrases."""
     words = np.full((len(packed), MAX_PHRASE), -1, np.int32)
     sizes = np.zeros(len(packed), np.int64)
     rest = packed.copy()
@@ -80,20 +83,20 @@ def _unpack(packed: I64) -> tuple[I32, I64]:
 
 @dataclass(frozen=True)
 class PhraseScoring:
-    """Phrase pairs -> options of a decoder.
+    """Scoring of phrase pairs by relative frequencies.
 
     forward, backward: weights of log p(target | source) and log p(source | target), relative frequencies.
-    phrase: added for each phrase used (negative prefers few long phrases).
-    discount: taken from each count of a pair of more than one source word, against chance pairs.
-    seen: how often a pair of more than one source word must occur.
-    options: kept per source phrase.
+    phrase: phrase penalty, added for each phrase used (negative prefers few long phrases).
+    discount: subtracted from each count of a pair of more than one source word, against chance pairs.
+    min_count: least count of a pair of more than one source word.
+    options: translation options per source phrase.
     """
 
     forward: float = 0.65
     backward: float = 0.35
     phrase: float = 0.0
     discount: float = 0.5
-    seen: int = 2
+    min_count: int = 2
     options: int = 12
 
     def __post_init__(self) -> None:
@@ -104,7 +107,8 @@ class PhraseScoring:
     ) -> PhraseTable:
         """Merge equal pairs, score them and keep the best of each source phrase.
 
-        lengths: (target vocabulary,) what each word counts for where length is rewarded.
+        lengths: (target vocabulary,) what each word counts for in the word reward.
+        barriers: (source vocabulary,) words that no reordering may cross.
         """
         s, sources = number_keys(pairs.source)
         t, targets = number_keys(pairs.target)
@@ -118,7 +122,7 @@ class PhraseScoring:
         several = packed_source[s_of] >> WORD_BITS > 0
         source_total = np.bincount(s_of, forward, minlength=sources)
         target_total = np.bincount(t_of, backward, minlength=targets)
-        keep = ~several | (forward >= self.seen)
+        keep = ~several | (forward >= self.min_count)
         keep &= (forward > 1e-9) & (backward > 1e-9)
         s_of, t_of, links = s_of[keep], t_of[keep], links[keep]
         less = np.where(several[keep], self.discount, 0)
@@ -144,6 +148,40 @@ class PhraseScoring:
             links=links,
             reordering_walls=barriers,
         )
+
+
+def read_table(path: Path, source_words: int, target_words: int) -> PhraseTable:
+    """The saved table of a translator with so many words a side.
+
+    Raises BadInput when the file is damaged.
+    """
+    saved = SavedArrays.read(path)
+    sizes = saved.array("sizes", np.int64, (None,), low=0, high=MAX_PHRASE)
+    words = saved.array("words", np.int32, (len(sizes), MAX_PHRASE), low=-1, high=target_words - 1)
+    if (words < 0)[np.arange(MAX_PHRASE) < sizes[:, None]].any():
+        raise damaged(path, "words lacks a word of an option")
+    phrases = len(saved.arrays.get("begins", sizes[:0])) - 1
+    keys, nodes = saved.hash_table("keys", "nodes", phrases)
+    packed = keys[keys != -1]
+    words_of_keys, _ = _unpack(packed.clip(0, (1 << WORD_BITS * MAX_PHRASE) - 1))
+    if (
+        (packed <= 0).any()
+        or (packed >> WORD_BITS * MAX_PHRASE).any()
+        or (words_of_keys >= source_words).any()
+    ):
+        raise damaged(path, "keys holds a phrase of words that the vocabulary lacks")
+    return PhraseTable(
+        keys=keys,
+        nodes=nodes,
+        begins=saved.offsets("begins", np.int64, phrases, len(sizes)),
+        words=words,
+        sizes=sizes,
+        lengths=saved.array("lengths", np.float32, sizes.shape),
+        scores=saved.array("scores", np.float32, sizes.shape),
+        lm_estimate=saved.array("lm_estimate", np.float32, sizes.shape),
+        links=saved.array("links", np.int64, sizes.shape, low=0, high=(1 << MAX_PHRASE**2) - 1),
+        reordering_walls=saved.array("reordering_walls", np.bool_, (source_words,)),
+    )
 
 
 def translatable_words(options: PhraseTable) -> list[int]:

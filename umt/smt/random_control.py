@@ -1,4 +1,4 @@
-"""The control that a phrase-based translator must beat: its own lexicon, permuted."""
+"""Negative control of a phrase-based translator: the same system with permuted target words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from umt.smt.translator import PhraseBasedTranslator
 
 
 def permuted_translator(translator: PhraseBasedTranslator) -> PhraseBasedTranslator:
-    """The same language model, lengths and search with target words that a random permutation has exchanged.
+    """The same language model, lengths and search with the target words of the phrase table permuted.
 
-    It writes fluent text that has nothing to do with the source: what the target's frequent words score.
+    Its outputs are fluent and unrelated to the source; their score is due to frequent words alone.
     """
     words = torch.from_numpy(translator.options.words)
     exchange = _exchange(int(words.max()) + 1).to(words.dtype)

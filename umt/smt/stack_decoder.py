@@ -1,8 +1,8 @@
 """Phrase-based beam search (Koehn et al. 2003) with an n-gram language model: many sentences a call.
 
-A source span is replaced by one of its options, in an order that may jump back and forth within a window; the
-score is the options' own plus the language model's, less a price per word of jump. Hypotheses compete with
-those that cover as many source words; what lies ahead is estimated from the best options of the open spans.
+Source spans are translated by their options in an order with limited reordering; the score is that of the
+options plus that of the language model, less a distortion penalty per word. Hypotheses compete with those
+that cover as many source words, by their score plus the future cost of the others (`umt.smt.future_cost`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from umt.runtime.jit import inlined, jit
 from umt.runtime.processes import cores
+from umt.smt.future_cost import COPY, Spans, compute_future_costs, look_up_spans, uncovered_cost
 from umt.smt.hypotheses import (
     HYPOTHESIS,
     NOWHERE,
@@ -25,39 +26,25 @@ from umt.smt.hypotheses import (
     trace_back,
     worst_of,
 )
-from umt.smt.ngram import END, START, UNKNOWN, NGramTables, find, score_next
-from umt.smt.phrase_table import MAX_PHRASE, WORD_BITS, PhraseTable
-from umt.types import F32, I32, I64
+from umt.smt.ngram import END, START, UNKNOWN, NGramTables, score_next
+from umt.smt.phrase_table import MAX_PHRASE, PhraseTable
+from umt.types import I32, I64
 
 _BLOCK = 64  # sentences a thread translates at a time
-_COPY = -1  # the option of a word that has none: it stays as it is
-_HOPELESS = -1e9  # log score of a span without options
 
 
 class DecoderWeights(NamedTuple):
-    """How to search: hypotheses kept per stack, longest jump, and the weights."""
+    """Search limits and weights of the log-linear model.
+
+    beam: hypotheses per stack.  jump: distortion limit in words.  model: weight of the language model.
+    word: word reward.  distortion: penalty per word of reordering.  All scores in nats.
+    """
 
     beam: int
     jump: int
     model: float
     word: float
     distortion: float
-
-
-class _Spans(NamedTuple):
-    """The options of every span of one sentence of up to N words, and what its open words can still hope for.
-
-    A span is a row and a column: its first word and its length.
-    begins, ends: (N, LONGEST + 1) its options, from ``begins`` to before ``ends``; `_COPY` alone for a word
-    that has none.  best: (N, LONGEST + 1) highest score of a span by its options and their words out of
-    context, in nats.  ahead: (N + 2, N + 2) the same for the words from a row to before a column, cut into
-    spans in the best way.
-    """
-
-    begins: I64
-    ends: I64
-    best: F32
-    future_cost: F32
 
 
 class _Output(NamedTuple):
@@ -89,7 +76,7 @@ def decode(
         np.empty(room, np.int64),
         np.zeros(count + 1, np.int64),
     )
-    spans = _Spans(
+    spans = Spans(
         np.zeros((longest, MAX_PHRASE + 1), np.int64),
         np.zeros((longest, MAX_PHRASE + 1), np.int64),
         np.zeros((longest, MAX_PHRASE + 1), np.float32),
@@ -104,8 +91,8 @@ def decode(
     path = np.zeros((longest, 2), np.int64)
     for sentence in range(count):
         source = ids[offsets[sentence] : offsets[sentence + 1]]
-        _span_options(source, options, tables, search, spans)
-        _future_costs(len(source), spans)
+        look_up_spans(source, options, tables, search.model, search.word, spans)
+        compute_future_costs(len(source), spans)
         begin(len(source), tables.after[1 + START], spans.future_cost[0, len(source)], stacks)
         for covered in range(len(source)):
             for slot in range(stacks.filled[covered]):
@@ -116,58 +103,6 @@ def decode(
     return output.words[:words], output.word_offsets, output.links[:links], output.link_offsets
 
 
-@jit
-def _span_options(
-    source: I32, options: PhraseTable, tables: NGramTables, search: DecoderWeights, spans: _Spans
-) -> None:
-    """Look up the options of all spans of ``source`` (words,), and the best score of each out of context."""
-    size = len(source)
-    for start in range(size):
-        key = np.int64(0)
-        for length in range(1, min(MAX_PHRASE, size - start) + 1):
-            key = (key << WORD_BITS) | (np.int64(source[start + length - 1]) + 1)
-            phrase = find(options.keys, options.nodes, key)
-            spans.begins[start, length] = spans.ends[start, length] = 0
-            spans.best[start, length] = _HOPELESS
-            if phrase >= 0:
-                spans.begins[start, length] = options.begins[phrase]
-                spans.ends[start, length] = options.begins[phrase + 1]
-                for option in range(options.begins[phrase], options.begins[phrase + 1]):
-                    value = options.scores[option] + search.model * options.lm_estimate[option]
-                    value += search.word * options.lengths[option]
-                    spans.best[start, length] = max(spans.best[start, length], value)
-            elif length == 1:
-                spans.begins[start, 1], spans.ends[start, 1] = _COPY, _COPY + 1
-                spans.best[start, 1] = search.model * tables.logp[1 + UNKNOWN] + search.word
-
-
-@jit
-def _future_costs(size: int, spans: _Spans) -> None:
-    """What every stretch of a sentence of ``size`` words can hope for: the best cut into spans."""
-    for start in range(size, -1, -1):
-        spans.future_cost[start, start] = 0.0
-        for stop in range(start + 1, size + 1):
-            value = np.float32(_HOPELESS)
-            for length in range(1, min(MAX_PHRASE, stop - start) + 1):
-                value = max(value, spans.best[start, length] + spans.future_cost[start + length, stop])
-            spans.future_cost[start, stop] = value
-
-
-@jit
-def _future(size: int, first: int, mask: int, ahead: F32) -> np.float32:
-    """Estimate for the open words of a sentence of ``size``, in nats; first, mask: as in `HYPOTHESIS`."""
-    future = np.float32(0.0)
-    while mask:
-        run = 0
-        while not (mask >> run) & 1:
-            run += 1
-        future += ahead[first, first + run]
-        first, mask = first + run, mask >> run
-        while mask & 1:
-            first, mask = first + 1, mask >> 1
-    return future + ahead[first, size]  # type: ignore[no-any-return]
-
-
 @inlined
 def _expand(
     source: I32,
@@ -176,7 +111,7 @@ def _expand(
     options: PhraseTable,
     tables: NGramTables,
     search: DecoderWeights,
-    spans: _Spans,
+    spans: Spans,
     stacks: Stacks,
 ) -> None:
     """Translate every open span within reach of the hypothesis in ``slot`` of the stack ``covered``."""
@@ -203,7 +138,7 @@ def _expand(
                 new_mask >>= 1
                 new_first += 1
             base = score - search.distortion * abs(start - last)
-            future = _future(size, new_first, new_mask, spans.future_cost)
+            future = uncovered_cost(size, new_first, new_mask, spans.future_cost)
             phrase = Phrase(slot, start, length, new_first, new_mask, base, future)
             _translate(size, covered, phrase, options, tables, search, spans, stacks)
 
@@ -216,7 +151,7 @@ def _translate(
     options: PhraseTable,
     tables: NGramTables,
     search: DecoderWeights,
-    spans: _Spans,
+    spans: Spans,
     stacks: Stacks,
 ) -> None:
     """Enter a hypothesis for every option of ``phrase`` that its stack has a slot for."""
@@ -229,7 +164,7 @@ def _translate(
     before = stacks.hypotheses[covered, phrase.slot].state
     for option in range(spans.begins[phrase.start, phrase.length], spans.ends[phrase.start, phrase.length]):
         score, state = phrase.base, before
-        if option == _COPY:
+        if option == COPY:
             logp, state = score_next(tables, state, UNKNOWN)
             score += search.model * logp + search.word
         else:
@@ -268,7 +203,7 @@ def _write(sentence: int, path: I64, options: PhraseTable, stacks: Stacks, outpu
     for step in range(len(path) - 1, -1, -1):
         phrase = stacks.hypotheses[path[step, 0], path[step, 1]]
         place = words - first
-        if phrase.option == _COPY:
+        if phrase.option == COPY:
             output.words[words] = -1 - phrase.start
             output.links[links] = phrase.start * 65536 + place
             words += 1

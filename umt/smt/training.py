@@ -1,11 +1,11 @@
-"""The first translator: a lexicon, the word order and function words of the target by its language model.
+"""Unsupervised training of a phrase-based system in both directions, from lexicons and monolingual texts.
 
-Word pairs that fit both corpora's frequencies (`umt.smt.translation_table`) make a first translator each way.
-Then each direction learns from the other (iterative back-translation of phrase-based systems, Lample et al.
-2018 and Artetxe et al. 2019): real target sentences are translated back, and the phrase pairs between the
-synthetic source and the real target become the options of a phrase-based beam search. What the translation
-back leaves out (articles, prepositions, particles) is what the way forth learns to insert, since its target
-side is real.
+Word pairs that fit both corpora's frequencies (`umt.smt.translation_table`) and an n-gram language model give
+an initial system for each direction. Then each direction learns from the other (iterative back-translation of
+phrase-based systems, Lample et al. 2018 and Artetxe et al. 2019): real target sentences are translated back,
+and the phrase pairs between the synthetic source and the real target become the options of a phrase-based
+beam search. Words that the back-translation omits (articles, prepositions, particles) are words that the
+forward direction learns to insert, since its target side is real.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ from umt.types import F64, I32, I64, BadInput, Bools, Lang, ProgressCallback
 
 _CASED_LINES = 100_000
 _LENGTHS = ((150, 5), (1200, 4))
-"""Sentences by which the reward of a word is bounded, and how often the bounds are halved: first roughly."""
+"""(sentences, halvings) of the two phases of the bisection for the word reward, coarse first."""
 _WITHOUT_INSERTION = 0.95
 
 
 class _Language(NamedTuple):
-    """One language's text as the learner needs it; ``barriers``: which of its words are punctuation;
-    ``lengths``: what each word counts for, 1 on average over the text.
+    """The text of one language and its models.
+
+    barriers: (words,) which are punctuation. lengths: (words,) what each counts for in the length of a
+    sentence, 1 on average over the text.
     """
 
     lang: Lang
@@ -60,7 +62,7 @@ class _Language(NamedTuple):
     lengths: F64
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[I32, I64]:
-        """Random sentences of a length that is neither trivial nor slow."""
+        """(ids, offsets) of at most ``count`` random sentences of 4 to 60 words."""
         lengths = np.diff(self.offsets)
         fit = np.flatnonzero((lengths >= 4) & (lengths <= 60))
         if not len(fit):
@@ -72,7 +74,7 @@ class _Language(NamedTuple):
 
 
 class _Direction(NamedTuple):
-    """One direction while it is learned."""
+    """One direction of translation during training."""
 
     source: _Language
     target: _Language
@@ -84,30 +86,27 @@ class _Direction(NamedTuple):
 
 @dataclass(frozen=True)
 class PhraseBased:
-    """Learns a translator each way from two texts and a lexicon each way.
+    """Learns a translator for each direction from two texts and a lexicon for each direction.
 
     vocabulary: most frequent words of each language that take part; others are copied.
-    lines: of a larger text, this many evenly spaced sentences are read.
-    order: words in the longest n-gram of the language models.
+    max_lines: of a larger text, this many evenly spaced sentences are read.
+    ngram_order: words in the longest n-gram of the language models.
     rounds, sentences: back-translation rounds (0: word by word), and sentences translated back for the last
         one; each earlier round takes half as many.
-    trust: how many observations of a word the lexicon's candidates are worth beside the back-translations;
-        more sentences want more trust.
-    longest: words a side of the longest phrase.
-    model: weight of the language model beside the options' weights (`PhraseScoring`).
-    jump, distortion: longest reordering jump, and its price per word.
+    lexicon_pseudo_counts: observations of a word that its lexicon entry is worth against those of the
+        back-translations; more sentences want more.
+    max_phrase_length: words a side of the longest phrase.
+    lm_weight: of the language model, against the weights of the phrase scores (`PhraseScoring`).
+    distortion_limit, distortion_penalty: longest reordering jump in words, and its penalty per word in nats.
     beam: hypotheses per stack at test; back-translation takes an eighth as many.
-    length: share of the length that the corpora suggest: what is uncertain is better left out.
-    letters: a word counts for length as its letters to this power: with 0, all words alike, a translation
-        that is too short is best filled up with the shortest of words.
+    length: output length as a share of the estimated one; below 1, uncertain words are omitted.
+    length_exponent: a word counts for length as its number of letters to this power; 0: all words alike.
     balance, scoring: how word pairs are fitted and phrases scored.
 
-    The reward of a word, which decides about length, is found by `fit` without references: translations are
-    to be as long as `content_ratio` and the words per line of both texts say, `reconciled`: lines may not be
-    comparable, and one text may say the same in more words. The other weights are one setting for every
-    corpus, chosen by BLEU where we made the truth ourselves, with the lexicons that the aligner learned
-    there: the generated world, and ciphers of real English (`benchmarks.instruments` and, before, two that
-    also lacked most articles and endings; docs/results.md).
+    The word reward, which determines the output length, is fitted without references: outputs are to be as
+    long as `content_length_ratio` and the tokens per line of both texts suggest (`combine_ratios`). The other
+    weights are one setting for all corpora, chosen by BLEU on data with a known truth and with induced
+    lexicons: the generated world, and ciphers of real English (`benchmarks.instruments`, docs/results.md).
     """
 
     needs_lm: ClassVar[bool] = False
@@ -167,11 +166,10 @@ class PhraseBased:
         progress: ProgressCallback = lambda what, done, total: None,
         certainty: float | None = None,
     ) -> tuple[PhraseBasedTranslator, PhraseBasedTranslator]:
-        """(source to target, target to source); they are learned together.
+        """(source to target, target to source), trained together.
 
-        ``lexicon`` gives target candidates of source words, ``reverse`` the other way; ``certainty``: how
-        often they are right, if known (`FrequencyBalancing.fit`). ``progress`` hears of every step. Raises
-        `BadInput` when a text is empty or too odd to learn from.
+        lexicon: source to target; reverse: target to source; certainty: their estimated precision, or None
+        (`FrequencyBalancing.fit`). Raises `BadInput` when a text has no sentence of usable length.
         """
         steps = 3 + 2 * self.rounds
         progress("language models", 0, steps)
@@ -181,19 +179,21 @@ class PhraseBased:
         content = content_length_ratio(x.vocabulary, y.vocabulary, lexicon, reverse)
         per_line = float(np.clip((len(y.ids) / len(y.offsets)) / (len(x.ids) / len(x.offsets)), 0.25, 4.0))
         ratio = combine_ratios(content, per_line)
-        ways = [
+        directions = [
             self._word_by_word(x, y, lexicon, reverse, ratio, certainty, generator),
             self._word_by_word(y, x, reverse, lexicon, 1 / ratio, certainty, generator),
         ]
-        # Word by word nothing can be inserted: the direction that needs fewer words is the one to start from.
-        known = 0 if ratio <= 1 else 1
+        # Word by word nothing can be inserted, so the direction with shorter outputs translates first.
+        teacher = 0 if ratio <= 1 else 1
         for number in range(2 * self.rounds):
             progress("back-translation", 3 + number, steps)
             sentences = self.sentences >> (self.rounds - 1 - number // 2)
-            ways[1 - known] = self._learn_from(ways[known], ways[1 - known], sentences, generator)
-            known = 1 - known
+            directions[1 - teacher] = self._learn_from(
+                directions[teacher], directions[1 - teacher], sentences, generator
+            )
+            teacher = 1 - teacher
         progress("translators", steps, steps)
-        first, second = (self._translator(way, text.inflections) for way in ways)
+        first, second = (self._translator(way, text.inflections) for way in directions)
         return first, second
 
     def _side(self, text: PreparedText, lang: Lang) -> _Language:
@@ -235,62 +235,65 @@ class PhraseBased:
         search = DecoderWeights(
             self.beam, self.distortion_limit, self.lm_weight, 0.0, self.distortion_penalty
         )
-        way = self._to_length(
+        direction = self._to_length(
             _Direction(x, y, prior, min(ratio, _WITHOUT_INSERTION), options, search), generator
         )
-        return way._replace(ratio=ratio)
+        return direction._replace(ratio=ratio)
 
     def _learn_from(
-        self, other: _Direction, way: _Direction, sentences: int, generator: torch.Generator
+        self, reverse: _Direction, direction: _Direction, sentences: int, generator: torch.Generator
     ) -> _Direction:
-        """``way`` again, from real sentences of its target that ``other`` translates to its source."""
-        ids, offsets = way.target.sample(max(1, sentences), generator)
-        search = other.search._replace(beam=max(1, self.beam // 8))
+        """``direction`` retrained on real target sentences that ``reverse`` translates to its source."""
+        ids, offsets = direction.target.sample(max(1, sentences), generator)
+        search = reverse.search._replace(beam=max(1, self.beam // 8))
         words, places, links, link_places = decode_all(
-            ids, offsets, other.options, other.target.model.tables, search, self.threads
+            ids, offsets, reverse.options, reverse.target.model.tables, search, self.threads
         )
         synthetic = np.where(words < 0, UNKNOWN, words).astype(np.int32)
-        turned = ((links & 65535) << 16) | (links >> 16)
+        swapped_links = ((links & 65535) << 16) | (links >> 16)
         pairs = extract(
-            WordAlignedSentences(synthetic, places, ids, offsets, turned, link_places), self.max_phrase_length
+            WordAlignedSentences(synthetic, places, ids, offsets, swapped_links, link_places),
+            self.max_phrase_length,
         )
-        both = PhrasePairs(*(np.concatenate(parts) for parts in zip(pairs, way.prior, strict=True)))
+        both = PhrasePairs(*(np.concatenate(parts) for parts in zip(pairs, direction.prior, strict=True)))
         options = self.scoring.build_table(
-            both, way.target.model.tables, way.source.barriers, way.target.lengths
+            both, direction.target.model.tables, direction.source.barriers, direction.target.lengths
         )
-        return self._to_length(way._replace(options=options), generator)
+        return self._to_length(direction._replace(options=options), generator)
 
-    def _to_length(self, way: _Direction, generator: torch.Generator) -> _Direction:
-        """The reward of a word at which a sample of translations is as long as it should be (bisection).
+    def _to_length(self, direction: _Direction, generator: torch.Generator) -> _Direction:
+        """``direction`` with the word reward at which a sample of outputs has the target length (bisection).
 
-        By 300 sentences it has a standard deviation of 0.09, by 1200 one of 0.04 (talks).
+        On 300 sentences the reward has a standard deviation of 0.09, on 1200 one of 0.04 (talks).
         """
-        ids, offsets = way.source.sample(_LENGTHS[-1][0], generator)
+        ids, offsets = direction.source.sample(_LENGTHS[-1][0], generator)
         low, high = -4.0, 8.0
         for count, halvings in _LENGTHS:
-            few = offsets[: count + 1]
-            wanted = self.length * way.ratio * float(few[-1])
+            sample_offsets = offsets[: count + 1]
+            target_length = self.length * direction.ratio * float(sample_offsets[-1])
             for _ in range(halvings):
-                search = way.search._replace(word=(low + high) / 2, beam=4)
-                tables = way.target.model.tables
-                words = decode_all(ids[: few[-1]], few, way.options, tables, search, self.threads)[0]
-                written = np.where(words < 0, 1.0, way.target.lengths[words]).sum()
-                low, high = (search.word, high) if written < wanted else (low, search.word)
+                search = direction.search._replace(word=(low + high) / 2, beam=4)
+                tables = direction.target.model.tables
+                words = decode_all(
+                    ids[: sample_offsets[-1]], sample_offsets, direction.options, tables, search, self.threads
+                )[0]
+                output_length = np.where(words < 0, 1.0, direction.target.lengths[words]).sum()
+                low, high = (search.word, high) if output_length < target_length else (low, search.word)
             middle, width = (low + high) / 2, high - low
             low, high = middle - width, middle + width
-        return way._replace(search=way.search._replace(word=middle))
+        return direction._replace(search=direction.search._replace(word=middle))
 
     def _translator(
-        self, way: _Direction, inflections: Mapping[Lang, SuffixSplitter]
+        self, direction: _Direction, inflections: Mapping[Lang, SuffixSplitter]
     ) -> PhraseBasedTranslator:
         return PhraseBasedTranslator(
-            source=way.source.lang,
-            target=way.target.lang,
-            vocabulary=way.source.vocabulary.words,
-            options=way.options,
-            model=way.target.model,
-            casing=way.target.casing,
-            search=way.search,
+            source=direction.source.lang,
+            target=direction.target.lang,
+            vocabulary=direction.source.vocabulary.words,
+            options=direction.options,
+            model=direction.target.model,
+            casing=direction.target.casing,
+            search=direction.search,
             threads=self.threads,
             inflections=inflections,
         )

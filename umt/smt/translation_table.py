@@ -1,4 +1,4 @@
-"""From a lexicon each way to one table of word pairs that fits the word frequencies of both corpora."""
+"""Word translation tables that combine two lexicons and fit the word frequencies of both corpora."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from umt.types import F64, I64
 
 @dataclass(frozen=True)
 class TranslationTable:
-    """How much of the text each pair of words accounts for.
+    """Joint distribution of source and target words, with the empty word.
 
-    source, target: (pairs,) word numbers.  mass: (pairs,) share of the source tokens that are this word and
+    source, target: (pairs,) word ids.  mass: (pairs,) share of the source tokens that are this word and
     translate to this target word.  dropped: (source words,) share of the source tokens that are this word
-    and translate to nothing.
+    and translate to the empty word.
     """
 
     source: I64
@@ -31,7 +31,7 @@ class TranslationTable:
     dropped: F64
 
     def pseudo_counts(self, strength: float) -> PhrasePairs:
-        """Both conditional distributions, worth ``strength`` observations of each word."""
+        """Both conditional distributions as phrase pairs, worth ``strength`` observations of each word."""
         empty = np.flatnonzero(self.dropped > 0)
         row = np.bincount(self.source, self.mass, minlength=len(self.dropped)) + self.dropped
         column = np.bincount(self.target, self.mass)
@@ -50,18 +50,17 @@ class TranslationTable:
 class FrequencyBalancing:
     """Fits the candidates of two lexicons to the frequencies of the words (iterative proportional fitting).
 
-    A word that occurs a thousand times cannot translate to one that occurs once: what a target word gets
-    beyond its own frequency is refused, and the source word's surplus goes to nothing. So the articles, which
-    have no counterpart, learn to be dropped, and the pairs of equal frequency keep their mass.
+    A word that occurs a thousand times cannot translate to one that occurs once: the mass of a target word is
+    bounded by its own frequency, and the surplus of the source word goes to the empty word. So articles,
+    which have no counterpart in Chinese, are dropped, and pairs of equal frequency keep their mass.
 
-    A pair is worth the geometric mean of what either direction gives it: pairs on which both agree are right
-    more often than those that one alone is sure of (Liang, Taskar and Klein, 2006, "Alignment by agreement").
+    The weight of a pair is the geometric mean of both directions: pairs in both lexicons are right more often
+    than those in one alone (Liang, Taskar and Klein, 2006, "Alignment by agreement").
 
-    nothing: what the empty word weighs against all candidates of a word before balancing.
-    slack: how many times its own frequency a target word may receive; above 1 because two corpora differ.
-    sharpness: the power to which a lexicon's probabilities are raised where nobody knows how often it is
-        right; above 1 trusts its best candidates.
-    unnamed: the probability of a pair in the direction that does not name it.
+    null_weight: weight of the empty word against all candidates of a word before balancing.
+    slack: bound of a target word's mass as a multiple of its frequency; above 1 because two corpora differ.
+    sharpening_exponent: power to which a lexicon's probabilities are raised where its precision is unknown.
+    missing_probability: of a pair in the direction whose lexicon does not list it.
     """
 
     null_weight: float = 0.5
@@ -89,11 +88,11 @@ class FrequencyBalancing:
     ) -> TranslationTable:
         """Merge ``lexicon`` (source to target) and ``reverse``; ``ratio``: target tokens per source token.
 
-        certainty: how often the lexicons are right about frequent words, where that is known: so sure they
-        are made.
+        certainty: estimated precision of the lexicons on frequent words, to which their probabilities are
+        sharpened; None: `sharpening_exponent`.
 
-        Punctuation corresponds by rule, and words that both languages write alike (numbers, Latin names in
-        Chinese text) are candidates of each other.
+        Punctuation corresponds by rule, and identical strings (numbers, Latin names in Chinese text) are
+        candidates of each other.
         """
         fx, fy = source.unigram, target.unigram * ratio
         powers = [
@@ -102,12 +101,12 @@ class FrequencyBalancing:
         ]
         forward = _candidates(source, target, lexicon, powers[0])
         backward = _candidates(target, source, reverse, powers[1])
-        i, j, there, back = _joined(forward, backward, len(fy))
-        there, back = (
-            np.maximum(there, self.missing_probability) * fx[i],
-            np.maximum(back, self.missing_probability) * fy[j],
+        i, j, forward_mass, backward_mass = _joined(forward, backward, len(fy))
+        forward_mass, backward_mass = (
+            np.maximum(forward_mass, self.missing_probability) * fx[i],
+            np.maximum(backward_mass, self.missing_probability) * fy[j],
         )
-        weight = 2 * np.sqrt(there * back)
+        weight = 2 * np.sqrt(forward_mass * backward_mass)
         marks_x = np.array([is_punctuation(word) for word in source.words])
         marks_y = np.array([is_punctuation(word) for word in target.words])
         words_only = ~(marks_x[i] | marks_y[j])
@@ -118,19 +117,19 @@ class FrequencyBalancing:
         pairs, place = np.unique(i * len(fy) + j, return_inverse=True)
         weight = np.bincount(place, weight, minlength=len(pairs))
         i, j = pairs // len(fy), pairs % len(fy)
-        gate = np.ones(len(fy))
+        column_scale = np.ones(len(fy))
         for _ in range(self.rounds):
-            row = np.bincount(i, weight * gate[j], minlength=len(fx)) + self.null_weight * fx
+            row = np.bincount(i, weight * column_scale[j], minlength=len(fx)) + self.null_weight * fx
             scale = fx / np.maximum(row, 1e-12)
             column = np.bincount(j, weight * scale[i], minlength=len(fy))
-            gate = np.minimum(1.0, self.slack * fy / np.maximum(column, 1e-12))
-        mass = weight * scale[i] * gate[j]
+            column_scale = np.minimum(1.0, self.slack * fy / np.maximum(column, 1e-12))
+        mass = weight * scale[i] * column_scale[j]
         dropped = self.null_weight * fx * scale
-        again = fx / np.maximum(np.bincount(i, mass, minlength=len(fx)) + dropped, 1e-12)
-        kept = mass > 1e-12
+        renormalisation = fx / np.maximum(np.bincount(i, mass, minlength=len(fx)) + dropped, 1e-12)
+        nonzero = mass > 1e-12
         # Words without any candidate are copied, not dropped.
-        dropped = np.where(np.bincount(i, mass, minlength=len(fx)) > 1e-12, dropped * again, 0)
-        return TranslationTable(i[kept], j[kept], (mass * again[i])[kept], dropped)
+        dropped = np.where(np.bincount(i, mass, minlength=len(fx)) > 1e-12, dropped * renormalisation, 0)
+        return TranslationTable(i[nonzero], j[nonzero], (mass * renormalisation[i])[nonzero], dropped)
 
 
 def _candidates(
@@ -150,24 +149,24 @@ def _candidates(
 def _joined(
     forward: tuple[I64, I64, F64], backward: tuple[I64, I64, F64], targets: int
 ) -> tuple[I64, I64, F64, F64]:
-    """(source word, target word, probability each way) of every pair that either names, 0 where one does not.
+    """(source word, target word, probability of each direction) of every pair in either lexicon, 0 if absent.
 
-    Each a triple of words of its own source, words of its own target, and probabilities.
+    forward, backward: (ids of their own source, ids of their own target, probabilities).
     """
-    named = np.concatenate([forward[0] * targets + forward[1], backward[1] * targets + backward[0]])
-    pairs, place = np.unique(named, return_inverse=True)
+    keys = np.concatenate([forward[0] * targets + forward[1], backward[1] * targets + backward[0]])
+    pairs, place = np.unique(keys, return_inverse=True)
     split = len(forward[2])
-    there, back = (
+    forward_probability, backward_probability = (
         np.asarray(np.bincount(places, chances, minlength=len(pairs)), np.float64)
         for places, chances in ((place[:split], forward[2]), (place[split:], backward[2]))
     )
-    return pairs // targets, pairs % targets, there, back
+    return pairs // targets, pairs % targets, forward_probability, backward_probability
 
 
 def _alike(
     source: Vocabulary, target: Vocabulary, marks_x: np.ndarray, marks_y: np.ndarray
 ) -> tuple[I64, I64]:
-    """Pairs that need no learning: corresponding punctuation and identical words."""
+    """Pairs by rule: corresponding punctuation and identical strings."""
     pairs: list[tuple[int, int]] = []
     by_mark: defaultdict[str, list[int]] = defaultdict(list)
     for b in np.flatnonzero(marks_y[len(SPECIALS) :]) + len(SPECIALS):

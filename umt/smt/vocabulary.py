@@ -1,15 +1,15 @@
-"""Words to numbers, for whole corpora at once."""
+"""Vocabularies with counts, and whole corpora as word ids."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 
 import numpy as np
 
+from umt.embeddings.counts import SENTENCE_BREAK, index_words
 from umt.smt.ngram import SPECIALS, UNKNOWN
 from umt.types import F64, I32, I64
 
@@ -46,29 +46,24 @@ class Vocabulary:
 
 
 def count_and_encode(lines: Iterable[str], size: int) -> tuple[Vocabulary, I32, I64]:
-    """The ``size`` most frequent words of lines of spaced words, and all lines as (ids, offsets).
+    """The ``size`` most frequent words of segmented lines, and all lines as (ids, offsets).
 
-    Ties in frequency go to the word that occurs first.
+    lines: words separated by spaces, no line break. Ties in frequency go to the word that occurs first.
     """
-    counts: Counter[str] = Counter()
-    numbers: dict[str, int] = {}
-    parts: list[I32] = []
-    lengths: list[int] = []
+    corpus = index_words("\n".join([*block, ""]) for block in _blocks(lines))
+    words, counts = corpus.words[:size], corpus.frequencies.tolist()
+    vocabulary = Vocabulary((*SPECIALS, *words), (0, 0, sum(counts[len(words) :]), *counts[: len(words)]))
+    breaks = np.flatnonzero(corpus.ids == SENTENCE_BREAK)
+    ids = corpus.ids[corpus.ids != SENTENCE_BREAK]
+    ids = np.where(ids < len(words), ids + len(SPECIALS), UNKNOWN).astype(np.int32)
+    # the k-th break stands behind k others
+    return vocabulary, ids, np.concatenate([np.zeros(1, np.int64), breaks - np.arange(len(breaks))])
+
+
+def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
     lines = iter(lines)
     while block := list(islice(lines, _LINES)):
-        sentences = [line.lower().split() for line in block]
-        words = list(chain.from_iterable(sentences))
-        counts.update(words)
-        for word in dict.fromkeys(words):
-            numbers.setdefault(word, len(numbers))
-        parts.append(np.fromiter(map(numbers.__getitem__, words), np.int32, len(words)))
-        lengths.extend(len(sentence) for sentence in sentences)
-    ranked = [word for word, _ in counts.most_common(size)]
-    rest = sum(counts.values()) - sum(counts[word] for word in ranked)
-    vocabulary = Vocabulary((*SPECIALS, *ranked), (0, 0, rest, *(counts[word] for word in ranked)))
-    final = np.fromiter(map(vocabulary.index.get, numbers, repeat(UNKNOWN)), np.int32, len(numbers))
-    ids = final[np.concatenate(parts)] if parts else np.zeros(0, np.int32)
-    return vocabulary, ids, _offsets(lengths)
+        yield block
 
 
 def take_sentences(ids: I32, offsets: I64, chosen: I64) -> tuple[I32, I64]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import regex
 import rjieba
@@ -42,11 +42,11 @@ _MEASURE = (
     "面扇封颗粒幢栋艘架列株根瓶杯碗盒袋包双对串滴团堆排队组册顶道门阵缕盏口顿回趟番圈声所元米倍秒天年周岁"
 )
 # What jieba takes for one word: a numeral or demonstrative and its measure word, an adverb and its verb.
-_FUSED = re.compile(
-    r"([零〇一二两三四五六七八九十百千万几这那每某各哪]+)"
-    rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
-    r"|([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)"
-)
+_NUMERAL = "[零〇一二两三四五六七八九十百千万几这那每某各哪]"
+_COUNTED = rf"([{_MEASURE}]|小时|分钟|公里|美元|(?<=[这那])是)((?<=个)月)?"
+_ADVERB_VERB = r"([不就也都只更却我你他她它人])([是会能想用敢让]|要(?<!只要))|(是)(因为|从|在)"
+_FUSED = re.compile(f"({_NUMERAL}+){_COUNTED}|{_ADVERB_VERB}")
+_FUSED_HINT = re.compile(f"{_NUMERAL}{_COUNTED}|{_ADVERB_VERB}")  # one numeral: linear in a run of them
 _US_ABBREVIATION = regex.compile(
     r"(?<![\p{L}\p{N}_.&'])(?:US|U\.S(?:\.(?!\p{L}))?)(?![\p{L}\p{N}_&]|\.\p{L})"
 )
@@ -90,10 +90,11 @@ def _join_spaced(words: Sequence[str], lang: Lang) -> str:
     """Spaces between words, none around punctuation that leans on its neighbour."""
     french, pieces = lang == "fr", list[str]()
     glued, pending = True, set[str]()
+    lone_quotes = _LoneQuotes.of(words)
     for place, word in enumerate(words):
         space, lean = not glued, False
         if word in ('"', "'"):
-            closes = word in pending or (place > 0 and _closes_alone(words, place))
+            closes = word in pending or (place > 0 and lone_quotes.closes(words, place))
             if closes:
                 space = False
                 pending.discard(word)
@@ -119,15 +120,36 @@ def _join_spaced(words: Sequence[str], lang: Lang) -> str:
     return "".join(pieces)
 
 
-def _closes_alone(words: Sequence[str], place: int) -> bool:
-    """Whether a quotation mark without an opening one before it closes a quotation."""
-    word, before, after = words[place], words[place - 1], words[place + 1 :]
-    if not any(other[0].isalnum() for other in after):
-        return True
-    if word == "'":
-        return before.endswith("s")
-    odd = words.count(word) % 2 == 1 and word not in words[:place]
-    return odd and before in {",", ".", "!", "?"} and after[0][0].islower()
+class _LoneQuotes(NamedTuple):
+    """Whether a quotation mark without an opening one before it closes a quotation; one pass a sentence.
+
+    last_word: the place of the last word that begins with a letter or digit; first, counts: of each mark.
+    """
+
+    last_word: int
+    first: dict[str, int]
+    counts: dict[str, int]
+
+    @staticmethod
+    def of(words: Sequence[str]) -> _LoneQuotes:
+        first, counts = dict[str, int](), dict[str, int]()
+        if '"' in words or "'" in words:
+            for mark in ('"', "'"):
+                if mark in words:
+                    first[mark], counts[mark] = words.index(mark), words.count(mark)
+            last = max((place for place, word in enumerate(words) if word[0].isalnum()), default=-1)
+            return _LoneQuotes(last, first, counts)
+        return _LoneQuotes(-1, first, counts)
+
+    def closes(self, words: Sequence[str], place: int) -> bool:
+        """Of the mark at ``place``, which is not the first word."""
+        word, before = words[place], words[place - 1]
+        if place >= self.last_word:
+            return True
+        if word == "'":
+            return before.endswith("s")
+        odd = self.counts[word] % 2 == 1 and self.first[word] == place
+        return odd and before in {",", ".", "!", "?"} and words[place + 1][0].islower()
 
 
 @dataclass(frozen=True)
@@ -188,7 +210,7 @@ class ChineseSegmenter:
                 words += (piece,) if place % 2 else rjieba.cut(piece)
         if " " in sentence or "\u3000" in sentence:
             words = [word for word in words if not word.isspace()]
-        if not _FUSED.search(sentence):
+        if not _FUSED_HINT.search(sentence):
             return words
         return [part for word in words for part in _split_fused(word)]
 

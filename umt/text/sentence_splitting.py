@@ -11,7 +11,9 @@ _ABBREVIATION = regex.compile(
     r"(?:^|[\s(\"'])(?:\p{L}|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Sen|Rep|Gov|Capt|Lt|Col|vs|etc|No|Nos|Vol|Fig|cf"
     r"|[eE]\.g|[iI]\.e|M|Mme|Mlle|bzw|usw|z\.B|Nr|Abb)\.$"
 )
-_SPACED_END = regex.compile(r"(?:[.!?]+|…|\.{3})[\"')\]»”’]*(?=\s)|[。！？]+[\"”」』）]*")
+_LONGEST_ABBREVIATION = 12
+"""Characters before a full stop that may hold an abbreviation: looking no further keeps the time linear."""
+_SPACED_END = regex.compile(r"(?:(?<![.!?])[.!?]++|…)[\"')\]»”’]*+(?=\s)|[。！？]+[\"”」』）]*")
 _STARTS = regex.compile(r"\s*[\"'(\[«“‘¿¡–—-]*\s?[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
 _CHINESE_END = regex.compile(r"(?:[。！？!?]+|…+)[”」』’）》\"]*|(?<=[\p{Han}\"”])\.(?=\s|$)|[;；](?=.{80})")
 
@@ -28,18 +30,20 @@ def split_sentences(line: str, lang: Lang) -> list[str]:
     """The sentences of a document, in order; closing quotation marks stay with their sentence.
 
     A full stop after a title or an initial (Mr. J. Smith), or before a lower-case letter, ends nothing.
+    Linear in the length of the line.
     """
     ends = _CHINESE_END if lang in ("zh", "ja") else _SPACED_END
     sentences, start = [], 0
-    for found in ends.finditer(line):
-        if ends is _SPACED_END and found.group()[0] in ".…!?":
-            if not _STARTS.match(line, found.end()):
+    for end in ends.finditer(line):
+        if ends is _SPACED_END and end.group()[0] in ".…!?":
+            if not _STARTS.match(line, end.end()):
                 continue
-            if found.group().startswith(".") and _ABBREVIATION.search(line, start, found.start() + 1):
+            before = max(start, end.start() - _LONGEST_ABBREVIATION)
+            if end.group().startswith(".") and _ABBREVIATION.search(line, before, end.start() + 1):
                 continue
-        sentence = line[start : found.end()].strip()
+        sentence = line[start : end.end()].strip()
         if sentence:
             sentences.append(sentence)
-        start = found.end()
+        start = end.end()
     rest = line[start:].strip()
     return [*sentences, rest] if rest else sentences

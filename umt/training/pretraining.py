@@ -68,15 +68,14 @@ class Pretraining:
         if self.architecture is not None and self.row_length > self.architecture.context:
             raise ValueError(
                 f"lm.row_length={self.row_length} exceeds the context of the network, "
-                f"{self.architecture.context}: "
-                "take a smaller lm.row_length or a larger size.context"
+                f"{self.architecture.context}: take a smaller lm.row_length or a larger size.context"
             )
         if not self.causal + self.masked:
             raise ValueError("lm.causal and lm.masked must not be both 0: there is nothing to learn")
         if self.sharded and (self.compile or self.optimisation.method != "adamw"):
             raise ValueError(
-                "sharded weights need AdamW and are not compiled: lm.optimisation.method=adamw, "
-                "runtime.compile=false"
+                "sharded weights are moved by AdamW and not compiled: "
+                "lm.optimisation.method=adamw, runtime.compile=false"
             )
         if (self.embeddings == "own") != (self.name is not None):
             raise ValueError(

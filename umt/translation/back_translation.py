@@ -1,5 +1,5 @@
-"""Back-translation (Sennrich et al. 2016): real sentences from the model's own renderings of them, written on
-line (Lample et al. 2018) or in rounds (Hoang et al. 2018)."""
+"""Back-translation (Sennrich et al. 2016): real targets from synthetic sources that the model writes, on line
+(Lample et al. 2018) or in rounds (Hoang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from umt.translation.synthesis import SyntheticSourceWriter
 
 @dataclass(frozen=True)
 class FrozenWriter:
-    """Weights that write renderings stay the same for a round, as if all had been written at its beginning.
+    """Copies of the model that write all synthetic sources of a round.
 
     count: rounds over the training. directory: keeps the weights of a round, for a run that is killed.
     """
@@ -40,17 +40,17 @@ class FrozenWriter:
     directory: Path
 
     def number(self, step: int, steps: int) -> int:
-        """Of the round that ``step`` belongs to."""
+        """Number of the round that ``step`` belongs to."""
         return step * self.count // steps
 
     def begin(self, number: int, model: JointLM) -> JointLM:
-        """Keep the weights of ``model`` for round ``number``; a copy of it to write with."""
+        """Save the weights of ``model`` for round ``number``; returns a frozen copy."""
         with atomic_directory(self._place(number)) as directory:
             save(model, directory)
         return copy.deepcopy(model).requires_grad_(False)
 
-    def reopened(self, number: int, model: JointLM) -> JointLM:
-        """The one that wrote in round ``number``, where ``model`` is."""
+    def reopen(self, number: int, model: JointLM) -> JointLM:
+        """The frozen copy of round ``number``, on the device of ``model``."""
         return reload(self._place(number), model).requires_grad_(False)
 
     def _place(self, number: int) -> Path:
@@ -59,106 +59,108 @@ class FrozenWriter:
 
 @dataclass
 class BackTranslation:
-    """Real sentences from the model's own renderings of them, written with the weights of the moment.
+    """Cross entropy of real targets, given synthetic sources that the model writes.
 
-    texts: real sentences of both languages, which take turns. ahead: batches that are rendered at once, and
-    learned from in the steps after. rounds: where the weights that write are to be those of a round's
-    beginning instead.
+    texts: real sentences of both languages, which take turns. noise: on the synthetic sources.
+    batches_per_generation: batches whose sources are written at once, and learned from in the updates after.
+    rounds: None to write with the weights of the moment, else with those of the round's beginning.
     """
 
-    setting: TranslationTask
+    task: TranslationTask
     texts: tuple[TokenShards, TokenShards]
-    renderer: SyntheticSourceWriter
-    course: Schedule = field(default_factory=Schedule)
+    source_writer: SyntheticSourceWriter
+    schedule: Schedule = field(default_factory=Schedule)
     noise: Noise | None = None
-    ahead: int = 2
+    batches_per_generation: int = 2
     rounds: FrozenWriter | None = None
     next_side: int = 0
     queue: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
     round: int = -1
-    writer: JointLM | None = field(default=None, repr=False)
+    frozen_model: JointLM | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        require(self, positive="ahead")
-        setting = self.setting
-        # a rendering is about as long as what it renders
+        require(self, positive="batches_per_generation")
+        task = self.task
+        # a synthetic source is about as long as its target
         self.batches = [
             LengthBatches(
                 2 * text.lengths() + 3,
-                setting.tokens,
-                setting.longest,
-                child_seed(setting.seed, "back-translation", text.lang),
+                task.tokens,
+                task.max_tokens,
+                child_seed(task.seed, "back-translation", text.lang),
             )
             for text in self.texts
         ]
-        self.starts = word_starts(setting.tokenizer)
+        self.starts = word_starts(task.tokenizer)
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
-        """One batch; None when it is not this objective's turn or no rendering was fit to learn from."""
-        if not self.setting.is_active(self.course, step, generator):
+        """Of one batch; None when the objective takes no part in this update or no source was accepted."""
+        if not self.task.is_active(self.schedule, step, generator):
             return None
         if not self.queue:
-            self._render(self._writer_at(model, step), generator, dtype)
-        side, given, asked = self.queue.pop(0)
-        if not given:
+            self._generate(self._writer_at(model, step), generator, dtype)
+        side, sources, targets = self.queue.pop(0)
+        if not sources:
             return None
-        tokenizer = self.setting.tokenizer
+        tokenizer = self.task.tokenizer
         if self.noise is not None:
-            offsets = np.cumsum([0, *map(len, given)])
+            offsets = np.cumsum([0, *map(len, sources)])
             ids, ends = self.noise.apply(
-                np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
+                np.concatenate(sources), offsets, self.starts, tokenizer.mask, generator
             )
-            given = np.split(ids, ends[1:-1])
-        tags = [(tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))] * len(given)
-        batch = make_batch(given, asked, tags, tokenizer.end, tokenizer.pad)
-        return self.setting.loss(model, batch, generator, dtype)
+            sources = np.split(ids, ends[1:-1])
+        tags = (tokenizer.tag(self.texts[1 - side].lang), tokenizer.tag(self.texts[side].lang))
+        batch = make_batch(sources, targets, [tags] * len(sources), tokenizer.end, tokenizer.pad)
+        return self.task.loss(model, batch, generator, dtype)
 
     def _writer_at(self, model: JointLM, step: int) -> JointLM:
-        """Who writes at ``step``."""
+        """The model that writes at ``step``."""
         if self.rounds is None:
             return model
-        number = self.rounds.number(step, self.setting.steps)
+        number = self.rounds.number(step, self.task.steps)
         if number != self.round:
-            self.round, self.writer = number, self.rounds.begin(number, model)
-        elif self.writer is None:
-            self.writer = self.rounds.reopened(number, model)
-        return self.writer
+            self.round, self.frozen_model = number, self.rounds.begin(number, model)
+        elif self.frozen_model is None:
+            self.frozen_model = self.rounds.reopen(number, model)
+        return self.frozen_model
 
-    def _render(self, model: JointLM, generator: Generator, dtype: torch.dtype) -> None:
-        """Translate the next real sentences; what passes the filters waits to be learned from."""
+    def _generate(self, model: JointLM, generator: Generator, dtype: torch.dtype) -> None:
+        """Write sources for the next real sentences; those that pass the filters are queued."""
         side, self.next_side = self.next_side, 1 - self.next_side
-        batches = [self.batches[side].draw() for _ in range(self.ahead)]
-        asked = [self.texts[side].ids(line) for batch in batches for line in batch]
-        given, _, fit = self.renderer.write(model, side, asked, generator, dtype)
+        batches = [self.batches[side].draw() for _ in range(self.batches_per_generation)]
+        targets = [self.texts[side].ids(line) for batch in batches for line in batch]
+        sources, _, accepted = self.source_writer.write(model, side, targets, generator, dtype)
         ends = np.cumsum([0, *map(len, batches)])
         for start, end in pairwise(ends.tolist()):
-            chosen = [number for number in range(start, end) if fit[number]]
-            self.queue.append((side, [given[n] for n in chosen], [asked[n] for n in chosen]))
+            usable = [number for number in range(start, end) if accepted[number]]
+            self.queue.append(
+                (side, [sources[number] for number in usable], [targets[number] for number in usable])
+            )
 
     def state(self) -> dict[str, Any]:
-        """Where the data stand, and what was rendered and not yet learned from."""
-        waiting = [
-            (side, [ids.tolist() for ids in given], [ids.tolist() for ids in asked])
-            for side, given, asked in self.queue
+        """Position in the data, and the queue of pairs not yet learned from."""
+        queue = [
+            (side, [ids.tolist() for ids in sources], [ids.tolist() for ids in targets])
+            for side, sources, targets in self.queue
         ]
         return {
             "places": [batches.state() for batches in self.batches],
-            "turn": self.next_side,
-            "waiting": waiting,
+            "next_side": self.next_side,
+            "queue": queue,
             "round": self.round,
-            **self.renderer.state(),
+            **self.source_writer.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
-        dtype = self.setting.tokenizer.dtype
+        """Continue from a `state`."""
+        dtype = self.task.tokenizer.dtype
         for batches, place in zip(self.batches, state["places"], strict=True):
             batches.restore(place)
-        self.next_side, self.round, self.writer = int(state["turn"]), int(state["round"]), None
+        self.next_side, self.round, self.frozen_model = int(state["next_side"]), int(state["round"]), None
         self.queue = [
-            (int(side), [np.array(ids, dtype) for ids in given], [np.array(ids, dtype) for ids in asked])
-            for side, given, asked in state["waiting"]
+            (int(side), [np.array(ids, dtype) for ids in sources], [np.array(ids, dtype) for ids in targets])
+            for side, sources, targets in state["queue"]
         ]
-        self.renderer.restore(state)
+        self.source_writer.restore(state)

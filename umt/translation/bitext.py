@@ -1,4 +1,4 @@
-"""Sentence pairs as subwords on disk: real sentences beside a bootstrap's renderings, or known pairs."""
+"""Parallel subwords on disk: synthetic pairs of a bootstrap, or true pairs."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput, Lang, ProgressCallback
 
 _LINES = 4_000
-_HANDED = "pairs"
+_PAIRS = "pairs"
 
 
 class Bitext(NamedTuple):
-    """Two files of subwords: line i of ``given`` is to become line i of ``asked``."""
+    """Two texts in subwords, of which line i of ``target`` translates line i of ``source``."""
 
     source: TokenShards
     target: TokenShards
 
 
 class TextTranslator(Protocol):
-    """A bootstrap: raw sentences of one language to raw sentences of another."""
+    """A bootstrap: translates raw sentences of one language into raw sentences of another."""
 
     def translate(self, sentences: list[str]) -> list[str]:
-        """As many as are given, in their order."""
+        """One translation a sentence, in order."""
         ...
 
 
-def synthetic(
+def synthetic_pairs(
     text: PreparedText,
     bootstrap: Mapping[tuple[Lang, Lang], TextTranslator],
     tokenizer: Tokenizer,
@@ -42,10 +42,11 @@ def synthetic(
     directory: Path,
     progress: ProgressCallback,
 ) -> list[Bitext]:
-    """Let ``bootstrap``, keyed by (from, to), render ``count`` evenly spaced sentences of each language.
+    """Pairs of ``count`` evenly spaced sentences of each language and their translations by ``bootstrap``.
 
-    The renderings are given and the real sentences asked for, so each language's text teaches the way to
-    itself. What ``directory`` holds already is not written again.
+    bootstrap: by (source, target). In the pairs the translation is the source and the real sentence the
+    target, so that text of a language teaches to translate into it. Pairs that ``directory`` holds already
+    are not written again.
     """
     bitexts = []
     for (real, other), translator in bootstrap.items():
@@ -54,15 +55,15 @@ def synthetic(
 
         def write(place: Path, real: Lang = real, other: Lang = other, step: int = step, total: int = total,
                   translator: TextTranslator = translator) -> None:  # fmt: skip
-            def renderings() -> Iterable[str]:
+            def synthetic_sources() -> Iterable[str]:
                 sentences = islice(text.sentences(real), 0, None, step)
-                done = 0
+                translated = 0
                 while batch := list(islice(sentences, _LINES)):
-                    progress(f"writing {other} for {real} sentences", done, total)
+                    progress(f"writing {other} for {real} sentences", translated, total)
                     yield from translator.translate(batch)
-                    done += len(batch)
+                    translated += len(batch)
 
-            write_shards(renderings(), other, tokenizer, place)
+            write_shards(synthetic_sources(), other, tokenizer, place)
             write_shards(islice(text.sentences(real), 0, None, step), real, tokenizer, place)
 
         place = _once(directory / f"{real}-{other}", write)
@@ -71,43 +72,46 @@ def synthetic(
 
 
 def save_bootstrap_pairs(
-    directory: Path, given: tuple[Lang, list[str]], asked: tuple[Lang, list[str]], tokenizer: Tokenizer
+    directory: Path,
+    source_side: tuple[Lang, list[str]],
+    target_side: tuple[Lang, list[str]],
+    tokenizer: Tokenizer,
 ) -> None:
-    """Write pairs that `handed_on` opens; what is asked for is real."""
-    place = directory / f"{_HANDED}.{asked[0]}"
+    """Write pairs that `load_bootstrap_pairs` opens; the target side is real text."""
+    place = directory / f"{_PAIRS}.{target_side[0]}"
     place.mkdir()
-    for lang, sentences in (given, asked):
+    for lang, sentences in (source_side, target_side):
         write_shards(sentences, lang, tokenizer, place)
 
 
 def load_bootstrap_pairs(directory: Path, languages: tuple[Lang, Lang]) -> list[Bitext]:
-    """The pairs that a bootstrap in ``directory`` has written itself; none of one that only translates."""
+    """The pairs that a bootstrap in ``directory`` has saved; none of one that only translates."""
     first, second = languages
     return [
         Bitext(TokenShards(place, other), TokenShards(place, real))
         for real, other in ((first, second), (second, first))
-        if (place := directory / f"{_HANDED}.{real}").exists()
+        if (place := directory / f"{_PAIRS}.{real}").exists()
     ]
 
 
 def encode_parallel_pairs(pairs: TrainingPairs, tokenizer: Tokenizer, directory: Path) -> list[Bitext]:
-    """True pairs, both ways. Raises BadInput when there are none."""
+    """True pairs in subwords, both ways. Raises BadInput when there are none."""
     first, second = pairs.languages
 
     def write(place: Path) -> None:
         examples = list(pairs.examples())
         if not examples:
-            raise BadInput("supervised learning was given no pair of sentences")
+            raise BadInput("supervised learning needs at least one pair of sentences: see corpus.pairs")
         for lang, sentences in zip((first, second), zip(*examples, strict=True), strict=True):
             write_shards(map(normaliser(lang), sentences), lang, tokenizer, place)
 
     place = _once(directory / "known", write)
-    there = Bitext(TokenShards(place, first), TokenShards(place, second))
-    return [there, Bitext(there.target, there.source)]
+    forward = Bitext(TokenShards(place, first), TokenShards(place, second))
+    return [forward, Bitext(forward.target, forward.source)]
 
 
 def _once(place: Path, write: Callable[[Path], None]) -> Path:
-    """``place``, written now unless it is there."""
+    """``place``, written by ``write`` unless it exists."""
     if not place.exists():
         with atomic_directory(place) as directory:
             write(directory)

@@ -1,6 +1,5 @@
-"""The health of a translator while it learns: does it copy, write the wrong language, stutter, or say one
-thing?
-"""
+"""Detection of collapsed translators: copying, the wrong language, repetition, degenerate lengths, and one
+output for all inputs."""
 
 from __future__ import annotations
 
@@ -17,12 +16,11 @@ from umt.types import Lang
 
 @dataclass(frozen=True)
 class OutputHealth:
-    """What renderings of a sample look like on the whole.
+    """Statistics of the translations of a sample.
 
-    foreign, copied, repeated: mean shares, see `umt.translation.filters.OutputStatistics`; length: the
-    middle length ratio;
-    diversity: distinct subwords in the renderings for each in as many subwords of real text; finished: share
-    that came to an end.
+    foreign, copied, repeated: mean shares, see `umt.translation.filters.OutputStatistics`. length: median
+    length ratio. diversity: distinct subwords of the translations over those of as much real text.
+    finished: share that ended before the length limit.
     """
 
     foreign: float
@@ -36,45 +34,49 @@ class OutputHealth:
     def read(
         cls,
         sentences: Sequence[Ids],
-        renderings: Sequence[Ids],
+        translations: Sequence[Ids],
         ended: Sequence[bool],
         real: Sequence[Ids],
         lang: Lang,
         usage: SubwordUsage,
     ) -> OutputHealth:
-        """Of ``renderings`` of ``sentences`` in ``lang``, of which ``real`` is a sample of text.
+        """Of ``translations`` of ``sentences`` into ``lang``, of which ``real`` is a sample of text.
 
         Raises ValueError when there is no sentence.
         """
         if not len(sentences):
-            raise ValueError("health needs a sentence to look at")
-        signs = OutputStatistics.read(sentences, renderings, lang, usage)
+            raise ValueError("output health needs at least one sentence")
+        statistics = OutputStatistics.read(sentences, translations, lang, usage)
         return cls(
-            float(signs.foreign.mean()),
-            float(signs.copied.mean()),
-            float(signs.repeated_bigrams.mean()),
-            float(np.median(signs.length)),
-            _diversity(renderings, real),
+            float(statistics.foreign.mean()),
+            float(statistics.copied.mean()),
+            float(statistics.repeated_bigrams.mean()),
+            float(np.median(statistics.length)),
+            _diversity(translations, real),
             float(np.mean(ended)),
         )
 
     def as_metrics(self, direction: str) -> dict[str, float]:
-        """Its figures by name, for a log."""
+        """Values by name, for a log."""
         return {f"{direction}/{name}": value for name, value in asdict(self).items()}
 
 
-def _diversity(renderings: Sequence[Ids], real: Sequence[Ids]) -> float:
-    written, text = np.concatenate(renderings), np.concatenate(real)
-    size = min(len(written), len(text))
-    return len(np.unique(written[:size])) / len(np.unique(text[:size])) if size else 0.0
+def _diversity(translations: Sequence[Ids], real: Sequence[Ids]) -> float:
+    produced, text = np.concatenate(translations), np.concatenate(real)
+    size = min(len(produced), len(text))
+    return len(np.unique(produced[:size])) / len(np.unique(text[:size])) if size else 0.0
 
 
 @dataclass(frozen=True)
 class CollapseGuard:
-    """What counts as a collapse; a translator may be bad in many ways before it is as bad as this.
+    """Thresholds beyond which a translator has collapsed; a bad translator is far from them.
 
-    foreign, copied, repeated: the largest mean shares; length: how many times the middle translation may be
-    longer or shorter than its sentence; diversity, finished: the least.
+    wrong_language: largest mean share of subwords of the other language.
+    copied: largest mean share of copied subwords.
+    repeated: largest mean share of repeated bigrams.
+    length_ratio: times that the median translation may be longer or shorter than its sentence.
+    diversity: least ratio of distinct subwords to those of real text.
+    finished: least share of translations that end.
     """
 
     wrong_language: float = 0.3
@@ -88,18 +90,18 @@ class CollapseGuard:
         require(self, share="wrong_language copied repeated diversity finished", at_least={"length_ratio": 1})
 
     def diagnose(self, health: Mapping[str, OutputHealth]) -> str | None:
-        """One sentence about the first direction that has collapsed; None when all is well."""
-        for direction, seen in health.items():
-            for wrong, told in (
-                (seen.foreign > self.wrong_language, f"{seen.foreign:.0%} of it is in the wrong language"),
-                (seen.copied > self.copied, f"{seen.copied:.0%} of it is copied"),
-                (seen.finished < self.finished, f"only {seen.finished:.0%} of its sentences come to an end"),
-                (seen.repeated > self.repeated, f"{seen.repeated:.0%} of it repeats itself"),
-                (not 1 / self.length_ratio <= seen.length <= self.length_ratio,
-                 f"its sentences are {seen.length:.2f} times as long as what they translate"),
-                (seen.diversity < self.diversity,
-                 f"it uses {seen.diversity:.0%} of the words that real text of the length has"),
+        """One sentence about the first direction that has collapsed; None when there is none."""
+        for direction, stats in health.items():
+            for violated, description in (
+                (stats.foreign > self.wrong_language, f"{stats.foreign:.0%} of it is in the wrong language"),
+                (stats.copied > self.copied, f"{stats.copied:.0%} of it is copied"),
+                (stats.finished < self.finished, f"only {stats.finished:.0%} of its sentences end"),
+                (stats.repeated > self.repeated, f"{stats.repeated:.0%} of it repeats itself"),
+                (not 1 / self.length_ratio <= stats.length <= self.length_ratio,
+                 f"its sentences are {stats.length:.2f} times as long as what they translate"),
+                (stats.diversity < self.diversity,
+                 f"it uses {stats.diversity:.0%} of the words that real text of the length has"),
             ):  # fmt: skip
-                if wrong:
-                    return f"the translator {direction} has collapsed: {told}"
+                if violated:
+                    return f"the translator {direction} has collapsed: {description}"
         return None

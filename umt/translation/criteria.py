@@ -1,9 +1,9 @@
-"""Choosing among translators without parallel text: what comes back of a sentence that goes there and back.
+"""Criteria for choosing among translators without parallel text.
 
-Three criteria, each the better the higher, on real sentences x of both languages with renderings y':
+Three criteria, each the better the higher, on real sentences x of both languages with translations y':
 
-- ``round_trip``: BLEU, over subwords, of x against the translation of y' back;
-- ``code``: minus the bits per byte of x that tell x by way of y': -log p(y') - log p(x | y'), one judge;
+- ``round_trip``: BLEU, over subwords, of the translation of y' back against x;
+- ``code``: minus the bits per byte of x that code x by way of y': -log p(y') - log p(x | y'), one scorer;
 - ``agreement``: minus the gap |log p(x) p(y'|x) - log p(y') p(x|y')| in bits per byte of x, which is zero for
   a joint distribution that factorises both ways (Xia et al. 2017, "Dual supervised learning").
 """
@@ -28,15 +28,15 @@ def check_criterion(criterion: str) -> None:
         raise ValueError(f"criterion must be one of {', '.join(get_args(Criterion))}, got {criterion!r}")
 
 
-def sample_sentences(text: TokenShards, count: int, longest: int, seed: int) -> list[Ids]:
-    """At most ``count`` random sentences of 4 to ``longest`` subwords."""
+def sample_sentences(text: TokenShards, count: int, max_length: int, seed: int) -> list[Ids]:
+    """At most ``count`` random sentences of 4 to ``max_length`` subwords."""
     lengths = text.lengths()
-    fitting = np.flatnonzero((lengths >= 4) & (lengths <= longest))
-    chosen = np.random.default_rng(seed).permutation(fitting)[:count]
-    return [np.asarray(text.ids(line)) for line in chosen]
+    fitting = np.flatnonzero((lengths >= 4) & (lengths <= max_length))
+    sampled = np.random.default_rng(seed).permutation(fitting)[:count]
+    return [np.asarray(text.ids(line)) for line in sampled]
 
 
 def round_trip_bleu(sentences: Sequence[Ids], returned: Sequence[Ids]) -> float:
-    """BLEU of ``returned`` against ``sentences``, over subwords."""
-    there, back = ([" ".join(map(str, ids)) for ids in each] for each in (sentences, returned))
-    return float(BLEU(tokenize="none", force=True).corpus_score(back, [there]).score)
+    """BLEU in [0, 100] of ``returned`` against ``sentences``, over subwords."""
+    references, hypotheses = ([" ".join(map(str, ids)) for ids in text] for text in (sentences, returned))
+    return float(BLEU(tokenize="none", force=True).corpus_score(hypotheses, [references]).score)

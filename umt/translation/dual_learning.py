@@ -1,9 +1,9 @@
-"""There and back: renderings that the model draws itself are rewarded by what comes back of the sentence
-(He et al. 2016, "Dual learning for machine translation").
+"""Dual learning (He et al. 2016, "Dual learning for machine translation"): sampled translations are rewarded
+by the likelihood of the sentence given its translation.
 
-The model is both translators, so its own way back judges its way there. The reward reaches the way there by
-REINFORCE with the other draws of a sentence for a baseline (Kool et al. 2019, "Buy 4 REINFORCE samples, get a
-baseline for free!") and the way back by plain differentiation.
+The model translates both ways, so that its backward direction scores its forward direction. The reward
+reaches the forward direction by REINFORCE, with the other samples of a sentence for a baseline (Kool et al.
+2019, "Buy 4 REINFORCE samples, get a baseline for free!"), and the backward direction by differentiation.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _SPREAD = 1e-3
 
 @dataclass(frozen=True)
 class DualLearningConfig:
-    """How often to go there and back; what a draw y of a sentence x is worth is
-    ``log p(x | y) + fluency * log p(y)``.
+    """Reward ``log p(x | y) + fluency * log p(y)`` of a sampled translation y of a sentence x, and sampling.
 
-    Both are nats of whole strings, since together (at fluency 1) they are the code length of x by way of y:
-    counted by the subword, likely words that tell nothing would be worth writing.
+    Both terms are nats of whole strings, since together (at fluency 1) they are the code length of x by way
+    of y; a mean per subword would reward likely words that carry no information.
 
-    course: the share of the steps. samples: draws a sentence. temperature: of the draws; below 1 they are
-    likelier than the gradient takes them to be. pull: weight of the way there against the way back.
+    schedule: share of the updates. samples: translations sampled of a sentence. temperature: of sampling;
+    below 1 the samples are likelier than the gradient assumes. forward_weight: of the policy gradient against
+    the backward cross entropy.
     """
 
     schedule: Schedule
@@ -58,7 +58,7 @@ class DualLearningConfig:
 
 
 def advantages(rewards: Tensor) -> Tensor:
-    """(sentences, samples): each reward less the mean of the others of its sentence.
+    """(sentences, samples): every reward less the mean of the other rewards of its sentence.
 
     The sum of advantage times gradient of log p, over ``samples``, is an unbiased gradient of the expected
     reward.
@@ -68,63 +68,64 @@ def advantages(rewards: Tensor) -> Tensor:
 
 
 def row_nll(model: JointLM, batch: SequenceBatch, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(rows,) -log p of what is asked for in each, with its gradient; dtype: of products by weights."""
-    seen, wanted, asked = (
-        part.to(model.device) for part in (batch.ids[:, :-1], batch.ids[:, 1:], batch.asked)
+    """(rows,) negative log-likelihood of the targets in nats; dtype: of products by weights."""
+    inputs, next_tokens, is_target = (
+        part.to(model.device) for part in (batch.ids[:, :-1], batch.ids[:, 1:], batch.is_target)
     )
-    nats = model.nll(model.target_states(seen, asked, dtype=dtype), wanted[asked], dtype)
-    return torch.zeros(len(asked), device=nats.device).index_add(0, asked.nonzero()[:, 0], nats)
+    nll = model.nll(model.target_states(inputs, is_target, dtype=dtype), next_tokens[is_target], dtype)
+    return torch.zeros(len(is_target), device=nll.device).index_add(0, is_target.nonzero()[:, 0], nll)
 
 
 @dataclass
 class DualLearning:
-    """Real sentences there and back; the languages take turns.
+    """Policy gradient of the forward direction and cross entropy of the backward one; languages take turns.
 
-    start: the model of the languages before it translates, whose copy says what a rendering costs; the one
-    that learns forgets what it is not asked for.
-    renderer: samples; a draw that does not pass its filters is worth no more than the worst of its sentence,
-    and nothing is learned from it on the way back.
+    initial_model: the language model before it translates; a copy scores the fluency of samples, since the
+    model in training forgets what it is not trained on.
+    source_writer: samples; one that its filters reject is worth no more than the worst of its sentence, and
+    no backward cross entropy is taken of it.
     """
 
-    setting: TranslationTask
+    task: TranslationTask
     texts: tuple[TokenShards, TokenShards]
-    renderer: SyntheticSourceWriter
-    start: JointLM
-    trips: DualLearningConfig
+    source_writer: SyntheticSourceWriter
+    initial_model: JointLM
+    config: DualLearningConfig
     turn: int = 0
-    judge: SequenceScorer = field(init=False)
+    scorer: SequenceScorer = field(init=False)
 
     def __post_init__(self) -> None:
-        setting, samples = self.setting, self.trips.samples
-        self.judge = SequenceScorer(copy.deepcopy(self.start).requires_grad_(False), setting.tokenizer)
-        sampled = replace(self.renderer.generation, search=Sampling(self.trips.temperature))
-        self.renderer = replace(self.renderer, generation=sampled)
+        task, samples = self.task, self.config.samples
+        self.scorer = SequenceScorer(copy.deepcopy(self.initial_model).requires_grad_(False), task.tokenizer)
+        sampled = replace(self.source_writer.generation, search=Sampling(self.config.temperature))
+        self.source_writer = replace(self.source_writer, generation=sampled)
         self.batches = [
-            LengthBatches(samples * (2 * text.lengths() + 3), setting.tokens, samples * setting.longest,
-                    child_seed(setting.seed, "cycle", text.lang))
+            LengthBatches(samples * (2 * text.lengths() + 3), task.tokens, samples * task.max_tokens,
+                    child_seed(task.seed, "cycle", text.lang))
             for text in self.texts
         ]  # fmt: skip
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
-        """One batch; None when it is not this objective's turn or no draw was fit to learn from."""
-        if not self.setting.is_active(self.trips.schedule, step, generator):
+        """Of one batch; None when the objective takes no part in this update or no sample was accepted."""
+        if not self.task.is_active(self.config.schedule, step, generator):
             return None
         side, self.turn = self.turn, 1 - self.turn
         lines = self.batches[side].draw()
-        sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.trips.samples)]
-        draws = self.renderer.write(model, side, sentences, generator, dtype)
+        sentences = [self.texts[side].ids(line) for line in lines for _ in range(self.config.samples)]
+        draws = self.source_writer.write(model, side, sentences, generator, dtype)
         if not draws.accepted.any():
             return None
-        fit = torch.from_numpy(draws.accepted)
-        way_back = self._rows(draws.ids, sentences, 1 - side)
-        back = row_nll(model, way_back, dtype)  # (sentences * samples,)
-        told = self.judge.nll(draws.ids, self.texts[1 - side].lang)
-        rewards = -back.detach() - self.trips.fluency * torch.from_numpy(told).to(back)
-        there = self._policy_loss(model, side, sentences, draws, rewards, dtype)
-        nats = back[fit.to(back.device)].sum() + self.trips.forward_weight * there
-        return Loss(nats, int(way_back.asked[fit].sum()), 0)
+        accepted = torch.from_numpy(draws.accepted)
+        backward_batch = self._rows(draws.ids, sentences, 1 - side)
+        backward_nll = row_nll(model, backward_batch, dtype)  # (sentences * samples,)
+        fluency_nll = self.scorer.nll(draws.ids, self.texts[1 - side].lang)
+        fluency = self.config.fluency * torch.from_numpy(fluency_nll).to(backward_nll)
+        rewards = -backward_nll.detach() - fluency
+        policy = self._policy_loss(model, side, sentences, draws, rewards, dtype)
+        nll = backward_nll[accepted.to(backward_nll.device)].sum() + self.config.forward_weight * policy
+        return Loss(nll, int(backward_batch.is_target[accepted].sum()), 0)
 
     def _policy_loss(
         self,
@@ -133,38 +134,38 @@ class DualLearning:
         sentences: Sequence[Ids],
         draws: SyntheticSources,
         rewards: Tensor,
-        dtype: torch.dtype,
+        dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """A scalar whose gradient, turned round, estimates that of the expected reward, up to a scale."""
+        """A scalar whose negative gradient estimates that of the expected reward, up to a scale."""
         batch = self._rows(sentences, draws.ids, side)
-        ends = batch.asked.long().cumsum(1).argmax(1)
-        batch.asked[torch.arange(len(ends)), ends] &= torch.from_numpy(
+        ends = batch.is_target.long().cumsum(1).argmax(1)
+        batch.is_target[torch.arange(len(ends)), ends] &= torch.from_numpy(
             draws.ended
         )  # a forced end was not drawn
-        better = self._normalised_advantages(rewards, torch.from_numpy(draws.accepted).to(rewards.device))
-        return (better * row_nll(model, batch, dtype)).sum()
+        normalised = self._normalised_advantages(rewards, torch.from_numpy(draws.accepted).to(rewards.device))
+        return (normalised * row_nll(model, batch, dtype)).sum()
 
-    def _normalised_advantages(self, rewards: Tensor, fit: Tensor) -> Tensor:
+    def _normalised_advantages(self, rewards: Tensor, accepted: Tensor) -> Tensor:
         """(sentences * samples,) advantages, of root mean square 1 over the batch."""
-        each = rewards.view(-1, self.trips.samples)  # (sentences, samples)
-        worst = each.min(1, keepdim=True).values
-        better = advantages(torch.where(fit.view_as(each), each, worst))
-        return (better / better.square().mean().sqrt().clamp(min=_SPREAD)).flatten()
+        by_sentence = rewards.view(-1, self.config.samples)  # (sentences, samples)
+        worst = by_sentence.min(1, keepdim=True).values
+        normalised = advantages(torch.where(accepted.view_as(by_sentence), by_sentence, worst))
+        return (normalised / normalised.square().mean().sqrt().clamp(min=_SPREAD)).flatten()
 
-    def _rows(self, given: Sequence[Ids], asked: Sequence[Ids], side: int) -> SequenceBatch:
-        """``given`` in the language of ``side``."""
-        tokenizer = self.setting.tokenizer
+    def _rows(self, sources: Sequence[Ids], targets: Sequence[Ids], side: int) -> SequenceBatch:
+        """Sequences whose ``sources`` are in the language number ``side``."""
+        tokenizer = self.task.tokenizer
         tags = (tokenizer.tag(self.texts[side].lang), tokenizer.tag(self.texts[1 - side].lang))
-        return make_batch(given, asked, [tags] * len(given), tokenizer.end, tokenizer.pad)
+        return make_batch(sources, targets, [tags] * len(sources), tokenizer.end, tokenizer.pad)
 
     def state(self) -> dict[str, Any]:
-        """Where the data stand."""
+        """Position in the data."""
         places = [batches.state() for batches in self.batches]
-        return {"places": places, "turn": self.turn, **self.renderer.state()}
+        return {"places": places, "turn": self.turn, **self.source_writer.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
+        """Continue from a `state`."""
         for batches, place in zip(self.batches, state["places"], strict=True):
             batches.restore(place)
         self.turn = int(state["turn"])
-        self.renderer.restore(state)
+        self.source_writer.restore(state)

@@ -1,8 +1,8 @@
-"""The few-shot route to a first set of pairs (Han et al. 2021, "Unsupervised neural machine translation with
-generative language models only"): prompt, keep the best, prompt with those, hand the pairs on.
+"""Bootstrap by few-shot prompting (Han et al. 2021, "Unsupervised neural machine translation with generative
+language models only"): prompt the language model, keep the best translations, prompt with those, in rounds.
 
-A language model of this size does not translate by itself, so the first examples are not its own: they are
-real sentences of both texts that are each other's nearest in the aligned space, which sees no pair either.
+A language model of this size does not translate by itself, so the first examples are mined: real sentences of
+both texts that are mutual nearest neighbours in the aligned space, which has seen no pair either.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from umt.types import BadInput, Lang, ProgressCallback
 
 
 class FewShotResult(NamedTuple):
-    """What the route ends with.
+    """The prompted translator and its pairs.
 
-    prompted: the way to prompt from source to target, with the examples of the end. pairs: language -> real
-    sentences of it as ``target``, what is to become them as ``source``. round_log: of each round, how many
-    were kept and how well they fit.
+    prompted: from source to target, with the examples of the last round. pairs: language -> real sentences of
+    it as ``target``, their translations or mined sentences as ``source``. round_log: of each round, the
+    number of pairs and their mean similarity.
     """
 
     prompted: PromptedTranslator
@@ -49,13 +49,22 @@ class FewShotResult(NamedTuple):
 
 @dataclass(frozen=True)
 class FewShot:
-    """Writes pairs by prompting a joint language model.
+    """Writes synthetic pairs by few-shot prompting of a joint language model.
 
-    mined: sentences of each text among which the first examples are sought; seeds: that are kept. sentences:
-    of each language that a round renders. rounds: each prompts with the best pairs so far. keep: share of a
-    round's renderings that is kept, the likest to their sentences in the aligned space; filters: what they
-    must be like before that. shots, window, candidates: see `PromptedTranslator`. generation: how answers
-    are written. kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+    mining_sentences: sentences of each text among which the first examples are mined.
+    seed_pairs: mined pairs of the highest similarity that are used.
+    sentences: sentences of each language that a round translates.
+    rounds: every one prompts with the best pairs so far.
+    kept_share: share of a round's translations that is kept, those most similar to their sentences in the
+        aligned space.
+    shots: examples in a prompt, at most.
+    prompt_length: subwords of prompt and answer, see `PromptedTranslator`.
+    candidates: translations sampled of a sentence, of which the most similar is taken.
+    filters: which translations may be kept.
+    generation: how translations are sampled.
+    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+
+    Raises ValueError for a filter that needs the likelihood of a translation.
     """
 
     needs_lm: ClassVar[bool] = True
@@ -81,9 +90,7 @@ class FewShot:
         )
         for name in ("max_nll", "max_reconstruction_nll", "reconstruction_f1"):
             if getattr(self.filters, name) is not None:
-                raise ValueError(
-                    f"filters.{name} is for back-translation: answers to prompts are not so measured"
-                )
+                raise ValueError(f"filters.{name} is for back-translation only: give null")
 
     def write(
         self, inputs: BootstrapInputs, directory: Path, progress: ProgressCallback
@@ -122,54 +129,61 @@ class FewShot:
         seed: int,
         progress: ProgressCallback,
     ) -> FewShotResult:
-        """Raises BadInput when the two texts have no sentences that are each other's nearest."""
+        """Mine examples, then prompt in rounds.
+
+        Raises BadInput when no two sentences of the texts are mutual nearest neighbours.
+        """
         usage = SubwordUsage.count(tokenizer, texts)
-        seeds = self._seeds(space, texts, seed)
+        mined = self._mined_pairs(space, texts, seed)
         source, target = (text.lang for text in texts)
-        written = {lang: usage.written(lang) for lang in (source, target)}
+        allowed = {lang: usage.allowed(lang) for lang in (source, target)}
         prompted = PromptedTranslator(
-            source, target, model, tokenizer, space, seeds, written,
+            source, target, model, tokenizer, space, mined, allowed,
             self.shots, self.prompt_length, self.candidates, self.generation,
         )  # fmt: skip
-        pairs = {source: seeds.reversed(), target: seeds}
-        told: list[dict[str, float]] = [{"examples": len(seeds), "similarity": float(seeds.scores.mean())}]
+        pairs = {source: mined.reversed(), target: mined}
+        round_log: list[dict[str, float]] = [
+            {"examples": len(mined), "similarity": float(mined.scores.mean())}
+        ]
         generator = Generator().manual_seed(seed)
         for number in range(self.rounds):
-            found, record = [], {}
-            for side, way in enumerate((prompted, prompted.reversed())):
+            new_pairs, record = [], {}
+            for side, direction in enumerate((prompted, prompted.reversed())):
                 progress(f"prompts, round {number + 1}", 2 * number + side, 2 * self.rounds)
                 sentences = self._sentences(texts[side], self.sentences, child_seed(seed, "round", number))
-                answers = way.translate_ids(sentences, generator)
-                kept = self._kept(answers, way.target, usage)
-                found.append(kept)
-                record[f"{way.source}-{way.target} all"] = float(answers.scores.mean())
-                record[f"{way.source}-{way.target} kept"] = float(kept.scores.mean())
-                record[f"{way.source}-{way.target} pairs"] = len(kept)
-            there, back = found
-            pairs = {source: pairs[source] + there.reversed(), target: pairs[target] + back.reversed()}
-            pool = prompted.examples + there + back.reversed()
+                answers = direction.translate_ids(sentences, generator)
+                best_pairs = self._best_pairs(answers, direction.target, usage)
+                new_pairs.append(best_pairs)
+                record[f"{direction.source}-{direction.target} all"] = float(answers.scores.mean())
+                record[f"{direction.source}-{direction.target} kept"] = float(best_pairs.scores.mean())
+                record[f"{direction.source}-{direction.target} pairs"] = len(best_pairs)
+            forward, backward = new_pairs
+            pairs = {source: pairs[source] + forward.reversed(), target: pairs[target] + backward.reversed()}
+            pool = prompted.examples + forward + backward.reversed()
             prompted = prompted.prompting(pool.best(max(self.seed_pairs, len(pool) // 2)))
-            told.append(record)
-        return FewShotResult(prompted, pairs, tuple(told))
+            round_log.append(record)
+        return FewShotResult(prompted, pairs, tuple(round_log))
 
-    def _seeds(self, space: SentenceEncoder, texts: tuple[TokenShards, TokenShards], seed: int) -> Examples:
+    def _mined_pairs(
+        self, space: SentenceEncoder, texts: tuple[TokenShards, TokenShards], seed: int
+    ) -> Examples:
         sources, targets = (self._sentences(text, self.mining_sentences, seed) for text in texts)
         pairs, scores = mine_pairs(space, sources, targets, self.seed_pairs)
         if not len(pairs):
             raise BadInput(
-                "no two sentences of the texts are each other's nearest: there is nothing to prompt with"
+                "no two sentences of the texts are mutual nearest neighbours: no example to prompt with"
             )
         first, second = pairs.T.tolist()
         return Examples(tuple(sources[i] for i in first), tuple(targets[j] for j in second), scores)
 
     def _sentences(self, text: TokenShards, count: int, seed: int) -> Sequence[Ids]:
-        """Random ones of which an example leaves room in the window for the sentence and its answer."""
+        """Random sentences, so short that a prompt has room for an example, the sentence and its answer."""
         return sample_sentences(text, count, max(4, self.prompt_length // 5), seed)
 
-    def _kept(self, answers: Examples, lang: Lang, usage: SubwordUsage) -> Examples:
-        """The best of the answers in ``lang`` that are fit to learn from."""
-        signs = OutputStatistics.read(answers.source, answers.target, lang, usage)
-        fit = self.filters.fit(signs) & np.array([len(each) > 0 for each in answers.target])
-        scores = answers.scores.masked_fill(~torch.from_numpy(fit), -torch.inf)
+    def _best_pairs(self, answers: Examples, lang: Lang, usage: SubwordUsage) -> Examples:
+        """The best of the answers in ``lang`` that pass the filters."""
+        statistics = OutputStatistics.read(answers.source, answers.target, lang, usage)
+        accepted = self.filters.accept(statistics) & np.array([len(ids) > 0 for ids in answers.target])
+        scores = answers.scores.masked_fill(~torch.from_numpy(accepted), -torch.inf)
         count = max(1, round(self.kept_share * len(answers)))
         return Examples(answers.source, answers.target, scores).best(count)

@@ -1,6 +1,5 @@
-"""Which machine-made renderings are worth learning from: about as long, in the language asked for,
-not copied, and, where that is asked for, telling enough of their sentence.
-"""
+"""Statistics of machine translations, and filters on them: length, language, copying, repetition, likelihood,
+and how well the sentence can be reconstructed."""
 
 from __future__ import annotations
 
@@ -17,16 +16,16 @@ from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import F64, I64, Bools, Lang
 
 _RARER = 50
-"""A subword is foreign to a language that uses it so many times more rarely than the other does."""
+"""A subword is foreign to a language whose text holds it so many times more rarely than the other's."""
 
 
 @dataclass(frozen=True)
 class SubwordUsage:
-    """What the subwords of a vocabulary are, told from the text of both languages.
+    """Language of each subword of a vocabulary, by its frequencies in the text of both languages.
 
     foreign: language -> (vocabulary,), true for subwords of the other language, and for those with control
-    characters, such as the end of a line; lettered: (vocabulary,), true
-    where a subword holds a letter, so that finding it on both sides means that something was copied.
+    characters, such as the end of a line. lettered: (vocabulary,), true where a subword holds a letter, so
+    that it counts as copied when it stands on both sides.
     """
 
     foreign: Mapping[Lang, Bools]
@@ -34,29 +33,32 @@ class SubwordUsage:
 
     @classmethod
     def count(cls, tokenizer: Tokenizer, texts: Sequence[TokenShards]) -> SubwordUsage:
-        """Read both texts once."""
+        """Of the texts of both languages, read once."""
         rates = {}
         for text in texts:
             counts = np.bincount(text.tokens, minlength=len(tokenizer))
             rates[text.lang] = counts / max(1, counts.sum())
-        (first, ours), (second, theirs) = rates.items()
+        (first, first_counts), (second, second_counts) = rates.items()
         control = np.array([any(byte < 32 or byte == 127 for byte in piece) for piece in tokenizer.pieces])
-        foreign = {first: control | (theirs > _RARER * ours), second: control | (ours > _RARER * theirs)}
+        foreign = {
+            first: control | (second_counts > _RARER * first_counts),
+            second: control | (first_counts > _RARER * second_counts),
+        }
         lettered = [any(map(str.isalpha, piece.decode("utf-8", "replace"))) for piece in tokenizer.pieces]
         return cls(foreign, np.array(lettered))
 
-    def written(self, lang: Lang) -> list[int]:
-        """The subwords that ``lang`` may be written with."""
+    def allowed(self, lang: Lang) -> list[int]:
+        """Ids of the subwords that text in ``lang`` may hold."""
         return np.flatnonzero(~self.foreign[lang]).tolist()
 
 
 @dataclass(frozen=True)
 class OutputStatistics:
-    """What is measured of each rendering, all of shape (sentences,).
+    """Statistics of translations, all of shape (sentences,).
 
-    length: its subwords for each of the sentence's; foreign: share of its subwords that belong to the other
-    language; copied: share of its lettered subwords that the sentence holds too; repeated: share of its pairs
-    of neighbours that it has said before.
+    length: ratio of its subwords to the sentence's, both plus 2. foreign: share of its subwords that belong
+    to the other language. copied: share of its lettered subwords that the sentence holds too.
+    repeated_bigrams: share of its bigrams that occurred before in it.
     """
 
     length: F64
@@ -66,32 +68,33 @@ class OutputStatistics:
 
     @classmethod
     def read(
-        cls, sentences: Sequence[Ids], renderings: Sequence[Ids], lang: Lang, usage: SubwordUsage
+        cls, sentences: Sequence[Ids], translations: Sequence[Ids], lang: Lang, usage: SubwordUsage
     ) -> OutputStatistics:
-        """Of ``renderings`` in ``lang``."""
-        given, asked = (_flat(each, len(usage.lettered)) for each in (sentences, renderings))
+        """Of ``translations`` in ``lang``."""
+        source_tokens, output = (_flat(each, len(usage.lettered)) for each in (sentences, translations))
         count = len(sentences)
-        said = np.bincount(asked.rows, minlength=count)
-        lettered = usage.lettered[asked.ids]
-        found = lettered & np.isin(asked.keys, given.keys)
-        pairs = np.flatnonzero(asked.rows[1:] == asked.rows[:-1])
+        lengths = np.bincount(output.rows, minlength=count)
+        lettered = usage.lettered[output.ids]
+        copied = lettered & np.isin(output.keys, source_tokens.keys)
+        pairs = np.flatnonzero(output.rows[1:] == output.rows[:-1])
         _, firsts = np.unique(
-            asked.keys[pairs] * len(usage.lettered) + asked.ids[pairs + 1], return_index=True
+            output.keys[pairs] * len(usage.lettered) + output.ids[pairs + 1], return_index=True
         )
 
         def share(rows: I64, of: I64) -> F64:
             return np.bincount(rows, minlength=count) / np.maximum(of, 1)
 
         return cls(
-            length=(said + 2) / (np.bincount(given.rows, minlength=count) + 2),  # short sentences vary more
-            foreign=share(asked.rows[usage.foreign[lang][asked.ids]], said),
-            copied=share(asked.rows[found], np.bincount(asked.rows[lettered], minlength=count)),
-            repeated_bigrams=np.where(said > 1, 1 - share(asked.rows[pairs[firsts]], said - 1), 0.0),
+            # short sentences vary more
+            length=(lengths + 2) / (np.bincount(source_tokens.rows, minlength=count) + 2),
+            foreign=share(output.rows[usage.foreign[lang][output.ids]], lengths),
+            copied=share(output.rows[copied], np.bincount(output.rows[lettered], minlength=count)),
+            repeated_bigrams=np.where(lengths > 1, 1 - share(output.rows[pairs[firsts]], lengths - 1), 0.0),
         )
 
 
 class _Flat(NamedTuple):
-    """Sentences end to end: the number of each subword, of its sentence, and one of both together."""
+    """Sentences end to end: id of each subword, number of its sentence, and a key made of both."""
 
     ids: I64
     rows: I64
@@ -105,36 +108,39 @@ def _flat(sentences: Sequence[Ids], vocabulary: int) -> _Flat:
 
 
 def repeated_bigrams(ids: npt.NDArray[Any]) -> float:
-    """The share of the pairs of neighbours among (subwords,) ``ids`` that have been there before."""
+    """Share of the bigrams of (subwords,) ``ids`` that occurred before."""
     if len(ids) < 2:
         return 0.0
     return 1 - len(set(zip(ids[:-1].tolist(), ids[1:].tolist(), strict=True))) / (len(ids) - 1)
 
 
-def reconstruction_f1(sentences: Sequence[Ids], again: Sequence[Ids], vocabulary: int) -> F64:
-    """(sentences,) how much of each came back: F1 of its subwords, each as often as it stands there."""
-    ours, theirs = (
-        np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, again)
+def reconstruction_f1(sentences: Sequence[Ids], returned: Sequence[Ids], vocabulary: int) -> F64:
+    """(sentences,) F1 of the bags of subwords of ``sentences`` and of their translations back."""
+    first_counts, second_counts = (
+        np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, returned)
     )
-    keys, places, others = np.intersect1d(ours[0], theirs[0], return_indices=True)
+    keys, places, others = np.intersect1d(first_counts[0], second_counts[0], return_indices=True)
     shared = np.bincount(
-        keys // vocabulary, np.minimum(ours[1][places], theirs[1][others]), minlength=len(sentences)
+        keys // vocabulary,
+        np.minimum(first_counts[1][places], second_counts[1][others]),
+        minlength=len(sentences),
     )
-    sizes = np.array([len(x) + len(y) for x, y in zip(sentences, again, strict=True)])
+    sizes = np.array([len(x) + len(y) for x, y in zip(sentences, returned, strict=True)])
     share: F64 = 2 * shared / np.maximum(sizes, 1)
     return share
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a rendering must be like to be learned from; null leaves a measure out.
+    """Which translations become synthetic sources; null leaves a filter out.
 
-    length: its length against the middle one of its batch, at most so many times longer or shorter. foreign,
-    copied, repeated: the largest shares, see `OutputStatistics`. nats: the most a subword may cost the model
-    that wrote
-    it; back: the most that a subword of the sentence may cost it, given the rendering. returned: how much of
-    the sentence must come back when the rendering is translated again, see `returned`. ``back`` costs a pass
-    forward, ``returned`` as much as the rendering did.
+    length_ratio: times that a length ratio may exceed the median of its batch, or fall below it.
+    wrong_language: largest share of subwords of the other language.
+    copied: largest share of copied subwords.
+    repeated_bigrams: largest share of repeated bigrams.
+    max_nll: mean negative log-likelihood of a subword of the translation, in nats, at most.
+    max_reconstruction_nll: the same of the sentence given the translation; costs a forward pass.
+    reconstruction_f1: least F1 of the sentence translated there and back; costs as much as generation.
     """
 
     length_ratio: float | None = 2.0
@@ -153,12 +159,12 @@ class Filters:
             at_least={"length_ratio": 1},
         )
 
-    def fit(self, signs: OutputStatistics, nats: F64 | None = None) -> Bools:
-        """(sentences,) which renderings pass; ``nats``: (sentences,) a subword of each, where it is known."""
-        passed = np.ones(len(signs.length), dtype=bool)
+    def accept(self, statistics: OutputStatistics, mean_nll: F64 | None = None) -> Bools:
+        """(sentences,) which translations pass; ``mean_nll``: (sentences,) nats a subword, where known."""
+        passed = np.ones(len(statistics.length), dtype=bool)
         if self.length_ratio is not None and len(passed):
-            middle = np.log(signs.length / np.median(signs.length))
-            passed &= np.abs(middle) <= np.log(self.length_ratio) + 1e-9
+            deviation = np.log(statistics.length / np.median(statistics.length))
+            passed &= np.abs(deviation) <= np.log(self.length_ratio) + 1e-9
         limits: dict[str, Any] = {
             "foreign": self.wrong_language,
             "copied": self.copied,
@@ -166,7 +172,7 @@ class Filters:
         }
         for name, limit in limits.items():
             if limit is not None:
-                passed &= getattr(signs, name) <= limit
-        if self.max_nll is not None and nats is not None:
-            passed &= nats <= self.max_nll
+                passed &= getattr(statistics, name) <= limit
+        if self.max_nll is not None and mean_nll is not None:
+            passed &= mean_nll <= self.max_nll
         return passed

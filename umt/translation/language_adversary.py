@@ -1,6 +1,4 @@
-"""A latent adversary: the hidden states of a sentence must not tell which language it is in (Lample et al.
-2018).
-"""
+"""Language adversary (Lample et al. 2018): hidden states of a sentence must not tell its language."""
 
 from __future__ import annotations
 
@@ -25,29 +23,29 @@ from umt.translation.objectives import TranslationTask
 
 
 class Adversary:
-    """The joint model learns to make a discriminator of languages wrong, which learns to be right.
+    """Adversarial loss of a language discriminator, which is trained beside the model.
 
-    It reads the mean of the states halfway up the network over ``<x> sentence``, the tag left out: the states
-    at the top must know the language, since they predict its subwords.
+    The discriminator reads the mean of the states halfway up the network over ``<x> sentence``, the tag left
+    out: the states at the top must hold the language, since they predict its subwords.
     """
 
     def __init__(
         self,
-        setting: TranslationTask,
+        task: TranslationTask,
         texts: tuple[TokenShards, TokenShards],
-        course: Schedule,
+        schedule: Schedule,
         width: int,
         generator: Generator,
         hidden: int = 128,
         rate: float = 0.1,
     ) -> None:
-        self.setting, self.texts, self.course = setting, texts, course
+        self.task, self.texts, self.schedule = task, texts, schedule
         self.batches = [
             LengthBatches(
                 text.lengths() + 1,
-                setting.tokens // 2,
-                setting.longest,
-                child_seed(setting.seed, "adversary", text.lang),
+                task.tokens // 2,
+                task.max_tokens,
+                child_seed(task.seed, "adversary", text.lang),
             )
             for text in texts
         ]
@@ -62,7 +60,7 @@ class Adversary:
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
         """Of one batch of each language; the discriminator takes its own step first."""
-        if not self.setting.is_active(self.course, step, generator):
+        if not self.task.is_active(self.schedule, step, generator):
             return None
         with autocast(model.device, dtype):
             return self._loss(model)
@@ -88,19 +86,19 @@ class Adversary:
 
     def _states(self, model: JointLM, side: int) -> Tensor:
         """(sentences, width) of the next batch of one language."""
-        text, tokenizer = self.texts[side], self.setting.tokenizer
+        text, tokenizer = self.texts[side], self.task.tokenizer
         sentences = [text.ids(line) for line in self.batches[side].draw()]
         tag = [tokenizer.tag(text.lang)]
         batch = pad([np.concatenate((tag, each)) for each in sentences], tokenizer.pad).to(model.device)
         reader = model.network.base_model if model.encoder is None else model.encoder
-        told = reader(input_ids=batch, use_cache=False, output_hidden_states=True)
-        states = told.hidden_states[len(told.hidden_states) // 2][:, 1:]  # (sentences, length, width)
+        output = reader(input_ids=batch, use_cache=False, output_hidden_states=True)
+        states = output.hidden_states[len(output.hidden_states) // 2][:, 1:]  # (sentences, length, width)
         real = (batch[:, 1:] != tokenizer.pad)[..., None]
         pooled: Tensor = (states * real).sum(1) / real.sum(1)
         return pooled
 
     def state(self) -> dict[str, Any]:
-        """Where the data stand, and the discriminator."""
+        """Position in the data, and weights of the discriminator."""
         weights = {
             name: base64.b64encode(weight.detach().cpu().numpy().tobytes()).decode()
             for name, weight in self.discriminator.state_dict().items()
@@ -108,7 +106,7 @@ class Adversary:
         return {"places": [batches.state() for batches in self.batches], "weights": weights}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
+        """Continue from a `state`."""
         for batches, place in zip(self.batches, state["places"], strict=True):
             batches.restore(place)
         for name, weight in self.discriminator.state_dict().items():

@@ -1,4 +1,4 @@
-"""Noise on sentences for denoising: words shuffled, dropped and blanked, a whole batch at once."""
+"""Noise on sentences: words shuffled, dropped and masked, a whole batch at once (Lample et al. 2018)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from umt.types import I64, Bools
 
 
 def word_starts(tokenizer: Tokenizer) -> Bools:
-    """Which subwords begin a word, wherever they stand: (vocabulary,).
+    """Whether each subword begins a word, wherever it stands: (vocabulary,).
 
     Letters without a space before them go on with the word before; so do bytes from within a character. Han
     characters, digits and punctuation begin words of their own, so that without segmentation a Chinese
     subword counts as a word.
     """
-    return np.array([not _goes_on(piece) for piece in tokenizer.pieces])
+    return np.array([not _continues_word(piece) for piece in tokenizer.pieces])
 
 
-def _goes_on(piece: bytes) -> bool:
+def _continues_word(piece: bytes) -> bool:
     if not piece:
         return False
     if 0x80 <= piece[0] < 0xC0:
@@ -34,10 +34,11 @@ def _goes_on(piece: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Noise:
-    """What is done to the words of a sentence (Lample et al. 2018), with fresh randomness at every call.
+    """Word noise of a sentence (Lample et al. 2018), drawn afresh at every call.
 
-    shuffle: a word moves at most so many places; drop: share of words left out, never the whole sentence;
-    blank: share of words that become one mask.
+    shuffle: places that a word moves at most.
+    drop: share of words left out, never the whole sentence.
+    mask: share of words of which each becomes one mask.
     """
 
     shuffle: int = 3
@@ -53,7 +54,7 @@ class Noise:
         """Noisy copies of sentences.
 
         ids: subwords of all sentences end to end; offsets: (sentences + 1,) where each begins, none of them
-        empty; starts: see `word_starts`; mask: the number that stands for a blanked word. Returns ids and
+        empty; starts: see `word_starts`; mask: id of the mask. Returns ids and
         offsets. Raises ValueError when a sentence is empty.
         """
         lengths = np.diff(offsets)
@@ -69,14 +70,14 @@ class Noise:
         place = (
             np.arange(len(first)) + (self.shuffle + 1) * draws[0] if self.shuffle else np.arange(len(first))
         )
-        kept = draws[1] >= self.drop
-        luckiest = np.lexsort((draws[2], sentence))[word[offsets[:-1]]]
-        kept[luckiest[np.bincount(sentence, kept, len(lengths)) == 0]] = True
-        blanked = draws[3] < self.mask
+        survives = draws[1] >= self.drop
+        last_survivor = np.lexsort((draws[2], sentence))[word[offsets[:-1]]]
+        survives[last_survivor[np.bincount(sentence, survives, len(lengths)) == 0]] = True
+        masked = draws[3] < self.mask
 
-        stays = kept[word] & (~blanked[word] | begins)
+        stays = survives[word] & (~masked[word] | begins)
         order = np.lexsort((np.arange(len(ids)), place[word], sentence[word]))
         order = order[stays[order]]
-        noisy = np.where(blanked[word[order]], mask, ids[order]).astype(ids.dtype)
+        noisy = np.where(masked[word[order]], mask, ids[order]).astype(ids.dtype)
         sizes = np.bincount(sentence[word[order]], minlength=len(lengths))
         return noisy, np.concatenate(([0], np.cumsum(sizes)))

@@ -1,7 +1,7 @@
-"""What translating minimises, on sequences ``<x> given <y> asked </s>`` with the loss on ``asked </s>``.
+"""Sequence-to-sequence objectives: cross entropy of ``target </s>`` in ``<x> source <y> target </s>``.
 
-`Denoising` asks for a sentence from its own ruins, `Synthetic` for a real sentence from a machine's rendering
-of it, `Supervised` for a known translation; see also `umt.translation.back_translation`.
+`Denoising` predicts a sentence from a noisy copy of it, `Synthetic` a real sentence from a synthetic source,
+`Supervised` a true translation; see also `umt.translation.back_translation`.
 """
 
 from __future__ import annotations
@@ -27,139 +27,144 @@ from umt.translation.noise import Noise, word_starts
 
 
 class SequenceBatch(NamedTuple):
-    """A batch, padded on the right: ``ids`` (rows, length + 1); ``asked`` (rows, length), true where the next
-    subword costs."""
+    """Sequences padded on the right.
+
+    ids: (rows, length + 1). is_target: (rows, length), true where the next subword belongs to the target or
+    is its end.
+    """
 
     ids: Tensor
-    asked: Tensor
+    is_target: Tensor
 
 
 def make_batch(
-    given: Sequence[Ids], asked: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, fill: int
+    sources: Sequence[Ids], targets: Sequence[Ids], tags: Sequence[tuple[int, int]], end: int, pad_id: int
 ) -> SequenceBatch:
-    """Sequences ``<x> given <y> asked </s>``; tags: the numbers of ``<x>`` and ``<y>`` of each."""
+    """Sequences ``<x> source <y> target </s>``; tags: ids of ``<x>`` and ``<y>`` of each pair."""
     sequences = [
-        np.concatenate(([x], before, [y], after, [end]))
-        for (x, y), before, after in zip(tags, given, asked, strict=True)
+        np.concatenate(([source_tag], source, [target_tag], target, [end]))
+        for (source_tag, target_tag), source, target in zip(tags, sources, targets, strict=True)
     ]
-    ids = pad(sequences, fill)
+    ids = pad(sequences, pad_id)
     width = ids.shape[1] - 1
-    costs = inside([len(each) - 1 for each in sequences], width) & ~inside([len(x) + 1 for x in given], width)
-    return SequenceBatch(ids, costs)
+    before_end = inside([len(sequence) - 1 for sequence in sequences], width)
+    in_source = inside([len(source) + 1 for source in sources], width)
+    return SequenceBatch(ids, before_end & ~in_source)
 
 
 @dataclass(frozen=True)
 class TranslationTask:
-    """What all objectives of a run share.
+    """What all objectives of a training share.
 
-    steps: of the run, by which every `Schedule` counts. tokens: subwords a batch, padding included. longest:
-    subwords of a sequence. forgotten: share of the subwords asked for that the model does not see when it
-    goes on after them (word dropout, Bowman et al. 2016: it must look at what is given).
+    steps: updates, by which every `Schedule` counts. tokens: subwords a batch, padding included. max_tokens:
+    subwords of a sequence. word_dropout: share of the target's subwords that are masked in the input, so that
+    the model must look at the source (Bowman et al. 2016).
     """
 
     tokenizer: Tokenizer
     steps: int
     tokens: int
-    longest: int
+    max_tokens: int
     seed: int
-    forgotten: float = 0.0
+    word_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        require(self, within={"forgotten": "[0, 1)"})
+        require(self, within={"word_dropout": "[0, 1)"})
 
     def loss(
         self, model: JointLM, batch: SequenceBatch, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss:
-        """The nats of what is asked for; dtype: of products by weights."""
-        seen, wanted = batch.ids[:, :-1].clone(), batch.ids[:, 1:]
-        if self.forgotten:
-            hit = torch.rand(seen.shape, generator=generator) < self.forgotten
-            hit[:, 1:] &= batch.asked[:, :-1]
-            hit[:, 0] = False
-            seen[hit] = self.tokenizer.mask
-        sizes = self.tokenizer.byte_lengths[wanted[batch.asked].numpy()]
-        nats = sum_nll(model, seen, wanted, batch.asked, dtype=dtype)
-        return Loss(nats, len(sizes), int(sizes.sum()))
+        """Sum of the negative log-likelihood of the targets, in nats; dtype: of products by weights."""
+        inputs, next_tokens = batch.ids[:, :-1].clone(), batch.ids[:, 1:]
+        if self.word_dropout:
+            hidden = torch.rand(inputs.shape, generator=generator) < self.word_dropout
+            hidden[:, 1:] &= batch.is_target[:, :-1]
+            hidden[:, 0] = False
+            inputs[hidden] = self.tokenizer.mask
+        sizes = self.tokenizer.byte_lengths[next_tokens[batch.is_target].numpy()]
+        nll = sum_nll(model, inputs, next_tokens, batch.is_target, dtype=dtype)
+        return Loss(nll, len(sizes), int(sizes.sum()))
 
-    def is_active(self, course: Schedule, step: int, generator: Generator) -> bool:
-        """An objective of share s takes part in that share of the steps, so that it costs what it is
-        worth.
-        """
-        return float(torch.rand((), generator=generator)) < course.at(step / self.steps)
+    def is_active(self, schedule: Schedule, step: int, generator: Generator) -> bool:
+        """Whether an objective takes part in an update: it does so in the share that ``schedule`` says."""
+        return float(torch.rand((), generator=generator)) < schedule.at(step / self.steps)
 
 
 @dataclass
 class BitextObjective:
-    """Sentences from other sentences: what `Denoising`, `Synthetic` and `Supervised` have in common."""
+    """Cross entropy of the targets of bitexts, whose lines are drawn mixed.
 
-    setting: TranslationTask
+    Raises ValueError when the two sides of a bitext differ in length.
+    """
+
+    task: TranslationTask
     bitexts: Sequence[Bitext]
-    course: Schedule = Schedule()
+    schedule: Schedule = Schedule()
     noise: Noise | None = None
     batches: LengthBatches = field(init=False)
 
     def __post_init__(self) -> None:
         lengths = []
-        for given, asked in self.bitexts:
-            if len(given) != len(asked):
-                raise ValueError(f"{len(given)} lines cannot become {len(asked)} lines")
-            lengths.append(np.where((given.lengths() > 0) & (asked.lengths() > 0),
-                                    given.lengths() + asked.lengths() + 3, 0))  # fmt: skip
+        for sources, targets in self.bitexts:
+            if len(sources) != len(targets):
+                raise ValueError(f"a bitext has {len(sources)} sources and {len(targets)} targets")
+            lengths.append(np.where((sources.lengths() > 0) & (targets.lengths() > 0),
+                                    sources.lengths() + targets.lengths() + 3, 0))  # fmt: skip
         self.firsts = np.cumsum([0, *map(len, lengths)])
-        setting = self.setting
-        self.batches = LengthBatches(np.concatenate(lengths), setting.tokens, setting.longest, setting.seed)
-        self.starts = word_starts(setting.tokenizer)
+        task = self.task
+        self.batches = LengthBatches(np.concatenate(lengths), task.tokens, task.max_tokens, task.seed)
+        self.starts = word_starts(task.tokenizer)
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss | None:
-        """One batch, the directions mixed; None when it is not this objective's turn."""
-        if not self.setting.is_active(self.course, step, generator):
+        """Of one batch, the directions mixed; None when the objective takes no part in this update."""
+        if not self.task.is_active(self.schedule, step, generator):
             return None
-        return self.setting.loss(model, self.draw(generator), generator, dtype)
+        return self.task.loss(model, self.draw(generator), generator, dtype)
 
     def draw(self, generator: Generator) -> SequenceBatch:
         """The next batch."""
-        tokenizer = self.setting.tokenizer
+        tokenizer = self.task.tokenizer
         numbers = self.batches.draw()
         sides = np.searchsorted(self.firsts, numbers, side="right") - 1
-        given, asked, tags = [], [], []
+        sources, targets, tags = [], [], []
         for side, line in zip(sides, numbers - self.firsts[sides], strict=True):
             bitext = self.bitexts[side]
-            given.append(bitext.source.ids(line))
-            asked.append(bitext.target.ids(line))
+            sources.append(bitext.source.ids(line))
+            targets.append(bitext.target.ids(line))
             tags.append((tokenizer.tag(bitext.source.lang), tokenizer.tag(bitext.target.lang)))
         if self.noise is not None:
-            offsets = np.cumsum([0, *map(len, given)])
+            offsets = np.cumsum([0, *map(len, sources)])
             ids, ends = self.noise.apply(
-                np.concatenate(given), offsets, self.starts, tokenizer.mask, generator
+                np.concatenate(sources), offsets, self.starts, tokenizer.mask, generator
             )
-            given = np.split(ids, ends[1:-1])
-        return make_batch(given, asked, tags, tokenizer.end, tokenizer.pad)
+            sources = np.split(ids, ends[1:-1])
+        return make_batch(sources, targets, tags, tokenizer.end, tokenizer.pad)
 
     def state(self) -> dict[str, Any]:
-        """Where the data stand."""
+        """Position in the data."""
         return self.batches.state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
+        """Continue from a `state`."""
         self.batches.restore(state)
 
 
 class Synthetic(BitextObjective):
-    """Real sentences from a bootstrap's renderings of them."""
+    """Real sentences from synthetic sources that a bootstrap wrote."""
 
 
 class Supervised(BitextObjective):
-    """Known translations: the control and the ceiling, never a part of an unsupervised run."""
+    """True translations: for a control or a ceiling, never a part of an unsupervised run."""
 
 
 class Denoising(BitextObjective):
-    """A sentence from its noisy self; each bitext holds one text twice."""
+    """A sentence from a noisy copy of itself; each bitext holds one text twice."""
 
     def __post_init__(self) -> None:
         if self.noise is None:
             raise ValueError("denoising needs noise: noise is null")
-        if any(given is not asked for given, asked in self.bitexts):
-            raise ValueError("denoising asks for the text that is given")
+        if any(sources is not targets for sources, targets in self.bitexts):
+            raise ValueError("the two sides of a bitext for denoising must be one text")
         super().__post_init__()

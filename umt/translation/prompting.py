@@ -1,7 +1,7 @@
-"""Translating by prompts alone: a joint language model sees a few examples and goes on after a sentence.
+"""Few-shot prompted translation: a joint language model continues a prompt of examples and a sentence.
 
-A prompt is ``<x> x1 <y> y1 </s> ... <x> x <y>``, the format in which `umt.translation.objectives` teaches,
-with the examples most like the sentence, the likest last; as many as leave room for the answer.
+A prompt is ``<x> x1 <y> y1 </s> ... <x> x <y>``, the format of `umt.translation.objectives`, with the
+examples most similar to the sentence, the most similar last; as many as leave room for the answer.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
 PROMPTS = "prompts.json"
-"""The file that says that a folder holds prompts."""
+"""The file of a prompted translator in its folder."""
 _TENSORS = "prompts.safetensors"
 _AT_ONCE = 512
 FEW_SHOT = "few-shot"
-"""The kind of a bootstrap whose folder holds this."""
+"""The kind of a bootstrap whose folder holds a prompted translator."""
 _NUMBERS = ("shots", "prompt_length", "candidates")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pairs in subwords: line i of ``source`` beside line i of ``target``; scores: (pairs,)."""
+    """Pairs in subwords, line i of ``target`` for line i of ``source``; scores: (pairs,) similarity."""
 
     source: tuple[Ids, ...]
     target: tuple[Ids, ...]
@@ -54,48 +54,49 @@ class Examples:
         return Examples(self.source + other.source, self.target + other.target, scores)
 
     def reversed(self) -> Examples:
-        """The other way round."""
+        """The same in the other direction."""
         return Examples(self.target, self.source, self.scores)
 
     def best(self, count: int) -> Examples:
-        """The ``count`` of highest score, in order; those of score -inf never."""
+        """The ``count`` pairs of the highest scores, in order; those of score -inf never."""
         order = self.scores.argsort(descending=True, stable=True)[:count]
-        kept = order[self.scores[order] > -torch.inf].tolist()
+        usable = order[self.scores[order] > -torch.inf].tolist()
         return Examples(
-            tuple(self.source[place] for place in kept),
-            tuple(self.target[place] for place in kept),
-            self.scores[kept],
+            tuple(self.source[place] for place in usable),
+            tuple(self.target[place] for place in usable),
+            self.scores[usable],
         )
 
 
-def build_prompt(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], way: Direction, room: int) -> Ids:
+def build_prompt(sentence: Ids, pairs: Sequence[tuple[Ids, Ids]], direction: Direction, room: int) -> Ids:
     """``x1 <y> y1 </s> <x> ... <x> sentence``, without the tags before and after, which `Generation` adds.
 
-    pairs: of the least to the most important; the first ones are left out when they would make the prompt
-    longer than ``room`` subwords. An empty sentence has an empty prompt, which is not answered.
+    pairs: from the least to the most important; the first ones are left out when they would make the prompt
+    longer than ``room`` subwords. An empty sentence has an empty prompt.
     """
     if not len(sentence):
         return sentence
     parts = [np.asarray(sentence)]
     size = len(sentence)
-    for given, asked in reversed(pairs):
-        size += len(given) + len(asked) + 3
+    for source, target in reversed(pairs):
+        size += len(source) + len(target) + 3
         if size > room:
             break
-        parts = [given, np.array([way.target]), asked, np.array([way.end, way.source]), *parts]
+        target_tag, end = np.array([direction.target]), np.array([direction.end, direction.source])
+        parts = [source, target_tag, target, end, *parts]
     joined: Ids = np.concatenate(parts).astype(sentence.dtype)
     return joined
 
 
 @dataclass(frozen=True)
 class PromptedTranslator:
-    """Raw sentences in one language to raw sentences in another, by examples; nothing is learned.
+    """Translates raw sentences by few-shot prompting; nothing is trained.
 
-    examples: to choose among, from ``source`` to ``target``. written: the subwords that each language is
-    written with.
-    shots: examples in a prompt, at most; window: subwords of prompt and answer, at most, where the sentence
-    alone needs no more: positions that the language model has learned. candidates: answers of which the one
-    that fits the sentence best by ``space`` is given.
+    space: similarity of sentences. examples: to choose among, from ``source`` to ``target``.
+    allowed_subwords: ids that text in each language may hold. shots: examples in a prompt, at most.
+    prompt_length: subwords of prompt and answer, at most, unless the sentence alone needs more: the positions
+    that the language model has been trained on. candidates: answers of which the one most similar to the
+    sentence is returned.
     """
 
     source: Lang
@@ -104,7 +105,7 @@ class PromptedTranslator:
     tokenizer: Tokenizer
     space: SentenceEncoder
     examples: Examples
-    written: Mapping[Lang, Sequence[int]]
+    allowed_subwords: Mapping[Lang, Sequence[int]]
     shots: int = 4
     prompt_length: int = 64
     candidates: int = 4
@@ -115,39 +116,42 @@ class PromptedTranslator:
             raise BadInput(f"there is no example of {self.source} and {self.target} to prompt with")
 
     def reversed(self) -> PromptedTranslator:
-        """The other way round."""
-        turned = self.examples.reversed()
-        return replace(self, source=self.target, target=self.source, examples=turned)
+        """The same in the other direction."""
+        examples = self.examples.reversed()
+        return replace(self, source=self.target, target=self.source, examples=examples)
 
     def prompting(self, examples: Examples) -> PromptedTranslator:
-        """The same with other examples."""
+        """The same translator with other examples."""
         return replace(self, examples=examples)
 
     def translate_ids(self, sentences: Sequence[Ids], generator: Generator) -> Examples:
-        """Each sentence, its best answer, and how well that fits it."""
-        way = Direction.between(self.tokenizer, self.source, self.target, self.written[self.target])
+        """Sentences, their best answers, and the similarity of both."""
+        direction = Direction.between(
+            self.tokenizer, self.source, self.target, self.allowed_subwords[self.target]
+        )
         answers: list[Ids] = [np.empty(0, self.tokenizer.dtype) for _ in sentences]
         scores = torch.full((len(sentences),), -1.0)
-        known = self.space.means(self.examples.source)
+        example_means = self.space.means(self.examples.source)
         order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
         for start in range(0, len(order), _AT_ONCE):
             places = order[start : start + _AT_ONCE]
             batch = [sentences[place] for place in places]
             cap = int(self.generation.length_ratio * len(batch[-1])) + self.generation.length_offset
             prompts = [
-                build_prompt(sentence, self._nearest(likeness), way, self.prompt_length - cap - 2)
-                for sentence, likeness in zip(batch, self.space.means(batch) @ known.T, strict=True)
+                build_prompt(sentence, self._nearest(likeness), direction, self.prompt_length - cap - 2)
+                for sentence, likeness in zip(batch, self.space.means(batch) @ example_means.T, strict=True)
             ]
             limited = replace(self.generation, length_ratio=0.0, length_offset=cap)
             many = self.candidates if self.generation.search.random else 1
-            told = limited.generate(
-                self.model, [each for each in prompts for _ in range(many)], way, generator
+            outputs = limited.generate(
+                self.model, [prompt for prompt in prompts for _ in range(many)], direction, generator
             )
-            said = [each[0].ids.astype(self.tokenizer.dtype) for each in told]
-            fits = self.space.similarity([each for each in batch for _ in range(many)], said).view(-1, many)
+            translations = [hypotheses[0].ids.astype(self.tokenizer.dtype) for hypotheses in outputs]
+            repeated = [sentence for sentence in batch for _ in range(many)]
+            fits = self.space.similarity(repeated, translations).view(-1, many)
             best = fits.argmax(1)
             for number, place in enumerate(places):
-                answers[place] = said[number * many + int(best[number])]
+                answers[place] = translations[number * many + int(best[number])]
             scores[places] = fits.amax(1)
         return Examples(tuple(sentences), tuple(answers), scores)
 
@@ -160,7 +164,7 @@ class PromptedTranslator:
         return [self.tokenizer.decode(answer, self.target).strip() for answer in answers]
 
     def _nearest(self, likeness: Tensor) -> list[tuple[Ids, Ids]]:
-        """The ``shots`` examples most like a sentence, the likest last; never the sentence itself."""
+        """The ``shots`` examples most similar to a sentence, the most similar last, itself left out."""
         others = likeness.masked_fill(likeness > 1 - 1e-5, -2)
         places = others.topk(min(self.shots, len(others))).indices.flip(0).tolist()
         return [(self.examples.source[place], self.examples.target[place]) for place in places]
@@ -178,20 +182,20 @@ class PromptedTranslator:
             lines = getattr(self.examples, name)
             tensors[name] = torch.from_numpy(np.concatenate(lines).astype(np.int64))
             tensors[f"{name}.lengths"] = torch.tensor([len(line) for line in lines])
-        save_file({name: each.contiguous() for name, each in tensors.items()}, directory / _TENSORS)
-        drawn = self.generation.search
-        search = asdict(drawn) if isinstance(drawn, Sampling) else {}
-        about = {
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, directory / _TENSORS)
+        search = self.generation.search
+        sampling = asdict(search) if isinstance(search, Sampling) else {}
+        settings = {
             "languages": [self.source, self.target],
-            "written": {lang: list(map(int, numbers)) for lang, numbers in self.written.items()},
+            "written": {lang: list(map(int, numbers)) for lang, numbers in self.allowed_subwords.items()},
             "generation": {
                 "ratio": self.generation.length_ratio,
                 "extra": self.generation.length_offset,
-                **search,
+                **sampling,
             },
             **{name: getattr(self, name) for name in _NUMBERS},
         }
-        (directory / PROMPTS).write_text(json.dumps(about), encoding="utf-8")
+        (directory / PROMPTS).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
     def load(
@@ -205,12 +209,12 @@ class PromptedTranslator:
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
-        generation: how answers are written, where not as when they were saved. kernels, gpu_kernels: see
-        `umt.lm.joint_lm.JointLM`. Raises BadInput when no
-        prompts are there.
+        generation: of answers; None for the one that was saved. kernels,
+        gpu_kernels: see `umt.lm.joint_lm.JointLM`. Raises BadInput when the folder holds no
+        prompts, or none of these languages.
         """
         try:
-            about = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
+            settings = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing") from None
         tensors, tokenizer = load_file(directory / _TENSORS), Tokenizer.load(directory)
@@ -219,7 +223,7 @@ class PromptedTranslator:
             for name in ("source", "target")
             for ends in [tensors[f"{name}.lengths"].cumsum(0)[:-1].numpy()]
         ]
-        first, second = (Lang(lang) for lang in about["languages"])
+        first, second = (Lang(lang) for lang in settings["languages"])
         prompted = cls(
             first,
             second,
@@ -227,21 +231,21 @@ class PromptedTranslator:
             tokenizer,
             SentenceEncoder(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),
-            {Lang(lang): numbers for lang, numbers in about["written"].items()},
-            **{name: int(about[name]) for name in _NUMBERS},
-            generation=generation or _generation(about["generation"]),
+            {Lang(lang): numbers for lang, numbers in settings["written"].items()},
+            **{name: int(settings[name]) for name in _NUMBERS},
+            generation=generation or _generation(settings["generation"]),
         )
         if (source, target) not in ((first, second), (second, first)):
             raise BadInput(f"{directory} prompts between {first} and {second}, not {source} and {target}")
         return prompted if source == first else prompted.reversed()
 
 
-def _generation(about: Mapping[str, float]) -> Generation:
-    """How answers were written when the prompts were saved; numbers only, whatever else the file says."""
-    draws = {name: about[name] for name in ("temperature", "top_k", "top_p") if name in about}
+def _generation(settings: Mapping[str, float]) -> Generation:
+    """The saved options of generation; only numbers are read."""
+    draws = {name: settings[name] for name in ("temperature", "top_k", "top_p") if name in settings}
     search = (
         Sampling(float(draws["temperature"]), int(draws["top_k"]), float(draws["top_p"]))
         if draws
         else Greedy()
     )
-    return Generation(search, float(about["ratio"]), int(about["extra"]))
+    return Generation(search, float(settings["ratio"]), int(settings["extra"]))

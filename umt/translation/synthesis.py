@@ -1,4 +1,4 @@
-"""What the model that learns writes itself, to learn from: renderings, and which of them are fit."""
+"""Synthetic sources: translations by the model in training, and the filters that accept or reject them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from umt.types import Bools, Lang
 
 
 class SyntheticSources(NamedTuple):
-    """What a model wrote for each of some sentences; ended, fit: (sentences,), whether it came to an end, and
-    whether it is worth learning from."""
+    """Translations of real sentences; all fields (sentences,).
+
+    ended: whether it ended before the length limit. accepted: whether it ended, is not empty and passes the
+    filters.
+    """
 
     ids: list[Ids]
     ended: Bools
@@ -29,9 +32,9 @@ class SyntheticSources(NamedTuple):
 
 @dataclass
 class SyntheticSourceWriter:
-    """Writes the first rendering of sentences in the other language, and tells which are fit.
+    """Writes the best translation of sentences into the other language, and filters them.
 
-    languages: of both texts. kept, drawn: how many renderings were fit, of how many.
+    languages: of both texts. accepted, written: counts so far.
     """
 
     tokenizer: Tokenizer
@@ -39,14 +42,14 @@ class SyntheticSourceWriter:
     generation: Generation
     filters: Filters
     usage: SubwordUsage
-    kept: int = 0
-    drawn: int = 0
+    accepted: int = 0
+    written: int = 0
 
     def __post_init__(self) -> None:
         first, second = self.languages
         self.directions = [
-            Direction.between(self.tokenizer, here, there, self.usage.written(there))
-            for here, there in ((first, second), (second, first))
+            Direction.between(self.tokenizer, source, target, self.usage.allowed(target))
+            for source, target in ((first, second), (second, first))
         ]
 
     def write(
@@ -57,7 +60,7 @@ class SyntheticSourceWriter:
         generator: Generator,
         dtype: torch.dtype = torch.float32,
     ) -> SyntheticSources:
-        """Of ``sentences`` in the language number ``side``, by ``model`` in the middle of training.
+        """Translations of ``sentences`` in the language number ``side`` by ``model``, which is in training.
 
         dtype: of products by weights.
         """
@@ -65,16 +68,19 @@ class SyntheticSourceWriter:
         model.eval()
         with torch.no_grad():
             outputs = self.generation.generate(model, sentences, self.directions[side], generator, dtype)
-            best = [each[0] for each in outputs]
-            ids = [each.ids.astype(sentence.dtype) for each, sentence in zip(best, sentences, strict=True)]
-            nats = np.array([each.nll / (len(each.ids) + 1) for each in best])
-            ended, said = np.array([each.ended for each in best]), np.array([len(each) > 0 for each in ids])
-            signs = OutputStatistics.read(sentences, ids, self.languages[1 - side], self.usage)
-            fit = ended & said & self.filters.fit(signs, nats)
-            self._filter_by_reconstruction(model, side, sentences, ids, fit, generator, dtype)
+            best = [hypotheses[0] for hypotheses in outputs]
+            ids = [
+                output.ids.astype(sentence.dtype) for output, sentence in zip(best, sentences, strict=True)
+            ]
+            mean_nll = np.array([output.nll / (len(output.ids) + 1) for output in best])
+            ended = np.array([output.ended for output in best])
+            nonempty = np.array([len(sequence) > 0 for sequence in ids])
+            statistics = OutputStatistics.read(sentences, ids, self.languages[1 - side], self.usage)
+            accepted = ended & nonempty & self.filters.accept(statistics, mean_nll)
+            self._filter_by_reconstruction(model, side, sentences, ids, accepted, generator, dtype)
         model.train(training)
-        self.kept, self.drawn = self.kept + int(fit.sum()), self.drawn + len(fit)
-        return SyntheticSources(ids, ended, fit)
+        self.accepted, self.written = self.accepted + int(accepted.sum()), self.written + len(accepted)
+        return SyntheticSources(ids, ended, accepted)
 
     def _filter_by_reconstruction(
         self,
@@ -82,28 +88,34 @@ class SyntheticSourceWriter:
         side: int,
         sentences: Sequence[Ids],
         ids: Sequence[Ids],
-        fit: Bools,
+        accepted: Bools,
         generator: Generator,
         dtype: torch.dtype,
     ) -> None:
-        """Take from ``fit`` what does not tell enough of its sentence."""
-        here, there = self.languages[side], self.languages[1 - side]
-        if self.filters.max_reconstruction_nll is not None and (places := np.flatnonzero(fit).tolist()):
-            asked, given = [sentences[place] for place in places], [ids[place] for place in places]
-            costs = SequenceScorer(model, self.tokenizer, dtype).conditional_nll(given, asked, there, here)
-            fit[places] = costs / [len(each) + 1 for each in asked] <= self.filters.max_reconstruction_nll
-        if self.filters.reconstruction_f1 is not None and (places := np.flatnonzero(fit).tolist()):
-            asked, given = [sentences[place] for place in places], [ids[place] for place in places]
-            outputs = self.generation.generate(model, given, self.directions[1 - side], generator, dtype)
-            again = [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
-            fit[places] = (
-                reconstruction_f1(asked, again, len(self.tokenizer)) >= self.filters.reconstruction_f1
-            )
+        """Reject, in ``accepted``, translations from which the sentence cannot be reconstructed."""
+        lang, other = self.languages[side], self.languages[1 - side]
+        positions = np.flatnonzero(accepted).tolist()
+        if self.filters.max_reconstruction_nll is not None and positions:
+            targets = [sentences[position] for position in positions]
+            sources = [ids[position] for position in positions]
+            scorer = SequenceScorer(model, self.tokenizer, dtype)
+            mean_nll = scorer.conditional_nll(sources, targets, other, lang) / [
+                len(target) + 1 for target in targets
+            ]
+            accepted[positions] = mean_nll <= self.filters.max_reconstruction_nll
+        positions = np.flatnonzero(accepted).tolist()
+        if self.filters.reconstruction_f1 is not None and positions:
+            targets = [sentences[position] for position in positions]
+            sources = [ids[position] for position in positions]
+            outputs = self.generation.generate(model, sources, self.directions[1 - side], generator, dtype)
+            returned = [hypotheses[0].ids.astype(self.tokenizer.dtype) for hypotheses in outputs]
+            scores = reconstruction_f1(targets, returned, len(self.tokenizer))
+            accepted[positions] = scores >= self.filters.reconstruction_f1
 
     def state(self) -> dict[str, Any]:
-        """What was counted."""
-        return {"kept": self.kept, "drawn": self.drawn}
+        """Counts so far."""
+        return {"accepted": self.accepted, "written": self.written}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on counting from there."""
-        self.kept, self.drawn = int(state["kept"]), int(state["drawn"])
+        """Continue from a `state`."""
+        self.accepted, self.written = int(state["accepted"]), int(state["written"])

@@ -1,21 +1,19 @@
-"""Learning to translate: which objectives pull at the joint model, how hard, and when.
+"""Training of the translator: which objectives move the joint model, when, and which model is chosen.
 
-One class serves every `translator=...`: an objective without a course is left out, so back-translation alone,
-with an adversary, with rewarded round trips, with some known pairs, or known pairs and nothing else differ in
-their configuration only.
+One class serves every ``translator=...``: back-translation alone, with a language adversary, with dual
+learning, with some true pairs, or true pairs and nothing else differ in their configuration only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 
-from umt.lm.generation import Direction, Generation
+from umt.lm.generation import Direction
 from umt.lm.joint_lm import JointLM
 from umt.lm.scoring import SequenceScorer
 from umt.runtime.seeds import child_seed
@@ -25,25 +23,41 @@ from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
 from umt.training.objective import Objective
 from umt.training.optimiser import OptimiserConfig
-from umt.training.schedule import Schedule
 from umt.translation.back_translation import BackTranslation, FrozenWriter
 from umt.translation.bitext import Bitext, TextTranslator
-from umt.translation.collapse_guard import CollapseGuard
-from umt.translation.criteria import Criterion, check_criterion, sample_sentences
-from umt.translation.dual_learning import DualLearning, DualLearningConfig
-from umt.translation.filters import Filters, SubwordUsage
+from umt.translation.criteria import sample_sentences
+from umt.translation.dual_learning import DualLearning
+from umt.translation.filters import SubwordUsage
 from umt.translation.language_adversary import Adversary
 from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask
+from umt.translation.settings import Batching, ObjectiveSchedules, SynthesisConfig, ValidationConfig
 from umt.translation.synthesis import SyntheticSourceWriter
 from umt.translation.validation import Validation, ValidationSample
 from umt.types import BadInput, Lang, ProgressCallback
 
 
 @dataclass(frozen=True)
+class TranslationData:
+    """What a translator is trained on.
+
+    texts: real sentences of source and target, unrelated. synthetic: pairs of a bootstrap, both ways: sources
+    are synthetic, targets are real. parallel: true pairs, both ways, for a control or a ceiling only.
+    """
+
+    tokenizer: Tokenizer
+    texts: tuple[TokenShards, TokenShards]
+    synthetic: Sequence[Bitext] = ()
+    parallel: Sequence[Bitext] = ()
+
+
+@dataclass(frozen=True)
 class TrainedTranslator:
-    """The chosen model; ``history``: what each check-up saw; ``step``: of the chosen one; ``complaint``: why
-    training was stopped early, or empty."""
+    """The best model of a training.
+
+    history: metrics of every validation. step: of the best model. stop_reason: why training was stopped
+    early, or empty.
+    """
 
     model: JointLM
     history: tuple[dict[str, float], ...]
@@ -52,198 +66,164 @@ class TrainedTranslator:
 
 
 class BootstrapComparison(NamedTuple):
-    """Bits per byte of a sentence by way of its translation: what the translator's cost, what the
-    bootstrap's.
-    """
+    """Bits per byte of a sentence coded by way of its translation: the translator's, and the bootstrap's."""
 
     translator: float
     bootstrap: float
 
     @property
     def won(self) -> bool:
-        """Whether the translator's is the shorter message."""
+        """Whether the translator's code is the shorter one."""
         return self.translator < self.bootstrap
 
 
 @dataclass(frozen=True)
 class TranslatorTraining:
-    """Continues a joint language model into a translator.
+    """Trains a joint language model to translate both ways.
 
-    synthetic, denoising, back_translation, adversary, supervised: the course of each objective, null to leave
-        it out (see `Schedule`: a share of s means that the objective takes part in that share of the steps).
-        cycle: the same, and how it draws.
-    architecture: ``joint``: one network reads what is given, from the left, and goes on from it;
-        ``encoder_decoder``: a copy of it becomes an encoder, see `JointLM.divided`.
-    written: sentences of each language that the bootstrap translates for ``synthetic``; known: pairs for
-    ``supervised``. noise: on what denoising gives; ruined: on the sources of the translation objectives, null
-    for none. forgotten: word dropout on what is asked for. tokens: subwords a batch of each objective,
-    padding included. longest: subwords of a sequence. ahead: batches that back-translation writes at once;
-    rounds: 0 for writing with the weights of the moment, else how often the weights that write are renewed.
-    checks: check-ups over the training; looked: sentences a language at each. criterion: by which the best
-        check-up is chosen.
+    schedules: when each objective takes part.
+    architecture: ``joint``: one network reads the source, from the left, and continues with the target;
+        ``encoder_decoder``: a copy of it becomes an encoder, see `JointLM.as_encoder_decoder`.
+    parallel_pairs: true pairs for ``schedules.supervised``.
+    noise: on the sources of denoising.
+    source_noise: on the sources of the other objectives, null for none.
+    word_dropout: share of the target's subwords that the model does not see while it predicts the next.
     kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     optimisation: OptimiserConfig
-    synthetic: Schedule | None = None
-    denoising: Schedule | None = None
-    back_translation: Schedule | None = None
-    dual_learning: DualLearningConfig | None = None
-    adversary: Schedule | None = None
-    supervised: Schedule | None = None
+    schedules: ObjectiveSchedules
     architecture: Literal["joint", "encoder_decoder"] = "encoder_decoder"
-    synthetic_sentences: int = 35_000
     parallel_pairs: int = 0
     noise: Noise = field(default_factory=Noise)
     source_noise: Noise | None = None
     word_dropout: float = 0.0
-    tokens: int = 2048
-    max_tokens: int = 250
-    batches_per_generation: int = 3
-    rounds: int = 0
-    filters: Filters = field(default_factory=Filters)
-    generation: Generation = field(default_factory=Generation)
-    guard: CollapseGuard = field(default_factory=CollapseGuard)
-    criterion: Criterion = "round_trip"
-    validations: int = 6
-    validation_sentences: int = 100
+    batching: Batching = field(default_factory=Batching)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     kernels: bool = True
     gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
-        check_criterion(self.criterion)
-        require(
-            self,
-            positive="synthetic_sentences tokens max_tokens batches_per_generation validations "
-            "validation_sentences",
-            at_least_zero="parallel_pairs rounds",
-        )
-        if (self.supervised is None) != (self.parallel_pairs == 0):
-            raise ValueError(f"supervised learning and known={self.parallel_pairs} pairs go together")
-        taught = (self.synthetic, self.denoising, self.back_translation, self.dual_learning, self.supervised)
-        if all(each is None for each in taught):
+        require(self, at_least_zero="parallel_pairs", within={"word_dropout": "[0, 1)"})
+        if (self.schedules.supervised is None) != (self.parallel_pairs == 0):
             raise ValueError(
-                "nothing to learn: synthetic, denoising, back_translation, cycle and supervised are null"
+                f"schedules.supervised and parallel_pairs={self.parallel_pairs} go together: "
+                "give a schedule and a number, or null and 0"
             )
 
-    @property
-    def sentence_length(self) -> int:
-        """Subwords of a sentence beside which its translation and three tags fit into ``longest``."""
-        return max(1, (self.max_tokens - 3) // 2)
-
     def learn(
-        self,
-        model: JointLM,
-        tokenizer: Tokenizer,
-        texts: tuple[TokenShards, TokenShards],
-        synthetic: Sequence[Bitext],
-        known: Sequence[Bitext],
-        scratch: Path,
-        seed: int,
-        progress: ProgressCallback,
+        self, model: JointLM, data: TranslationData, scratch: Path, seed: int, progress: ProgressCallback
     ) -> TrainedTranslator:
-        """Train in ``scratch``, where a killed call is taken up again, and choose the best check-up.
+        """Train in ``scratch``, where a killed call is taken up again, and choose the best validation.
 
-        synthetic: real sentences asked for, a bootstrap's renderings given, both ways; known: true pairs,
-        both ways. Raises BadInput when an objective lacks what it learns from.
+        Raises BadInput when an objective lacks its data.
         """
-        steps = self.optimisation.steps
+        steps, validation = self.optimisation.steps, self.validation
         if self.architecture == "encoder_decoder" and model.encoder is None:
             model = model.as_encoder_decoder()
-        usage = SubwordUsage.count(tokenizer, texts)
-        setting = TranslationTask(tokenizer, steps, self.tokens, self.max_tokens, seed, self.word_dropout)
-        looked = {
-            text.lang: sample_sentences(text, self.validation_sentences, self.max_tokens // 3, setting.seed)
-            for text in texts
+        usage = SubwordUsage.count(data.tokenizer, data.texts)
+        task = TranslationTask(
+            data.tokenizer, steps, self.batching.tokens, self.batching.max_tokens, seed, self.word_dropout
+        )
+        sample = {
+            text.lang: sample_sentences(text, validation.sentences, self.batching.validation_length, seed)
+            for text in data.texts
         }
-        checkups = Validation(
-            ValidationSample(looked, usage),
-            tokenizer,
-            self.generation,
-            self.guard,
-            self.criterion,
-            every=max(1, steps // self.validations),
+        callback = Validation(
+            ValidationSample(sample, usage),
+            data.tokenizer,
+            self.synthesis.generation,
+            validation.guard,
+            validation.criterion,
+            every=max(1, steps // validation.count),
             last=steps,
             directory=scratch,
             progress=progress,
         )
-        objectives = self._objectives(setting, model, texts, synthetic, known, usage, scratch)
-        fit(model, objectives, self.optimisation, scratch, seed, progress, [checkups])
-        step, chosen = checkups.best_model(model)
-        return TrainedTranslator(chosen, tuple(checkups.history), step, checkups.complaint)
+        objectives = self._objectives(task, model, data, usage, scratch)
+        fit(model, objectives, self.optimisation, scratch, seed, progress, [callback])
+        step, best = callback.best_model(model)
+        return TrainedTranslator(best, tuple(callback.history), step, callback.stop_reason)
 
-    def duel(
+    def compare(
         self,
         model: JointLM,
-        tokenizer: Tokenizer,
-        texts: tuple[TokenShards, TokenShards],
+        data: TranslationData,
         bootstrap: Mapping[tuple[Lang, Lang], TextTranslator],
         seed: int,
     ) -> dict[str, BootstrapComparison]:
-        """By the code length of a round trip: does ``model`` translate better than the bootstrap it came
-        from?
+        """Code lengths of round trips, by direction: is ``model`` better than its bootstrap?
 
-        The judge is ``model`` itself, so a narrow victory means little; a defeat means much.
+        The scorer is ``model`` itself, so a narrow victory means little; a defeat means much.
         """
-        judge, usage = SequenceScorer(model, tokenizer), SubwordUsage.count(tokenizer, texts)
-        found = {}
-        for text in texts:
-            here = text.lang
-            there = next(each.lang for each in texts if each.lang != here)
-            sentences = sample_sentences(text, self.validation_sentences, self.max_tokens // 3, seed)
-            direction = Direction.between(tokenizer, here, there, usage.written(there))
-            draws = torch.Generator().manual_seed(seed)
-            outputs = self.generation.generate(model, sentences, direction, draws)
-            ours = [each[0].ids.astype(tokenizer.dtype) for each in outputs]
-            raw = bootstrap[here, there].translate([tokenizer.decode(ids, here) for ids in sentences])
-            theirs = tokenizer.encode(raw, there)
-            scores = [-judge.criteria(sentences, each, here, there)["code"] for each in (ours, theirs)]
-            found[f"{here}-{there}"] = BootstrapComparison(*scores)
-        return found
+        tokenizer = data.tokenizer
+        scorer, usage = SequenceScorer(model, tokenizer), SubwordUsage.count(tokenizer, data.texts)
+        comparisons = {}
+        for text, other in (data.texts, data.texts[::-1]):
+            source, target = text.lang, other.lang
+            sentences = sample_sentences(
+                text, self.validation.sentences, self.batching.validation_length, seed
+            )
+            direction = Direction.between(tokenizer, source, target, usage.allowed(target))
+            generator = torch.Generator().manual_seed(seed)
+            outputs = self.synthesis.generation.generate(model, sentences, direction, generator)
+            ours = [hypotheses[0].ids.astype(tokenizer.dtype) for hypotheses in outputs]
+            raw = bootstrap[source, target].translate([tokenizer.decode(ids, source) for ids in sentences])
+            theirs = tokenizer.encode(raw, target)
+            comparisons[f"{source}-{target}"] = BootstrapComparison(
+                *(
+                    -scorer.criteria(sentences, translations, source, target)["code"]
+                    for translations in (ours, theirs)
+                )
+            )
+        return comparisons
 
     def _objectives(
-        self,
-        setting: TranslationTask,
-        model: JointLM,
-        texts: tuple[TokenShards, TokenShards],
-        synthetic: Sequence[Bitext],
-        known: Sequence[Bitext],
-        usage: SubwordUsage,
-        scratch: Path,
+        self, task: TranslationTask, model: JointLM, data: TranslationData, usage: SubwordUsage, scratch: Path
     ) -> dict[str, Objective]:
-        languages = (texts[0].lang, texts[1].lang)
-        renderer = partial(
-            SyntheticSourceWriter, setting.tokenizer, languages, self.generation, self.filters, usage
-        )
-        made: dict[str, Objective] = {}
-        if self.supervised is not None:
-            if not known:
+        """Objective by name; ``model``: before training."""
+        schedules, texts = self.schedules, data.texts
+        objectives: dict[str, Objective] = {}
+        if schedules.supervised is not None:
+            if not data.parallel:
                 raise BadInput("supervised learning needs pairs: give them with corpus.pairs=FILE")
-            made["supervised"] = Supervised(setting, known, self.supervised, self.source_noise)
-        if self.synthetic is not None:
-            if not synthetic:
-                raise BadInput("translator.synthetic needs a bootstrap=smt that writes pairs, or be null")
-            made["synthetic"] = Synthetic(setting, synthetic, self.synthetic, self.source_noise)
-        if self.denoising is not None:
+            objectives["supervised"] = Supervised(
+                task, data.parallel, schedules.supervised, self.source_noise
+            )
+        if schedules.synthetic is not None:
+            if not data.synthetic:
+                raise BadInput(
+                    "translator.schedules.synthetic needs a bootstrap that writes pairs: "
+                    "choose one, such as bootstrap=smt, or give null"
+                )
+            objectives["synthetic"] = Synthetic(task, data.synthetic, schedules.synthetic, self.source_noise)
+        if schedules.denoising is not None:
             doubled = [Bitext(text, text) for text in texts]
-            made["denoising"] = Denoising(setting, doubled, self.denoising, self.noise)
-        if self.back_translation is not None:
-            rounds = FrozenWriter(self.rounds, scratch) if self.rounds else None
-            made["back_translation"] = BackTranslation(
-                setting,
+            objectives["denoising"] = Denoising(task, doubled, schedules.denoising, self.noise)
+        if schedules.back_translation is not None:
+            rounds = FrozenWriter(self.synthesis.rounds, scratch) if self.synthesis.rounds else None
+            objectives["back_translation"] = BackTranslation(
+                task,
                 texts,
-                renderer(),
-                self.back_translation,
+                self._writer(data, usage),
+                schedules.back_translation,
                 self.source_noise,
-                self.batches_per_generation,
+                self.synthesis.batches_per_generation,
                 rounds,
             )
-        if self.dual_learning is not None:
-            made["cycle"] = DualLearning(setting, texts, renderer(), model, self.dual_learning)
-        if self.adversary is not None:
-            width, generator = (
-                model.embeddings.shape[1],
-                torch.Generator().manual_seed(child_seed(setting.seed, "adversary")),
+        if schedules.dual_learning is not None:
+            objectives["cycle"] = DualLearning(
+                task, texts, self._writer(data, usage), model, schedules.dual_learning
             )
-            made["adversary"] = Adversary(setting, texts, self.adversary, width, generator)
-        return made
+        if schedules.adversary is not None:
+            generator = torch.Generator().manual_seed(child_seed(task.seed, "adversary"))
+            width = model.embeddings.shape[1]
+            objectives["adversary"] = Adversary(task, texts, schedules.adversary, width, generator)
+        return objectives
+
+    def _writer(self, data: TranslationData, usage: SubwordUsage) -> SyntheticSourceWriter:
+        languages = (data.texts[0].lang, data.texts[1].lang)
+        return SyntheticSourceWriter(
+            data.tokenizer, languages, self.synthesis.generation, self.synthesis.filters, usage
+        )

@@ -1,4 +1,4 @@
-"""Translating raw text with a joint language model: what `umt.translation.training` learns."""
+"""Translation of raw text with a joint language model that `umt.translation.training` has trained."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _FILE = "translator.json"
 _BEGIN = regex.compile(rf" (?!{SUFFIX_MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
 _LOOPING = 0.3
-"""Share of its pairs of neighbours that a loop has said before, beyond what the sentence repeats."""
+"""Share of repeated bigrams in a loop, beyond that of the sentence."""
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 
 class Alternative(NamedTuple):
-    """A translation and its score: log p(translation | sentence) in nats, with log p(sentence | translation)
-    added where both ways count.
+    """A translation and its score in nats: log p(translation | sentence), with log p(sentence | translation)
+    added by the noisy channel.
     """
 
     text: str
@@ -44,13 +44,13 @@ class Alternative(NamedTuple):
 
 @dataclass(frozen=True)
 class NeuralTranslator:
-    """Raw sentences in one language to raw sentences in another.
+    """Translates raw sentences.
 
-    written: the subwords that each language is written with; every subword for one that is missing.
-    longest: subwords of a sentence as long as those it learned from; a longer one is translated in pieces.
-    noisy_channel: among the hypotheses of the search, the one is best from which the sentence follows, too:
-        by p(y | x) p(x | y), of the one model (a noisy channel without a prior; Li et al. 2016, "Mutual
-        information and diverse decoding"). What one direction invents or leaves out costs the other.
+    allowed_subwords: ids that text in each language may hold; all of them for a language that is missing.
+    longest: subwords of the longest sentences in training; a longer one is translated in pieces.
+    noisy_channel: rerank the hypotheses y of the search by p(y | x) p(x | y), both of the one model (a noisy
+        channel without a prior; Li et al. 2016, "Mutual information and diverse decoding"): what one
+        direction invents or leaves out costs the other.
     """
 
     source: Lang
@@ -74,59 +74,61 @@ class NeuralTranslator:
         return [each[0].text for each in self.alternatives(sentences)]
 
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
-        """The different translations that the search has found for each sentence, the best first.
+        """The different translations of the search for each sentence, the best first.
 
-        Only the best of each piece goes into a sentence that is translated in pieces.
+        A sentence that is translated in pieces has one, of the best of every piece.
         """
         pieces = [self._pieces(sentence) for sentence in sentences]
-        written = self.allowed_subwords.get(self.target)
-        way = Direction.between(self.tokenizer, self.source, self.target, written)
-        flat = [piece for each in pieces for piece in each]
-        hypotheses = self.generation.generate(self.model, flat, way, Generator().manual_seed(0))
+        allowed = self.allowed_subwords.get(self.target)
+        direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
+        flat = [piece for parts in pieces for piece in parts]
+        hypotheses = self.generation.generate(self.model, flat, direction, Generator().manual_seed(0))
         outputs = iter(self._ranked(flat, hypotheses))
-        found = []
-        for each in pieces:
+        results = []
+        for parts in pieces:
             lists = [
                 [
-                    Alternative(self.tokenizer.decode(said.ids, self.target).strip(), -said.nll)
-                    for said in next(outputs)
+                    Alternative(self.tokenizer.decode(hypothesis.ids, self.target).strip(), -hypothesis.nll)
+                    for hypothesis in next(outputs)
                 ]
-                for _ in each
+                for _ in parts
             ]
             if not lists:
-                found.append([Alternative("", 0.0)])
+                results.append([Alternative("", 0.0)])
             elif len(lists) == 1:
-                found.append(_unique(lists[0]))
+                results.append(_unique(lists[0]))
             else:
-                joined = ("" if self.target in _UNSPACED else " ").join(said[0].text for said in lists)
-                found.append([Alternative(joined, sum(said[0].score for said in lists))])
-        return found
+                space = "" if self.target in _UNSPACED else " "
+                joined = space.join(alternatives[0].text for alternatives in lists)
+                score = sum(alternatives[0].score for alternatives in lists)
+                results.append([Alternative(joined, score)])
+        return results
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
-        """The hypotheses of each piece, the best first; their nats are of both ways where both count.
+        """The hypotheses of each piece, the best first; their nats include the noisy channel's.
 
-        What was cut off, or goes round and round where the sentence does not, comes after all others: each
-        word of a loop is so likely that the mean of its nats is low.
+        Hypotheses that were cut off, or repeat bigrams where the sentence does not, come after all others:
+        every word of a loop is so likely that the mean of its nats is low.
         """
-        if self.noisy_channel and any(len(each) > 1 for each in outputs):
-            sentences = [piece for piece, each in zip(pieces, outputs, strict=True) for _ in each]
-            said = [one.ids.astype(self.tokenizer.dtype) for each in outputs for one in each]
-            back = iter(
-                SequenceScorer(self.model, self.tokenizer).conditional_nll(
-                    said, sentences, self.target, self.source
-                )
-            )
-            both = [[one._replace(nll=one.nll + float(next(back))) for one in each] for each in outputs]
-            outputs = [sorted(each, key=lambda one: one.nll) for each in both]
-
-        return [
-            [
-                one
-                for wanted in (True, False)
-                for one in each
-                if _complete_and_not_looping(one, piece) is wanted
+        if self.noisy_channel and any(len(hypotheses) > 1 for hypotheses in outputs):
+            sentences = [piece for piece, hypotheses in zip(pieces, outputs, strict=True) for _ in hypotheses]
+            translations = [
+                hypothesis.ids.astype(self.tokenizer.dtype)
+                for hypotheses in outputs
+                for hypothesis in hypotheses
             ]
-            for piece, each in zip(pieces, outputs, strict=True)
+            scorer = SequenceScorer(self.model, self.tokenizer)
+            backward = iter(scorer.conditional_nll(translations, sentences, self.target, self.source))
+            outputs = [
+                sorted(
+                    [one._replace(nll=one.nll + float(next(backward))) for one in hypotheses],
+                    key=lambda one: one.nll,
+                )
+                for hypotheses in outputs
+            ]
+        return [
+            sorted(hypotheses, key=lambda one: not _complete_and_not_looping(one, piece))
+            for piece, hypotheses in zip(pieces, outputs, strict=True)
         ]
 
     def _pieces(self, sentence: str) -> list[Ids]:
@@ -148,7 +150,7 @@ class NeuralTranslator:
             marks = [place + 1 for place, text in enumerate(texts[:-1]) if _CUT.search(text)]
             words = [place for place, text in enumerate(texts) if _BEGIN.match(text) and place]
             half = self.longest // 2  # an early comma is no place to cut
-            place = max([each for each in marks if each > half] or words or [self.longest])
+            place = max([mark for mark in marks if mark > half] or words or [self.longest])
             yield ids[:place]
             ids = ids[place:]
         if len(ids):
@@ -158,12 +160,12 @@ class NeuralTranslator:
         """Write the network, the tokenizer and ``translator.json``; both directions can be loaded."""
         save(self.model, directory)
         self.tokenizer.save(directory)
-        about = {
+        settings = {
             "languages": [self.source, self.target],
             "written": {lang: list(map(int, numbers)) for lang, numbers in self.allowed_subwords.items()},
             "longest": self.longest,
         }
-        (directory / _FILE).write_text(json.dumps(about), encoding="utf-8")
+        (directory / _FILE).write_text(json.dumps(settings), encoding="utf-8")
 
     @classmethod
     def load(
@@ -181,7 +183,7 @@ class NeuralTranslator:
         Raises BadInput when the directory holds no translator, or none of these languages.
         """
         try:
-            about = json.loads((directory / _FILE).read_text(encoding="utf-8"))
+            settings = json.loads((directory / _FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BadInput(f"{directory} holds no translator: {_FILE} is missing") from None
         return cls(
@@ -189,20 +191,21 @@ class NeuralTranslator:
             target,
             load(directory, kernels, gpu_kernels).to(best_device()),
             Tokenizer.load(directory),
-            {Lang(lang): numbers for lang, numbers in about["written"].items()},
-            int(about["longest"]),
+            {Lang(lang): numbers for lang, numbers in settings["written"].items()},
+            int(settings["longest"]),
             generation or Generation(Beam(4)),
             noisy_channel,
         )
 
 
-def _complete_and_not_looping(said: Output, sentence: Ids) -> bool:
-    """Whether it came to an end and did not go round and round before."""
-    return said.ended and repeated_bigrams(said.ids) <= repeated_bigrams(sentence) + _LOOPING
+def _complete_and_not_looping(hypothesis: Output, sentence: Ids) -> bool:
+    """Whether a hypothesis ended before the length limit, without a loop."""
+    return hypothesis.ended and repeated_bigrams(hypothesis.ids) <= repeated_bigrams(sentence) + _LOOPING
 
 
-def _unique(said: Sequence[Alternative]) -> list[Alternative]:
-    kept: dict[str, Alternative] = {}
-    for each in said:
-        kept.setdefault(each.text, each)
-    return list(kept.values())
+def _unique(alternatives: Sequence[Alternative]) -> list[Alternative]:
+    """The first of every text."""
+    by_text: dict[str, Alternative] = {}
+    for alternative in alternatives:
+        by_text.setdefault(alternative.text, alternative)
+    return list(by_text.values())

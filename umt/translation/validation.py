@@ -1,6 +1,4 @@
-"""Looking after a translator while it learns: every so often it translates there and back; the best is
-kept.
-"""
+"""Validation during training without parallel text: round trips, detection of collapses, the best model."""
 
 from __future__ import annotations
 
@@ -31,9 +29,8 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a translator did with a sample: health by direction, criteria on the mean of both, all the better
-    the higher.
-    """
+    """Measurements on a sample: output health by direction, and criteria as the mean of both directions, all
+    the better the higher."""
 
     health: Mapping[str, OutputHealth]
     criteria: Mapping[Criterion, float]
@@ -41,28 +38,26 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class ValidationSample:
-    """Real sentences of both languages, which have nothing to do with each other, for a look at a
-    translator.
-    """
+    """Real, unrelated sentences of both languages to validate on; usage: the subwords of each language."""
 
     sentences: Mapping[Lang, Sequence[Ids]]
     usage: SubwordUsage
 
     def examine(self, model: JointLM, tokenizer: Tokenizer, generation: Generation) -> ValidationResult:
-        """Translate every sentence there and back."""
+        """Translate every sentence and translate it back."""
         first, second = self.sentences
-        judge = SequenceScorer(model, tokenizer)
+        scorer = SequenceScorer(model, tokenizer)
         health: dict[str, OutputHealth] = {}
         totals: dict[Criterion, list[float]] = {"round_trip": [], "code": [], "agreement": []}
-        for here, there in ((first, second), (second, first)):
-            sentences = list(self.sentences[here])
-            there_, ended = self._write(model, tokenizer, generation, sentences, here, there)
-            back, _ = self._write(model, tokenizer, generation, there_, there, here)
-            health[f"{here}-{there}"] = OutputHealth.read(
-                sentences, there_, ended, self.sentences[there], there, self.usage
+        for source, target in ((first, second), (second, first)):
+            sentences = list(self.sentences[source])
+            translations, ended = self._write(model, tokenizer, generation, sentences, source, target)
+            returned, _ = self._write(model, tokenizer, generation, translations, target, source)
+            health[f"{source}-{target}"] = OutputHealth.read(
+                sentences, translations, ended, self.sentences[target], target, self.usage
             )
-            totals["round_trip"].append(round_trip_bleu(sentences, back))
-            for name, value in judge.criteria(sentences, there_, here, there).items():
+            totals["round_trip"].append(round_trip_bleu(sentences, returned))
+            for name, value in scorer.criteria(sentences, translations, source, target).items():
                 totals[name].append(value)  # type: ignore[index]
         return ValidationResult(health, {name: float(np.mean(values)) for name, values in totals.items()})
 
@@ -72,22 +67,25 @@ class ValidationSample:
         tokenizer: Tokenizer,
         generation: Generation,
         sentences: Sequence[Ids],
-        here: Lang,
-        there: Lang,
+        source: Lang,
+        target: Lang,
     ) -> tuple[list[Ids], list[bool]]:
-        direction = Direction.between(tokenizer, here, there, self.usage.written(there))
+        direction = Direction.between(tokenizer, source, target, self.usage.allowed(target))
         with torch.no_grad():
             outputs = generation.generate(model, sentences, direction, torch.Generator().manual_seed(0))
-        return [each[0].ids.astype(tokenizer.dtype) for each in outputs], [each[0].ended for each in outputs]
+        best = [hypotheses[0] for hypotheses in outputs]
+        return [output.ids.astype(tokenizer.dtype) for output in best], [output.ended for output in best]
 
 
 @dataclass
 class Validation:
-    """A `umt.training.loop.Callback`: every ``every`` updates, and after the last, it examines the model.
+    """A `umt.training.loop.Callback` that examines the model every ``every`` updates and after the last.
 
-    The best model by ``criterion`` that the guard has nothing against is kept in ``directory/best``. A
-    collapse ends the training, with a sentence; what stays is the best from before. A model that was never
-    sound has not collapsed: it goes on learning.
+    The best model by ``criterion`` in which the guard finds no collapse is saved in ``directory/best``. A
+    collapse ends the training with a sentence, ``stop_reason``, and the best model from before is kept.
+    A model that has been collapsed from the start continues to learn.
+
+    history: metrics of every validation; ``collapsed`` is 0 or 1.
     """
 
     sample: ValidationSample
@@ -100,60 +98,60 @@ class Validation:
     directory: Path
     progress: ProgressCallback
     history: list[dict[str, float]] = field(default_factory=list)
-    complaint: str = ""
+    stop_reason: str = ""
 
     def __call__(self, model: JointLM, step: int, record: Mapping[str, float]) -> None:
         """Raises `StopTraining` when the model has collapsed."""
         if step % self.every and step != self.last:
             return
         model.eval()
-        examined = self.sample.examine(model, self.tokenizer, self.generation)
-        told: dict[str, float] = {"step": step} | {
-            str(name): value for name, value in examined.criteria.items()
+        result = self.sample.examine(model, self.tokenizer, self.generation)
+        metrics: dict[str, float] = {"step": step} | {
+            str(name): value for name, value in result.criteria.items()
         }
-        for direction, health in examined.health.items():
-            told |= health.as_metrics(direction)
-        complaint = self.guard.diagnose(examined.health)
-        before = self.best
-        sound = [each[self.criterion] for each in self.history if not each["collapsed"]]
-        if complaint is None and told[self.criterion] > max(sound, default=-np.inf):
-            self._keep(model)
-        self.history.append(told | {"collapsed": float(complaint is not None)})
+        for direction, health in result.health.items():
+            metrics |= health.as_metrics(direction)
+        problem = self.guard.diagnose(result.health)
+        best_before = self.best
+        healthy = [metrics[self.criterion] for metrics in self.history if not metrics["collapsed"]]
+        if problem is None and metrics[self.criterion] > max(healthy, default=-np.inf):
+            self._save(model)
+        self.history.append(metrics | {"collapsed": float(problem is not None)})
         with (self.directory / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(self.history[-1]) + "\n")
-        self.progress(self._line(examined), step, self.last)
-        if complaint is not None and before is not None:
-            self.complaint = f"{complaint}; stopped at step {step}, the model of step {before} is kept"
-            raise StopTraining(self.complaint)
-        if complaint is not None and step == self.last:
-            self.complaint = f"{complaint}, and was never sound"
-            self._keep(model)
+        self.progress(self._line(result), step, self.last)
+        if problem is not None and best_before is not None:
+            self.stop_reason = f"{problem}; stopped at step {step}, the model of step {best_before} is kept"
+            raise StopTraining(self.stop_reason)
+        if problem is not None and step == self.last:
+            self.stop_reason = f"{problem}, as at every validation before"
+            self._save(model)
 
     @property
     def best(self) -> int | None:
-        """The step of the model that is kept, if any."""
-        sound = [told for told in self.history if not told["collapsed"]]
-        return int(max(sound, key=lambda told: told[self.criterion])["step"]) if sound else None
+        """The step of the best model, if any."""
+        healthy = [metrics for metrics in self.history if not metrics["collapsed"]]
+        return int(max(healthy, key=lambda metrics: metrics[self.criterion])["step"]) if healthy else None
 
     def best_model(self, model: JointLM) -> tuple[int, JointLM]:
-        """The best model and its step; the last one where none was sound. model: the one that was trained."""
+        """The best model and its step, the last one where all had collapsed; ``model``: the trained one."""
         return self.best or self.last, reload(self.directory / BEST, model)
 
     def state(self) -> dict[str, Any]:
-        """What was seen so far."""
-        return {"history": self.history, "complaint": self.complaint}
+        """Metrics so far."""
+        return {"history": self.history, "stop_reason": self.stop_reason}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Remember it."""
-        self.history, self.complaint = list(state["history"]), str(state["complaint"])
+        """Continue from a `state`."""
+        self.history, self.stop_reason = list(state["history"]), str(state["stop_reason"])
 
-    def _keep(self, model: JointLM) -> None:
+    def _save(self, model: JointLM) -> None:
         with atomic_directory(self.directory / BEST) as directory:
             save(model, directory)
 
-    def _line(self, examined: ValidationResult) -> str:
-        worst = max(examined.health.values(), key=lambda health: health.foreign + health.copied)
+    def _line(self, result: ValidationResult) -> str:
+        worst = max(result.health.values(), key=lambda health: health.foreign + health.copied)
         return (
-            f"round trip {examined.criteria['round_trip']:.1f}, copied {worst.copied:.0%}, "
+            f"round trip {result.criteria['round_trip']:.1f}, copied {worst.copied:.0%}, "
             f"foreign {worst.foreign:.0%}"
         )

@@ -148,7 +148,15 @@ def test_a_window_that_was_not_counted_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("words", 3), ("window", 0), ("clip", 40), ("drop", -1), ("drop", 200), ("keep", 0), ("soft", 20)],
+    [
+        ("words", 3),
+        ("window", 0),
+        ("clip", 40),
+        ("drop", -1),
+        ("drop", 200),
+        ("keep", 0),
+        ("first_inverse_temperature", 20),
+    ],
 )
 def test_bad_options_are_named(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
@@ -158,5 +166,5 @@ def test_bad_options_are_named(field: str, value: float) -> None:
 def test_a_verdict_has_three_labels() -> None:
     with pytest.raises(ValueError, match="aligned, doubtful, failed"):
         Verdict("perfect", 1, 0, "")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="certainty"):
+    with pytest.raises(ValueError, match="estimated_precision"):
         Verdict("aligned", 1, 0, "", 1.5)

@@ -122,7 +122,7 @@ def test_the_criterion_of_muse_prefers_the_truth() -> None:
 
 
 GAME = MapTraining(seeds=2, steps=150, batch=64, epoch=50, discriminator=Discriminator(hidden=32))
-QUICK = Adversarial(words=300, dim=0, spectrum=1.0, unmapped=4, map_training=GAME)
+QUICK = Adversarial(words=300, dim=0, spectrum=1.0, invariant_features=4, map_training=GAME)
 
 
 @pytest.mark.parametrize("cycle", [0.0, 1.0])
@@ -149,7 +149,7 @@ def test_counts_go_on_from_a_rough_map_and_from_nothing_less() -> None:
         QUICK,
         words=200,
         map_training=dataclasses.replace(GAME, steps=100),
-        refinement=MapRefinement(rounds=5),
+        map_refinement=MapRefinement(rounds=5),
     )
     rough = game.align(source, target, seeded(1))
     grown = dataclasses.replace(game, counts=counts).align(source, target, seeded(1))

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from umt.corpus.preparation.cleaning import Cleaner, Preparation, strip_markup
+from umt.corpus.preparation.cleaning import Cleaner, Preparation
 from umt.corpus.preparation.deduplication import SeenHashes, hashed, key
 from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.preparation.prepare import prepare_text
 from umt.text.languages import LanguageClassifier, function_word_vote, other_script_share
+from umt.text.markup import strip_markup
 from umt.types import Lang
 
 EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")
@@ -37,6 +38,10 @@ class Given:
 
     def digest(self) -> str:
         return ""
+
+    @property
+    def relation(self) -> None:
+        return None
 
     def held_out(self) -> tuple[Any, ...]:
         return ()
@@ -181,8 +186,8 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     [
         {"min_words": 0},
         {"min_words": 9, "max_words": 3},
-        {"max_marks": 0.0},
-        {"max_foreign": 2.0},
+        {"max_nonletters": 0.0},
+        {"max_other_script": 2.0},
         {"workers": -1},
         {"audit": "maybe"},
         {"split_above": 0},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from umt.corpus import ParallelSet
-from umt.corpus.preparation.alignment_check import SideStatistics, accidental_alignment
+from umt.corpus.preparation.alignment_check import NOT_TESTED, SideStatistics, accidental_alignment
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.leak_index import LeakIndex, longest_shared_run
@@ -53,6 +53,16 @@ class Bag:
 
 
 @dataclass(frozen=True)
+class Lines(Bag):
+    """A held-out set of these lines."""
+
+    sides: Mapping[Lang, tuple[str, ...]] = field(kw_only=True)
+
+    def unpaired_side(self, lang: Lang) -> list[str]:
+        return sorted(self.sides[lang])
+
+
+@dataclass(frozen=True)
 class Given:
     """A source that holds its lines in memory."""
 
@@ -64,6 +74,10 @@ class Given:
 
     def digest(self) -> str:
         return ""
+
+    @property
+    def relation(self) -> None:
+        return None
 
     def held_out(self) -> tuple[Any, ...]:
         return ()
@@ -164,8 +178,46 @@ def test_the_same_order_is_found_despite_gaps_and_the_same_sentences_despite_shu
     assert not accidental_alignment(traces(lengths, names), traces(lengths, unrelated), generator)["found"]
 
 
-def test_too_little_to_tell_is_said() -> None:
+def test_too_few_items_are_an_answer_of_their_own() -> None:
+    generator = np.random.default_rng(0)
     few = traces(np.arange(3), [])
-    told = accidental_alignment(few, few, np.random.default_rng(0))
-    assert not told["found"]
-    assert "too little" in told["statement"]
+    report = accidental_alignment(few, few, generator)
+    assert (report["found"], report["answer"]) == (False, NOT_TESTED)
+    assert report["statement"].startswith("accidental alignment could not be tested")
+    no_names = accidental_alignment(
+        traces(generator.gamma(4, 5, 200), []), traces(generator.gamma(4, 5, 200), []), generator
+    )
+    assert no_names["answer"] == NOT_TESTED
+    assert no_names["statement"].endswith("none by same lines")
+
+
+def test_held_out_lines_are_cleaned_as_training_lines_are(tmp_path: Path) -> None:
+    raw = {
+        EN: [
+            "Salt &amp; pepper stand on the table.",
+            "<b>Nobody</b> <span class='x'>opened</span> the gate today.",
+            "NARRATOR: The bell rang nine times.",
+            "[01:07] The ferry left before noon.",
+            "(Applause) The singer bowed and smiled.",
+        ],
+        ZH: [
+            "盐&amp;胡椒放在桌子上面。",
+            "<b>今天</b>没有人打开那扇大门。",
+            "旁白：钟声响了九次才停下来。",
+            "[01:07]渡船在中午之前开走了。",
+            "（掌声）歌手鞠了一躬，然后笑了。",
+        ],
+    }
+    source = Given({lang: [*CLEAN[lang], *raw[lang]] for lang in (EN, ZH)})
+    (tmp_path / "out").mkdir()
+    held_out = (Lines(sides={lang: tuple(raw[lang]) for lang in (EN, ZH)}),)
+    with pytest.raises(BadInput, match="5 en and 5 zh"):
+        prepare_text(source, held_out, Preparation(audit="strict"), tmp_path / "out", lambda *_: None)
+
+
+def test_references_in_traditional_characters_are_a_warning(tmp_path: Path) -> None:
+    held_out = Lines(sides={EN: ("The dog is asleep.",) * 2, ZH: ("這隻狗睡著了。", "我們後來離開了車站。")})
+    report = prepare_text(Given(CLEAN), (held_out,), Preparation(audit="strict"), tmp_path, lambda *_: None)
+    (warning,) = report["warnings"]
+    assert "traditional" in warning
+    assert report["relation"] is None

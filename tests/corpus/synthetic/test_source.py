@@ -182,13 +182,15 @@ def test_knobs_have_their_effect(chinese: list[str]) -> None:
         {"size": 0},
         {"domain_shift": 1.5},
         {"noise": -0.1},
-        {"grading": -1.0},
-        {"processes": 0},
+        {"preference_strength": -1.0},
+        {"processes": -1},
     ],
 )
 def test_bad_options_are_named(options: dict[str, object]) -> None:
     name, value = next(iter(options.items()))
-    with pytest.raises(ValueError, match=r"languages|size|domain_shift|noise|grading|processes") as error:
+    with pytest.raises(
+        ValueError, match=r"languages|size|domain_shift|noise|preference_strength|processes"
+    ) as error:
         SyntheticWorld(**options)  # type: ignore[arg-type]
     assert str(value if name != "languages" else "fr") in str(error.value)
     with pytest.raises(ValueError, match="split must be"):

@@ -1,4 +1,4 @@
-"""A linear map that a discriminator cannot tell from the other language, refined by matching words."""
+"""Adversarial training of linear maps (MUSE), refined by matching words."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _Matching: TypeAlias = tuple[Tensor, Sequence[Mapping[str, float]]]
 
 @dataclass(frozen=True)
 class MapRefinement:
-    """Procrustes and soft matching in turn, from the map that a game found (`fitted_map`).
+    """Procrustes and soft matching in turn, from an adversarially trained map (`fitted_map`).
 
-    rounds: matchings, the first as soft as ``soft``, in deviations of the scores.  spectrum: see `shaped`.
-    frequency: see `GromovWasserstein`.
+    rounds: matchings; first_inverse_temperature: of the first, the last has 12, in deviations of the scores.
+    spectrum: see `reweight_spectrum`. frequency: see `GromovWasserstein`.
     """
 
     rounds: int = 20
@@ -49,30 +49,31 @@ class MapRefinement:
 
 @dataclass(frozen=True)
 class Adversarial:
-    """Maps against discriminators, the best refined by Procrustes and CSLS (Conneau et al., 2018, MUSE).
+    """Maps trained against discriminators, refined by Procrustes and CSLS (Conneau et al., 2018, MUSE).
 
-    A map turns source words so that a network cannot tell them from target words. Where the words are few
-    the network knows each by heart, and a game from a random map ends anywhere. Four things change that:
-    noise on what the discriminator sees, large at first, so that it judges the shape of the clouds before
-    their points; few dimensions; beside the vector, what no map can change (`unmapped`): the frequency of
-    the word and the shape of its neighbourhood, so that it is judged among its like; and several games, some
-    of which are lost on text: how well the refined maps match tells which.
+    A map rotates source words so that a network cannot tell them from target words. With few words the
+    network memorises each of them, and training from a random map ends anywhere. Four measures prevent that:
+    noise on the inputs of the discriminator, large at first, so that it learns the shape of the point clouds
+    before their points; few dimensions; features that no map can change (`invariant_features`), the frequency
+    of the word and the shape of its neighbourhood, so that words are compared with similar ones; and several
+    seeds, some of which fail on text: how well the refined maps match tells which.
 
-    What the game finds is rough, and on text Procrustes does not get on from there. Counts do: ``counts``
-    matches the words again from each of the refined maps, then ``again`` times from the best that came of it.
-    It must begin hard, as hard as it ends: counts that begin soft find the words from hardly any start, and
-    the game would be for show (docs/results.md has the control: maps that were not trained lead nowhere).
+    The trained maps are rough, and on text Procrustes does not improve them. Counts do: ``counts`` matches
+    the words again from each of the refined maps, then ``count_passes`` times from the best result. Its first
+    inverse temperature must equal its last: annealed count matching succeeds from hardly any start, and the
+    adversarial training would not matter (docs/results.md has the control: untrained maps lead nowhere).
 
     words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
-    spectrum: see `shaped`. unmapped: neighbourhood features beside the log frequency; -1: neither.
-    game: how the maps are trained. refinement: what follows it. counts, again: see above; None: maps as they
-    are. candidates, widening: as in `Cooccurrence`.
+    spectrum: see `reweight_spectrum`. invariant_features: how many neighbourhood features beside the log
+    frequency; 0: the log frequency alone, -1: none. map_training: how the maps are trained. map_refinement:
+    Procrustes after it. counts, count_passes: see above; counts None: the refined maps as they are.
+    candidates, refinement: as in `Cooccurrence`.
     """
 
     words: int = 1000
     dim: int = 10
     spectrum: float = 2.0
-    unmapped: int = 8
+    invariant_features: int = 8
     map_training: MapTraining = field(default_factory=MapTraining)
     map_refinement: MapRefinement = field(default_factory=MapRefinement)
     counts: Cooccurrence | None = None
@@ -85,27 +86,31 @@ class Adversarial:
             self,
             positive="candidates",
             at_least_zero="dim count_passes",
-            at_least={"words": 20, "unmapped": -1},
+            at_least={"words": 20, "invariant_features": -1},
         )
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
-        """Raises `BadInput` when a vocabulary is tiny, `FloatingPointError` when the game diverges."""
+        """Raises `BadInput` when a vocabulary is tiny, `FloatingPointError` when the training diverges."""
         size = matched_words(source, target, self.words)
         refinement = self.map_refinement
-        fit = refinement.frequency * frequency_score(source, target, size)
+        frequency_scores = refinement.frequency * frequency_score(source, target, size)
         x, z = (
             reweight_spectrum(space, size, self.spectrum)[:, : self.dim or None] for space in (source, target)
         )
         frequencies = source.frequencies[:size], target.frequencies[:size]
-        features = invariant_features([x, z], frequencies, self.unmapped)
+        features = invariant_features([x, z], frequencies, self.invariant_features)
         clouds = Cloud(x, features[0], frequencies[0]), Cloud(z, features[1], frequencies[1])
-        maps, history = self.map_training.train(*clouds, fit, generator)
+        maps, history = self.map_training.train(*clouds, frequency_scores, generator)
         wide_x, wide_z = (reweight_spectrum(space, size, refinement.spectrum) for space in (source, target))
-        sharpness = np.geomspace(refinement.first_inverse_temperature, 12, refinement.rounds).tolist()
+        inverse_temperatures = np.geomspace(
+            refinement.first_inverse_temperature, 12, refinement.rounds
+        ).tolist()
         matchings: list[_Matching] = []
         for one in maps:
-            turn, rounds = fitted_map(wide_x, wide_z, half_csls(x @ one @ z.T), fit, sharpness)
-            matchings.append((zscore(half_csls(wide_x @ turn @ wide_z.T)) + fit, rounds))
+            rotation, rounds = fitted_map(
+                wide_x, wide_z, half_csls(x @ one @ z.T), frequency_scores, inverse_temperatures
+            )
+            matchings.append((zscore(half_csls(wide_x @ rotation @ wide_z.T)) + frequency_scores, rounds))
         if self.counts is not None:
             starts = [scores for scores, _ in matchings]
             matchings = [*self.counts.match(source, target, starts, generator)]
@@ -118,5 +123,5 @@ class Adversarial:
 
 
 def _best(matchings: Sequence[_Matching]) -> _Matching:
-    """The matching whose words are most alike in the end: no dictionary chooses."""
+    """The matching of highest final similarity; no dictionary is involved."""
     return max(matchings, key=lambda matching: matching[1][-1]["similarity"])

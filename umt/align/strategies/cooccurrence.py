@@ -1,12 +1,12 @@
 """Matching two vocabularies by their co-occurrence counts alone, without any seed.
 
-A word is its row of counts: how often it stands beside each frequent word of its own language. Were the
-columns of both languages in the same order, translations would have similar rows; were the rows matched,
-the columns could be put in order, for they are the same words. So match and reorder in turn (Wang, Agrawal
-and Eisenstein, 2023, "Accessing higher dimensions for unsupervised word translation"). Alternating hard
-matches from a poor start often collapse. Here the matching starts soft, nearly uniform, and hardens slowly,
-so that the large features of both languages meet before the small ones (deterministic annealing; Gold and
-Rangarajan, 1996, "A graduated assignment algorithm for graph matching").
+A word is its row of counts with each frequent word of its own language. If the columns of both languages
+were in the same order, translations would have similar rows; if the rows were matched, the columns could be
+ordered, for they are the same words. So the algorithm matches and reorders in turn (Wang, Agrawal and
+Eisenstein, 2023, "Accessing higher dimensions for unsupervised word translation"). Alternating hard matches
+from a poor start often collapse. Here the matching is annealed from nearly uniform to hard, so that large
+features are matched before small ones (deterministic annealing; Gold and Rangarajan, 1996, "A graduated
+assignment algorithm for graph matching").
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from umt.align import Alignment
-from umt.align.linear_maps import normalise
 from umt.align.refinement import Refinement
 from umt.align.soft_matching import alignment_of, best, half_csls, similarity_profiles, sinkhorn, zscore
-from umt.embeddings.wordspace import WordSpace
+from umt.embeddings.wordspace import WordSpace, normalise
 from umt.runtime.validate import require
 from umt.types import F32, BadInput
 
@@ -37,16 +36,16 @@ _GAIN = 1e-4  # a smaller growth of the mean similarity is no growth
 class Cooccurrence:
     """Counts clipped and matched softly, then hard with the top singular directions dropped.
 
-    words: the most frequent words that are matched, and their own contexts; the widening does the rest.
+    words: the most frequent words, which are matched and are their own contexts; the refinement adds others.
     window: which of the counts of the word spaces to read.
     clip: entries beyond this percentile of the row percentiles are cut, at both tails.
-    drop: leading singular directions taken out before the hard matches; they hold what is common to all.
-    keep: share of the counted pairs that is kept, drawn at random: what makes restarts differ.
-    soft, hard: the sharpness of the first and of the last soft matching, in standard deviations of the
-        similarities; steps: how many matchings lie between them.
-    patience: stop when the mean best similarity has not grown for so many rounds; rounds: at most so many.
+    drop: leading singular directions removed before the hard matches; they are common to all words.
+    keep: share of the counted pairs that a run sees, drawn at random, so that restarts differ.
+    first_inverse_temperature, last_inverse_temperature: of the first and the last soft matching, in standard
+        deviations of the similarities; steps: soft matchings in all.
+    patience: rounds without a higher mean best similarity that end the hard matches; rounds: most rounds.
     candidates: translations of a word that the lexicon lists.
-    widening: from these words to all; None leaves it to whoever compares several runs.
+    refinement: from these words to all; None where `Restarts` refines the consensus instead.
     """
 
     words: int = 1000
@@ -82,25 +81,25 @@ class Cooccurrence:
     def match(
         self, source: WordSpace, target: WordSpace, starts: Sequence[Tensor | None], generator: Generator
     ) -> list[tuple[Tensor, History]]:
-        """(size, size) scores between the most frequent words, and the history, from each of the starts.
+        """(size, size) scores between the most frequent words, and the history, for each of ``starts``.
 
-        starts: (N, N) scores to set out from, of which the first ``size`` rows and columns are read; None:
-        the sorted similarity profiles. Raises as `align`.
+        starts: (N, N) initial scores, of which the first ``size`` rows and columns are read; None: the
+        sorted similarity profiles. Raises as `align`.
         """
-        known = [len(start) for start in starts if start is not None]
-        size = min(self.words, *known, *(self._contexts(space) for space in (source, target)))
-        rows = [self._counts(space, size, generator) for space in (source, target)]
-        x, z = (normalise_counts(each, self.clip) for each in rows)
-        a, b = (normalise_counts(each, self.clip, self.drop) for each in rows)
-        found = []
+        lengths = [len(start) for start in starts if start is not None]
+        size = min(self.words, *lengths, *(self._contexts(space) for space in (source, target)))
+        counts = [self._counts(space, size, generator) for space in (source, target)]
+        x, z = (normalise_counts(each, self.clip) for each in counts)
+        a, b = (normalise_counts(each, self.clip, self.drop) for each in counts)
+        results = []
         for start in starts:
             first = similarity_profiles(x, z) if start is None else start[:size, :size]
             forward, backward = best(
                 anneal(x, z, first, self.first_inverse_temperature, self.last_inverse_temperature, self.steps)
             )
             similarity, history = alternate_hard(a, b, forward, backward, self.patience, self.rounds)
-            found.append((half_csls(similarity), history))
-        return found
+            results.append((half_csls(similarity), history))
+        return results
 
     def _contexts(self, space: WordSpace) -> int:
         """How many words there are to match."""
@@ -123,7 +122,7 @@ class Cooccurrence:
 
 
 def resample_counts(counts: F32, keep: float, generator: Generator) -> F32:
-    """Keep each counted pair with probability ``keep``: as if part of the text had not been read.
+    """Each counted pair kept with probability ``keep``, which simulates a random part of the text.
 
     counts: (words, words) symmetric whole numbers; so is the result.
     """
@@ -163,13 +162,13 @@ def top_singular_part(matrix: Tensor, rank: int, rounds: int = 4) -> Tensor:
 
 
 def anneal(x: Tensor, z: Tensor, scores: Tensor, soft: float, hard: float, steps: int) -> Tensor:
-    """Match softly, lay the columns of one side on the other's by that matching, and match again, sharper.
+    """Alternates a soft matching and a reordering of the columns by it, at rising inverse temperature.
 
-    x, z: (N, N) conditioned counts; scores: (N, N) the start. Returns (N, N) scores of the last matching.
+    x, z: (N, N) normalised counts; scores: (N, N) the start. Returns (N, N) scores of the last matching.
     """
     scores = zscore(scores)
-    for sharpness in np.geomspace(soft, hard, steps).tolist():
-        matching = sinkhorn(scores, sharpness)  # (N source words, N target words)
+    for inverse_temperature in np.geomspace(soft, hard, steps).tolist():
+        matching = sinkhorn(scores, inverse_temperature)  # (N source words, N target words)
         similarity = x @ normalize(z @ matching.T, dim=1).T
         similarity += normalize(x @ matching, dim=1) @ z.T
         scores = half_csls(similarity)
@@ -185,7 +184,7 @@ def alternate_hard(
     x, z: (N, N); forward: (N,) the target word of each source word; backward: (N,) the other way.
     Returns the (N, N) cosines of the round whose mean best similarity was highest, and the history.
     """
-    highest, stale, kept = -1.0, 0, x.new_zeros(0)
+    highest, stale, best_similarity = -1.0, 0, x.new_zeros(0)
     history = []
     for _ in range(rounds):
         similarity = reordered(x, z, forward, backward)
@@ -193,11 +192,11 @@ def alternate_hard(
         history.append({"similarity": mean})
         stale += 1
         if mean > highest + _GAIN:
-            highest, stale, kept = mean, 0, similarity
+            highest, stale, best_similarity = mean, 0, similarity
         if stale >= patience:
             break
         forward, backward = best(half_csls(similarity))
-    return kept, tuple(history)
+    return best_similarity, tuple(history)
 
 
 def reordered(x: Tensor, z: Tensor, forward: Tensor, backward: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What no map changes of a word: shown to a discriminator, it judges each word among its like."""
+"""Features of a word that no linear map changes, as additional inputs of a discriminator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 def invariant_features(
     spaces: Sequence[Tensor], frequencies: Sequence[Tensor], features: int
 ) -> list[Tensor]:
-    """What no map changes of each word: its log frequency and the shape of its sorted similarities.
+    """The log frequency of each word and the shape of its sorted similarities, which no rotation changes.
 
     spaces: two (N, dim). The similarities at places spread evenly in their logarithm, reduced to ``features``
     directions that both languages share. Returns two (N, 1 + features); (N, 0) for -1.
@@ -20,15 +20,15 @@ def invariant_features(
     size = len(spaces[0])
     if features < 0:
         return [torch.zeros(size, 0)] * 2
-    told = [_columns(each.log().float()[:, None]) for each in frequencies]
+    columns = [_columns(each.log().float()[:, None]) for each in frequencies]
     if features:
         places = np.unique(np.geomspace(2, size - 1, 24).astype(int))
         shapes = [_columns((x @ x.T).sort(1, descending=True).values[:, places]) for x in spaces]
         axes = torch.linalg.svd(torch.cat(shapes), full_matrices=False).Vh[:features]
-        told = [
-            torch.cat([one, _columns(shape @ axes.T)], 1) for one, shape in zip(told, shapes, strict=True)
+        columns = [
+            torch.cat([one, _columns(shape @ axes.T)], 1) for one, shape in zip(columns, shapes, strict=True)
         ]
-    return told
+    return columns
 
 
 def _columns(values: Tensor) -> Tensor:

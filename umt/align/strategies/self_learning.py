@@ -1,4 +1,4 @@
-"""Self-learning: any start, then map and lexicon in turn, each learnt from the other."""
+"""Self-learning: from any initial lexicon, maps and lexicon re-estimated in turn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from umt.align import Aligner, Alignment
-from umt.align.linear_maps import normalise, procrustes, symmetric_maps
+from umt.align.linear_maps import procrustes, symmetric_maps
 from umt.align.refinement import Refinement
+from umt.align.soft_matching import mutual_words
 from umt.embeddings.retrieval import csls, csls_from_similarity, mutual
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
@@ -23,19 +24,19 @@ Dropped = Literal["pairs", "similarities"]
 
 @dataclass(frozen=True)
 class SelfLearning:
-    """Stochastic self-learning over the frequent words, then widening to all (Artetxe et al., 2018).
+    """Stochastic self-learning over the frequent words, then refinement to all (Artetxe et al., 2018).
 
-    Each round fits maps on the pairs and reads the next pairs off them, and leaves something out at random.
-    ``dropped`` says what: ``pairs`` fits re-weighted maps on a share of the pairs, which choose each other:
-    quick, from a start that is mostly right. ``similarities`` is the procedure as published: an orthogonal
-    map on all pairs, and each word of both sides brings its best among a random share of the other side's:
-    it gets away from a poor start, in hundreds of rounds.
+    Each round fits maps on the pairs and induces the next pairs from them, with dropout. ``dropout_of`` says
+    of what: ``pairs`` fits re-weighted maps on a random share of the mutual best pairs: quick, from a start
+    that is mostly right. ``similarities`` is the procedure as published: an orthogonal map on all pairs, and
+    each word of both sides is paired with its best among a random share of the other side's: it escapes a
+    poor start, in hundreds of rounds.
 
     The share starts at ``keep`` and doubles after every ``patience`` rounds that bring no higher mean
-    similarity; when it is 1 and nothing improves, the widening follows.
+    similarity; when it is 1 and nothing improves, the refinement follows.
 
-    init: whose lexicons give the first pairs; its verdict is handed on. words: the most frequent words
-    of both sides that take part. rounds: the most rounds. ridge: see `symmetric_maps`.
+    init: the aligner whose lexicons give the first pairs; its verdict is passed on. words: the most frequent
+    words of both sides that take part. rounds: the most rounds. ridge: see `symmetric_maps`.
     """
 
     init: Aligner
@@ -61,17 +62,17 @@ class SelfLearning:
     def _learn(
         self, source: WordSpace, target: WordSpace, pairs: Tensor, generator: Generator
     ) -> tuple[Tensor, list[Mapping[str, float]]]:
-        whole = normalise(source.vectors), normalise(target.vectors)  # the start may pair rare words too
-        x, y = (side[: self.words] for side in whole)
-        first = whole[0][pairs[:, 0]], whole[1][pairs[:, 1]]
+        normalised = source.normalised, target.normalised  # the start may pair rare words too
+        x, y = (side[: self.words] for side in normalised)
+        first = normalised[0][pairs[:, 0]], normalised[1][pairs[:, 1]]
         history: list[Mapping[str, float]] = []
         best, keep, stale = -math.inf, self.keep, 0
         for _ in range(self.rounds):
             paired = (x[pairs[:, 0]], y[pairs[:, 1]]) if history else first
-            found, score = self._round(x, y, paired, keep, generator)
-            if len(found) < 2:
+            new_pairs, score = self._round(x, y, paired, keep, generator)
+            if len(new_pairs) < 2:
                 break
-            pairs = found
+            pairs = new_pairs
             history.append({"words": float(len(x)), "pairs": float(len(pairs)), "csls": score, "keep": keep})
             if score > best + 1e-4:
                 best, stale = score, 0
@@ -81,24 +82,24 @@ class SelfLearning:
                 if keep >= 1:
                     break
                 keep, stale = min(1.0, 2 * keep), 0
-        if history and self.dropout_of == "similarities":  # all of them now, and only what both sides say
-            turned = x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]])
-            both = mutual(*csls(turned, y))
+        if history and self.dropout_of == "similarities":  # without dropout now, and mutual best pairs only
+            rotated = x @ procrustes(x[pairs[:, 0]], y[pairs[:, 1]])
+            both = mutual(*csls(rotated, y))
             pairs = both if len(both) > 1 else pairs
         return pairs, history
 
     def _round(
         self, x: Tensor, y: Tensor, paired: tuple[Tensor, Tensor], keep: float, generator: Generator
     ) -> tuple[Tensor, float]:
-        """The pairs of rows of x and y that maps fitted on the rows ``paired`` show, and how alike the best
-        are on average."""
+        """The next pairs of rows of x and y by maps fitted on the vectors ``paired``, and their mean best
+        similarity."""
         if self.dropout_of == "similarities":
             return stochastic_csls(x @ procrustes(*paired), y, keep, generator)
-        some: Tensor | slice = slice(None)
+        rows: Tensor | slice = slice(None)
         if keep < 1:
             count = max(2, int(keep * len(paired[0])))
-            some = torch.randperm(len(paired[0]), generator=generator)[:count]
-        left, right = symmetric_maps(paired[0][some], paired[1][some], 0.5, self.ridge)
+            rows = torch.randperm(len(paired[0]), generator=generator)[:count]
+        left, right = symmetric_maps(paired[0][rows], paired[1][rows], 0.5, self.ridge)
         forward, backward = csls(normalize(x @ left, dim=1), normalize(y @ right, dim=1))
         score = (forward.scores.mean().item() + backward.scores.mean().item()) / 2
         return mutual(forward, backward), score
@@ -107,7 +108,7 @@ class SelfLearning:
 def stochastic_csls(
     x: Tensor, y: Tensor, keep: float, generator: Generator, neighbourhood: int = 10
 ) -> tuple[Tensor, float]:
-    """Each row of both sides with its best by CSLS among a random share ``keep`` of the other side's.
+    """Pairs of each row of both sides with its best by CSLS among a random share ``keep`` of the other side.
 
     x: (N, dim), y: (M, dim) unit rows in one space. Returns (N + M, 2) pairs, fewer where a share holds no
     word, and the mean cosine of nearest neighbours, all of them considered. Holds the (N, M) cosines: 1.6 GB
@@ -115,8 +116,8 @@ def stochastic_csls(
     """
     similarity = x @ y.T  # (N, M)
     score = float(similarity.amax(1).mean() + similarity.amax(0).mean()) / 2
-    found = csls_from_similarity(similarity, 1, neighbourhood, keep, generator)
-    forward, backward = (each.indices[:, 0] for each in found)
+    neighbours = csls_from_similarity(similarity, 1, neighbourhood, keep, generator)
+    forward, backward = (each.indices[:, 0] for each in neighbours)
     pairs = torch.stack([torch.arange(len(x)), forward], 1), torch.stack([backward, torch.arange(len(y))], 1)
     both = torch.cat(pairs)
     return both[(both >= 0).all(1)], score
@@ -127,16 +128,7 @@ def mutual_translations(alignment: Alignment, source: WordSpace, target: WordSpa
 
     Raises ValueError when there are fewer than two.
     """
-    row = {word: index for index, word in enumerate(source.words)}
-    column = {word: index for index, word in enumerate(target.words)}
-    lexicon, reverse = alignment.lexicon, alignment.reverse_lexicon
-    back = dict(zip(reverse.source, reverse.candidates[:, 0].tolist(), strict=True))
-    found = []
-    for word, best in zip(lexicon.source, lexicon.candidates[:, 0].tolist(), strict=True):
-        translation = lexicon.target[best]
-        known = word in row and translation in column and translation in back
-        if known and reverse.target[back[translation]] == word:
-            found.append((row[word], column[translation]))
-    if len(found) < 2:
-        raise ValueError(f"the start gave {len(found)} words that are each other's best translation")
-    return torch.tensor(found, dtype=torch.int64)
+    pairs = mutual_words(alignment, source, target)
+    if len(pairs) < 2:
+        raise ValueError(f"the initial lexicons have {len(pairs)} mutual best translations, too few")
+    return pairs

@@ -1,4 +1,4 @@
-"""Matching words by the shape of their neighbourhood alone: VecMap's start, as a strategy of its own."""
+"""Matching words by their sorted similarities alone: VecMap's initialisation, as a strategy of its own."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from umt.runtime.validate import require
 class SimilarityProfile:
     """Words are alike when their sorted similarities to their own language are.
 
-    The start of VecMap (Artetxe, Labaka and Agirre, 2018, "A robust self-learning method"). A weak start, a
-    few words in a hundred: meant as ``init`` of `SelfLearning`, or to be compared with.
+    The initialisation of VecMap (Artetxe, Labaka and Agirre, 2018, "A robust self-learning method"). It
+    matches a few words in a hundred correctly: meant as ``init`` of `SelfLearning`, or as a baseline.
 
-    words: the most frequent words that are matched. spectrum: see `shaped`; VecMap takes the square root of
-    the similarities, which is -0.5. frequency: the say of log frequencies against that of the profiles.
-    candidates: translations of a word that the lexicon lists. widening: from these words to all, or None.
+    words: the most frequent words that are matched. spectrum: see `reweight_spectrum`; VecMap takes the
+    square root of the similarities, which is -0.5. frequency: weight of log frequencies against the profiles.
+    candidates: translations of a word that the lexicon lists. refinement: from these words to all, or None.
     """
 
     words: int = 4000

@@ -36,28 +36,40 @@ class SideStatistics:
         )
 
 
+ALIGNED, NOT_ALIGNED, NOT_TESTED = "aligned", "not aligned", "could not be tested"
+"""The answers of the check."""
+
+
 def accidental_alignment(
     source: SideStatistics, target: SideStatistics, generator: np.random.Generator
 ) -> dict[str, Any]:
-    """Are the two sides the same text in disguise? Three tests without a dictionary.
+    """Are the two sides the same text in two languages?  Tests without a dictionary.
 
     same_lines: do lengths at equal line numbers correlate more than at shifted ones?
     same_order: do numerals and names that each side holds once come in the same order?
     same_sentences: do rare numerals and names that share a sentence here share one there?
-    Each has its statistic, the number of items it rests on and whether it is found; too few items
-    find nothing, and the statement says so.
+    Each has its statistic, the number of items it rests on, the number it needs and whether it found an
+    alignment.  The ``answer`` is `ALIGNED` where one did, `NOT_TESTED` where none did and one had too few
+    items, else `NOT_ALIGNED`; the ``statement`` says it in a sentence.
     """
     tests = {
         "same_lines": _same_lines(source, target, generator),
         "same_order": _same_order(source, target),
         "same_sentences": _same_sentences(source, target),
     }
-    found = [name.replace("_", " ") for name, test in tests.items() if test["found"]]
-    untold = [name.replace("_", " ") for name, test in tests.items() if test["items"] < test["needed"]]
-    statement = f"accidental alignment: {', '.join(found)}" if found else "no accidental alignment found"
-    if untold:
-        statement += f" (too little shared to test: {', '.join(untold)})"
-    return {"statement": statement, "found": bool(found), **tests}
+    names = {name: name.replace("_", " ") for name in tests}
+    aligned = [names[name] for name, test in tests.items() if test["found"]]
+    untested = [names[name] for name, test in tests.items() if test["items"] < test["needed"]]
+    negative = [name for name in names.values() if name not in aligned and name not in untested]
+    if aligned:
+        answer, statement = ALIGNED, f"accidental alignment: {', '.join(aligned)}"
+    elif untested:
+        answer = NOT_TESTED
+        statement = f"accidental alignment could not be tested by {', '.join(untested)} (too little shared)"
+        statement += f"; none by {', '.join(negative)}" if negative else ""
+    else:
+        answer, statement = NOT_ALIGNED, "no accidental alignment found"
+    return {"statement": statement, "answer": answer, "found": bool(aligned), **tests}
 
 
 def _correlation(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -92,13 +104,13 @@ def _same_lines(
             for shift in generator.integers(size // 10, size - size // 10, 30)
         ]
     )
-    here = float(first @ second)
-    z = (here - float(null.mean())) / (float(null.std()) + 1 / size)
+    correlation = float(first @ second)
+    z = (correlation - float(null.mean())) / (float(null.std()) + 1 / size)
     return {
-        "found": here > 0.2 and z > 6,
+        "found": correlation > 0.2 and z > 6,
         "items": size,
         "needed": needed,
-        "correlation": round(here, 3),
+        "correlation": round(correlation, 3),
         "z": round(z, 1),
     }
 
@@ -128,21 +140,27 @@ def _same_sentences(source: SideStatistics, target: SideStatistics, rare: int = 
     shared = np.intersect1d(ours[0][ours[1] <= rare], theirs[0][theirs[1] <= rare])
     pairs = []
     for side in (source, target):
-        kept = np.isin(side.anchors, shared)
+        rare_shared = np.isin(side.anchors, shared)
         by_line: dict[int, set[int]] = {}
-        for line, anchor in zip(side.anchor_lines[kept].tolist(), side.anchors[kept].tolist(), strict=True):
+        for line, anchor in zip(
+            side.anchor_lines[rare_shared].tolist(), side.anchors[rare_shared].tolist(), strict=True
+        ):
             by_line.setdefault(line, set()).add(anchor)
         pairs.append(
             {
                 (one, other)
-                for each in by_line.values()
-                if 1 < len(each) <= 10
-                for one in each
-                for other in each
+                for anchors in by_line.values()
+                if 1 < len(anchors) <= 10
+                for one in anchors
+                for other in anchors
                 if one < other
             }
         )
-    size, needed = min(len(each) for each in pairs), 30
+    size, needed = min(map(len, pairs)), 30
     share = len(pairs[0] & pairs[1]) / size if size else 0.0
-    found = size >= needed and share > 0.3
-    return {"found": found, "items": size, "needed": needed, "share": round(share, 3)}
+    return {
+        "found": size >= needed and share > 0.3,
+        "items": size,
+        "needed": needed,
+        "share": round(share, 3),
+    }

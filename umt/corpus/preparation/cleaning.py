@@ -6,7 +6,6 @@ duplicates are found afterwards, over the whole text, by the hashes that come wi
 
 from __future__ import annotations
 
-import html
 import re
 import zlib
 from collections import Counter
@@ -22,7 +21,7 @@ from umt.corpus.preparation.deduplication import Hashes, hashed, key
 from umt.corpus.preparation.leak_index import LONG_RUN, LeakIndex
 from umt.runtime.validate import require
 from umt.text.languages import LanguageClassifier, is_spaced, other_script_share
-from umt.text.normalisation import normaliser
+from umt.text.normalisation import line_cleaner
 from umt.text.segmentation import segmenter
 from umt.text.sentence_splitting import estimated_words, split_sentences
 from umt.types import Lang
@@ -30,21 +29,6 @@ from umt.types import Lang
 OTHER_LANGUAGE = "other language"
 _TRACED = 300_000  # lines that the check of accidental alignment looks at: plenty, and memory stays flat
 
-_SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【]|^\s*[-–—]|:|：")
-_TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()]*\))*\)")
-_EMPHASIS = re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}|`+|(?<!\w)__|__(?!\w)")
-_LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+|[-–—*•]+\s|[-–—](?=\w)|\|)+\s*")
-_ASIDE = re.compile(
-    r"[\[(（【]\s*(?:laugh|applause|music|cheer|video|audio|singing|unclear|inaudible|crosstalk|sigh|scream|"
-    r"掌声|笑声|音乐|鼓掌|笑|视频|听不清)[^\[\]()（）【】]{0,30}[\])）】]|[\[(]\d{1,2}:\d{2}(?::\d{2})?[\])]",
-    re.IGNORECASE,
-)
-_LABEL = re.compile(
-    r"^\s*\[?(?:(?:speaker|interviewer|narrator|host|guest|moderator|说话人|发言人|讲者|主持人|嘉宾|旁白|记者)\s?\w{0,2}"
-    r"\]?\s*[:：]|(?-i:[A-Z][A-Z.'-]+(?:\s[A-Z.'-]+){0,2}):\s|[㐀-鿿]{2,6}:(?!\d))\s*",
-    re.IGNORECASE,
-)
 _ANCHOR = re.compile(r"\d{2,}|[A-Z][A-Za-z]{2,}")
 
 
@@ -54,10 +38,10 @@ class Preparation:
 
     min_words, max_words: the length of a sentence, punctuation marks counted as words
     split_above: a line of more words than this is a document and is split into sentences
-    max_marks: the largest share of a sentence's visible characters that may be no letters
-    max_foreign: the largest share of its letters in another script (a Han character counts as five)
-    duplicates: keep exact and near duplicates (same letters and digits, each number read as 0)
-    endings: cut the endings of words off, in languages where `umt.text.morphology` knows any
+    max_nonletters: the largest share of a sentence's visible characters that may be no letters
+    max_other_script: the largest share of its letters in another script (a Han character counts as five)
+    keep_duplicates: keep exact and near duplicates (same letters and digits, each number read as 0)
+    split_suffixes: make suffixes words of their own, in languages where `umt.text.morphology` knows any
     audit: ``report`` counts held-out sentences in the training text and removes them; ``strict`` fails on any
     workers: processes; 0 means one per core; the outcome does not depend on it
     """
@@ -80,17 +64,6 @@ class Preparation:
             within={"max_nonletters max_other_script": "(0, 1]"},
             ascending="min_words max_words",
         )
-
-
-def strip_markup(line: str) -> str:
-    """A line without HTML, Markdown, stage directions and speaker labels."""
-    if not _SUSPECT.search(line):
-        return line
-    if "&" in line:
-        line = html.unescape(line)
-    line = _LINK.sub(r"\1", _TAG.sub("", line))
-    line = _EMPHASIS.sub("", _ASIDE.sub(" ", line))
-    return _LABEL.sub("", _LEADING.sub("", line), count=1)
 
 
 @dataclass(frozen=True)
@@ -155,12 +128,11 @@ class Cleaner:
 
     def clean(self, lines: Sequence[str], first: int) -> CleanedChunk:
         """Clean raw lines, the first of which has number ``first``."""
-        normalise, words = normaliser(self.lang), segmenter(self.lang).segment_line
+        cleaned, words = line_cleaner(self.lang), segmenter(self.lang).segment_line
         passed: list[_Passed] = []
         dropped = _Dropped(Counter(), {}, Counter())
         for number, raw in enumerate(lines, first):
-            line = normalise(strip_markup(raw))
-            for sentence in self._split(line):
+            for sentence in self._split(cleaned(raw)):
                 sentence_key = key(sentence, self.spaced)
                 reason = self._rejection_reason(sentence, sentence_key)
                 segmented = words(sentence) if reason is None else ""
@@ -224,15 +196,15 @@ class Cleaner:
 
 
 def _traces(sentences: Sequence[str], places: Sequence[int]) -> SideStatistics:
-    found = [
+    anchors_by_line = [
         (place, zlib.crc32(anchor.lower().encode()))
         for place, sentence in zip(places, sentences, strict=True)
         for anchor in set(_ANCHOR.findall(sentence))
     ]
-    anchors = np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
+    anchors = np.array(sorted(anchors_by_line), dtype=np.int64).reshape(-1, 2)
     return SideStatistics(
         np.array(places, dtype=np.int64),
-        np.array([len(each) for each in sentences], dtype=np.int64),
+        np.array([len(sentence) for sentence in sentences], dtype=np.int64),
         anchors[:, 0],
         anchors[:, 1],
     )

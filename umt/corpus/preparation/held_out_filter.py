@@ -8,7 +8,7 @@ from umt.corpus import HeldOut
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.leak_index import LeakIndex
 from umt.text.languages import function_word_vote, is_spaced, other_script_share
-from umt.text.normalisation import normaliser
+from umt.text.normalisation import line_cleaner
 from umt.text.sentence_splitting import estimated_words, split_sentences
 from umt.types import BadInput, Lang
 
@@ -28,20 +28,20 @@ def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above
 
     Raises BadInput when a set is the wrong way round.
     """
-    normalise = normaliser(lang)
+    cleaned = line_cleaner(lang)
     sentences: dict[str, str] = {}
-    for each in held_out:
-        side = each.unpaired_side(lang)
+    for test_set in held_out:
+        side = test_set.unpaired_side(lang)
         if is_other_language(side, lang, other):
             raise BadInput(
-                f"most of the {lang} side of held-out set {each.name} is not {lang}: is it swapped?"
+                f"most of the {lang} side of held-out set {test_set.name} is not {lang}: is it swapped?"
             )
         for raw in side:
-            sentence = normalise(raw)
-            sentences.setdefault(sentence, each.name)
+            sentence = cleaned(raw)
+            sentences.setdefault(sentence, test_set.name)
             if estimated_words(sentence) > split_above:
                 for part in split_sentences(sentence, lang):
-                    sentences.setdefault(part, each.name)
+                    sentences.setdefault(part, test_set.name)
     keys: dict[str, str] = {}
     for sentence, name in sentences.items():
         if sentence_key := key(sentence, is_spaced(lang)):
@@ -51,11 +51,11 @@ def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above
 
 def leaked_lines(lines: Sequence[str], lang: Lang, index: LeakIndex) -> set[int]:
     """Which of the lines stand in a held-out set, or share a long run of words with one."""
-    sentences = [normaliser(lang)(line) for line in lines]
+    sentences = list(map(line_cleaner(lang), lines))
     keys = [key(sentence, is_spaced(lang)) for sentence in sentences]
     same = (
         place
-        for place, each in enumerate(zip(sentences, keys, strict=True))
-        if index.exact_match(*each) is not None
+        for place, (sentence, sentence_key) in enumerate(zip(sentences, keys, strict=True))
+        if index.exact_match(sentence, sentence_key) is not None
     )
     return {*same, *index.shared_runs(keys)}

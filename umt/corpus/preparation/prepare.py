@@ -11,8 +11,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from umt.corpus import HeldOut, Source
-from umt.corpus.preparation.alignment_check import SideStatistics, accidental_alignment
+from umt.corpus import HasReadingWarnings, HeldOut, Source
+from umt.corpus.preparation.alignment_check import ALIGNED, SideStatistics, accidental_alignment
 from umt.corpus.preparation.cleaning import OTHER_LANGUAGE, CleanedChunk, Cleaner, Preparation
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.held_out_filter import leak_index
@@ -25,6 +25,7 @@ from umt.runtime.processes import cores
 from umt.text import morphology
 from umt.text.languages import LanguageClassifier, function_word_vote, scripts
 from umt.text.morphology import SuffixSplitter
+from umt.text.script import is_traditional
 from umt.types import BadInput, Lang, ProgressCallback
 
 _SAMPLE = 20_000
@@ -42,7 +43,7 @@ def prepare_text(
     Writes ``{lang}.txt``, ``{lang}.words``, ``endings.json`` and ``report.json`` into ``directory`` and
     returns the report: ``summary``, ``warnings``, and under ``sides`` what was kept and dropped and why;
     ``leaks`` counts the held-out sentences removed from training; ``alignment`` says whether the sides are
-    aligned by accident.
+    aligned by accident; ``relation`` is what the source states about its two sides, None: nothing.
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
@@ -57,11 +58,13 @@ def prepare_text(
     ours, theirs = (SideStatistics.concatenated(side.traces) for side in sides.values())
     alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
     report = _report(sides, held_out, alignment, inflections)
-    if preparation.audit == "strict" and report["warnings"]:
+    findings = report["warnings"]
+    if preparation.audit == "strict" and findings:
         raise BadInput(
-            f"audit=strict: {'; '.join(report['warnings'])}; take the cause out of the "
+            f"audit=strict: {'; '.join(findings)}; take the cause out of the "
             f"training text or run with audit=report"
         )
+    report |= {"warnings": [*findings, *_input_warnings(source, held_out)], "relation": source.relation}
     with _disk_full_as_user_error(directory):
         written = json.dumps(report, ensure_ascii=False, indent=1)
         (directory / "report.json").write_text(written, encoding="utf-8")
@@ -104,11 +107,11 @@ def _clean_sides(
 def _cut_endings(lang: Lang, other: Lang, directory: Path) -> SuffixSplitter:
     """Learn the endings of a language from its words, and write these anew."""
     path = directory / f"{lang}.words"
-    found = SuffixSplitter.learn(lang, other, (line.split(" ") for line in lines_of(path)))
-    if found.stem_and_suffix:
+    splitter = SuffixSplitter.learn(lang, other, (line.split(" ") for line in lines_of(path)))
+    if splitter.stem_and_suffix:
         with atomic_text(path) as file:
-            file.writelines(" ".join(found.split_words(line.split(" "))) + "\n" for line in lines_of(path))
-    return found
+            file.writelines(" ".join(splitter.split_words(line.split(" "))) + "\n" for line in lines_of(path))
+    return splitter
 
 
 def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparation) -> dict[Lang, Cleaner]:
@@ -137,6 +140,20 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
         lang: Cleaner(lang, preparation, leak_index(lang, other, held_out, preparation.split_above), profile)
         for lang, other in ((first, second), (second, first))
     }
+
+
+def _input_warnings(source: Source, held_out: Sequence[HeldOut]) -> list[str]:
+    """What was left unread, and references in another script than translations have."""
+    warnings = list(source.reading_warnings()) if isinstance(source, HasReadingWarnings) else []
+    chinese = Lang("zh")
+    if chinese in source.languages:
+        warnings += [
+            f"the zh side of held-out set {test_set.name} is in traditional characters, translations are in "
+            f"simplified ones: as references it scores them far too low; convert it with opencc -c t2s"
+            for test_set in held_out
+            if is_traditional(test_set.unpaired_side(chinese))
+        ]
+    return warnings
 
 
 def _check_language(opening: CleanedChunk, other: Lang) -> None:
@@ -179,26 +196,26 @@ def _report(
     """What `prepare_text` returns."""
     kinds = {lang: {kind: side.drops[kind] for kind in LEAKS} for lang, side in sides.items()}
     by_set = {
-        each.name: {
-            lang: sum(count for (_, name), count in side.leaked.items() if name == each.name)
+        test_set.name: {
+            lang: sum(count for (_, name), count in side.leaked.items() if name == test_set.name)
             for lang, side in sides.items()
         }
-        for each in held_out
+        for test_set in held_out
     }
     leaks = {lang: sum(counts.values()) for lang, counts in kinds.items()}
     warnings = []
     if any(leaks.values()):
         counted = " and ".join(f"{count:,} {lang}" for lang, count in leaks.items())
         warnings.append(f"held-out sentences in the training text: {counted}, removed")
-    if alignment["found"]:
+    if alignment["answer"] == ALIGNED:
         warnings.append(alignment["statement"])
-    kept = ", ".join(
+    sizes = ", ".join(
         f"{side.counts['kept']:,} {lang} sentences of {side.counts['lines']:,} lines"
         for lang, side in sides.items()
     )
     endings = {lang: len(learnt.stem_and_suffix) for lang, learnt in inflections.items()}
     cut = [f"{count:,} {lang} words cut at their endings" for lang, count in endings.items() if count]
-    summary = f"{kept}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}"
+    summary = f"{sizes}; {sum(leaks.values()):,} leaks removed; {alignment['statement']}"
     return {
         "languages": list(sides),
         "summary": "; ".join([summary, *cut]),

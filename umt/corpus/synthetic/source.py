@@ -40,7 +40,7 @@ class SyntheticWorld:
     lexical_gap: share of concepts that one of the sides never uses.
     order_divergence: 0 Chinese in English order, 1 as Chinese writes.
     noise: share of words dropped or misspelt.
-    grading: how much words of one class differ in the company they keep.
+    preference_strength: how much words of one class differ in the words that they occur with; 0: not at all.
     processes: that generate; 0: one a core.
     """
 
@@ -63,6 +63,17 @@ class SyntheticWorld:
         )
         if sorted(self.languages) != ["en", "zh"]:
             raise ValueError(f"the generated world speaks en and zh, got languages={list(self.languages)}")
+
+    @property
+    def relation(self) -> str:
+        """What the two sides are to each other."""
+        differing = [
+            f"{name}={value:g}"
+            for name in ("domain_shift", "lexical_gap", "noise")
+            if (value := float(getattr(self, name)))
+        ]
+        statistics = f"statistics apart by {', '.join(differing)}" if differing else "same statistics"
+        return f"two samples of one generated source, disjoint meanings, {statistics}"
 
     def sentences(self, lang: Lang) -> Iterator[str]:
         """``size`` sentences, document after document; the same whatever the number of processes.
@@ -211,7 +222,7 @@ class WorldPairs:
 
 @dataclass(frozen=True)
 class SyntheticPairs:
-    """What the two sides of a world say, half of it each, told in both languages.
+    """Pairs of what the two sides of a world say, half of them from each side.
 
     Held-out meanings belong to neither side, so these pairs know nothing of a test set.
     """
@@ -231,6 +242,10 @@ class SyntheticPairs:
 
     @property
     def left_out(self) -> int:
+        return 0
+
+    @property
+    def incomplete(self) -> int:
         return 0
 
     def digest(self) -> str:

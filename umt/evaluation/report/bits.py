@@ -15,9 +15,9 @@ from umt.evaluation.report.page import Block, Figure, Paragraph, Section, Table
 
 PAIRS = {
     "both": "the two languages",
-    "destroyed": "control: the target's subwords shuffled",
-    "more": "control: more of the source instead",
-    "elsewhere": "control: a target about something else",
+    "shuffled": "control: the target's subwords shuffled",
+    "more_source": "control: more text of the source instead",
+    "other_domain": "control: a target of another domain",
 }
 
 
@@ -83,9 +83,9 @@ def _tables(measured: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[
     sizes = {side: measured["sides"][side]["bytes"] for side in (first, second)}
     lines = [
         [name]
-        + [f"{each[key]:,.0f}" for key in ("first", "second", "both")]
-        + [f"{8 * each['both'] / sum(sizes.values()):.3f}", f"{each['ncd']:.4f}"]
-        for name, each in measured["surface"].items()
+        + [f"{sizes_by[key]:,.0f}" for key in ("first", "second", "both")]
+        + [f"{8 * sizes_by['both'] / sum(sizes.values()):.3f}", f"{sizes_by['ncd']:.4f}"]
+        for name, sizes_by in measured["surface"].items()
     ]
     headings = ["compressor", first, second, "end to end", "bits/byte", "NCD"]
     yield "The surface alone, bytes", headings, lines

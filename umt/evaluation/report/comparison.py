@@ -208,14 +208,14 @@ def all_sentences(common: Sequence[CommonTestSet]) -> Section:
     )
     data = [
         {
-            "title": each.title,
-            "languages": each.direction.split("-"),
-            "systems": list(each.outputs),
+            "title": test.title,
+            "languages": test.direction.split("-"),
+            "systems": list(test.outputs),
             "sentences": sentences(
-                each.test_set.sources, each.test_set.references, each.outputs, each.target
+                test.test_set.sources, test.test_set.references, test.outputs, test.target
             ),
         }
-        for each in common
+        for test in common
     ]
     return Section("Sentences", lead, [Widget("sentences", data)] if data else [_nothing_kept()])
 

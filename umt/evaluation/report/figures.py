@@ -61,7 +61,9 @@ def scatter(
     x_range, y_range = (padded_range(float(point[axis]) for point in every) for axis in (0, 1))
     frame = Frame(x_range, y_range, x_name, y_name, height=height)
     dots = [
-        frame.dot(x, y, number, what) for number, each in enumerate(series.values()) for x, y, what in each
+        frame.dot(x, y, number, what)
+        for number, points in enumerate(series.values())
+        for x, y, what in points
     ]
     parts = [*frame.axes(), *dots, *frame.legend(list(series))]
     return drawing(frame.width, height, parts, f"{y_name} against {x_name}")

@@ -47,11 +47,11 @@ class Sample:
     translations: Mapping[str, str]
 
 
-def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], bridge: Mapping[str, Any]) -> Section:
+def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], alignment: Mapping[str, Any]) -> Section:
     """The figures to see first, with the verdict and the audit that bound them."""
     unsupervised = {row.system for row in rows if not row.parallel_pairs}
     system = next((name for name in OURS if name in unsupervised), "none")
-    verdict = bridge["verdict"]
+    verdict = alignment["verdict"]
     tone = TONES[verdict["label"]]
     tiles = [(Cell(verdict["label"], tone=tone), "verdict, reached without a dictionary")]
     tiles += [(Cell(value), name) for value, name in _headline_scores(rows, system)]
@@ -104,13 +104,13 @@ def samples(chosen: Sequence[Sample]) -> Section:
     """Sentences side by side with their reference."""
     blocks: list[Block] = []
     for (name, direction), group in groupby(chosen, lambda sample: (sample.set, sample.direction)):
-        here, there = direction.split("-")
+        source, target = direction.split("-")
         blocks.append(Heading(f"{name}, {direction_arrow(direction)}"))
         for sample in group:
-            lines = [("source", sample.source, here, True)]
-            lines += [("reference", text, there, True) for text in sample.references]
+            lines = [("source", sample.source, source, True)]
+            lines += [("reference", text, target, True) for text in sample.references]
             written = [pair for pair in sample.translations.items() if pair[0] != "copy"]
-            blocks.append(Renderings(lines + [(system, text, there, False) for system, text in written]))
+            blocks.append(Renderings(lines + [(system, text, target, False) for system, text in written]))
     return Section("Samples", "Evenly spaced over each held-out set, not picked.", blocks)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment
+from umt.align.soft_matching import mutual_words
 from umt.corpus.dictionary import Dictionary
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings
@@ -27,7 +28,7 @@ def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 
     vectors = torch.cat([side.vectors[rows] for side, rows in zip(sides, chosen, strict=True)])
     spots = tsne(vectors).tolist()
     number = {
-        each: place for place, each in enumerate((side, row) for side in (0, 1) for row in chosen[side])
+        word: place for place, word in enumerate((side, row) for side in (0, 1) for row in chosen[side])
     }
     ties = {
         number[0, row]: (number[1, column],)
@@ -84,19 +85,7 @@ def history(alignment: Alignment) -> Section:
 
 def mutual_pairs(alignment: Alignment) -> Tensor:
     """(pairs, 2) rows of the embeddings of words that are each other's best candidate in both lexicons."""
-    column = {word: row for row, word in enumerate(alignment.target.words)}
-    back = alignment.reverse_lexicon
-    pairs = []
-    for row, word in enumerate(alignment.source.words):
-        best = _best(alignment.lexicon, word)
-        if best in column and _best(back, best) == word:
-            pairs.append((row, column[best]))
-    return torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
-
-
-def _best(lexicon: Lexicon, word: str) -> str:
-    row = lexicon.index.get(word)
-    return "" if row is None else lexicon.target[int(lexicon.candidates[row, 0])]
+    return mutual_words(alignment, alignment.source, alignment.target)
 
 
 def _frequent(side: Embeddings, words: int) -> list[int]:

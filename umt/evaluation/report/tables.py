@@ -23,11 +23,11 @@ WITHOUT_INTERVAL = {"coverage", "mrr"}
 """Those without their interval there."""
 
 
-def show_run(text: Mapping[str, Any], bridge: Mapping[str, Any], terminal: Terminal) -> None:
+def show_run(text: Mapping[str, Any], alignment: Mapping[str, Any], terminal: Terminal) -> None:
     """Print what bounds the scores below: what was found in the training text, and whether it aligned."""
     findings = "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
     terminal.print(f"audit:   {findings}")
-    terminal.print(f"verdict: {bridge['verdict']['label']}: {bridge['verdict']['reason']}")
+    terminal.print(f"verdict: {alignment['verdict']['label']}: {alignment['verdict']['reason']}")
 
 
 def show_scores(rows: Sequence[ScoreRow], terminal: Terminal, provenance: Provenance | None = None) -> None:

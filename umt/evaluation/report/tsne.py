@@ -40,13 +40,13 @@ def tsne(vectors: Tensor, perplexity: float = 15.0, steps: int = 400) -> Tensor:
 
 def _neighbourhoods(distances: Tensor, perplexity: float) -> Tensor:
     """(n, n) rows of probabilities that fall with distance, each as spread as ``perplexity`` equal ones."""
-    wanted = torch.tensor(perplexity).log()
+    target_entropy = torch.tensor(perplexity).log()
     low, high = distances.new_zeros(len(distances), 1), distances.new_full((len(distances), 1), 1e6)
     outside = distances.clone().fill_diagonal_(torch.inf)
     for _ in range(60):
         sharpness = (low + high) / 2
         rows = (-sharpness * outside).softmax(1)
         entropy = -(rows * rows.clamp_min(1e-300).log()).sum(1, keepdim=True)
-        low = torch.where(entropy > wanted, sharpness, low)
-        high = torch.where(entropy > wanted, high, sharpness)
+        low = torch.where(entropy > target_entropy, sharpness, low)
+        high = torch.where(entropy > target_entropy, high, sharpness)
     return rows

@@ -193,6 +193,7 @@ class _MlpBlock(Function):
         kind: str,
         epsilon: float,
     ) -> Tensor:
+        """(rows, width), fp32, of ``x`` (rows, width), fp32."""
         normed, factors = _normed(x, gate_up.dtype, epsilon)
         made = normed @ gate_up.T
         active = made.new_empty(len(x), down.shape[1])

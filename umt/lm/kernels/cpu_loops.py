@@ -105,13 +105,13 @@ def rms_norm_backward(into_normed: Any, x: Any, factors: Any, into_x: Any) -> No
     """Add to ``into_x`` what comes through the norm; all (rows, width), but ``factors`` (rows,)."""
     rows, width = x.shape
     for row in range(rows):
-        mine, upstream, into, factor = x[row], into_normed[row], into_x[row], factors[row]
+        mine, outer, into, factor = x[row], into_normed[row], into_x[row], factors[row]
         along = np.float32(0)
         for i in range(width):
-            along += load(upstream[i]) * mine[i]
+            along += load(outer[i]) * mine[i]
         along *= factor * factor / np.float32(width)
         for i in range(width):
-            into[i] += factor * (load(upstream[i]) - along * mine[i])
+            into[i] += factor * (load(outer[i]) - along * mine[i])
 
 
 @jit_fastmath
@@ -146,18 +146,18 @@ def residual_norm_backward(
     """
     rows, width = added.shape
     for row in range(rows):
-        upstream, more, into, factor = into_joined[row], added[row], into_added[row], factors[row]
+        outer, more, into, factor = into_joined[row], added[row], into_added[row], factors[row]
         if not len(after):
             for i in range(width):
-                into[i] = store(upstream[i], into[i])
+                into[i] = store(outer[i], into[i])
             continue
         along = np.float32(0)
         for i in range(width):
-            into_after[i] += upstream[i] * factor * load(more[i])
-            along += upstream[i] * after[i] * load(more[i])
+            into_after[i] += outer[i] * factor * load(more[i])
+            along += outer[i] * after[i] * load(more[i])
         along *= factor * factor / np.float32(width)
         for i in range(width):
-            into[i] = store(factor * (upstream[i] * after[i] - along * load(more[i])), into[i])
+            into[i] = store(factor * (outer[i] * after[i] - along * load(more[i])), into[i])
 
 
 @jit_fastmath
@@ -185,10 +185,10 @@ def gated_act_backward(into_active: Any, made: Any, smooth: Any, into_made: Any)
     linear = np.float32(2 * math.sqrt(2 / math.pi) if smooth else 1)
     cubic = np.float32(0.044715 if smooth else 0)
     for row in range(rows):
-        gates, ups, upstream = made[row, :hidden], made[row, hidden:], into_active[row]
+        gates, ups, outer = made[row, :hidden], made[row, hidden:], into_active[row]
         into_gates, into_ups = into_made[row, :hidden], into_made[row, hidden:]
         for i in range(hidden):
-            x, more = load(gates[i]), load(upstream[i])
+            x, more = load(gates[i]), load(outer[i])
             z = linear * (x + cubic * x * x * x)
             share = np.float32(1) / (np.float32(1) + exponential(-z))
             slope = linear * (np.float32(1) + np.float32(3) * cubic * x * x)
@@ -262,10 +262,10 @@ def rope_backward(
         turned = turns[number % len(turns), place]
         for part in range(2):
             for head in range(heads):
-                upstream = into_query[number, head, place] if part == 0 else into_kv[0, number, head, place]
+                outer = into_query[number, head, place] if part == 0 else into_kv[0, number, head, place]
                 for i in range(dim // 2):
                     cosine, sine = turned[i].real, turned[i].imag
-                    left, right = load(upstream[2 * i]), load(upstream[2 * i + 1])
+                    left, right = load(outer[2 * i]), load(outer[2 * i + 1])
                     line[2 * i] = left * cosine + right * sine
                     line[2 * i + 1] = right * cosine - left * sine
                 at = (part * heads + head) * dim
@@ -285,6 +285,6 @@ def rope_backward(
                     into[i] = store(line[i], into[i])
         for head in range(heads):
             at = (2 * heads + head) * dim
-            upstream, into = into_kv[1, number, head, place], into_made[row, at : at + dim]
+            outer, into = into_kv[1, number, head, place], into_made[row, at : at + dim]
             for i in range(dim):
-                into[i] = store(load(upstream[i]), into[i])
+                into[i] = store(load(outer[i]), into[i])

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 
 from umt.lm.kernels.cpu_loops import exponential, load, max_by_bits, store
-from umt.runtime.jit import jit_fastmath, jit_overload
+from umt.runtime.jit import jit_fastmath, jit_inline, jit_overload
 
 _BLOCK = 64
 
@@ -84,74 +84,82 @@ def attend_to_cache(
     query, mixed = np.empty(dim, qkv.dtype), np.empty(dim, qkv.dtype)
     weights = np.empty(prompt.shape[3] + generated.shape[3], qkv.dtype)
     for row in range(rows):
-        sentence, length = row // beams, places[row]
+        sentence, length, size = row // beams, places[row], places[row] + step + 1
         turn = turns[min(length + step, len(turns) - 1)]  # a finished row may be beyond the context
         if len(qk_norm):
             for head in range(heads + kv_heads):
-                _normalise(qkv[row], head * dim, qk_norm[0 if head < heads else 1], epsilon)
+                gains = qk_norm[0 if head < heads else 1]
+                _normalise(qkv, row, head * dim, gains, dim, epsilon)
         for head in range(kv_heads):
             at = (heads + head) * dim
-            _rotate(qkv[row], at, turn, generated[0, row, head, step])
+            _rotate(qkv, row, at, turn, generated[0, row, head, step])
             at += kv_heads * dim
             for i in range(dim):
                 generated[1, row, head, step, i] = store(qkv[row, at + i], generated[1, row, head, step, i])
         for head in range(heads):
-            at, shared, size = head * dim, head * kv_heads // heads, length + step + 1
-            _rotate(qkv[row], at, turn, query)
+            at, shared = head * dim, head * kv_heads // heads
+            _rotate(qkv, row, at, turn, query)
             keys, own_keys = prompt[0, sentence, shared], generated[0, row, shared]
-            total = _weigh(query, keys, own_keys, length, weights[:size])
+            total = _weigh(query, keys, own_keys, length, size, weights)
             values, own_values = prompt[1, sentence, shared], generated[1, row, shared]
-            _mix(weights[:size], values, own_values, length, mixed)
+            _mix(weights, values, own_values, length, size, mixed)
             for i in range(dim):
                 out[row, at + i] = mixed[i] / total
 
 
-@jit_fastmath
-def _normalise(line: Any, at: Any, gains: Any, epsilon: Any) -> None:
-    """Bring the head that begins at ``at`` in ``line`` (n,) to root mean square 1, times ``gains`` (dim,)."""
-    dim = len(gains)
-    square = line.dtype.type(0)
+@jit_inline
+def _normalise(lines: Any, row: Any, at: Any, gains: Any, dim: Any, epsilon: Any) -> None:
+    """Bring a head of ``lines`` (rows, n) to root mean square 1, times ``gains`` (dim,).
+
+    It begins at ``at`` in ``row``.
+    """
+    square = lines.dtype.type(0)
     for i in range(dim):
-        square += line[at + i] ** 2
-    factor = line.dtype.type(1 / math.sqrt(square / dim + epsilon))
+        square += lines[row, at + i] ** 2
+    factor = lines.dtype.type(1 / math.sqrt(square / dim + epsilon))
     for i in range(dim):
-        line[at + i] *= factor * gains[i]
+        lines[row, at + i] *= factor * gains[i]
 
 
-@jit_fastmath
-def _rotate(line: Any, at: Any, turn: Any, out: Any) -> None:
-    """``out`` (dim,) is the head that begins at ``at`` in ``line`` (n,), rotated by ``turn`` (dim / 2,)."""
+@jit_inline
+def _rotate(lines: Any, row: Any, at: Any, turn: Any, out: Any) -> None:
+    """``out`` (dim,) is a head of ``lines`` (rows, n) rotated by ``turn`` (dim / 2,).
+
+    It begins at ``at`` in ``row``.
+    """
     for i in range(len(turn)):
-        pair = complex(line[at + 2 * i], line[at + 2 * i + 1]) * turn[i]
+        pair = complex(lines[row, at + 2 * i], lines[row, at + 2 * i + 1]) * turn[i]
         out[2 * i], out[2 * i + 1] = store(pair.real, out[0]), store(pair.imag, out[0])
 
 
-@jit_fastmath
-def _weigh(query: Any, prompt: Any, generated: Any, length: Any, weights: Any) -> Any:
-    """Fill in ``weights`` (size,), exponentials of the scores of ``query`` (dim,); returns their sum.
+@jit_inline
+def _weigh(query: Any, prompt: Any, generated: Any, length: Any, size: Any, weights: Any) -> Any:
+    """Fill in ``weights[:size]``, exponentials of the scores of ``query`` (dim,); returns their sum.
 
     prompt: (longest, dim) keys, of which the first ``length`` count. generated: (steps, dim) those after.
     """
-    for place in range(len(weights)):
+    dim = len(query)
+    for place in range(size):
         key = prompt[place] if place < length else generated[place - length]
         score = query.dtype.type(0)
-        for i in range(len(query)):
+        for i in range(dim):
             score += query[i] * load(key[i])
         weights[place] = score
-    top, total = max_by_bits(weights), query.dtype.type(0)
-    for place in range(len(weights)):
+    top, total = max_by_bits(weights[:size]), query.dtype.type(0)
+    for place in range(size):
         weights[place] = _power(weights[place] - top)
         total += weights[place]
     return total
 
 
-@jit_fastmath
-def _mix(weights: Any, prompt: Any, generated: Any, length: Any, mixed: Any) -> None:
-    """``mixed`` (dim,) is the sum of values, laid out as the keys in `_weigh`, times ``weights`` (size,)."""
+@jit_inline
+def _mix(weights: Any, prompt: Any, generated: Any, length: Any, size: Any, mixed: Any) -> None:
+    """``mixed`` (dim,) is the sum of values, laid out as the keys in `_weigh`, times ``weights[:size]``."""
+    dim = len(mixed)
     mixed[:] = 0
-    for place in range(len(weights)):
+    for place in range(size):
         value = prompt[place] if place < length else generated[place - length]
-        for i in range(len(mixed)):
+        for i in range(dim):
             mixed[i] += weights[place] * load(value[i])
 
 

@@ -198,6 +198,7 @@ def _halves(spec: _LayerSpec, compiled: bool) -> tuple[Callable[..., Any], Calla
         down: Tensor,
         after_mlp: Tensor | None,
     ) -> Tensor:
+        """(rows, width) ``x`` after attention and the feed-forward part. attended: (rows, width)."""
         added = F.linear(attended, output.to(dtype)).float()
         x = x + (added if after_attention is None else norm(added, after_attention))
         made = F.linear(norm(x, between).to(dtype), torch.cat([gate, up]).to(dtype))

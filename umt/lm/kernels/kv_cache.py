@@ -41,6 +41,7 @@ class KVCache:
         by_loop: bool = True,
         compiled: bool = False,
     ) -> None:
+        """Reads the prompts."""
         self.weights, self.beams, self.steps_done, self.compiled = weights, beams, 0, compiled
         self.by_loop = by_loop and weights.by_loops
         batch, longest = prompts.shape

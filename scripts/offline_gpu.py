@@ -1,7 +1,7 @@
 """An experiment in two halves: what processors do here, and what a GPU lent for minutes does elsewhere.
 
-    python -m benchmarks.carried pack OUT experiment=bible_gpu corpus.root=../shared/data/bible
-    python -m benchmarks.carried train OUT experiment=bible_gpu [store=DIR] [overrides]
+    python -m scripts.offline_gpu pack OUT experiment=bible_gpu corpus.root=../shared/data/bible
+    python -m scripts.offline_gpu train OUT experiment=bible_gpu [store=DIR] [overrides]
 
 The first builds what comes before the networks (what `train.py` with the same overrides has built is found)
 and packs numbers: subwords of both texts, the bootstrap's renderings, vectors to begin with, held-out pairs.
@@ -47,9 +47,9 @@ from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.embedding_init import subword_vectors
 from umt.training.pretraining import Pretraining
-from umt.translation.bitext import Bitext, synthetic
+from umt.translation.bitext import Bitext, synthetic_pairs
 from umt.translation.filters import SubwordUsage
-from umt.translation.training import TranslatorTraining
+from umt.translation.training import TranslationData, TranslatorTraining
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang, ProgressCallback
 
@@ -113,15 +113,14 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
     held_out = inputs.held_out(config, corpus)
     text = store.build(stages.prepare, config.preparation, corpus, *held_out)
     words = store.build(stages.words, config.words, text, seed=config.seed)
-    bridge = store.build(stages.align, config.aligner, words, seed=config.seed)
-    first = store.build(stages.bootstrap, config.bootstrap, text, bridge, seed=config.seed)
+    aligned = store.build(stages.align, config.aligner, words, seed=config.seed)
+    first = store.build(stages.bootstrap, config.bootstrap, text, aligned, seed=config.seed)
     tokens = store.build(tokenise, config.tokenizer, text)
     languages, tokenizer = languages_of(text), Tokenizer.load(tokens.path)
     bootstrap = bootstrap_translators(first, languages)
-    place = Path(config.store) / f"rendered-{first.path.name}-{tokens.path.name}-{config.translator.written}"
-    bitexts = synthetic(
-        PreparedText(text.path), bootstrap, tokenizer, config.translator.written, place, console.progress
-    )
+    count = config.translator.synthesis.bootstrap_sentences
+    place = Path(config.store) / f"synthetic-{first.path.name}-{tokens.path.name}-{count}"
+    bitexts = synthetic_pairs(PreparedText(text.path), bootstrap, tokenizer, count, place, console.progress)
     out.mkdir(parents=True, exist_ok=True)
     for file in TOKENIZER:
         if (tokens.path / file).exists():
@@ -130,13 +129,13 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
         console.progress("packing", number, len(bitexts))
         real = bitext.target.lang
         whole = TokenShards(tokens.path, real)
-        rendered = np.arange(0, len(whole), max(1, -(-len(whole) // config.translator.written)))
+        rendered = np.arange(0, len(whole), max(1, -(-len(whole) // count)))
         kept = np.union1d(rendered, np.arange(0, len(whole), max(1, -(-len(whole) // lines))))
         put_shards(out, real, whole, kept)
         put_shards(out, f"{real}.renderings", bitext.source, np.arange(len(bitext.source)))
         put(out / f"{real}.rendered", np.searchsorted(kept, rendered).astype(np.uint32))
     width = int(config.size.width)
-    alignment, generator = Alignment.load(bridge.path), Generator().manual_seed(config.seed)
+    alignment, generator = Alignment.load(aligned.path), Generator().manual_seed(config.seed)
     vectors = subword_vectors((alignment.source, alignment.target), tokenizer, width, generator)
     scales = vectors.abs().amax(1, keepdim=True).clamp(min=1e-9) / 127
     put(out / "vectors", (vectors / scales).round().to(torch.int8).numpy())
@@ -180,7 +179,7 @@ def learned(
 ) -> dict[Lang, NeuralTranslator]:
     """The translators from each language; ``place`` keeps what a killed call goes on from."""
     if not (out / ABOUT).exists():
-        raise BadInput(f"{out} holds no packed experiment: python -m benchmarks.carried pack writes one")
+        raise BadInput(f"{out} holds no packed experiment: python -m scripts.offline_gpu pack writes one")
     first, second = (Lang(lang) for lang in json.loads((out / ABOUT).read_text("utf-8"))["languages"])
     (place / "tokens").mkdir(parents=True, exist_ok=True)
     for file in out.glob("*.json.xz"):
@@ -200,16 +199,15 @@ def learned(
         tokenizer, {text.lang: text for text in texts}, nothing, place / "lm", generator, progress
     )
     strategy: TranslatorTraining = instantiate(config.translator)
-    found = strategy.learn(
-        model, tokenizer, (texts[0], texts[1]), written, [], place / "translator", config.seed, progress
-    )
-    print(f"chosen: step {found.step} of {[dict(each) for each in found.history]} {found.stop_reason}")
+    data = TranslationData(tokenizer, (texts[0], texts[1]), written)
+    trained = strategy.learn(model, data, place / "translator", config.seed, progress)
+    print(f"best: step {trained.step} of {list(trained.history)} {trained.stop_reason}")
     usage = SubwordUsage.count(tokenizer, texts)
-    allowed = {lang: usage.written(lang) for lang in (first, second)}
-    longest = max(1, (strategy.max_tokens - 3) // 2)
+    allowed = {lang: usage.allowed(lang) for lang in (first, second)}
+    longest = strategy.batching.sentence_length
     generation, both = instantiate(config.evaluation.generation), config.evaluation.noisy_channel
     return {
-        here: NeuralTranslator(here, there, found.model, tokenizer, allowed, longest, generation, both)
+        here: NeuralTranslator(here, there, trained.model, tokenizer, allowed, longest, generation, both)
         for here, there in ((first, second), (second, first))
     }
 
@@ -252,7 +250,7 @@ def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table:
 
 def main() -> None:
     """Pack or train."""
-    parser = Command("benchmarks.carried", __doc__)
+    parser = Command("scripts.offline_gpu", __doc__)
     parser.add_argument("half", choices=("pack", "train"))
     parser.add_argument("out", type=Path, help="the folder that travels")
     parser.add_argument("--lines", type=int, default=10_000_000, help="sentences of each language, at most")

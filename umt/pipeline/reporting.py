@@ -1,0 +1,66 @@
+"""The scores of a run for its reader: tables in the terminal and the page ``report.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console as Terminal
+
+from umt.align import Alignment
+from umt.evaluation.external_systems import missing_translations
+from umt.evaluation.finished_runs import FinishedRun
+from umt.evaluation.report import sections
+from umt.evaluation.report.bits import bits, show_bits
+from umt.evaluation.report.page import write_page
+from umt.evaluation.report.score_tables import lexicon
+from umt.evaluation.report.shared_space import history, shared_space, similarities
+from umt.evaluation.report.tables import show_run, show_scores
+from umt.evaluation.report.training_curves import training_curves
+from umt.evaluation.rows import ScoreRow, group_by_system
+from umt.pipeline import inputs
+from umt.pipeline.run import Run
+from umt.pipeline.scoring import missing_measurements, samples
+
+
+def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path:
+    """Write the page of the run, ``report.html``, and return its path: a new section is one line here."""
+    alignment, provenance = run.alignments["unsupervised"], FinishedRun(run.directory).provenance
+    spaces, truth = Alignment.load(alignment.path), inputs.dictionary(config, run.corpus, "test")
+    source, target = run.corpus.languages
+    shown = [
+        sections.headline(rows, run.text.report, alignment.report),
+        *(
+            [sections.translation(rows, provenance), sections.samples(list(samples(rows, run)))]
+            if run.translators
+            else []
+        ),
+        *([lexicon(rows, provenance)] if truth else []),
+        *([sections.code_lengths(rows, provenance)] if run.model else []),
+        *([bits(run.bits_report)] if run.bits_report else []),
+        shared_space(spaces, (source, target)),
+        similarities(spaces, truth, torch.Generator().manual_seed(0)),
+        history(spaces),
+        *training_curves(run.directory),
+        sections.text_used(run.text.report),
+        sections.audit(run.text.report),
+        sections.how_it_was_made(run.directory),
+    ]
+    text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
+    path = run.directory / "report.html"
+    write_page(path, f"{source} and {target} from {Path(text).name}", f"Run {run.directory}", shown)
+    return path
+
+
+def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Terminal) -> None:
+    """Print the verdict of the alignment, the table of scores, and what could not be scored."""
+    show_run(run.text.report, run.alignments["unsupervised"].report, terminal)
+    show_scores(rows, terminal, FinishedRun(run.directory).provenance)
+    if run.bits_report:
+        show_bits(run.bits_report, terminal)
+    translations = group_by_system(row for row in rows if row.kind == "translation")
+    external = map(str, config.evaluation.external)
+    for sentence in (*missing_measurements(run), *missing_translations(external, translations)):
+        terminal.print(sentence)
