@@ -266,7 +266,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with Path("/dev/full").open("wb", buffering=0) as file:
             file.write(b"x")
 
-    monkeypatch.setattr("umt.training.checkpoint._written", full)
+    monkeypatch.setattr("umt.training.checkpoint._save_tensors", full)
     with pytest.raises(BadInput, match="no space is left"):
         Checkpoints(tmp_path).save(1, {}, {})
     assert list(tmp_path.iterdir()) == []
