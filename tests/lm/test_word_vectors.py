@@ -92,7 +92,7 @@ def test_a_word_that_no_chosen_sentence_holds_is_read_alone(folder: Path) -> Non
 
 
 def test_what_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"name one by words\.model=FOLDER"):
+    with pytest.raises(BadInput, match=r"name it by words\.model=FOLDER"):
         LmWordVectors().build(ZH, text(), Generator())
     with pytest.raises(BadInput, match="no causal language model could be opened"):
         LmWordVectors(str(tmp_path), minimum_count=1).build(ZH, text(), Generator())

@@ -105,7 +105,7 @@ def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
 
 def test_mixing_and_batches_are_checked(data: Any) -> None:
     tokenizer, shards = data
-    with pytest.raises(BadInput, match="mixing"):
+    with pytest.raises(BadInput, match="language_shares"):
         CausalLM(shards, tokenizer, 32, 512, seed=1, language_shares={EN: -1.0})
     with pytest.raises(BadInput, match="holds no row"):
         CausalLM(shards, tokenizer, 32, 31, seed=1)
@@ -266,7 +266,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with Path("/dev/full").open("wb", buffering=0) as file:
             file.write(b"x")
 
-    monkeypatch.setattr("umt.training.checkpoint._written", full)
+    monkeypatch.setattr("umt.training.checkpoint._save_tensors", full)
     with pytest.raises(BadInput, match="no space is left"):
         Checkpoints(tmp_path).save(1, {}, {})
     assert list(tmp_path.iterdir()) == []

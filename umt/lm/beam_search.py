@@ -42,14 +42,14 @@ class Beam:
         ids = torch.full((batch, size, longest), task.end, device=device)
         ranks = torch.full((batch, size), -torch.inf, dtype=torch.float64, device=device)
         nats, ended = torch.full_like(ranks, torch.inf), torch.zeros_like(ranks, dtype=torch.bool)
-        here = torch.arange(batch, device=device)
+        active = torch.arange(batch, device=device)
         writing = torch.ones(batch, dtype=torch.bool, device=device)
         past = ids.clone()
         scores = torch.full_like(ranks, -torch.inf)
         scores[:, 0] = 0
         tokens = torch.full((batch * size,), task.tag, device=device)
         for step in range(longest):
-            likely = _exact(cache.step(tokens)).log_softmax(-1).view(len(here), size, -1)
+            likely = _exact(cache.step(tokens)).log_softmax(-1).view(len(active), size, -1)
             width = likely.shape[-1]
             # Only the likeliest of a row can be among the likeliest of all rows.
             values, chosen = likely.topk(min(2 * size, width))
@@ -61,24 +61,24 @@ class Beam:
             ends, last = chosen == task.end, step + 1 >= caps
             over = (ends | last[:, None]) & writing[:, None] & (torch.arange(2 * size, device=device) < size)
             rank = torch.where(over, top / (step + 1) ** self.length_penalty, -torch.inf)
-            ranks[here], order = torch.cat([ranks[here], rank], 1).topk(size)
-            nats[here] = torch.cat([nats[here], -top], 1).gather(1, order)
-            ended[here] = torch.cat([ended[here], ends], 1).gather(1, order)
+            ranks[active], order = torch.cat([ranks[active], rank], 1).topk(size)
+            nats[active] = torch.cat([nats[active], -top], 1).gather(1, order)
+            ended[active] = torch.cat([ended[active], ends], 1).gather(1, order)
             wide = order[:, :, None].expand(-1, -1, longest)
-            ids[here] = torch.cat([ids[here], longer], 1).gather(1, wide)
+            ids[active] = torch.cat([ids[active], longer], 1).gather(1, wide)
 
             scores, order = top.masked_fill(ends, -torch.inf).topk(size)
             parent, chosen = parent.gather(1, order), chosen.gather(1, order)
             past = longer.gather(1, order[:, :, None].expand(-1, -1, longest))
-            cache.reorder((torch.arange(len(here), device=device)[:, None] * size + parent).flatten())
+            cache.reorder((torch.arange(len(active), device=device)[:, None] * size + parent).flatten())
             tokens = task.allowed[chosen.flatten()]
             best = scores[:, 0] / (step + 1) ** self.length_penalty
-            writing = writing & ~last & (ranks[here, -1] < best)
+            writing = writing & ~last & (ranks[active, -1] < best)
             going = int(writing.sum())
             if not going:
                 break
-            if (len(here) - going) * COMPACT_SHARE >= len(here):
+            if (len(active) - going) * COMPACT_SHARE >= len(active):
                 order = cache.compact(writing)
-                here, caps, past, scores = here[order], caps[order], past[order], scores[order]
+                active, caps, past, scores = active[order], caps[order], past[order], scores[order]
                 tokens, writing = tokens.view(-1, size)[order].flatten(), writing[order]
         return _written(ids, nats.masked_fill(ranks == -torch.inf, torch.inf), ended, task.end)

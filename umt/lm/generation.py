@@ -1,4 +1,4 @@
-"""Writing translations with a joint language model: batched decoding with a cache of keys and values.
+"""Batched decoding of translations with a joint language model and a cache of keys and values.
 
 A prompt is ``<source> x``; the first token read after it is the tag of the target language.  Sentences of
 like length share a batch, finished ones leave it, and each core works on a batch of its own.
@@ -58,10 +58,10 @@ class Direction:
 
 
 class Output(NamedTuple):
-    """What was written for one sentence.
+    """A hypothesis for one sentence.
 
-    ids: without the tag before and the end after; nats: -log p(ids, end | source) among what may be written,
-    whatever the temperature; ended: false where the cap cut it off.
+    ids: subwords without language tag and </s>; nll: -log p(ids, </s> | source) in nats, normalised over the
+    allowed subwords, at temperature 1; ended: false where the maximum length cut it off.
     """
 
     ids: I64
@@ -96,11 +96,11 @@ class _Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Generation:
-    """Batched decoding.  The outcome for a sentence does not depend on its company, up to rounding.
+    """Batched decoding.  The output for a sentence is the same in any batch, up to rounding.
 
     search: how tokens are chosen.
-    ratio, extra: at most ``ratio * length + extra`` tokens are written, the end included.
-    cached: positions kept in memory at once by each worker, of prompts and hypotheses together; 0:
+    length_ratio, length_offset: at most ``length_ratio * length + length_offset`` tokens, </s> included.
+    cache_positions: positions kept in memory at once by each worker, of prompts and hypotheses together; 0:
         `_POSITIONS`. A GPU keeps what fits into an eighth of its memory.
     workers: batches decoded at once, each by one thread; 0: one a core on the CPU, one on a GPU.
     """
@@ -115,7 +115,8 @@ class Generation:
         require(self, at_least_zero="length_ratio length_offset cache_positions workers")
         if self.length_ratio + self.length_offset < 1:
             raise ValueError(
-                f"ratio {self.length_ratio} and extra {self.length_offset} leave no token to write"
+                f"length_ratio={self.length_ratio} and length_offset={self.length_offset} leave no token "
+                "to write"
             )
 
     def generate(
@@ -126,7 +127,7 @@ class Generation:
         generator: Generator | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> list[list[Output]]:
-        """For each source (subwords without tags) what was written, the best first; in order.
+        """For each source (subwords without tags), in order, its hypotheses, best first.
 
         An empty source gives one empty output.  Token t of sentence i takes draw ``[i, t]`` of one matrix.
         dtype: of products by weights on a processor, see `umt.lm.decoding_cache.cache_opener`.
@@ -152,10 +153,12 @@ class Generation:
         def decode(batch: _Batch) -> Hypotheses:
             prompts = _prompts([sources[place] for place in batch.places], direction.source)
             lengths = torch.tensor([len(sources[place]) + 1 for place in batch.places])
-            given = [each.to(model.device) for each in (prompts, lengths, torch.from_numpy(batch.caps))]
-            cache = opened(given[0], given[1], self.search.rows, int(batch.caps.max()))
+            max_lengths = torch.from_numpy(batch.caps).to(model.device)
+            cache = opened(
+                prompts.to(model.device), lengths.to(model.device), self.search.rows, int(batch.caps.max())
+            )
             mine = None if draws is None else draws[torch.from_numpy(batch.places)].to(model.device)
-            return self.search.search(cache, SearchTask(direction.target, allowed, end, given[2], mine))
+            return self.search.search(cache, SearchTask(direction.target, allowed, end, max_lengths, mine))
 
         decode = torch.autocast(model.device.type, enabled=False)(decode)
         cached = cache_capacity(model, _SHARE) if on_gpu else self.cache_positions or _POSITIONS
@@ -212,29 +215,29 @@ def _outputs(written: Hypotheses, direction: Direction) -> list[list[Output]]:
     return [
         [
             Output(row[:length].copy(), cost, ended)
-            for row, length, cost, ended in zip(*each, strict=True)
+            for row, length, cost, ended in zip(*hypotheses, strict=True)
             if cost < np.inf
         ]
-        for each in zip(ids, *(part.tolist() for part in written[1:]), strict=True)
+        for hypotheses in zip(ids, *(part.tolist() for part in written[1:]), strict=True)
     ]
 
 
 def _run_workers(
     decode: Callable[[_Batch], Hypotheses], batches: Sequence[_Batch], workers: int
 ) -> list[Hypotheses]:
-    """Decode each batch; several at once by one thread each, which beats two threads that wait for each other
-    a hundred times a step."""
+    """Decode each batch; several at once by one thread each, which is faster than several threads inside the
+    small products of a step."""
     threads = torch.get_num_threads()
 
     @torch.inference_mode()
-    def alone(batch: _Batch) -> Hypotheses:
+    def run(batch: _Batch) -> Hypotheses:
         torch.set_num_threads(1 if workers > 1 else threads)
         return decode(batch)
 
     if workers == 1:
-        return [alone(batch) for batch in batches]
+        return [run(batch) for batch in batches]
     try:
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(alone, batches))
+            return list(pool.map(run, batches))
     finally:
         torch.set_num_threads(threads)

@@ -23,16 +23,16 @@ from umt.runtime.validate import require
 from umt.types import BadInput
 
 EMBEDDING_STD = 0.02
-"""Root mean square of random embeddings: so small that a network begins by finding all subwords alike likely,
-which what pays for every subword from the first is worth."""
+"""Root mean square of random embeddings: small, so that an untrained network gives nearly equal probabilities
+to all subwords, which a prequential code, paid from the first subword on, gains by."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The size of a network.
+    """Sizes of a Transformer: number of layers and attention heads, widths, longest sequence.
 
-    width: of the hidden states; layers; heads: of attention, which divide ``width`` into even parts; hidden:
-    width of the feed-forward part; context: the longest sequence.
+    width: of the hidden states; heads: of attention, each ``width / heads`` wide, an even number; hidden:
+    width of the feed-forward part; context: the longest sequence, in subwords.
     """
 
     width: int
@@ -48,17 +48,16 @@ class Architecture:
 
 
 class JointLM(nn.Module):
-    """``p(next subword | subwords so far)``, and hidden states for any other use.
+    """Decoder-only Transformer language model of both languages: ``p(next subword | subwords so far)``.
 
     network: any causal language model of ``transformers`` with a linear head.
-    encoder: another network that reads what a sequence is given, from both sides; ``network`` then goes on
-        from its keys and values as if they were its own past (He et al. 2018, "Layer-wise coordination
-        between encoder and decoder"). None: ``network`` reads it itself, from the left.
-    kernels: whether `umt.lm.kernels` may stand in for ``transformers`` where it knows the layers; false:
-    nothing
-        but ``transformers`` and torch, the same numbers up to rounding.
-    gpu_kernels: whether they may do so in the layers and the loss on a GPU, too, compiled; unmeasured against
-        plain ``transformers`` with torch's attention, which is the default there.
+    encoder: a bidirectional network for the source; ``network`` continues from its keys and values, layer by
+        layer, as from its own past (He et al. 2018, "Layer-wise coordination between encoder and decoder").
+        None: ``network`` reads the source itself, from left to right.
+    kernels: compute known layers by `umt.lm.kernels`; false: by ``transformers`` and torch alone, with the
+        same numbers up to rounding.
+    gpu_kernels: compute layers and loss by compiled kernels on a GPU, too. Their speed has not been measured
+        against plain ``transformers`` with torch's attention, which is the default there.
 
     An argument ``dtype`` is the precision of products by weights, fp32 or bf16; the weights stay in fp32. On
     a processor only `umt.lm.kernels` takes it: the layers of ``transformers`` multiply in fp32 there.
@@ -95,7 +94,7 @@ class JointLM(nn.Module):
 
         Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
         scaled on the way in: as many products as a Llama, which learns far more slowly
-        (docs/decisions.md). kernels, gpu_kernels: see the class.
+        (docs/decisions/035-joint-model-like-gemma-3.md). kernels, gpu_kernels: see the class.
         """
         config = Gemma3TextConfig(
             vocab_size=vocabulary,
@@ -148,18 +147,18 @@ class JointLM(nn.Module):
 
     @property
     def context(self) -> int:
-        """The longest sequence."""
+        """The longest sequence, in subwords."""
         return int(self.network.config.max_position_embeddings)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return self.embeddings.device
 
     def resize(self, vocabulary: int) -> None:
-        """Give a model from elsewhere as many embeddings as the vocabulary has numbers, if it has fewer.
+        """Grow the embeddings of a pretrained model to ``vocabulary`` rows where it has fewer.
 
-        They are drawn about the mean of the others, the same in every process.
+        New rows are drawn about the mean of the others, the same in every process.
         """
         if vocabulary > len(self.embeddings):
             with torch.random.fork_rng(devices=[]):
@@ -197,41 +196,45 @@ class JointLM(nn.Module):
     def target_states(
         self,
         ids: Tensor,
-        asked: Tensor,
+        predicted: Tensor,
         bidirectional: bool = False,
         dtype: torch.dtype = torch.float32,
         fused: FusedLayers | None = None,
     ) -> Tensor:
-        """(n, width) last hidden states where ``asked``, row by row, of ``ids``; both (batch, length).
+        """(n, width) last hidden states at ``predicted`` of ``ids``, row by row; both (batch, length).
 
-        What stands before the first place asked for in a row is given; an encoder reads it where there is
-        one, and then what is asked for must be all that follows, up to padding.
+        What stands before the first of them in a row is its source. An encoder, if there is one, reads it,
+        and then the positions must be all that follow, up to padding.
         dtype: see the class. fused: see `umt.lm.kernels.forward`.
         """
-        begins = torch.where(asked.any(1), asked.int().argmax(1), 1)  # an encoder needs something to read
+        begins = torch.where(
+            predicted.any(1), predicted.int().argmax(1), 1
+        )  # an encoder needs something to read
         if self.encoder is None or bidirectional or not begins.any():
-            return _chosen(self.hidden(ids, None, bidirectional, dtype, fused), asked)
+            return _select(self.hidden(ids, None, bidirectional, dtype, fused), predicted)
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
-        counts = asked.sum(1)
+        counts = predicted.sum(1)
         places = torch.arange(int(counts.max()), device=ids.device)
         own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
-        given, lengths, own = (
+        sources, lengths, own = (
             to_device(each, self.device) for each in (ids[:, : int(begins.max())], begins, own)
         )
-        return _chosen(self._decode_given_source(given, lengths, own, dtype, fused), places < counts[:, None])
+        return _select(
+            self._decode_given_source(sources, lengths, own, dtype, fused), places < counts[:, None]
+        )
 
     def _decode_given_source(
-        self, given: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype, fused: FusedLayers | None
+        self, sources: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype, fused: FusedLayers | None
     ) -> Tensor:
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
-        ``given`` (batch, longest).
+        ``sources`` (batch, longest).
         """
         inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
         if self.trains_by_kernels:
             on_gpu = self.gpu_kernels
             memory = hand_written.encode(
-                encoder, given, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu
+                encoder, sources, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu
             )
             if memory is not None:
                 states = hand_written.forward(
@@ -240,24 +243,24 @@ class JointLM(nn.Module):
                 if states is not None:
                     return states
         with autocast(self.device, dtype):
-            return hidden_states_after(encoder, inner, given, lengths, ids)
+            return hidden_states_after(encoder, inner, sources, lengths, ids)
 
     def forward(
         self,
-        seen: Tensor,
-        wanted: Tensor,
-        asked: Tensor,
+        inputs: Tensor,
+        targets: Tensor,
+        predicted: Tensor,
         bidirectional: bool = False,
         dtype: torch.dtype = torch.float32,
         fused: FusedLayers | None = None,
     ) -> Tensor:
-        """-log p of the subwords ``wanted`` where ``asked``, summed: a scalar in nats.
+        """Negative log-likelihood of ``targets`` where ``predicted``, summed: a scalar in nats.
 
-        seen, wanted, asked: (rows, length) subwords that are looked at, that should be predicted there, and
-        whether they have to. dtype: see the class. fused: see `umt.lm.kernels.forward`.
+        inputs, targets, predicted: (rows, length) input subwords, the subword to predict at each position,
+        and which positions count. dtype: see the class. fused: see `umt.lm.kernels.forward`.
         """
         return self.nll(
-            self.target_states(seen, asked, bidirectional, dtype, fused), wanted[asked], dtype
+            self.target_states(inputs, predicted, bidirectional, dtype, fused), targets[predicted], dtype
         ).sum()
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -282,13 +285,13 @@ class JointLM(nn.Module):
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """``tensor`` on ``device``; nobody waits for what goes to a GPU."""
+    """``tensor`` on ``device``; copies to a GPU are asynchronous."""
     if device.type == "cuda" and not tensor.is_cuda:
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
-def _chosen(hidden: Tensor, asked: Tensor) -> Tensor:
-    """(n, width) of ``hidden`` (batch, length, width) where ``asked`` (batch, length), row by row."""
-    places = to_device(asked.flatten().nonzero()[:, 0], hidden.device)
+def _select(hidden: Tensor, predicted: Tensor) -> Tensor:
+    """(n, width) of ``hidden`` (batch, length, width) where ``predicted`` (batch, length), row by row."""
+    places = to_device(predicted.flatten().nonzero()[:, 0], hidden.device)
     return hidden.flatten(0, 1).index_select(0, places)

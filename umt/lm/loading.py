@@ -1,4 +1,4 @@
-"""Opening and saving joint language models, and checks of what a network from elsewhere is."""
+"""Opening and saving joint language models, and checks of networks that were pretrained elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENCODER = "encoder"
 
 
 def configure_libraries() -> None:
-    """Set what a program sets once, before it opens a model: called by every entry point.
+    """Global settings of torch and ``transformers``; every entry point calls this before it opens a model.
 
     ``transformers`` shows no progress bars, since a stage shows its own. cuDNN's attention is off: it plans
     anew for each shape that it meets, and batches of sentences have a new one at every step.
@@ -31,7 +31,7 @@ def configure_libraries() -> None:
 
 
 def best_device() -> torch.device:
-    """Where a network works: on a GPU where there is one."""
+    """A GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -133,9 +133,8 @@ def require_causal(directory: Path) -> None:
     """Raises BadInput when the model in ``directory`` was not trained to predict the next subword."""
     if not is_causal(directory):
         raise BadInput(
-            f"the model in {directory} fills in hidden subwords with both sides in sight: what it gives is a "
-            "pseudo-likelihood and no code length, since no decoder could know both sides; "
-            "train with lm=causal"
+            f"the model in {directory} is a masked language model, which gives a pseudo-likelihood and no "
+            "code length, since no decoder could know both sides; train with lm=causal"
         )
 
 

@@ -1,4 +1,4 @@
-"""In what precision training multiplies by weights."""
+"""The precision of products by weights in training."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectio
     """
     masks: dict[str, Any] = {}
     if bidirectional:
-        seen = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
-        masks["attention_mask"] = seen[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
+        visible = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        masks["attention_mask"] = visible[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
     elif mask is not None:
         masks["attention_mask"] = mask.long()
         masks["position_ids"] = (mask.long().cumsum(1) - 1).clamp(min=0)
@@ -27,19 +27,21 @@ def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectio
 
 
 def hidden_states_after(
-    encoder: nn.Module, inner: nn.Module, given: Tensor, lengths: Tensor, ids: Tensor
+    encoder: nn.Module, inner: nn.Module, sources: Tensor, lengths: Tensor, ids: Tensor
 ) -> Tensor:
     """(batch, length, width) states of ``ids`` (batch, length) in ``inner``, which goes on from an encoder.
 
-    given: (batch, longest), of which ``encoder`` reads the first ``lengths`` (batch,) from both sides; its
+    sources: (batch, longest), of which ``encoder`` reads the first ``lengths`` (batch,) from both sides; its
     keys and values are the past of ``ids``.
     """
-    length, seen = ids.shape[1], torch.arange(given.shape[1], device=ids.device) < lengths[:, None]
+    length, visible = ids.shape[1], torch.arange(sources.shape[1], device=ids.device) < lengths[:, None]
     past = DynamicCache(config=cast(Any, inner).config)
-    mask = seen[:, None, None].expand(-1, 1, given.shape[1], -1)
-    read(encoder, given, mask, None, past)
-    here = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-    mask = torch.cat([seen[:, None, None].expand(-1, 1, length, -1), here.expand(len(ids), 1, -1, -1)], -1)
+    mask = visible[:, None, None].expand(-1, 1, sources.shape[1], -1)
+    read(encoder, sources, mask, None, past)
+    causal = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+    mask = torch.cat(
+        [visible[:, None, None].expand(-1, 1, length, -1), causal.expand(len(ids), 1, -1, -1)], -1
+    )
     places = lengths[:, None] + torch.arange(length, device=ids.device)
     return read(inner, ids, mask, places, past)
 

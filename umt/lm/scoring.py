@@ -1,4 +1,4 @@
-"""What strings cost under a joint model: alone, or given their translation."""
+"""Negative log-likelihoods of sentences under a joint model: unconditional, or given their translation."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ _ROWS, _ROWS_OF_A_GPU = 64, 512
 
 @dataclass(frozen=True)
 class SequenceScorer:
-    """A joint model that says what strings cost; dtype: of products by weights."""
+    """Scores sentences with a joint model; dtype: of products by weights."""
 
     model: JointLM
     tokenizer: Tokenizer
     dtype: torch.dtype = torch.float32
 
     def nll(self, sentences: Sequence[Ids], lang: Lang) -> F64:
-        """-log p(x) of each, in nats, its end included."""
+        """(sentences,) -log p(x, </s>), in nats."""
         tag, end = self.tokenizer.tag(lang), self.tokenizer.end
         return self._nats([np.concatenate(([tag], x, [end])) for x in sentences], [1] * len(sentences))
 
     def conditional_nll(
         self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang
     ) -> F64:
-        """-log p(target | source) of each, in nats, the end included."""
-        here, there, end = self.tokenizer.tag(source), self.tokenizer.tag(target), self.tokenizer.end
-        rows = [np.concatenate(([here], x, [there], y, [end])) for x, y in zip(sources, targets, strict=True)]
+        """(pairs,) -log p(target, </s> | source), in nats."""
+        before, between, end = self.tokenizer.tag(source), self.tokenizer.tag(target), self.tokenizer.end
+        rows = [
+            np.concatenate(([before], x, [between], y, [end])) for x, y in zip(sources, targets, strict=True)
+        ]
         return self._nats(rows, [len(x) + 2 for x in sources])
 
     @torch.no_grad()
@@ -52,28 +54,29 @@ class SequenceScorer:
             places = order[first : first + size]
             ids = pad([rows[place] for place in places], self.tokenizer.pad)
             before, through = (
-                inside([each[place] - 1 for place in places], ids.shape[1] - 1) for each in (starts, ends)
+                inside([bound[place] - 1 for place in places], ids.shape[1] - 1) for bound in (starts, ends)
             )
-            told = through & ~before
-            batch, asked = (part.to(self.model.device) for part in (ids, told))
-            hidden = self.model.target_states(batch[:, :-1], asked, dtype=self.dtype)
-            costs = self.model.nll(hidden, batch[:, 1:][asked], self.dtype).double().cpu().numpy()
-            nats[places] = np.bincount(told.nonzero()[:, 0].numpy(), costs, len(places))
+            predicted = through & ~before
+            rows_of_costs = predicted.nonzero()[:, 0].numpy()
+            batch, predicted = (part.to(self.model.device) for part in (ids, predicted))
+            hidden = self.model.target_states(batch[:, :-1], predicted, dtype=self.dtype)
+            costs = self.model.nll(hidden, batch[:, 1:][predicted], self.dtype).double().cpu().numpy()
+            nats[places] = np.bincount(rows_of_costs, costs, len(places))
         return nats
 
     def criteria(
-        self, sentences: Sequence[Ids], renderings: Sequence[Ids], here: Lang, there: Lang
+        self, sentences: Sequence[Ids], hypotheses: Sequence[Ids], source: Lang, target: Lang
     ) -> dict[str, float]:
-        """``code`` and ``agreement``, see `umt.translation.criteria`, of renderings in ``there`` of sentences
-        in
-        ``here``.
+        """Selection criteria ``code`` and ``agreement`` of translations, see `umt.translation.criteria`.
+
+        sentences: in the language ``source``; hypotheses: their translations into ``target``.
         """
         size = sum(int(self.tokenizer.byte_lengths[x].sum()) + 1 for x in sentences) * math.log(2)
         message, decoded = (
-            self.nll(renderings, there),
-            self.conditional_nll(renderings, sentences, there, here),
+            self.nll(hypotheses, target),
+            self.conditional_nll(hypotheses, sentences, target, source),
         )
-        joint = self.nll(sentences, here) + self.conditional_nll(sentences, renderings, here, there)
+        joint = self.nll(sentences, source) + self.conditional_nll(sentences, hypotheses, source, target)
         gap = np.abs(joint - message - decoded)
         return {
             "code": -float((message + decoded).sum()) / size,

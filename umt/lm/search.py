@@ -18,16 +18,17 @@ from umt.lm.kernels import BLOCK
 from umt.runtime.validate import require
 
 COMPACT_SHARE = 8
-"""Finished rows leave when one in so many is finished."""
+"""Finished rows leave the batch when one in so many is finished."""
 GPU_SYNC_STEPS = 6
-"""Steps between two looks at who has finished, on a GPU, which would have to be waited for."""
+"""Steps between checks for finished sentences on a GPU: each check synchronises with the device."""
 
 
 class SearchTask(NamedTuple):
-    """What to write for a batch of sentences.
+    """Decoding of a batch of sentences.
 
-    tag: the first token read; allowed: (allowed,) what may be written; end: the place of </s> in it.
-    caps: (batch,) tokens to write at most; draws: (batch, longest cap or more) uniform in [0, 1), to sample.
+    tag: the first token read; allowed: (allowed,) tokens that may be written; end: the place of </s> among
+    them. max_lengths: (batch,) tokens to write at most; draws: (batch, longest cap or more) uniform in [0,
+    1), to sample.
     """
 
     tag: int
@@ -126,16 +127,16 @@ def _step_by_step(
     ids = torch.full((batch, longest), task.end, device=device)
     nats = torch.zeros(batch, dtype=torch.float64, device=device)
     ended = torch.zeros(batch, dtype=torch.bool, device=device)
-    here = torch.arange(batch, device=device)
+    active = torch.arange(batch, device=device)
     writing = torch.ones_like(ended)
     tokens = torch.full((batch,), task.tag, device=device)
     often = GPU_SYNC_STEPS if device.type == "cuda" else 1
     for step in range(longest):
-        chosen, cost = pick(cache.step(tokens), here, step)
-        ids[here, step] = chosen.where(writing, task.end)
-        nats[here] += cost.where(writing, 0)
+        chosen, cost = pick(cache.step(tokens), active, step)
+        ids[active, step] = chosen.where(writing, task.end)
+        nats[active] += cost.where(writing, 0)
         finished = chosen == task.end
-        ended[here] |= finished & writing
+        ended[active] |= finished & writing
         writing &= ~finished & (step + 1 < caps)
         tokens = task.allowed[chosen]
         if step % often:
@@ -143,9 +144,9 @@ def _step_by_step(
         going = int(writing.sum())
         if not going:
             break
-        if (len(here) - going) * COMPACT_SHARE >= len(here):
+        if (len(active) - going) * COMPACT_SHARE >= len(active):
             order = cache.compact(writing)
-            here, caps, tokens, writing = here[order], caps[order], tokens[order], writing[order]
+            active, caps, tokens, writing = active[order], caps[order], tokens[order], writing[order]
     return _written(ids[:, None], nats[:, None], ended[:, None], task.end)
 
 

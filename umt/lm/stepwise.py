@@ -10,8 +10,10 @@ from umt.types import F32, I64, BadInput
 
 
 class StepwiseLM:
-    """The network one position at a time, for all streams; it forgets what fills its context, and begins
-    anew."""
+    """A joint model read one token at a time in several streams; a full context is emptied and begun anew.
+
+    table: (steps, streams). start: the first token of every stream.
+    """
 
     def __init__(self, model: JointLM, table: tuple[int, ...], start: int) -> None:
         steps, streams = table
@@ -23,12 +25,12 @@ class StepwiseLM:
         self.cache: DecodingCache | None = None
 
     def read(self, tokens: I64) -> None:
-        """What came next in each stream."""
+        """Give the next token of each stream: (streams,)."""
         self.tokens = torch.from_numpy(tokens)
 
     @torch.no_grad()
     def next(self) -> F32:
-        """(streams, vocabulary) probabilities of what comes next."""
+        """(streams, vocabulary) probabilities of the next token; raises BadInput when one is not finite."""
         if self.cache is None or self.position == self.context:
             streams = len(self.tokens)
             nothing = torch.zeros(streams, 0, dtype=torch.long), torch.zeros(streams, dtype=torch.long)

@@ -1,7 +1,7 @@
-"""A batch on several cores: every thread takes rows of it forward and backward.
+"""Data parallelism over threads: each thread takes some rows of a batch forward and backward.
 
 The matrices of a small network are small for two threads: with rows of their own a training step is 8 to 17%
-faster on two cores than with threads inside every product (docs/results.md, 2026-11-25).
+faster on two cores than with threads inside every product (docs/lab-book/2026-11-25.md).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from umt.runtime.threads import map_in_threads
 
 def sum_nll(
     model: JointLM,
-    seen: Tensor,
-    wanted: Tensor,
-    asked: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
+    predicted: Tensor,
     bidirectional: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """-log p of the subwords ``wanted`` where ``asked``, summed: a scalar in nats, with its gradient.
+    """Negative log-likelihood of ``targets`` where ``predicted``, summed: a scalar in nats with a gradient.
 
-    seen, wanted, asked: (rows, length) subwords that the model looks at, that it should predict there, and
-    whether it has to. dtype: of products by weights. On a processor the rows are dealt out to the threads and
-    the gradient is computed at once; numbers depend on the number of threads by rounding only.
+    inputs, targets, predicted: (rows, length) input subwords, the subword to predict at each position, and
+    which positions count. dtype: of products by weights. On a processor the rows are dealt out to the
+    threads and the gradient is computed at once; numbers depend on the number of threads by rounding only.
     """
-    threads = min(torch.get_num_threads(), len(seen))
+    threads = min(torch.get_num_threads(), len(inputs))
     inner = cast(Network, model.network.base_model)
-    alone = threads < 2 or not torch.is_grad_enabled() or not model.trains_by_kernels
-    if alone or model.device.type != "cpu" or not on_cpu(inner, seen):
-        return cast(Tensor, model(seen, wanted, asked, bidirectional, dtype))
+    undivided = threads < 2 or not torch.is_grad_enabled() or not model.trains_by_kernels
+    if undivided or model.device.type != "cpu" or not on_cpu(inner, inputs):
+        return cast(Tensor, model(inputs, targets, predicted, bidirectional, dtype))
     fused = _fused(model, bidirectional, dtype, threads)
-    parts = [(seen[n::threads], wanted[n::threads], asked[n::threads]) for n in range(threads)]
+    parts = [(inputs[n::threads], targets[n::threads], predicted[n::threads]) for n in range(threads)]
     calls = [(*part, bidirectional, dtype, fused) for part in parts]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     return cast(Tensor, _ThreadParallelLoss.apply(model, calls, *weights))  # type: ignore[no-untyped-call]
@@ -85,6 +85,9 @@ class _ThreadParallelLoss(Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        found, context.gradients = context.gradients, None  # what nobody else holds becomes .grad uncopied
-        torch._foreach_mul_([each for each in found if each is not None], gradients[0])
-        return None, None, *found
+        summed, context.gradients = (
+            context.gradients,
+            None,
+        )  # a tensor without other owners becomes .grad uncopied
+        torch._foreach_mul_([each for each in summed if each is not None], gradients[0])
+        return None, None, *summed

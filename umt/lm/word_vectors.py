@@ -1,9 +1,8 @@
 """Word vectors from a causal language model: what it expects where a word stands, and what after it.
 
-The last hidden state before a word is the model's opinion of what comes, the one at its end is what it makes
-of the word; both are averaged over the word's occurrences (static vectors from contextual ones, Bommasani et
-al. 2020) and stand side by side. So a word is described by the company on its left and on its right, as the
-model compresses it.
+The last hidden state before a word predicts it, the one at its end predicts what follows; both are averaged
+over the word's occurrences (static vectors from contextual ones, Bommasani et al. 2020) and concatenated. So
+a word is described by its left and its right contexts.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _Row: TypeAlias = tuple[list[int], list[tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class LmWordVectors:
-    """Read text with a language model and average its hidden states by word.
+    """Word vectors that are means of a language model's hidden states over the occurrences of a word.
 
     model: a folder that ``train.py`` saved (a pretrain artefact), or a causal model of the hub.
-    size, windows, kept, minimum_count: as in `umt.embeddings.count_vectors.PpmiSvd`.
+    size, windows, count_columns, minimum_count: as in `umt.embeddings.count_vectors.PpmiSvd`.
     sentences: of the text, evenly spaced, that are read; a word that none of them holds is read on its own.
-    longest: subwords of a sentence that are read.
+    max_tokens: subwords of a sentence that are read.
     power: of the singular values of the vectors. The states of a language model lie in a narrow cone (Mu and
         Viswanath 2018): a few directions would drown the others.
     kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
@@ -76,10 +75,10 @@ class LmWordVectors:
         model, tokenizer = _opened(self.model, lang, self.kernels, self.gpu_kernels)
         start = [tokenizer.tag(lang)]
         spaced = [f" {word}" if is_spaced(lang) else word for word in tokens.words[:size]]
-        pieces = [each.tolist() for each in tokenizer.without_suffix_splitting.encode(spaced, lang)]
+        pieces = [ids.tolist() for ids in tokenizer.without_suffix_splitting.encode(spaced, lang)]
         reading = _Reading(model, start, pieces, min(self.max_tokens, model.context))
         reading.read(self._chosen(tokens, size))
-        reading.read(np.array([word], np.int32) for word in np.flatnonzero(reading.seen.numpy() == 0))
+        reading.read(np.array([word], np.int32) for word in np.flatnonzero(reading.occurrences.numpy() == 0))
         counts = count_pairs(tokens.ids, size, min(self.count_columns, size), self.windows)
         frequencies = torch.from_numpy(tokens.frequencies[:size].astype(np.float64))
         return WordSpace(lang, tokens.words[:size], frequencies, counts, reading.vectors(self.power))
@@ -101,7 +100,7 @@ class _Reading:
     def __init__(self, model: JointLM, start: list[int], pieces: list[list[int]], longest: int) -> None:
         self.model, self.start, self.pieces, self.longest = model, start, pieces, longest
         self.sums = torch.zeros(2, len(pieces), model.embeddings.shape[1], device=model.device)
-        self.seen = torch.zeros(len(pieces))
+        self.occurrences = torch.zeros(len(pieces))
 
     def read(self, sentences: Iterator[I32]) -> None:
         """Add the words of these sentences."""
@@ -125,23 +124,23 @@ class _Reading:
         ids = pad([row for row, _ in rows], 0)
         widest = ids.shape[1]
         hidden = self.model.hidden(ids.to(self.model.device)).flatten(0, 1)
-        found = [
+        spans = [
             (word, number * widest + before, number * widest + end)
             for number, (_, places) in enumerate(rows)
             for word, before, end in places
         ]
-        words, before, ends = torch.tensor(found).reshape(-1, 3).T.to(self.model.device)
+        words, before, ends = torch.tensor(spans).reshape(-1, 3).T.to(self.model.device)
         self.sums[0].index_add_(0, words, hidden[before])
         self.sums[1].index_add_(0, words, hidden[ends])
-        self.seen += torch.bincount(words.cpu(), minlength=len(self.seen))
+        self.occurrences += torch.bincount(words.cpu(), minlength=len(self.occurrences))
 
     def vectors(self, power: float) -> Tensor:
         """(words, 2 * width at most): the two means side by side, centred, their directions evened out."""
-        means = self.sums.cpu() / self.seen.clamp(min=1)[:, None]
+        means = self.sums.cpu() / self.occurrences.clamp(min=1)[:, None]
         joined = torch.cat([*means], 1)
         left, values, _ = torch.linalg.svd(joined - joined.mean(0), full_matrices=False)
-        found: Tensor = left * values**power
-        return found
+        vectors: Tensor = left * values**power
+        return vectors
 
 
 def _opened(name: str, lang: Lang, kernels: bool, gpu_kernels: bool) -> tuple[JointLM, Tokenizer]:

@@ -14,7 +14,7 @@ from umt.lm.loading import unknown_kind
 from umt.pipeline.errors import about_strategy
 from umt.runtime.distributed import init_process_group
 from umt.runtime.validate import typed
-from umt.training.fsdp import ALONE
+from umt.training.fsdp import NEEDS_PROCESSES
 from umt.types import BadInput, Lang
 
 GROUPS = (
@@ -38,7 +38,7 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
             "translator.schedules.synthetic learns from pairs of a bootstrap: choose one, or give null"
         )
     if config.lm and config.lm.sharded and init_process_group().size < 2:
-        raise BadInput(ALONE)
+        raise BadInput(NEEDS_PROCESSES)
     if config.lm and config.lm.name and config.translator:
         _check_network(config.lm.name, config.translator.architecture)
     if any(test.name not in config.evaluation.left_out for test in sets):

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and JSON, checked by digest, in place by one rename, the newest two kept."""
+"""Checkpoints: tensors and JSON, checked by digest, put in place by one rename; the newest two stay."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from umt.runtime.files import atomic_directory, disk_full_as_bad_input, remove_unfinished
 from umt.types import BadInput
 
-_TENSORS, _TOLD = "tensors.safetensors", "state.json"
+_TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
 @dataclass(frozen=True)
@@ -27,32 +27,32 @@ class Checkpoints:
 
     directory: Path
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], told: Mapping[str, Any]) -> None:
-        """Keep a state; raises BadInput when the disk is full."""
+    def save(self, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Write ``tensors`` and the JSON ``state`` of ``step``; raises BadInput when the disk is full."""
         final = self.directory / str(step)
         advice = (
             f"no space is left for the checkpoint {final}: free some and run the same command again, "
             f"training goes on from step {max(self.steps(), default=0)}"
         )
         with disk_full_as_bad_input(advice), atomic_directory(final) as directory:
-            _written(directory / _TENSORS, tensors)
-            text = json.dumps({"digest": _digest(directory / _TENSORS), **told}, ensure_ascii=False)
-            (directory / _TOLD).write_text(text, encoding="utf-8")
+            _save_tensors(directory / _TENSORS, tensors)
+            text = json.dumps({"digest": _digest(directory / _TENSORS), **state}, ensure_ascii=False)
+            (directory / _STATE).write_text(text, encoding="utf-8")
         for old in self.steps()[:-2]:
             shutil.rmtree(self.directory / str(old), ignore_errors=True)
 
     def newest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
-        """The newest state that is whole: its step, tensors and JSON; None when nothing was kept.
+        """Step, tensors and JSON of the newest undamaged checkpoint; None when there is no checkpoint.
 
-        Raises BadInput when something was kept and all of it is damaged.
+        Raises BadInput when all checkpoints are damaged.
         """
         remove_unfinished(self.directory, exclusive=True)
         for step in reversed(self.steps()):
             place = self.directory / str(step)
             try:
-                told = json.loads((place / _TOLD).read_text(encoding="utf-8"))
-                if _digest(place / _TENSORS) == told.pop("digest"):
-                    return step, load_file(place / _TENSORS), told
+                state = json.loads((place / _STATE).read_text(encoding="utf-8"))
+                if _digest(place / _TENSORS) == state.pop("digest"):
+                    return step, load_file(place / _TENSORS), state
             except (OSError, ValueError, KeyError, SafetensorError):
                 continue
         if self.steps():
@@ -63,7 +63,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Of every checkpoint, oldest first."""
-        return sorted(int(each.name) for each in self.directory.glob("[0-9]*"))
+        return sorted(int(folder.name) for folder in self.directory.glob("[0-9]*"))
 
     def clear(self) -> None:
         """Remove all of them."""
@@ -71,7 +71,7 @@ class Checkpoints:
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
 
 
-def _written(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     try:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
     except SafetensorError as error:

@@ -37,15 +37,15 @@ def subword_vectors(
                     numbers = torch.from_numpy(ids.astype("int64"))
                     parts[numbers] += vectors[place] / len(ids)
                     counts[numbers, 1] += 1 / len(ids)
-    told = torch.where(counts[:, :1] > 0, whole, parts)
+    initial = torch.where(counts[:, :1] > 0, whole, parts)
     random = torch.randn(len(tokenizer), width, generator=generator)
-    told = torch.where(counts.sum(1, keepdim=True) > 0, told, random)
-    told = told - told.mean(0)
-    return told / told.pow(2).mean(1, keepdim=True).sqrt().clamp(min=1e-6)
+    initial = torch.where(counts.sum(1, keepdim=True) > 0, initial, random)
+    initial = initial - initial.mean(0)
+    return initial / initial.pow(2).mean(1, keepdim=True).sqrt().clamp(min=1e-6)
 
 
 def _projected(vectors: Tensor, sides: tuple[Embeddings, ...], width: int) -> Tensor:
     """(words, dim) to (words, width): along the top directions of both sides, zeros where there are fewer."""
     directions = torch.linalg.svd(torch.cat([side.vectors for side in sides]), full_matrices=False).Vh
-    kept = vectors @ directions[:width].T
-    return torch.nn.functional.pad(kept, (0, width - kept.shape[1]))
+    projected = vectors @ directions[:width].T
+    return torch.nn.functional.pad(projected, (0, width - projected.shape[1]))

@@ -1,5 +1,7 @@
-"""Weights, gradients and optimiser state divided among a team, for a model that does not fit on each device
-(FSDP: Zhao et al. 2023; here PyTorch's ``fully_shard``)."""
+"""Weights, gradients and optimiser state sharded over processes, for a model too large for one device.
+
+FSDP (Zhao et al. 2023), here PyTorch's ``fully_shard``.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +17,31 @@ from umt.lm.joint_lm import JointLM
 from umt.runtime.distributed import ProcessGroup
 from umt.types import BadInput
 
-ALONE = (
-    "lm.sharded=true divides a model among processes: start them with torchrun --nproc-per-node N train.py"
+NEEDS_PROCESSES = (
+    "runtime.sharded=true shards a model over processes: run torchrun --nproc-per-node N train.py"
 )
 
 
 def shard(model: JointLM, team: ProcessGroup) -> None:
-    """Keep a part of every matrix of ``model`` with each process; a layer is whole only while it works.
+    """Shard every matrix of ``model`` over the processes; a layer is gathered only while it is computed.
 
-    Gradients come as their sum over the team. Raises BadInput when there is no team, or when the network's
+    Gradients are summed over the processes. Raises BadInput when there is only one, or when the network's
     layers cannot be found.
     """
     if team.size < 2:
-        raise BadInput(ALONE)
+        raise BadInput(NEEDS_PROCESSES)
     inner: Any = model.network.base_model
     if not hasattr(inner, "layers"):
-        raise BadInput(f"lm.sharded=true knows no layers in a {type(model.network).__name__}")
+        raise BadInput(f"runtime.sharded=true finds no layers in a {type(model.network).__name__}")
     mesh = init_device_mesh(model.device.type, (team.size,))
     for part in (*inner.layers, model):
-        told = cast(FSDPModule, fully_shard(part, mesh=mesh))
-        told.set_gradient_divide_factor(1.0)
-        told.set_force_sum_reduction_for_comms(True)  # a plain sum is all that gloo knows
+        module = cast(FSDPModule, fully_shard(part, mesh=mesh))
+        module.set_gradient_divide_factor(1.0)
+        module.set_force_sum_reduction_for_comms(True)  # a plain sum is all that gloo knows
 
 
 def gather_full(model: JointLM, team: ProcessGroup) -> JointLM:
-    """What `divide` divided, in one piece, with the first process; the others get a model without sense."""
+    """The sharded ``model`` in one piece in the first process; the others get random weights."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(model, options=options)
     network: Any = model.network
@@ -50,7 +52,7 @@ def gather_full(model: JointLM, team: ProcessGroup) -> JointLM:
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """All of a tensor of which each process has a part, or what is whole already; any shape, asked by all."""
+    """The whole of a sharded tensor, any other tensor as it is; all processes must call it at once."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
@@ -63,5 +65,5 @@ def distribute_like(tensor: Tensor, weight: Tensor) -> Tensor:
 
 
 def is_sharded(tensor: Tensor) -> bool:
-    """Whether other processes have the rest of ``tensor``."""
+    """Whether ``tensor`` is sharded over processes."""
     return isinstance(tensor, DTensor)

@@ -14,10 +14,10 @@ from umt.types import I64, BadInput
 
 @dataclass
 class LengthBatches:
-    """Numbers of sentences, a batch at a time, epoch after epoch.
+    """Batches of sentence numbers, epoch after epoch.
 
-    lengths: (sentences,) subwords that each costs, special ones included; tokens: that a batch may cost,
-    padding included; longest: longer sentences are left out; number, epoch: where the draw stands.
+    lengths: (sentences,) subwords of each sentence, special ones included; tokens: subwords of a batch at
+    most, padding included; longest: longer sentences are left out; epoch, position: of the next batch.
     """
 
     lengths: I64
@@ -46,11 +46,11 @@ class LengthBatches:
         return batch
 
     def state(self) -> dict[str, Any]:
-        """Where the draw stands."""
+        """Epoch and position of the next batch, as JSON."""
         return {"epoch": self.epoch, "number": self.position}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
+        """Continue from a `state`."""
         self.epoch, self.position = int(state["epoch"]), int(state["number"])
         self._order = self._shuffled()
 

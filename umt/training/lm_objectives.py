@@ -1,4 +1,4 @@
-"""What one step of training minimises: `CausalLM` and `MaskedLM` language modelling on packed rows."""
+"""Language-modelling objectives on packed rows: `CausalLM` and `MaskedLM`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class CausalLM(PackedMixture):
         """Every position of every row."""
         rows = self.local_rows(self.draw())
         bytes_ = int(self.byte_lengths[rows[:, 1:]].sum())
-        seen, wanted = rows[:, :-1], rows[:, 1:]
-        nats = sum_nll(model, seen, wanted, torch.ones_like(wanted, dtype=torch.bool), dtype=dtype)
-        return Loss(nats, wanted.numel(), bytes_, self.weight)
+        inputs, targets = rows[:, :-1], rows[:, 1:]
+        nats = sum_nll(model, inputs, targets, torch.ones_like(targets, dtype=torch.bool), dtype=dtype)
+        return Loss(nats, targets.numel(), bytes_, self.weight)
 
 
 @dataclass
 class MaskedLM(PackedMixture):
-    """Predict hidden subwords from both sides: BERT's 80% masked, 10% random, 10% kept; no code length."""
+    """Masked language modelling, 80% masked, 10% random, 10% unchanged (Devlin et al. 2019)."""
 
     weight: float = 1.0
     mask_rate: float = 0.15
@@ -52,14 +52,14 @@ class MaskedLM(PackedMixture):
         chosen = (chance < self.mask_rate) & ~torch.isin(rows, self.special)
         if not chosen.any():
             return None
-        seen = rows.clone()
-        seen[chosen & (chance < 0.8 * self.mask_rate)] = self.tokenizer.mask
+        inputs = rows.clone()
+        inputs[chosen & (chance < 0.8 * self.mask_rate)] = self.tokenizer.mask
         swapped = chosen & (chance >= 0.9 * self.mask_rate)
         others = torch.randint(
             len(self.special), len(self.tokenizer), (int(swapped.sum()),), generator=generator
         )
-        seen[swapped] = others
-        rows, chosen, seen = self.local_rows(rows), self.local_rows(chosen), self.local_rows(seen)
+        inputs[swapped] = others
+        rows, chosen, inputs = self.local_rows(rows), self.local_rows(chosen), self.local_rows(inputs)
         bytes_ = int(self.byte_lengths[rows[chosen]].sum())
-        nats = sum_nll(model, seen, rows, chosen, bidirectional=True, dtype=dtype)
+        nats = sum_nll(model, inputs, rows, chosen, bidirectional=True, dtype=dtype)
         return Loss(nats, int(chosen.sum()), bytes_, self.weight)

@@ -1,4 +1,4 @@
-"""THE training loop: `fit` goes on where a killed run stopped, bit for bit."""
+"""The training loop; `fit` resumes a killed run bit for bit."""
 
 from __future__ import annotations
 
@@ -36,28 +36,27 @@ class StopTraining(Exception):
 
 
 class Callback(Protocol):
-    """Looks at the model after every update and may raise `StopTraining`."""
+    """Called after every update; may raise `StopTraining`."""
 
     def __call__(self, model: JointLM, step: int, record: Mapping[str, float]) -> None:
         """``record`` holds what was averaged since the last one and is empty between."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What it remembers, as JSON."""
+        """Its state, as JSON."""
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Remember it again."""
+        """Continue from a `state`."""
         ...
 
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What costs time and decides nothing that is learned.
+    """Options of the loop that change results by rounding only.
 
     every: updates between records. checkpoint: seconds between checkpoints.
-    compiled: use ``torch.compile``; exact: products by weights in fp32 even where bf16 is faster. Both differ
-        by rounding.
+    compiled: use ``torch.compile``; exact: products by weights in fp32 even where bf16 is faster.
     """
 
     every: int = 10
@@ -75,12 +74,12 @@ class _RunningSums:
     tokens: float = 0.0
 
     def record(self, updates: int) -> dict[str, float]:
-        told = {"norm": self.norm / updates}
+        averages = {"norm": self.norm / updates}
         for name, (nats, tokens, size) in self.sums.items():
-            told[f"{name}/nats"] = nats / tokens
+            averages[f"{name}/nats"] = nats / tokens
             if size:
-                told[f"{name}/bits_per_byte"] = nats / math.log(2) / size
-        return told
+                averages[f"{name}/bits_per_byte"] = nats / math.log(2) / size
+        return averages
 
 
 def fit(
@@ -149,13 +148,13 @@ class _Run:
                 record["tokens_per_second"] = tally.tokens / (now - begun)
                 tally, begun = _RunningSums(), now
             try:
-                for each in self.watch:
-                    each(self.model, self.step, record)
+                for callback in self.watch:
+                    callback(self.model, self.step, record)
             except StopTraining as stop:
                 self.stopped = str(stop) or "stopped"
             if record:
                 self._log(record, writer)
-                progress(_told(record), self.step, total)
+                progress(_progress_text(record), self.step, total)
             if record and (
                 last
                 or self.stopped
@@ -172,7 +171,7 @@ class _Run:
         """One step of every objective, together."""
         self.model.train()
         parts, dtype = self.optimisation.accumulation, training_dtype(self.model.device, self.pace.exact)
-        told: list[tuple[str, Loss]] = []
+        losses: list[tuple[str, Loss]] = []
         for part in range(parts):
             for name, objective in self.objectives.items():
                 generator = _generator(self.seed, name, self.step * parts + part)
@@ -183,8 +182,8 @@ class _Run:
                 tokens = self.team.sum(loss.tokens)
                 if loss.weight:
                     (loss.nll_sum * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
-                told.append((name, replace(loss, nll_sum=loss.nll_sum.detach(), tokens=int(tokens))))
-        for name, loss in told:  # now, for until here nobody waits for a GPU
+                losses.append((name, replace(loss, nll_sum=loss.nll_sum.detach(), tokens=int(tokens))))
+        for name, loss in losses:  # only now, so that no objective waits for a GPU
             nats = self.team.sum(float(loss.nll_sum))
             if not math.isfinite(nats):
                 raise FloatingPointError(self._non_finite(f"the loss '{name}' is {nats}"))
@@ -195,7 +194,7 @@ class _Run:
         if self.step < self.optimisation.freeze_embeddings * self.optimisation.steps:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]
-        self.team.all_reduce_([each for each in moved if not is_sharded(each)])
+        self.team.all_reduce_([gradient for gradient in moved if not is_sharded(gradient)])
         norm = float(full_tensor(get_total_norm(moved)))
         if not math.isfinite(norm):
             raise FloatingPointError(self._non_finite(f"the norm of the gradient is {norm}"))
@@ -208,8 +207,8 @@ class _Run:
             optimiser.zero_grad()
 
     def _non_finite(self, what: str) -> str:
-        kept = max(self.checkpoints.steps(), default=None)
-        place = "none" if kept is None else str(self.checkpoints.directory / str(kept))
+        last_step = max(self.checkpoints.steps(), default=None)
+        place = "none" if last_step is None else str(self.checkpoints.directory / str(last_step))
         return f"{what} at step {self.step}, before the update; last good checkpoint: {place}"
 
     def _log(self, record: dict[str, float], writer: SummaryWriter | None) -> None:
@@ -224,31 +223,31 @@ class _Run:
     def _checkpoint(self) -> None:
         tensors = training_state.state_tensors(self.model, self.optimisers)
         if self._first:
-            told = {
-                "objectives": {name: each.state() for name, each in self.objectives.items()},
-                "watch": [each.state() for each in self.watch],
+            state = {
+                "objectives": {name: objective.state() for name, objective in self.objectives.items()},
+                "watch": [callback.state() for callback in self.watch],
                 "stopped": self.stopped,
             }
-            self.checkpoints.save(self.step, tensors, told)
+            self.checkpoints.save(self.step, tensors, state)
         self.team.barrier()
 
     def _resume(self) -> None:
-        """Stand where the newest checkpoint was taken, if there is one."""
+        """Continue from the newest checkpoint, if there is one."""
         newest = self.checkpoints.newest()
         if newest is None:
             if self._first:
                 (self.directory / LOG).unlink(missing_ok=True)
             return
-        self.step, tensors, told = newest
+        self.step, tensors, state = newest
         training_state.restore(self.model, self.optimisers, tensors)
         for name, objective in self.objectives.items():
-            objective.restore(told["objectives"][name])
-        for each, state in zip(self.watch, told["watch"], strict=True):
-            each.restore(state)
-        self.stopped = told["stopped"]
+            objective.restore(state["objectives"][name])
+        for callback, memory in zip(self.watch, state["watch"], strict=True):
+            callback.restore(memory)
+        self.stopped = state["stopped"]
         log = self.directory / LOG
-        self.records = [record for record in _noted(log) if record["step"] <= self.step]
-        self.team.barrier()  # everybody has read what the first now writes
+        self.records = [record for record in _read_records(log) if record["step"] <= self.step]
+        self.team.barrier()  # all have read the log before the first process rewrites it
         if self._first:
             with atomic_text(log) as file:
                 file.writelines(json.dumps(record) + "\n" for record in self.records)
@@ -258,7 +257,7 @@ class _Run:
         return self.team.rank == 0
 
 
-def _noted(log: Path) -> list[dict[str, float]]:
+def _read_records(log: Path) -> list[dict[str, float]]:
     """The records in ``log``, up to a line that a kill or a full disk has cut."""
     records = []
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
@@ -270,11 +269,11 @@ def _noted(log: Path) -> list[dict[str, float]]:
 
 
 def _generator(seed: int, name: str, number: int) -> Generator:
-    told = hashlib.blake2b(f"{seed} {name} {number}".encode(), digest_size=7).digest()
-    return Generator().manual_seed(int.from_bytes(told, "little"))
+    digest = hashlib.blake2b(f"{seed} {name} {number}".encode(), digest_size=7).digest()
+    return Generator().manual_seed(int.from_bytes(digest, "little"))
 
 
-def _told(record: Mapping[str, float]) -> str:
+def _progress_text(record: Mapping[str, float]) -> str:
     speed = f"{record['tokens_per_second']:,.0f} tokens/s"
     losses = [f"{name.removesuffix('/bits_per_byte')} {value:.3f} bits/byte"
               for name, value in record.items() if name.endswith("bits_per_byte")]  # fmt: skip

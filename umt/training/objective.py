@@ -1,4 +1,4 @@
-"""What the training loop asks of an objective, and what an objective gives back."""
+"""The interface of a training objective."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from umt.lm.joint_lm import JointLM
 
 @dataclass(frozen=True)
 class Loss:
-    """What one objective asks of one step.
+    """The loss of one objective on one batch.
 
-    nats: a scalar, the sum over ``tokens`` predictions, with its gradient; bytes: of text that these stand
-    for.
-    weight: of the mean of ``nats`` in the sum over all objectives.
+    nll_sum: a scalar with its gradient, in nats, the sum over ``tokens`` predictions; bytes: of the text
+    predicted. weight: of the mean ``nll_sum / tokens`` in the sum over all objectives.
     """
 
     nll_sum: Tensor
@@ -28,7 +27,7 @@ class Loss:
 
 
 class Objective(Protocol):
-    """Draws its own batch, of its own size, and knows where in the data it stands."""
+    """Draws its own batches and keeps its own position in the data."""
 
     def loss(
         self, model: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
@@ -40,9 +39,9 @@ class Objective(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Where it stands, as JSON."""
+        """Its position in the data, as JSON."""
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand there again."""
+        """Continue from a `state`."""
         ...

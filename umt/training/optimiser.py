@@ -1,4 +1,4 @@
-"""How weights move: AdamW or Muon, warm-up and decay, clipping."""
+"""Optimiser and learning-rate schedule: AdamW or Muon, warm-up and decay, clipping."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from umt.training.muon import Muon
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """One training run.
+    """Hyper-parameters of the optimiser of one training run.
 
-    steps: updates. peak: highest learning rate; of Muon where that moves the matrices (its updates have a
-        fixed size), else of AdamW. warmup, decay: shares of the steps in which the rate rises from and falls
-        to zero, in straight lines. clip: largest norm of the gradient; 0: any.
+    steps: updates. learning_rate: the highest; of Muon for the matrices where ``method`` is ``muon`` (its
+        updates have a fixed size), else of AdamW. warmup, decay: shares of the steps in which the rate rises
+        from and falls to zero, in straight lines. clip: largest norm of the gradient; 0: any.
     accumulation: batches an update. weight_decay: per step, times the rate, of matrices. betas: of AdamW.
-    method: ``adamw``, or ``muon`` for the matrices between embeddings and head, with AdamW at ``rest`` for
-        the others. frozen: share of the steps in which the embeddings keep their values.
+    method: ``adamw``, or ``muon`` for the matrices between embeddings and head, with AdamW at
+        ``adamw_learning_rate`` for the others. freeze_embeddings: share of the steps in which the embeddings
+        keep their values.
     """
 
     steps: int
@@ -52,7 +53,7 @@ class OptimiserConfig:
         return min(1.0, rising, falling)
 
     def optimisers(self, model: JointLM) -> list[Optimizer]:
-        """What moves the weights of ``model``; every weight belongs to one of them."""
+        """The optimisers of ``model``; every weight belongs to one of them."""
         named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
         outer = {id(model.embeddings), id(model.head)}
         matrices = [weight for _, weight in named if weight.ndim == 2 and id(weight) not in outer]
@@ -74,7 +75,7 @@ class OptimiserConfig:
         return [*made, AdamW(groups, betas=self.betas, fused=True)]
 
     def schedule(self, optimisers: Iterable[Optimizer], step: int) -> float:
-        """Set the rates of update ``step``; returns `level`."""
+        """Set the learning rates of update ``step``; returns `lr_factor`."""
         level = self.lr_factor(step)
         for optimiser in optimisers:
             for group in optimiser.param_groups:

@@ -72,8 +72,8 @@ class SentenceStream:
 class PackedMixture:
     """Rows of every language in a fixed mixture: what the language-modelling objectives share.
 
-    shards: the languages; length: predictions a row; tokens: predictions a step, of the whole team.
-    mixing: the share of each language, in any unit; None: equal shares.
+    shards: subwords of each language; length: predictions a row; tokens: predictions a step, of all processes
+    together. language_shares: the share of each language, in any unit; None: equal shares.
     """
 
     shards: Mapping[Lang, TokenShards]
@@ -93,7 +93,9 @@ class PackedMixture:
             )
         shares = self.language_shares or dict.fromkeys(self.shards, 1.0)
         if set(shares) - set(self.shards) or min(shares.values()) < 0 or not sum(shares.values()):
-            raise BadInput(f"mixing {dict(shares)} must give a share to some of {', '.join(self.shards)}")
+            raise BadInput(
+                f"lm.language_shares={dict(shares)} must give a share to some of {', '.join(self.shards)}"
+            )
         self.shares = {lang: shares.get(lang, 0.0) / sum(shares.values()) for lang in self.shards}
         self.streams = {
             lang: SentenceStream(
@@ -101,9 +103,7 @@ class PackedMixture:
             )
             for lang, shards in self.shards.items()
         }
-        self.rounding_carry = dict.fromkeys(
-            self.shards, 0.0
-        )  # rows that a language's share exceeds what it was given
+        self.rounding_carry = dict.fromkeys(self.shards, 0.0)  # rows that rounding owes each language
         self.byte_lengths = torch.from_numpy(self.tokenizer.byte_lengths)
 
     def draw(self) -> Tensor:
@@ -125,12 +125,12 @@ class PackedMixture:
         return rows[self.team.rank :: self.team.size]
 
     def state(self) -> dict[str, Any]:
-        """The sentence that each language has come to, and what is owed to it."""
+        """Sentences drawn so far and rounding carry of each language, as JSON."""
         places = {lang: stream.position for lang, stream in self.streams.items()}
         return {"positions": places, "owed": self.rounding_carry}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a `state`."""
         self.rounding_carry = {lang: float(state["owed"][lang]) for lang in self.shards}
         for lang, stream in self.streams.items():
             stream.position = int(state["positions"][lang])

@@ -1,4 +1,4 @@
-"""A shuffled order of any length that takes no memory, so that nobody holds a list as long as the corpus."""
+"""A pseudo-random permutation of any length without a table in memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _encrypt(numbers: U64, size: int, keys: U64) -> I64:
         half += np.uint64(1)
     low = (np.uint64(1) << half) - np.uint64(1)
     shift, one, two = np.uint64(33), np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-    found = np.empty(len(numbers), np.int64)
+    encrypted = np.empty(len(numbers), np.int64)
     for place in range(len(numbers)):
         number = numbers[place]
         while True:
@@ -56,5 +56,5 @@ def _encrypt(numbers: U64, size: int, keys: U64) -> I64:
             number = (left << half) | right
             if number < np.uint64(size):
                 break
-        found[place] = number
-    return found
+        encrypted[place] = number
+    return encrypted

@@ -33,13 +33,14 @@ class Pretraining:
 
     architecture: of a network from scratch; unused when ``name``, a folder or a causal model of the hub, is
     given.
-    causal, masked: weights of the objectives; 0 leaves one out. rate: share of the subwords that ``masked``
-    hides.
-    length: predictions a row; tokens: predictions a step of one objective. mixing: share of each language in
-    the rows, equal when None. embeddings: ``random``, ``bridge`` for the aligned word vectors,
-    or ``own``: what the model ``name`` has.
-    compiled: use ``torch.compile``, which takes a minute to start and pays on a GPU.
-    sharded: divide weights and optimiser state among the processes, for what does not fit on each device.
+    causal, masked: weights of the objectives; 0 leaves one out. mask_rate: share of the subwords that
+    ``masked`` hides.
+    row_length: predictions a row; batch_tokens: predictions a step of one objective. language_shares: share
+    of each language in the rows, equal when None. embeddings: ``random``, ``bridge`` for the aligned word
+    vectors, or ``own``: what the model ``name`` has.
+    compile: use ``torch.compile``, which takes a minute to start and pays on a GPU.
+    sharded: shard weights and optimiser state over the processes (`umt.training.fsdp`).
+    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     architecture: Architecture | None
@@ -98,17 +99,17 @@ class Pretraining:
             shard(model, team)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
         objectives: dict[str, Objective] = {}
-        given = (shards, tokenizer, self.row_length, self.batch_tokens)
+        data = (shards, tokenizer, self.row_length, self.batch_tokens)
         mixing = (
             None
             if self.language_shares is None
-            else {Lang(each): share for each, share in self.language_shares.items()}
+            else {Lang(code): share for code, share in self.language_shares.items()}
         )
         if self.causal:
-            objectives["causal"] = CausalLM(*given, seed, mixing, team, weight=self.causal)
+            objectives["causal"] = CausalLM(*data, seed, mixing, team, weight=self.causal)
         if self.masked:
             objectives["masked"] = MaskedLM(
-                *given, child_seed(seed, "masked"), mixing, team, weight=self.masked, mask_rate=self.mask_rate
+                *data, child_seed(seed, "masked"), mixing, team, weight=self.masked, mask_rate=self.mask_rate
             )
         records = fit(
             model,
@@ -128,7 +129,7 @@ class Pretraining:
     ) -> JointLM:
         """The network before its first step, on a GPU where there is one.
 
-        Raises BadInput when rows of ``length`` do not fit into its context.
+        Raises BadInput when rows of ``row_length`` do not fit into its context.
         """
         if self.name is not None:
             model = load(self.name, self.kernels, self.gpu_kernels)

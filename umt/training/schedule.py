@@ -9,9 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Schedule:
-    """A share that changes over training: straight lines between ``points`` of (share of the steps,
-    value).
-    """
+    """A piecewise-linear function of the share of training done: ``points`` of (share, value)."""
 
     points: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
 

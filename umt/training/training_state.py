@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model and its optimisers, whole, be they divided among processes or not."""
+"""Tensors of a model and its optimisers for a checkpoint, whole even where they are sharded."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from umt.training.fsdp import distribute_like, full_tensor
 
 
 def state_tensors(model: JointLM, optimisers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """Name -> tensor; asked by all processes at once."""
-    told = {f"model.{name}": full_tensor(weight.data) for name, weight in model.named_parameters()}
+    """Name -> tensor; all processes must call it at once."""
+    tensors = {f"model.{name}": full_tensor(weight.data) for name, weight in model.named_parameters()}
     for number, optimiser in enumerate(optimisers):
         for place, weight in enumerate(_parameters(optimiser)):
             for key, value in optimiser.state.get(weight, {}).items():
-                told[f"optimiser.{number}.{place}.{key}"] = full_tensor(value)
-    return told
+                tensors[f"optimiser.{number}.{place}.{key}"] = full_tensor(value)
+    return tensors
 
 
 @torch.no_grad()
-def restore(model: JointLM, optimisers: Sequence[Optimizer], told: Mapping[str, Tensor]) -> None:
-    """Put back what `tensors` told."""
+def restore(model: JointLM, optimisers: Sequence[Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Put back the tensors of `state_tensors`."""
     for name, parameter in model.named_parameters():
-        parameter.copy_(distribute_like(told[f"model.{name}"], parameter))
+        parameter.copy_(distribute_like(tensors[f"model.{name}"], parameter))
     for number, optimiser in enumerate(optimisers):
         for place, weight in enumerate(_parameters(optimiser)):
             prefix = f"optimiser.{number}.{place}."
-            for name, tensor in told.items():
+            for name, tensor in tensors.items():
                 if name.startswith(prefix):
                     key = name.removeprefix(prefix)
                     stays = key == "step" and not weight.is_cuda

@@ -61,7 +61,7 @@ def forward(
     network: a `standard` one. dtype: of products by weights. memory: what stands before each row, from
     `encode`. fused: values of layers, from `fused_layer`. gpu_kernels: also on a GPU, where the speed of this
     code has not been measured against that of ``transformers``.
-    None: this is not for us; let ``transformers`` do it.
+    None: not a case of these kernels; ``transformers`` computes it.
     """
     if on_cpu(network, ids):
         return cpu_forward.hidden_states(network, ids, bidirectional, dtype, memory, fused)

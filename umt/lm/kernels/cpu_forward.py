@@ -47,14 +47,14 @@ def is_plain_fp32(inner: Network) -> bool:
 
 
 class EncoderMemory(NamedTuple):
-    """What one network has read for another to go on from.
+    """Keys and values of an encoder, from which a decoder continues.
 
-    cache: a layer each, (2, batch * heads, longest, dim), keys and values. seen: (batch, longest), false
+    cache: a layer each, (2, batch * heads, longest, dim), keys and values. visible: (batch, longest), false
     where a row has ended.
     """
 
     cache: list[Tensor]
-    seen: Tensor
+    visible: Tensor
 
 
 def hidden_states(
@@ -77,8 +77,8 @@ def hidden_states(
         mask.fill_(-torch.inf).triu_(1)
     before = torch.zeros(1, dtype=torch.long)
     if memory is not None:
-        before = memory.seen.sum(1)
-        hidden = torch.zeros(memory.seen.shape).masked_fill_(~memory.seen, -torch.inf)
+        before = memory.visible.sum(1)
+        hidden = torch.zeros(memory.visible.shape).masked_fill_(~memory.visible, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
@@ -103,8 +103,8 @@ def encode(
     dtype, fused: as in `hidden_states`; attention is in fp32.
     """
     batch, longest = ids.shape
-    seen = torch.arange(longest) < lengths[:, None]
-    mask = torch.zeros(seen.shape).masked_fill_(~seen, -torch.inf)
+    visible = torch.arange(longest) < lengths[:, None]
+    mask = torch.zeros(visible.shape).masked_fill_(~visible, -torch.inf)
     mask = mask.repeat_interleave(_heads(network), 0)[:, None]
     turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * longest, -1)
@@ -115,7 +115,7 @@ def encode(
         else:
             x, made = layer_forward(x, layer, None, turns, mask, activation(network), epsilon)
         cache.append(made)
-    return EncoderMemory(cache, seen)
+    return EncoderMemory(cache, visible)
 
 
 def layer_forward(

@@ -17,9 +17,9 @@ def compile_dynamic_rows(work: Callable[..., Any], varying: int) -> Callable[...
     torch._dynamo.config.recompile_limit = 64  # beyond it, slow and silent
     fast = torch.compile(work)
 
-    def run(*given: Any) -> Any:
-        for each in given[:varying]:
-            torch._dynamo.maybe_mark_dynamic(each, 0)
-        return fast(*given)
+    def run(*arguments: Any) -> Any:
+        for argument in arguments[:varying]:
+            torch._dynamo.maybe_mark_dynamic(argument, 0)
+        return fast(*arguments)
 
     return run

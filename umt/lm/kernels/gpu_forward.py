@@ -86,9 +86,11 @@ def hidden_states(
     mask = None
     before = torch.zeros(1, 1, dtype=torch.long, device=device)
     if memory is not None:
-        before = memory.seen.sum(1, keepdim=True)
+        before = memory.visible.sum(1, keepdim=True)
         ahead = torch.ones(length, length, dtype=torch.bool, device=device).triu_(1)
-        hidden = torch.cat([~memory.seen[:, None].expand(-1, length, -1), ahead.expand(len(ids), -1, -1)], -1)
+        hidden = torch.cat(
+            [~memory.visible[:, None].expand(-1, length, -1), ahead.expand(len(ids), -1, -1)], -1
+        )
         mask = _mask(hidden[:, None], dtype)
     x = _through(network, ids, before, mask, not bidirectional, dtype, memory)
     return F.rms_norm(x, x.shape[-1:], rms_gain(network.norm), network.config.rms_norm_eps).view(
@@ -100,12 +102,12 @@ def encode(
     network: Network, ids: Tensor, lengths: Tensor, dtype: torch.dtype = torch.float32
 ) -> EncoderMemory:
     """See `umt.lm.kernels.cpu_forward.encode`; here a layer's cache is (2, batch, heads, longest, dim)."""
-    seen = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-    mask = _mask(~seen[:, None, None], dtype).expand(-1, 1, ids.shape[1], -1)
+    visible = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+    mask = _mask(~visible[:, None, None], dtype).expand(-1, 1, ids.shape[1], -1)
     before = torch.zeros(1, 1, dtype=torch.long, device=ids.device)
     filled: list[Tensor] = []
     _through(network, ids, before, mask, False, dtype, None, filled)
-    return EncoderMemory(filled, seen)
+    return EncoderMemory(filled, visible)
 
 
 def _through(

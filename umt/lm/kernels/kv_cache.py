@@ -166,17 +166,19 @@ class KVCache:
         own_keys, own_values = self.generated[number, ..., : self.steps_done + 1, :]
         longest = keys.shape[2]
         by_row = queries.view(rows * kv_heads, weights.groups, weights.dim)
-        here = torch.bmm(by_row, own_keys.flatten(0, 1).transpose(1, 2))
+        own_scores = torch.bmm(by_row, own_keys.flatten(0, 1).transpose(1, 2))
         if not longest:
-            return torch.bmm(here.softmax(-1), own_values.flatten(0, 1)).view(rows, -1)
+            return torch.bmm(own_scores.softmax(-1), own_values.flatten(0, 1)).view(rows, -1)
         # Beams of one sentence are queries of one product with their common prompt.
         beams = queries.view(batch, self.beams, kv_heads, -1, weights.dim).transpose(1, 2)
         shared = beams.reshape(batch * kv_heads, -1, weights.dim)
-        there = torch.bmm(shared, keys.flatten(0, 1).transpose(1, 2)).view(batch, kv_heads, -1, longest)
+        prompt_scores = torch.bmm(shared, keys.flatten(0, 1).transpose(1, 2)).view(
+            batch, kv_heads, -1, longest
+        )
         if self.mask is not None:
-            there += self.mask[:, None, None]
-        there = there.view(batch, kv_heads, self.beams, -1, longest).transpose(1, 2)
-        shares = torch.cat([there.reshape(rows * kv_heads, -1, longest), here], -1).softmax(-1)
+            prompt_scores += self.mask[:, None, None]
+        prompt_scores = prompt_scores.view(batch, kv_heads, self.beams, -1, longest).transpose(1, 2)
+        shares = torch.cat([prompt_scores.reshape(rows * kv_heads, -1, longest), own_scores], -1).softmax(-1)
         own = torch.bmm(shares[..., longest:], own_values.flatten(0, 1))
         theirs = shares[..., :longest].view(batch, self.beams, kv_heads, -1, longest).transpose(1, 2)
         read = torch.bmm(theirs.reshape(batch * kv_heads, -1, longest), values.flatten(0, 1))
