@@ -220,7 +220,7 @@ def check_stages(names: Iterable[str]) -> None:
 
 def _check_choice(name: str, value: str) -> None:
     group = name.partition("@")[0]
-    if "." not in group and Path(CONF, group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
+    if "." not in group and (CONF / group).is_dir() and value.lstrip("-").replace(".", "", 1).isdigit():
         raise BadInput(f"there is no {name}={value}: the choices of {group} are listed by --help")
     if new := CHOICES.get(f"{PLACES.get(group, group)}={value}"):
         raise BadInput(f"{name}={value} is now called {name}={new.partition('=')[2]}")
