@@ -69,7 +69,7 @@ class Restarts:
     def variants(self) -> list[Aligner]:
         """The aligner in every combination of the settings."""
         combinations = [
-            dict(zip(self.settings, each, strict=True)) for each in product(*self.settings.values())
+            dict(zip(self.settings, values, strict=True)) for values in product(*self.settings.values())
         ]
         variants: list[Aligner] = [replace(cast(Any, self.aligner), **each) for each in combinations]
         return variants if len(variants) > 1 else variants * 2

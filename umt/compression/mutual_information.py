@@ -11,7 +11,6 @@ jointly.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +23,9 @@ from umt.compression import context_mixing
 from umt.compression.block_bootstrap import gain_interval, length_interval
 from umt.compression.compressors import compressed_sizes
 from umt.compression.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.network_runs import NetworkRuns
 from umt.compression.prequential import Coded, Prequential
 from umt.compression.symbols import CodedText, SubwordAlphabet, table_bits, vocabularies
-from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
 from umt.text.languages import is_spaced
 from umt.text.segmentation import segmenter
@@ -228,30 +227,6 @@ class MutualInformation:
         return lengths
 
 
-class NetworkRuns:
-    """Runs of the network, cached by the content of the texts."""
-
-    def __init__(
-        self, code: Prequential, vocabulary: int, seed: int, directory: Path, progress: ProgressCallback
-    ) -> None:
-        self.setting, self.vocabulary, self.seed = code, vocabulary, seed
-        self.directory, self.progress = directory, progress
-        self.done: dict[tuple[str, int], list[Coded]] = {}
-
-    def networks(self, texts: Sequence[CodedText], name: str, number: int) -> list[Coded]:
-        """Predictions of ``texts`` by one network of seed ``number``; name: for messages of progress."""
-        content = hashlib.sha256(" ".join(text.digest for text in texts).encode()).hexdigest()[:16]
-        if (content, number) not in self.done:
-            self.done[content, number] = self.setting.code(
-                texts,
-                self.vocabulary,
-                child_seed(self.seed, number),
-                self.directory / f"{content}-{number}",
-                lambda what, done, total: self.progress(f"{name}, seed {number + 1}, {what}", done, total),
-            )
-        return self.done[content, number]
-
-
 _Bits = dict[str, list[F64]]
 """Bits of each sentence: way -> one array a seed."""
 
@@ -261,11 +236,11 @@ def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
     return {
         "code": [
             text.per_sentence(
-                context_mixing.code_length(text.codes, text.tree, text.starts, [each.log_odds, *experts])
+                context_mixing.code_length(text.codes, text.tree, text.starts, [network.log_odds, *experts])
             )
-            for each in networks
+            for network in networks
         ],
-        "network": [text.per_sentence(each.nats / math.log(2)) for each in networks],
+        "network": [text.per_sentence(network.nats / math.log(2)) for network in networks],
     }
 
 

@@ -141,7 +141,7 @@ class Prequential:
             rows = list(self._rows(text, number))
             parts = [rows[at : at + self.rows] for at in range(0, len(rows), self.rows)]
             placed += [((place + 0.5) / len(parts), number, part) for place, part in enumerate(parts)]
-        return [part for _, _, part in sorted(placed, key=lambda each: each[:2])]
+        return [part for _, _, part in sorted(placed, key=lambda item: item[:2])]
 
     def _rows(self, text: CodedText, number: int) -> Iterator[Row]:
         """A row begins with the sentence that the one before it broke off, or with its last half row."""

@@ -67,12 +67,15 @@ class SacreBleuSet:
                 f"the test set {self.testset} cannot be fetched ({error}): {_ALTERNATIVE}"
             ) from error
         rows = [
-            (text, tuple(rendering.strip() for rendering in each if rendering.strip()))
-            for text, each in zip(texts, references, strict=True)
+            (text, tuple(rendering.strip() for rendering in variants if rendering.strip()))
+            for text, variants in zip(texts, references, strict=True)
         ]
-        kept = [(text, renderings) for text, renderings in rows if text and renderings]
-        sides = {source: tuple((text,) for text, _ in kept), target: tuple(each for _, each in kept)}
-        return sides, len(rows) - len(kept)
+        complete = [(text, renderings) for text, renderings in rows if text and renderings]
+        sides = {
+            source: tuple((text,) for text, _ in complete),
+            target: tuple(variants for _, variants in complete),
+        }
+        return sides, len(rows) - len(complete)
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,12 @@ class HubPairs:
                 f"held-out set {self.name}: {self.dataset} has {len(source):,} lines of {self.languages[0]} "
                 f"and {len(target):,} of {self.languages[1]}"
             )
-        kept = [pair for pair in zip(source, target, strict=True) if all(pair)]
-        if not kept:
+        complete = [pair for pair in zip(source, target, strict=True) if all(pair)]
+        if not complete:
             raise BadInput(f"held-out set {self.name}: {self.dataset} has no pair without an empty side")
-        sides = zip(self.languages, zip(*kept, strict=True), strict=True)
+        sides = zip(self.languages, zip(*complete, strict=True), strict=True)
         items = {lang: tuple((text,) for text in each) for lang, each in sides}
-        return ParallelSet(self.name, items, left_out=len(source) - len(kept))
+        return ParallelSet(self.name, items, left_out=len(source) - len(complete))
 
     def digest(self) -> str:
         """Of the parameters, for a pinned revision does not change."""

@@ -73,10 +73,10 @@ class JointLM(nn.Module):
         super().__init__()
         self.network, self.encoder = network, encoder
         self.kernels, self.gpu_kernels = kernels, gpu_kernels
-        inner = [hand_written.supported(each) for each in (network, encoder) if each is not None]
-        self.decodes_by_kernels = kernels and all(each is not None for each in inner)
+        inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
+        self.decodes_by_kernels = kernels and all(layers is not None for layers in inner)
         self.trains_by_kernels = self.decodes_by_kernels and all(
-            each is not None and hand_written.standard(each) for each in inner
+            layers is not None and hand_written.standard(layers) for layers in inner
         )
 
     @classmethod
@@ -218,7 +218,7 @@ class JointLM(nn.Module):
         places = torch.arange(int(counts.max()), device=ids.device)
         own = ids.gather(1, (begins[:, None] + places).clamp_(max=ids.shape[1] - 1))
         sources, lengths, own = (
-            to_device(each, self.device) for each in (ids[:, : int(begins.max())], begins, own)
+            to_device(tensor, self.device) for tensor in (ids[:, : int(begins.max())], begins, own)
         )
         return _select(
             self._decode_given_source(sources, lengths, own, dtype, fused), places < counts[:, None]

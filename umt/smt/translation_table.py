@@ -96,8 +96,8 @@ class FrequencyBalancing:
         """
         fx, fy = source.unigram, target.unigram * ratio
         powers = [
-            self.sharpening_exponent if certainty is None else each.sharpening_exponent(certainty)
-            for each in (lexicon, reverse)
+            self.sharpening_exponent if certainty is None else one_way.sharpening_exponent(certainty)
+            for one_way in (lexicon, reverse)
         ]
         forward = _candidates(source, target, lexicon, powers[0])
         backward = _candidates(target, source, reverse, powers[1])

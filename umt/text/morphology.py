@@ -110,7 +110,7 @@ class SuffixSplitter:
                     and (stem, ending) not in taken
                 ]
                 if stems:
-                    stem = max(stems, key=lambda each: (_support(each, known), known[each]))
+                    stem = max(stems, key=lambda stem: (_support(stem, known), known[stem]))
                     if ending == "s" or _support(stem, known) > 1:
                         parts[word] = stem, ending
                         taken.add(parts[word])
@@ -144,23 +144,23 @@ class SuffixSplitter:
 
         Of several endings of a word the first counts; an ending of a word that takes none is left out.
         """
-        found: list[str] = []
+        match: list[str] = []
         ended = True
         for word in words:
             if not word.startswith(SUFFIX_MARK):
-                found.append(word)
+                match.append(word)
                 ended = False
             elif not ended:
-                found[-1] = self._inflected(found[-1], word[1:])
+                match[-1] = self._inflected(match[-1], word[1:])
                 ended = True
-        return found
+        return match
 
     def split_text(self, sentence: str) -> str:
         """Text with each ending after a space and marked; a mark that stands there already is doubled."""
         if not self.stem_and_suffix:
             return sentence
         return _WORD.sub(
-            lambda found: " ".join(self._split(found[0])), sentence.replace(SUFFIX_MARK, 2 * SUFFIX_MARK)
+            lambda match: " ".join(self._split(match[0])), sentence.replace(SUFFIX_MARK, 2 * SUFFIX_MARK)
         )
 
     def join_text(self, sentence: str) -> str:
@@ -173,10 +173,10 @@ class SuffixSplitter:
             return (word,)
         return _like(word, parts[0]), SUFFIX_MARK + parts[1]
 
-    def _join(self, found: re.Match[str]) -> str:
-        if found[0] == 2 * SUFFIX_MARK:
+    def _join(self, match: re.Match[str]) -> str:
+        if match[0] == 2 * SUFFIX_MARK:
             return SUFFIX_MARK
-        return self._inflected(found[1] or "", _ENDING.findall(found[2])[0])
+        return self._inflected(match[1] or "", _ENDING.findall(match[2])[0])
 
     def _inflected(self, stem: str, ending: str) -> str:
         form = self.forms.get((stem.lower(), ending))

@@ -1,7 +1,4 @@
-"""The joint subword vocabulary: byte-level BPE, so that every string comes back and nothing is unknown.
-
-The saved folder opens with ``transformers.AutoTokenizer``.
-"""
+"""The joint subword vocabulary: byte-level BPE, lossless; its folder opens with ``AutoTokenizer``."""
 
 from __future__ import annotations
 
@@ -45,8 +42,7 @@ class Tokenizer:
     languages: each has a tag of its own, such as ``<en>``.
     parts: one vocabulary for all languages, or one a language (``disjoint``: no shared subword); the numbers
         of a later part follow those of the earlier ones.
-    inflections: whose endings are words of their own to the subwords: `encode` cuts them off, `decode` puts
-        them back.
+    inflections: suffix splitters of the languages that have one: `encode` splits, `decode` joins.
     """
 
     languages: tuple[Lang, ...]
@@ -69,8 +65,7 @@ class Tokenizer:
     ) -> Tokenizer:
         """Learn a vocabulary from equally many bytes of every language.
 
-        texts: the strings of each language; no subword crosses a line end, so that one word a line keeps
-            subwords within words where writing has no spaces. sample: bytes read of each language at most.
+        texts: strings of each language; no subword crosses a line end. sample: bytes of each at most.
         Raises BadInput when ``vocabulary`` is smaller than the bytes and special tokens.
         """
         languages = tuple(texts)
@@ -105,7 +100,7 @@ class Tokenizer:
 
     @property
     def pad(self) -> int:
-        """Fills the rest of a row."""
+        """Padding token id."""
         return self._special(PAD)
 
     @property
@@ -226,15 +221,14 @@ class ByteLevelBPE:
         self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, SuffixSplitter]
     ) -> Tokenizer:
         """From the lines of each language."""
-        kept = {
-            lang: each for lang, each in inflections.items() if self.split_suffixes and each.stem_and_suffix
-        }
+        learned = inflections if self.split_suffixes else {}
+        splitters = {lang: one for lang, one in learned.items() if one.stem_and_suffix}
         cut = {
-            lang: map(kept[lang].split_text, lines) if lang in kept else lines
+            lang: map(splitters[lang].split_text, lines) if lang in splitters else lines
             for lang, lines in texts.items()
         }
-        learned = Tokenizer.train(cut, self.vocabulary, self.disjoint, self.sample)
-        return replace(learned, inflections=kept)
+        tokenizer = Tokenizer.train(cut, self.vocabulary, self.disjoint, self.sample)
+        return replace(tokenizer, inflections=splitters)
 
 
 @dataclass(frozen=True)

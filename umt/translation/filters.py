@@ -117,7 +117,7 @@ def repeated_bigrams(ids: npt.NDArray[Any]) -> float:
 def reconstruction_f1(sentences: Sequence[Ids], returned: Sequence[Ids], vocabulary: int) -> F64:
     """(sentences,) F1 of the bags of subwords of ``sentences`` and of their translations back."""
     first_counts, second_counts = (
-        np.unique(_flat(each, vocabulary).keys, return_counts=True) for each in (sentences, returned)
+        np.unique(_flat(side, vocabulary).keys, return_counts=True) for side in (sentences, returned)
     )
     keys, places, others = np.intersect1d(first_counts[0], second_counts[0], return_indices=True)
     shared = np.bincount(

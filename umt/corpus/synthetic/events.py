@@ -63,10 +63,10 @@ class Events:
         return items[min(bisect_left(cumulative, self.random.random() * cumulative[-1]), len(items) - 1)]
 
     def cached(self, key: tuple[str | int, ...], weights: Callable[[], Matrix]) -> Table:
-        found = self.tables.get(key)
-        if found is None:
-            found = self.tables[key] = table(weights())
-        return found
+        choice = self.tables.get(key)
+        if choice is None:
+            choice = self.tables[key] = table(weights())
+        return choice
 
     def function_word(self, kind: str, companion: int) -> int:
         """The place of a word of a closed class, as the companion likes them."""
@@ -86,10 +86,10 @@ class Events:
         return None if noun < 0 else self.cast.phrase(noun, role, tense)
 
     def event(
-        self, verb: int, tense: Tense, given: dict[str, Phrase] | None = None, inner: bool = False
+        self, verb: int, tense: Tense, roles: dict[str, Phrase] | None = None, inner: bool = False
     ) -> Clause | None:
         """An event with its arguments, place, time and manner; ``inner`` events are plain."""
-        parts, entry = given or {}, self.vocabulary.verbs[verb]
+        parts, entry = roles or {}, self.vocabulary.verbs[verb]
         if inner and (entry.frame in ("clause", "infinitive") or "here" in entry.tags):
             return None
         if "state" in entry.tags and tense not in ("past", "infinitive"):

@@ -20,8 +20,8 @@ def entries(vocabulary: ConceptLexicon) -> Iterator[Entry]:
         single = noun.mass or noun.category in ("indicator", "creature") or noun.english[0] in UNIQUE
         yield kind, index, noun.english + (() if single else noun.plurals), noun.chinese
     for index, verb in enumerate(vocabulary.verbs):
-        said = 3 if verb.tags >= {"state"} and "bei" not in verb.tags else 4 if "point" in verb.tags else 5
-        forms = tuple(form for group in verb.english for form in group[:said])
+        count = 3 if verb.tags >= {"state"} and "bei" not in verb.tags else 4 if "point" in verb.tags else 5
+        forms = tuple(form for group in verb.english for form in group[:count])
         yield "verb", 10000 + index, forms, (verb.chinese,)
     for index, adjective in enumerate(vocabulary.adjectives):
         # Not "bigger": Chinese says it in two words, so a dictionary of single words cannot.

@@ -85,11 +85,11 @@ class Sentence:
     def concepts(self) -> list[int]:
         """The numbers of the concepts that are put into words, as in
         `umt.corpus.synthetic.gold_dictionary`."""
-        found = [50000 + self.opening] if self.opening >= 0 else []
-        _of_clause(self.clause, found, "subject" if self.imperative else "")
+        concepts = [50000 + self.opening] if self.opening >= 0 else []
+        _of_clause(self.clause, concepts, "subject" if self.imperative else "")
         if self.second is not None:
-            _of_clause(self.second, found)
-        return found
+            _of_clause(self.second, concepts)
+        return concepts
 
 
 def key(concepts: list[int], salt: int, canonical: dict[int, int]) -> int:
@@ -103,31 +103,31 @@ def key(concepts: list[int], salt: int, canonical: dict[int, int]) -> int:
     return int.from_bytes(blake2b(repr((salt, names)).encode(), digest_size=4).digest(), "little")
 
 
-def _of_clause(clause: Clause, found: list[int], unsaid: str = "") -> None:
+def _of_clause(clause: Clause, concepts: list[int], unsaid: str = "") -> None:
     """Collect the concepts of a clause; ``unsaid`` names a role that is left out of it."""
     if clause.verb >= 0:
-        found.append(10000 + clause.verb)
+        concepts.append(10000 + clause.verb)
     if clause.quality >= 0:
-        found.append(20000 + clause.quality)
+        concepts.append(20000 + clause.quality)
     if clause.adverb >= 0:
-        found.append(30000 + clause.adverb)
+        concepts.append(30000 + clause.adverb)
     if clause.time is not None:
-        found.append(40000 + len(clause.time[0]) * 100 + clause.time[1])
+        concepts.append(40000 + len(clause.time[0]) * 100 + clause.time[1])
     if unsaid != "subject" and clause.question != "subject" and clause.tense != "infinitive":
-        _of_phrase(clause.subject, found)
+        _of_phrase(clause.subject, concepts)
     if unsaid != "object" and clause.question != "object":
-        _of_phrase(clause.object, found)
+        _of_phrase(clause.object, concepts)
     for phrase in (clause.other, clause.place, clause.standard):
-        _of_phrase(phrase, found)
+        _of_phrase(phrase, concepts)
     if clause.complement is not None:
-        _of_clause(clause.complement, found)
+        _of_clause(clause.complement, concepts)
 
 
-def _of_phrase(phrase: Phrase | None, found: list[int]) -> None:
+def _of_phrase(phrase: Phrase | None, concepts: list[int]) -> None:
     if phrase is None or phrase.determiner == "pronoun":
         return
-    found.append(phrase.noun)
-    found.extend(20000 + adjective for adjective in phrase.adjectives)
-    _of_phrase(phrase.owner, found)
+    concepts.append(phrase.noun)
+    concepts.extend(20000 + adjective for adjective in phrase.adjectives)
+    _of_phrase(phrase.owner, concepts)
     if phrase.relative is not None:
-        _of_clause(phrase.relative, found, phrase.gap)
+        _of_clause(phrase.relative, concepts, phrase.gap)

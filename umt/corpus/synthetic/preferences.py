@@ -61,15 +61,15 @@ class Preferences:
     @cached_property
     def members(self) -> dict[str, list[int]]:
         """Nouns of every class, and nouns by their words in either language; classes come first."""
-        found: dict[str, list[int]] = {}
+        members: dict[str, list[int]] = {}
         for index, noun in enumerate(self.vocabulary.nouns):
-            found.setdefault(noun.category, []).append(index)
-        classes = set(found)
+            members.setdefault(noun.category, []).append(index)
+        classes = set(members)
         for index, noun in enumerate(self.vocabulary.nouns):
             for word in noun.english + noun.chinese:
                 if word not in classes:
-                    found.setdefault(word, []).append(index)
-        return found
+                    members.setdefault(word, []).append(index)
+        return members
 
     @cached_property
     def frequency(self) -> Matrix:
@@ -143,8 +143,8 @@ class Preferences:
     def qualities(self) -> Matrix:
         """(adjectives, nouns)."""
         mask = np.array([self.allowed(adjective.nouns) for adjective in self.vocabulary.adjectives])
-        kept = self._kept("adjective", len(mask))[:, None]
-        return np.asarray(mask * self._graded(6, mask.shape[0], mask.shape[1]) * self.frequency * kept)
+        nonzero = self._kept("adjective", len(mask))[:, None]
+        return np.asarray(mask * self._graded(6, mask.shape[0], mask.shape[1]) * self.frequency * nonzero)
 
     @cached_property
     def places(self) -> Matrix:
@@ -213,7 +213,7 @@ class Preferences:
 
 def table(weights: Matrix) -> Table:
     """Candidates of positive weight and their cumulative weights; empty when there are none."""
-    kept = np.flatnonzero(weights > 0)
-    if len(kept) > 60:  # a tail of hopeless candidates costs memory and reads as nonsense
-        kept = kept[weights[kept] > weights[kept].max() * 1e-4]
-    return kept.tolist(), list(accumulate(weights[kept].tolist()))
+    nonzero = np.flatnonzero(weights > 0)
+    if len(nonzero) > 60:  # a tail of hopeless candidates costs memory and reads as nonsense
+        nonzero = nonzero[weights[nonzero] > weights[nonzero].max() * 1e-4]
+    return nonzero.tolist(), list(accumulate(weights[nonzero].tolist()))

@@ -149,8 +149,10 @@ class SyntheticWorld:
         )
         order = np.random.default_rng((self.seed, 91)).permutation(len(sizes))
         english = np.isin(np.arange(len(sizes)), order[: len(sizes) // 2])
-        kept = np.ones(len(sizes), dtype=bool) if side not in self.languages else english == (side == "en")
-        shares = np.where(kept, 1.0, 1.0 - self.domain_shift) * sizes
+        own_topics = (
+            np.ones(len(sizes), dtype=bool) if side not in self.languages else english == (side == "en")
+        )
+        shares = np.where(own_topics, 1.0, 1.0 - self.domain_shift) * sizes
         return tuple((shares / shares.sum()).tolist())
 
     def dictionary(self, part: str = "all") -> Dictionary:
@@ -164,7 +166,7 @@ class SyntheticWorld:
         missing = self._excluded_concepts("both")
         words = list(content_words(read_vocabulary()))
         heads = {form: english[0] for _, _, english, _ in reversed(words) for form in english}
-        found: dict[str, set[str]] = {}
+        translations: dict[str, set[str]] = {}
         for kind, concept, english, chinese in words:
             if ("noun" if kind == "name" else kind, concept - KINDS.get(kind, 0)) in missing:
                 continue
@@ -172,8 +174,8 @@ class SyntheticWorld:
                 if part in ("all", train_or_test(heads[form])):
                     for word in chinese:
                         source, target = (form, word) if self.languages[0] == "en" else (word, form)
-                        found.setdefault(source, set()).add(target)
-        return Dictionary({source: frozenset(targets) for source, targets in found.items()})
+                        translations.setdefault(source, set()).add(target)
+        return Dictionary({source: frozenset(targets) for source, targets in translations.items()})
 
     def kinds(self) -> Mapping[str, str]:
         """word (of either language) -> noun, name, verb, adjective, adverb or time, for analysis."""

@@ -138,8 +138,8 @@ def _through(
         for number, layer in enumerate(network.layers):
             weights = _weights_of(layer)
             queries, keys, values = (
-                each.view(batch, length, spec.heads, spec.dim).transpose(1, 2)
-                for each in qkv(x, cosine, sine, *weights[:6])
+                part.view(batch, length, spec.heads, spec.dim).transpose(1, 2)
+                for part in qkv(x, cosine, sine, *weights[:6])
             )
             if filled is not None:
                 filled.append(torch.stack([keys, values]))
