@@ -80,7 +80,7 @@ def llama(size: Architecture, vocabulary: int, seed: int) -> JointLM:
 
 
 def gemma(size: Architecture, vocabulary: int, seed: int) -> JointLM:
-    """With embeddings as large as the bridge's, from which a translator begins."""
+    """With embeddings as large as aligned ones, from which a translator begins."""
     model = JointLM.create(size, vocabulary, Generator().manual_seed(seed))
     with torch.no_grad():
         model.embeddings.div_(model.embeddings.std() * size.width**0.5)

@@ -84,9 +84,9 @@ def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, w
         assert max(told) > 0.9
 
 
-def test_the_bridge_is_where_training_starts(tokenizer: Tokenizer, spaces: Spaces) -> None:
+def test_pretraining_starts_from_aligned_vectors(tokenizer: Tokenizer, spaces: Spaces) -> None:
     optimisation = OptimiserConfig(1)
-    model = Pretraining(TINY, optimisation, embeddings="bridge", row_length=32).initial_model(
+    model = Pretraining(TINY, optimisation, embeddings="aligned", row_length=32).initial_model(
         tokenizer, spaces, Generator().manual_seed(1)
     )
     cat, dog, neko = (int(tokenizer.encode([word])[0][0]) for word in (" cat", " dog", "猫"))
@@ -209,8 +209,8 @@ def test_impossible_starts_are_refused(tokenizer: Tokenizer, spaces: Spaces, tmp
         ({}, "architecture"),
         ({"architecture": TINY, "row_length": 65}, "exceeds the context of the network, 64"),
         ({"name": "x", "causal": 0.0}, "both 0"),
-        ({"name": "x", "embeddings": "bridge"}, "keeps its own"),
-        ({"name": "x", "embeddings": "y"}, "bridge"),
+        ({"name": "x", "embeddings": "aligned"}, "keeps its own"),
+        ({"name": "x", "embeddings": "y"}, "aligned"),
     ],
 )
 def test_pretraining_refuses_bad_options(options: dict[str, Any], message: str) -> None:

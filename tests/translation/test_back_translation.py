@@ -196,7 +196,7 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
     usage = SubwordUsage.count(tokenizer, (english, chinese))
     ours = Schedule(((0, 0), (0.4, 0), (0.5, 1)))
     model = network(tokenizer, 64)
-    with torch.no_grad():  # as the bridge does, roughly
+    with torch.no_grad():  # roughly as aligned vectors do
         for forward, here in into_english.items():
             model.embeddings[forward] = model.embeddings[here] + 0.5 * model.embeddings[forward]
     if architecture == "encoder_decoder":

@@ -140,8 +140,11 @@ def test_the_best_candidate_is_given_and_the_window_is_kept(
     torch.testing.assert_close(best.scores, space.similarity(best.source, best.target))
     own = one.translate_ids(sentences[:1], Generator().manual_seed(1))  # line 50 is among its own examples
     assert len(own) == 1
-    nearest = one._nearest(space.means(sentences[:1])[0] @ space.means(examples.source).T)
-    assert all(sorted(given) != sorted(sentences[0]) for given, _ in nearest)
+    similarity = space.means(sentences) @ space.means(examples.source).T
+    similarity[similarity > 1 - 1e-5] = -2
+    for nearest, row in zip(one.nearest_examples(sentences), similarity, strict=True):
+        expected = [examples.source[place] for place in row.topk(3).indices.flip(0).tolist()]
+        assert [source.tolist() for source, _ in nearest] == [source.tolist() for source in expected]
 
 
 def test_what_is_saved_prompts_alike(

@@ -135,6 +135,7 @@ OPTIONS: Mapping[str, str] = {
 """Old dotted name -> new one; whatever lies below an old name lies below the new one."""
 
 CHOICES: Mapping[str, str] = {
+    "lm.embeddings=bridge": "lm.embeddings=aligned",
     "aligner=gromov": "aligner=gromov_wasserstein",
     "aligner=mixed": "aligner=ensemble",
     "aligner=profile": "aligner=similarity_profile",

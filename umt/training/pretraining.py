@@ -36,7 +36,7 @@ class Pretraining:
     causal, masked: weights of the objectives; 0 leaves one out. mask_rate: share of the subwords that
     ``masked`` hides.
     row_length: predictions a row; batch_tokens: predictions a step of one objective. language_shares: share
-    of each language in the rows, equal when None. embeddings: ``random``, ``bridge`` for the aligned word
+    of each language in the rows, equal when None. embeddings: ``random``, ``aligned`` for the aligned word
     vectors, or ``own``: what the model ``name`` has.
     compile: use ``torch.compile``, which takes a minute to start and pays on a GPU.
     sharded: shard weights and optimiser state over the processes (`umt.training.fsdp`).
@@ -52,7 +52,7 @@ class Pretraining:
     row_length: int = 64
     batch_tokens: int = 2048
     language_shares: Mapping[str, float] | None = None
-    embeddings: Literal["random", "bridge", "own"] = "bridge"
+    embeddings: Literal["random", "aligned", "own"] = "aligned"
     compile: bool = False
     sharded: bool = False
     kernels: bool = True
@@ -142,7 +142,7 @@ class Pretraining:
             )  # fmt: skip
         if self.row_length > model.context:
             raise BadInput(f"lm.row_length={self.row_length} exceeds the model's context of {model.context}")
-        if self.embeddings == "bridge":
+        if self.embeddings == "aligned":
             vectors = subword_vectors(spaces, tokenizer, model.embeddings.shape[1], generator)
             model.embeddings.data.copy_(vectors * vectors.shape[1] ** -0.5)  # as large as random ones
         return model.to(best_device())

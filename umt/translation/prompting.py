@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,10 +27,15 @@ from umt.text.normalisation import normaliser
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
+if TYPE_CHECKING:
+    import faiss
+
 PROMPTS = "prompts.json"
 """The file of a prompted translator in its folder."""
 _TENSORS = "prompts.safetensors"
 _AT_ONCE = 512
+_OWN = 8
+"""How many examples may be the sentence itself, said again."""
 FEW_SHOT = "few-shot"
 """The kind of a bootstrap whose folder holds a prompted translator."""
 _NUMBERS = ("shots", "prompt_length", "candidates")
@@ -131,15 +138,14 @@ class PromptedTranslator:
         )
         answers: list[Ids] = [np.empty(0, self.tokenizer.dtype) for _ in sentences]
         scores = torch.full((len(sentences),), -1.0)
-        example_means = self.space.means(self.examples.source)
         order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
         for start in range(0, len(order), _AT_ONCE):
             places = order[start : start + _AT_ONCE]
             batch = [sentences[place] for place in places]
             cap = int(self.generation.length_ratio * len(batch[-1])) + self.generation.length_offset
             prompts = [
-                build_prompt(sentence, self._nearest(likeness), direction, self.prompt_length - cap - 2)
-                for sentence, likeness in zip(batch, self.space.means(batch) @ example_means.T, strict=True)
+                build_prompt(sentence, examples, direction, self.prompt_length - cap - 2)
+                for sentence, examples in zip(batch, self.nearest_examples(batch), strict=True)
             ]
             limited = replace(self.generation, length_ratio=0.0, length_offset=cap)
             many = self.candidates if self.generation.search.random else 1
@@ -163,11 +169,25 @@ class PromptedTranslator:
         answers = self.translate_ids(ids, Generator().manual_seed(0)).target
         return [self.tokenizer.decode(answer, self.target).strip() for answer in answers]
 
-    def _nearest(self, likeness: Tensor) -> list[tuple[Ids, Ids]]:
-        """The ``shots`` examples most similar to a sentence, the most similar last, itself left out."""
-        others = likeness.masked_fill(likeness > 1 - 1e-5, -2)
-        places = others.topk(min(self.shots, len(others))).indices.flip(0).tolist()
-        return [(self.examples.source[place], self.examples.target[place]) for place in places]
+    @cached_property
+    def _index(self) -> faiss.IndexFlatIP:
+        """Exact search among the sentence vectors of the examples' sources."""
+        import faiss  # only those who prompt pay for it
+
+        index = faiss.IndexFlatIP(self.space.vectors.shape[1])
+        index.add(self.space.means(self.examples.source).cpu().numpy())
+        return index
+
+    def nearest_examples(self, sentences: Sequence[Ids]) -> list[list[tuple[Ids, Ids]]]:
+        """For each sentence the ``shots`` most similar examples, the most similar last, itself left out."""
+        count = min(self.shots + _OWN, len(self.examples))
+        similarities, places = self._index.search(self.space.means(sentences).cpu().numpy(), count)
+        others = [
+            [int(place) for place, similarity in zip(row, values, strict=True) if similarity <= 1 - 1e-5]
+            for row, values in zip(places, similarities, strict=True)
+        ]
+        source, target = self.examples.source, self.examples.target
+        return [[(source[place], target[place]) for place in row[: self.shots][::-1]] for row in others]
 
     def save(self, directory: Path) -> None:
         """Write the network, the tokenizer, the space and the examples."""
