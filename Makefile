@@ -22,7 +22,7 @@ train: $(VENV)/installed
 	$(BIN)/python evaluate.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""An experiment in two halves: what processors do here, and what a GPU lent for minutes does elsewhere.
+"""An experiment in two halves: what processors do here, and what one with a GPU does, perhaps for minutes.
 
     python -m scripts.offline_gpu pack OUT experiment=bible_gpu corpus.root=../shared/data/bible
     python -m scripts.offline_gpu train OUT experiment=bible_gpu [store=DIR] [overrides]
