@@ -75,8 +75,8 @@ def train(
     shards = {lang: TokenShards(data, lang) for lang in WORDS}
     model = JointLM.create(Architecture(32, 2, 2, 64, 32), len(tokenizer), torch.Generator().manual_seed(1))
     objectives: dict[str, Objective] = {
-        "causal": CausalLM(shards, tokenizer, 32, 512, 1, team=team),
-        "masked": MaskedLM(shards, tokenizer, 32, 256, 2, team=team, weight=0.5),
+        "causal": CausalLM(shards, tokenizer, 32, 512, 3, team=team),
+        "masked": MaskedLM(shards, tokenizer, 32, 256, 4, team=team, weight=0.5),
     }
     if sharded:
         shard(model, team)

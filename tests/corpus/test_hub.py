@@ -21,7 +21,7 @@ def write_json(folder: Path, name: str, rows: list[dict[str, str | None]]) -> No
 
 
 def local(folder: Path, **options: object) -> HubDataset:
-    return HubDataset(PAIR, str(folder), None, "CC0", **options)  # type: ignore[arg-type]
+    return HubDataset(PAIR, str(folder), None, "CC0", relation=None, **options)  # type: ignore[arg-type]
 
 
 def test_reads_rows_line_by_line_with_a_file_pattern_per_language(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_column_of_one_text_a_language(tmp_path: Path) -> None:
     hub = local(folder, column="pair")
     assert list(hub.sentences(EN)) == ["One.", "Two."]
     assert list(hub.sentences(ZH)) == ["一。"]
-    other = HubDataset((EN, Lang("fr")), str(folder), None, "CC0", column="pair")
+    other = HubDataset((EN, Lang("fr")), str(folder), None, "CC0", column="pair", relation=None)
     with pytest.raises(BadInput, match=r"'pair'.*no fr"):
         list(other.sentences(Lang("fr")))
 
@@ -108,9 +108,9 @@ def test_an_unreachable_hub_is_one_sentence_at_once(monkeypatch: pytest.MonkeyPa
     start = time.perf_counter()
     with pytest.raises(BadInput, match=r"hub cannot be reached.*corpus=files") as raised:
         list(
-            HubDataset(PAIR, "wikimedia/wikipedia", "main", "CC BY-SA", config="20231101.{lang}").sentences(
-                EN
-            )
+            HubDataset(
+                PAIR, "wikimedia/wikipedia", "main", "CC BY-SA", config="20231101.{lang}", relation=None
+            ).sentences(EN)
         )
     assert time.perf_counter() - start < 10
     assert "\n" not in str(raised.value)
@@ -118,4 +118,4 @@ def test_an_unreachable_hub_is_one_sentence_at_once(monkeypatch: pytest.MonkeyPa
 
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="limit"):
-        HubDataset(PAIR, "name", None, "CC0", limit=0)
+        HubDataset(PAIR, "name", None, "CC0", limit=0, relation=None)

@@ -269,7 +269,7 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1] == trained.splitlines()[-1]
     first, *_, last = done.stderr.strip().splitlines()
-    assert "translator.validations must be at least 1" in first
+    assert "translator.validation.count must be positive, got 0" in first
     assert "one run of the sweep failed" in last
 
 

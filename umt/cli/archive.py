@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--given", type=Path, metavar="CORPUS", help=condition_help)
     options = parser.parse_args(arguments)
     console = Console()
-    with user_errors(console, f"interrupted, {options.out} was not written"):
+    with user_errors(console, f", {options.out} was not written"):
         data, header = _read(options.file), None
         if options.out.is_dir() or not options.out.parent.is_dir():
             raise BadInput(

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="of the paired bootstrap (1000)")
     arguments = parser.parse_args()
     console = Console()
-    with user_errors(console, "interrupted before the page was written"):
+    with user_errors(console, " before the page was written"):
         if arguments.resamples < 100:
             raise BadInput(f"--resamples must be at least 100, got {arguments.resamples}")
         if not arguments.output.absolute().parent.is_dir():

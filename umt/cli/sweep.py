@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("places", nargs="+", type=Path, help="a store (such as runs), or run directories")
     arguments = parser.parse_args()
     console = Console()
-    with user_errors(console, "interrupted before all was summed up"):
+    with user_errors(console, " before all was summed up"):
         show(find(arguments.places), console.terminal)
 
 

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configure_libraries()
     options = parse_arguments(arguments)
     console = Console(Terminal(stderr=True, highlight=False, soft_wrap=True))
-    with user_errors(console, "interrupted before all was translated"), _output(options.output) as out:
+    with user_errors(console, " before all was translated"), _output(options.output) as out:
         directory = options.model or options.run or newest_run(Path("runs"))
         way, beam = LanguageDirection(options.source, options.to), max(options.beam, options.alternatives)
         translator = open_translator(directory, way, beam, options.lexical)

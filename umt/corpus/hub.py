@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class HubDataset:
     column: str | Mapping[str, str] = "text"
     alternate_rows: bool = False
     limit: int | None = None
-    relation: str | None = None
+    relation: str | None = field(kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.dataset.strip():

@@ -30,7 +30,7 @@ ALIGNMENT_FAILED = 3
 INTERRUPTED, TERMINATED = 130, 143
 """The exit statuses after Ctrl-C and after SIGTERM: 128 and the number of the signal."""
 
-GO_ON = "finished stages are stored, run the same command to go on"
+GO_ON = "; finished stages are stored, run the same command to go on"
 
 
 class AlignmentFailed(BadInput):
@@ -42,16 +42,17 @@ def user_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     """Turn what the user can mend into one sentence on stderr and exit status 2.
 
     Covers bad input, impossible options, a full disk and numbers that stopped being finite; anything else is
-    our mistake and keeps its traceback. interrupted: what is said after Ctrl-C or SIGTERM.
+    our mistake and keeps its traceback. interrupted: what follows "interrupted" or
+    "terminated" after Ctrl-C or SIGTERM.
     """
     try:
         yield
     except Terminated:
         stop_workers()
-        _exit(console, f"terminated; {interrupted}", TERMINATED)
+        _exit(console, f"terminated{interrupted}", TERMINATED)
     except KeyboardInterrupt:
         stop_workers()
-        _exit(console, f"interrupted; {interrupted}", INTERRUPTED)
+        _exit(console, f"interrupted{interrupted}", INTERRUPTED)
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None:
