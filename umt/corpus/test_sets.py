@@ -132,6 +132,7 @@ class HubPairs:
             self.licence,
             config=config,
             split=self.split,
+            relation=None,
             column=column,
         )
         try:
