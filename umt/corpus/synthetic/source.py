@@ -91,7 +91,8 @@ class SyntheticWorld:
 
     def _blocks(self, voice: SideSpec) -> Iterator[list[str]]:
         number, processes = 0, cores(self.processes)
-        while processes == 1 or self.size < WORTH_PROCESSES:
+        # one worker is better than none: this process is large, and its garbage collector looks at all of it
+        while self.size < WORTH_PROCESSES:
             yield generate_block(voice, number)
             number += 1
         with ProcessPoolExecutor(processes, forkserver_context()) as pool:
