@@ -145,6 +145,11 @@ def language_model(directory: Path) -> Path:
     return _artefact_of_run(directory, ("pretrain",), "language model")
 
 
+def alignment_of(directory: Path) -> Path:
+    """Where the unsupervised alignment lies that a run learned; ``directory`` itself where that is no run."""
+    return _artefact_of_run(directory, ("align",), "alignment")
+
+
 def _translator_dir(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
     return _artefact_of_run(
