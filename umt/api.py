@@ -32,7 +32,13 @@ from umt.pipeline.checks import check_options
 from umt.pipeline.console import Console
 from umt.pipeline.errors import option_sentence
 from umt.pipeline.reporting import score_run, write_report
-from umt.pipeline.saved import LanguageDirection, alignment_of, newest_run, open_translator, training_warnings
+from umt.pipeline.saved import (
+    LanguageDirection,
+    artefact_of_run,
+    newest_run,
+    open_translator,
+    training_warnings,
+)
 from umt.pipeline.store import Store
 from umt.runtime.threads import use_threads
 from umt.text.normalisation import normaliser
@@ -77,7 +83,7 @@ class TrainedRun:
     @cached_property
     def alignment(self) -> Alignment:
         """Both vocabularies in one space, with ``lexicon`` and ``reverse_lexicon``."""
-        return Alignment.load(alignment_of(self.path))
+        return Alignment.load(artefact_of_run(self.path, ("align",), "alignment"))
 
     @cached_property
     def _translators(self) -> dict[tuple[str, bool], Translator]:
