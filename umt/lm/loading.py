@@ -35,10 +35,10 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> JointLM:
+def load(name: str | Path, kernels: bool = True) -> JointLM:
     """Open a saved folder or a model of the hub, on the processor.
 
-    kernels, gpu_kernels: see `JointLM`.
+    kernels: see `JointLM`.
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
@@ -51,7 +51,7 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
     if supported(network) is None:
         check_causal_lm(JointLM(network, kernels=kernels), name)
     if not (Path(name) / ENCODER).is_dir():
-        return JointLM(network, None, kernels, gpu_kernels)
+        return JointLM(network, None, kernels)
     try:
         encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
     except Exception as error:
@@ -59,12 +59,12 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
             f"no encoder could be opened at {Path(name) / ENCODER}: {_first_line(error)}"
         ) from None
     encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
-    return JointLM(network, encoder, kernels, gpu_kernels)
+    return JointLM(network, encoder, kernels)
 
 
 def reload(directory: Path, model: JointLM) -> JointLM:
     """Open a saved folder where ``model`` is, with its choice of kernels."""
-    return load(directory, model.kernels, model.gpu_kernels).to(model.device)
+    return load(directory, model.kernels).to(model.device)
 
 
 def save(model: JointLM, directory: Path) -> None:

@@ -225,7 +225,6 @@ class PromptedTranslator:
         target: Lang,
         generation: Generation | None = None,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
@@ -247,7 +246,7 @@ class PromptedTranslator:
         prompted = cls(
             first,
             second,
-            load(directory, kernels, gpu_kernels).to(best_device()),
+            load(directory, kernels).to(best_device()),
             tokenizer,
             SentenceEncoder(tensors["vectors"], tensors["weights"]),
             Examples(sides[0], sides[1], tensors["scores"]),

@@ -176,9 +176,8 @@ class NeuralTranslator:
         generation: Generation | None = None,
         noisy_channel: bool = True,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> NeuralTranslator:
-        """Read what `save` wrote, for one direction; kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+        """Read what `save` wrote, for one direction; kernels: see `umt.lm.joint_lm.JointLM`.
 
         Raises BadInput when the directory holds no translator, or none of these languages.
         """
@@ -189,7 +188,7 @@ class NeuralTranslator:
         return cls(
             source,
             target,
-            load(directory, kernels, gpu_kernels).to(best_device()),
+            load(directory, kernels).to(best_device()),
             Tokenizer.load(directory),
             {Lang(lang): numbers for lang, numbers in settings["written"].items()},
             int(settings["longest"]),
