@@ -41,7 +41,7 @@ LONGEST = 1000
 WAITING = 256
 """Sentences that may wait; more are refused."""
 _BODY = 8 * LONGEST
-_BATCH = 32
+_BATCH = 16
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -147,7 +147,7 @@ def application(demonstration: Demonstration, hosts: Sequence[str]) -> Starlette
 def _page(demonstration: Demonstration) -> str:
     source, target = demonstration.languages
     data = {"languages": [source, target], "longest": LONGEST, "warnings": demonstration.warnings}
-    lead = "Click a word to see its translations in the lexicon. Darker: nearer in the shared space."
+    lead = "Strong colours: words that are near in the shared space. Click a word for its translations."
     section = Section("Translate", lead, [Widget("translate", data)])
     title = f"{source} and {target}, {demonstration.run.name}"
     return render_page(title, "", [section], ["serve.js"], "'self'")

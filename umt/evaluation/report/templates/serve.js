@@ -49,6 +49,7 @@ function drawTranslate(widget, { languages, longest, warnings }) {
       const [best, ...others] = system.alternatives;
       const card = make("section", { className: "system" }, make("h3", {}, system.kind), make("p", { className: "best", lang: there }, best.text));
       for (const doubt of best.doubts ?? []) card.append(make("p", { className: "bad" }, doubt));
+      card.append(heatMap(result.words, here, system, there));
       if (best.score !== null) {
         const row = ({ text: other, score, doubts = [] }) => make("tr", {}, make("td", { className: "number" }, score.toFixed(2)),
           make("td", { lang: there }, other, ...doubts.map((doubt) => make("small", { className: "bad" }, ` ${doubt}`))));
@@ -56,7 +57,6 @@ function drawTranslate(widget, { languages, longest, warnings }) {
         const table = make("table", {}, make("thead", {}, head), make("tbody", {}, row(best), ...others.map(row)));
         card.append(make("details", {}, make("summary", {}, `${others.length + 1} alternatives`), make("div", { className: "scroll" }, table)));
       }
-      card.append(heatMap(result.words, here, system, there));
       return card;
     }));
   }
