@@ -287,7 +287,7 @@ def test_a_failure_keeps_what_was_done_under_another_name(
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(SystemExit):
         translate.main(["--to", "zh", "--run", str(store / "run-1"), "--output", str(tmp_path / "out.txt")])
-    assert "line 2 of standard input is not UTF-8" in capsys.readouterr().err
+    assert "standard input is not valid UTF-8 at line 2" in capsys.readouterr().err
     [left] = tmp_path.iterdir()
     assert left.name.startswith("out.txt.")
     assert left.suffix == ".partial"

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from umt.pipeline import CONF
-from umt.pipeline.console import Console
+from umt.pipeline.console import Console, printable
 from umt.pipeline.renamed import check_overrides, new_name
 from umt.runtime.interrupts import Terminated, stop_workers
 from umt.types import BadInput
@@ -182,7 +182,7 @@ class SweepJobFailed(Exception):
 
 def _exit(console: Console, sentence: str, status: int) -> None:
     console.stopped()
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -87,6 +87,13 @@ def file_digests(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): file_digest(path) for path in files}
 
 
+def neighbour(directory: Path, name: object) -> Path:
+    """The directory ``name`` beside ``directory``; raises BadInput when the name leads elsewhere."""
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name or "\0" in name:
+        raise BadInput(f"{directory} is damaged: its manifest names {name!r}, which is no folder beside it")
+    return directory.resolve().parent / name  # "." has neighbours, too
+
+
 @contextmanager
 def temporary_directory(place: Path) -> Iterator[Path]:
     """A directory in ``place`` that is gone when the block ends."""
