@@ -40,7 +40,6 @@ bits.code.increments=2 bits.code.epochs=1 bits.controls=[shuffled]
 evaluation.metrics.0.resamples=100 evaluation.metrics.1.resamples=100 evaluation.compare.resamples=100
 """
 PROGRAMS = ("train", "evaluate")
-_TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.+]+|[\d.,]+(?= ?(s|min|tokens/s|a second)\b)")
 
 
 def start(program: str, store: Path, log: Path) -> int:
@@ -91,23 +90,25 @@ def living(session: int) -> list[int]:
 
 
 def kill_during(program: str, store: Path, log: Path, artefact: str, moment: float) -> bool:
-    """Start ``program``, kill it ``moment`` seconds after it has begun ``artefact``; whether it still ran.
+    """Start ``program``, kill it ``moment`` seconds after it began ``artefact``; whether it still ran.
 
     artefact: the name of a folder of the store; empty for the program itself.
     Raises AssertionError where it ends in an error, or where a process of it outlives it.
     """
     process = start(program, store, log)
-    lock = store / f".lock-{artefact}"
-    while artefact and not lock.exists() and (status := status_of(process, wait=False)) is None:
-        time.sleep(0.002)
-    if artefact and not lock.exists():
-        assert status == 0, f"{program} ended with {status}: {log.read_text()[-2000:]}"
-        return False
-    time.sleep(moment)
+    mark = f".{artefact}.*-{process}.partial"  # of this process
+    while artefact and not any(store.glob(mark)):
+        if (status := status_of(process, wait=False)) is not None:
+            assert status == 0, f"{program} ended with {status}: {log.read_text()[-2000:]}"
+            return False
+        time.sleep(0.005)
+    deadline = time.monotonic() + moment
+    while time.monotonic() < deadline and (not artefact or any(store.glob(mark))):
+        time.sleep(0.005)
     os.kill(process, signal.SIGKILL)
     status = status_of(process)
-    deadline = time.monotonic() + 10
-    while (left := living(process)) and time.monotonic() < deadline:
+    patience = time.monotonic() + 10
+    while (left := living(process)) and time.monotonic() < patience:
         time.sleep(0.02)
     assert not left, f"processes {left} outlive {program}, killed in {artefact}"
     assert status in (0, -signal.SIGKILL), f"{program} ended with {status}: {log.read_text()[-2000:]}"
@@ -122,7 +123,7 @@ def finish(store: Path, log: Path) -> None:
 
 
 def comparable(store: Path) -> Iterator[tuple[str, bytes]]:
-    """Path and content of each file, without times: of JSON `TIMES`, of pages dates and durations.
+    """Path and content of each file, without times: of JSON `TIMES`, of pages numbers and figures, which JSON holds.
 
     TensorBoard's events hold little else, and each start writes a file of its own.
     """
@@ -134,7 +135,7 @@ def comparable(store: Path) -> Iterator[tuple[str, bytes]]:
             records = content.decode().splitlines() if path.suffix == ".jsonl" else [content.decode()]
             content = "\n".join(json.dumps(_timeless(json.loads(each))) for each in records).encode()
         elif path.suffix == ".html":
-            content = _TIME.sub(b"", content)
+            content = re.sub(rb"(?s)<svg.*?</svg>|[\d.,:+-]+", b"", content)
         yield name, content
 
 
