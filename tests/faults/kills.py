@@ -123,9 +123,9 @@ def finish(store: Path, log: Path) -> None:
 
 
 def comparable(store: Path) -> Iterator[tuple[str, bytes]]:
-    """Path and content of each file, without times: of JSON `TIMES`, of pages numbers and figures, which JSON holds.
+    """Path and content of each file, without times: of JSON `TIMES`, of pages numbers and figures.
 
-    TensorBoard's events hold little else, and each start writes a file of its own.
+    JSON holds the numbers of pages. TensorBoard's events hold times, and each start writes a file of its own.
     """
     for path in sorted(path for path in store.rglob("*") if not path.is_dir() or not any(path.iterdir())):
         name, content = str(path.relative_to(store)), path.read_bytes() if path.is_file() else b""
