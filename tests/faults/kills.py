@@ -26,10 +26,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.small_texts import EN, ZH
+
 TIMES = {"seconds", "made", "tokens_per_second", "inputs", "files"}
 """Keys of JSON that hold times, or digests of files with times."""
 SMALL = """
-corpus.size=1000 on_failed=continue runtime.threads=1 runtime.workers=2 words.dim=20 aligner=restarts
+corpus=files on_failed=continue runtime.threads=1 runtime.workers=2 words.dim=20 aligner=restarts
 aligner.max_rounds=1 aligner.null_runs=2 aligner.aligner.words=100 aligner.aligner.rounds=2
 aligner.count_augmentation=null bootstrap.rounds=1 bootstrap.sentences=100 tokenizer.vocabulary=600
 size.width=32 size.layers=1 size.heads=1 size.hidden=32 lm.optimisation.steps=40 lm.batch_tokens=256
@@ -40,6 +42,20 @@ bits.code.increments=2 bits.code.epochs=1 bits.controls=[shuffled]
 evaluation.metrics.0.resamples=100 evaluation.metrics.1.resamples=100 evaluation.compare.resamples=100
 """
 PROGRAMS = ("train", "evaluate")
+
+
+def write_texts(place: Path) -> None:
+    """A small generated corpus with held-out pairs and a dictionary."""
+    from umt.corpus.synthetic.source import SyntheticWorld, WorldPairs
+
+    world = SyntheticWorld((EN, ZH), 600, processes=1)
+    pairs = WorldPairs(world, size=12, references=1).pairs()
+    for lang in (EN, ZH):
+        (place / f"{lang}.txt").write_text("\n".join(world.sentences(lang)), encoding="utf-8")
+        side = (texts[0] for texts in pairs.sides[lang])
+        (place / f"test.{lang}").write_text("\n".join(side), encoding="utf-8")
+    entries = [f"{word}\t{min(known)}" for word, known in sorted(world.dictionary().pairs.items())]
+    (place / "dict.txt").write_text("\n".join(entries), encoding="utf-8")
 
 
 def start(program: str, store: Path, log: Path) -> int:
@@ -53,6 +69,7 @@ def start(program: str, store: Path, log: Path) -> int:
         os.dup2(output, 1)
         os.dup2(output, 2)
         sys.argv = [f"{program}.py", *SMALL.split(), f"store={store}"]
+        sys.argv += [f"corpus.root={store.parent}", f"evaluation.dictionary.train={store.parent}/dict.txt"]
         _checkpoint_often()
         __import__(f"umt.cli.{program}", fromlist=["main"]).main()
         status = 0
@@ -171,6 +188,7 @@ def main() -> None:
         place = options.keep or Path(temporary)
         store, unbroken, log = place / "store", place / "unbroken", place / "log.txt"
         if not unbroken.exists():
+            write_texts(place)
             finish(store, log)
             store.rename(unbroken)
         manifests = [json.loads(path.read_text()) for path in unbroken.glob("*/manifest.json")]
@@ -184,7 +202,7 @@ def main() -> None:
             for artefact, seconds in [*turns, ("", 5.0)]:
                 program = "train" if artefact else "evaluate"
                 for _ in range(options.each):
-                    if not kill_during(program, store, log, artefact, choose.uniform(0, seconds)):
+                    if not kill_during(program, store, log, artefact, choose.uniform(0, seconds or 5)):
                         break
                     counts[artefact or program] = counts.get(artefact or program, 0) + 1
                 if not artefact or kills + sum(counts.values()) >= options.kills:

@@ -129,11 +129,17 @@ def remove_unfinished(directory: Path, name: str | None = None, *, exclusive: bo
 
 @contextmanager
 def disk_full_as_bad_input(advice: str) -> Iterator[None]:
-    """Raise BadInput with ``advice`` where the block fails for want of space on the disk."""
+    """Raise BadInput with ``advice`` where the block fails for want of space on the disk.
+
+    Libraries that are not written in Python, such as safetensors, say so in errors of their own.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        codes = (errno.ENOSPC, errno.EDQUOT)
+        if getattr(error, "errno", None) in codes or any(
+            f"(os error {code})" in str(error) for code in codes
+        ):
             raise BadInput(advice) from error
         raise
 
