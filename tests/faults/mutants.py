@@ -4,8 +4,8 @@
 
 For every module of `TESTED` the mutants of `NAMED` are tried, and so many are drawn: a comparison, an
 arithmetic or Boolean operator, a number, a condition or a truth value is changed. Each runs the tests of its
-module until one fails, in a fork of a process that has imported the libraries, on a copy of the project. A line is
-printed for each that survives.
+module until one fails, in a fork of a process that has imported the libraries, on a copy of the project. A
+line is printed for each that survives.
 """
 
 from __future__ import annotations
