@@ -131,3 +131,10 @@ def test_a_comet_model_that_cannot_be_had_is_one_sentence(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "comet", fake)  # without all that is asked of it
     with pytest.raises(BadInput, match="the COMET model nosuch/model cannot be had"):
         Comet("nosuch/model").score(["a"], [["b"]], EN, ["c"])
+
+
+def test_bleu_is_cased() -> None:
+    lower, right = ["the cat sat on the mat ."] * 2, [["The Cat Sat On The Mat ."]] * 2
+    score = Bleu(100).score(lower, right, Lang("en"))
+    assert score.value < 20
+    assert "case:mixed" in score.signature

@@ -29,7 +29,7 @@ from umt.evaluation.lexicon_rows import lexicon_rows
 from umt.evaluation.metrics import Metric, PairedBootstrap, with_first_reference
 from umt.evaluation.report import sections
 from umt.evaluation.rows import ScoreRow, System, group_by_system
-from umt.lm.loading import best_device, is_causal, load
+from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.pipeline import inputs, stages
 from umt.pipeline.console import Console
 from umt.pipeline.run import Run
@@ -37,7 +37,6 @@ from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
 from umt.smt.random_control import permuted_translator
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
-from umt.text.tokenizer import Tokenizer
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -211,8 +210,8 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not is_causal(run.model.path):
         return
-    model = load(run.model.path, **kernels_of(config)).to(best_device()).eval()
-    tokenizer = Tokenizer.load(run.model.path)
+    model, tokenizer = load_with_tokenizer(run.model.path, **kernels_of(config))
+    model.to(best_device()).eval()
     for held_out in run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
