@@ -66,14 +66,12 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     return JointLM(network, encoder, kernels)
 
 
-def load_with_tokenizer(
-    directory: Path, kernels: bool = True, gpu_kernels: bool = False
-) -> tuple[JointLM, Tokenizer]:
+def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM, Tokenizer]:
     """The model that was saved in ``directory``, on the processor, and its tokenizer.
 
-    kernels, gpu_kernels: see `JointLM`. Raises BadInput when there is none, or the two do not fit together.
+    kernels: see `JointLM`. Raises BadInput when there is none, or the two do not fit together.
     """
-    model, tokenizer = load(directory, kernels, gpu_kernels), Tokenizer.load(directory)
+    model, tokenizer = load(directory, kernels), Tokenizer.load(directory)
     rows = min(len(model.embeddings), len(model.head))
     if len(tokenizer) > rows:
         raise BadInput(

@@ -126,12 +126,17 @@ def option_errors() -> Iterator[None]:
         yield
     except SweepJobFailed as error:
         _exit(Console(), f"at least one run of the sweep failed: {error}", FAILED)
-    except (BadInput, OmegaConfBaseException) as error:
-        _exit(Console(), sentence_of(error) or str(error), FAILED)
     except Exception as error:
-        if not type(error).__module__.startswith("hydra"):
+        sentence = option_sentence(error)
+        if sentence is None:
             raise
-        _exit(Console(), _about_option(error), FAILED)
+        _exit(Console(), sentence, FAILED)
+
+
+def option_sentence(error: Exception) -> str | None:
+    """What a user can do about ``error``, be it of an override; None where it is our mistake."""
+    of_hydra = type(error).__module__.startswith("hydra") and not isinstance(error, InstantiationException)
+    return _about_option(error) if of_hydra else sentence_of(error)
 
 
 def _about_option(error: Exception) -> str:

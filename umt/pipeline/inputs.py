@@ -14,6 +14,7 @@ from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.reading import path_of
+from umt.evaluation.metrics import Metric, metric_named
 from umt.pipeline.artefact import settings_of
 from umt.runtime.files import digest_of
 from umt.types import BadInput
@@ -72,6 +73,14 @@ def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
     if len(set(names)) < len(names):
         raise BadInput(f"two held-out sets have one name among {names}: rename one in evaluation.sets")
     return sets
+
+
+def metrics(config: DictConfig) -> list[Metric]:
+    """Those of ``evaluation.metrics``, each a word or a node; raises BadInput for a word that is none."""
+    return [
+        metric_named(metric) if isinstance(metric, str) else instantiate(metric)
+        for metric in config.evaluation.metrics
+    ]
 
 
 def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | None:

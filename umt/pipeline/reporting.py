@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
 from umt.align import Alignment
+from umt.evaluation.bits_rows import bits_rows
 from umt.evaluation.external_systems import missing_translations
-from umt.evaluation.finished_runs import FinishedRun
+from umt.evaluation.finished_runs import SCORES, FinishedRun
 from umt.evaluation.report import sections
 from umt.evaluation.report.bits import bits, show_bits
 from umt.evaluation.report.page import write_page
@@ -19,10 +20,28 @@ from umt.evaluation.report.score_tables import lexicon
 from umt.evaluation.report.shared_space import history, shared_space, similarities
 from umt.evaluation.report.tables import show_run, show_scores
 from umt.evaluation.report.training_curves import training_curves
-from umt.evaluation.rows import ScoreRow, group_by_system
+from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
 from umt.pipeline import inputs
+from umt.pipeline.console import Console
 from umt.pipeline.run import Run
-from umt.pipeline.scoring import missing_measurements, samples
+from umt.pipeline.scoring import (
+    code_lengths,
+    lexicon_scores,
+    missing_measurements,
+    samples,
+    translation_scores,
+)
+
+
+def score_run(config: DictConfig, run: Run, console: Console) -> list[ScoreRow]:
+    """Every score of a run, which are stored with it, too."""
+    console.started("evaluate")
+    rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+    rows += code_lengths(config, run)
+    rows += bits_rows(run.bits_report) if run.bits_report else []
+    console.stopped()
+    save_scores(rows, run.directory / SCORES)
+    return rows
 
 
 def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path:

@@ -95,7 +95,7 @@ Direction = tuple[Lang, Lang]
 
 def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterator[ScoreRow]:
     """Each metric of each system on each test set in each direction."""
-    metrics: list[Metric] = [instantiate(metric) for metric in config.evaluation.metrics]
+    metrics = inputs.metrics(config)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
     others = [
         ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.external.items()
