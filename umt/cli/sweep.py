@@ -42,7 +42,7 @@ class SweepRun(FinishedRun):
     @cached_property
     def scores(self) -> dict[tuple[str, str, str, str], float]:
         """(set, direction, system, name) -> value; empty before ``evaluate.py`` saw the run."""
-        path = self.path / SCORES
+        path = self.path / SCORES[self.split]
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         systems = [system_label((row["system"], row.get("parallel_pairs", 0))) for row in rows]
         return {

@@ -138,7 +138,8 @@ def _input_lines(path: Path | None) -> Iterator[str]:
     if path is not None:
         yield from lines(path)
         return
-    stdin, at_once = io.BufferedReader(sys.stdin.buffer), 1 if sys.stdin.isatty() else 1 << 20  # type: ignore[arg-type]
+    stdin = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
+    at_once = 1 if sys.stdin.isatty() else 1 << 20
     yield from lines_of_stream(
         stdin, Path("standard input"), at_once, "give a sentence a line, or --input FILE"
     )

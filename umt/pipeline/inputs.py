@@ -86,7 +86,8 @@ def metrics(config: DictConfig) -> list[Metric]:
 def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | None:
     """A true dictionary: a configured file, else what a generated corpus knows, else None.
 
-    The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
+    The ``test`` part scores; the ``train`` part fits the supervised control and scores the others in
+    development.
     """
     option = config.evaluation.dictionary[part]
     if option is not None:
@@ -95,6 +96,11 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
             raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
         return Dictionary.read(path, source.languages)
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
+
+
+def scored_dictionary(config: DictConfig, source: Source) -> Dictionary | None:
+    """The dictionary that lexicons are scored on: of ``evaluation.split=dev`` the ``train`` part."""
+    return dictionary(config, source, "test" if config.evaluation.split == "test" else "train")
 
 
 def supervised_dictionary(config: DictConfig, source: Source) -> Supervision | None:
@@ -140,7 +146,7 @@ def drop_unselected(config: DictConfig) -> DictConfig:
     return selected
 
 
-_OTHERS = ("external", "compare")
+_OTHERS = ("external", "compare", "split")
 
 
 def run_identity(config: DictConfig) -> DictConfig:
