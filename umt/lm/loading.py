@@ -39,10 +39,10 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> JointLM:
+def load(name: str | Path, kernels: bool = True) -> JointLM:
     """Open a saved folder or a model of the hub, on the processor.
 
-    kernels, gpu_kernels: see `JointLM`.
+    kernels: see `JointLM`.
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
@@ -55,7 +55,7 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
     if supported(network) is None:
         check_causal_lm(JointLM(network, kernels=kernels), name)
     if not (Path(name) / ENCODER).is_dir():
-        return JointLM(network, None, kernels, gpu_kernels)
+        return JointLM(network, None, kernels)
     try:
         encoder = cast(Network, _opened(AutoModel, Path(name) / ENCODER))
     except Exception as error:
@@ -63,17 +63,15 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
             f"no encoder could be opened at {Path(name) / ENCODER}: {_first_line(error)}"
         ) from None
     encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
-    return JointLM(network, encoder, kernels, gpu_kernels)
+    return JointLM(network, encoder, kernels)
 
 
-def load_with_tokenizer(
-    directory: Path, kernels: bool = True, gpu_kernels: bool = False
-) -> tuple[JointLM, Tokenizer]:
+def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM, Tokenizer]:
     """The model that was saved in ``directory``, on the processor, and its tokenizer.
 
-    kernels, gpu_kernels: see `JointLM`. Raises BadInput when there is none, or the two do not fit together.
+    kernels: see `JointLM`. Raises BadInput when there is none, or the two do not fit together.
     """
-    model, tokenizer = load(directory, kernels, gpu_kernels), Tokenizer.load(directory)
+    model, tokenizer = load(directory, kernels), Tokenizer.load(directory)
     rows = min(len(model.embeddings), len(model.head))
     if len(tokenizer) > rows:
         raise BadInput(
@@ -93,7 +91,7 @@ def _opened(kind: Any, name: str | Path) -> Any:
 
 def reload(directory: Path, model: JointLM) -> JointLM:
     """Open a saved folder where ``model`` is, with its choice of kernels."""
-    return load(directory, model.kernels, model.gpu_kernels).to(model.device)
+    return load(directory, model.kernels).to(model.device)
 
 
 def save(model: JointLM, directory: Path) -> None:

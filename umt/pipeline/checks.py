@@ -56,7 +56,7 @@ def check_options(config: DictConfig) -> None:
         "on_failed": Literal["stop", "continue"],
         "store": str,
         **{f"runtime.{name}": int for name in ("threads", "workers", "cache_positions")},
-        **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels", "gpu_kernels")},
+        **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels")},
     }
     for option, value in _values(config):
         if isinstance(value, str) and not value.strip():

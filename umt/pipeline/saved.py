@@ -64,15 +64,14 @@ def bootstrap_translator(
     target: Lang,
     fast: bool = False,
     kernels: bool = True,
-    gpu_kernels: bool = False,
 ) -> PhraseBasedTranslator | PromptedTranslator:
     """What a bootstrap of that ``kind`` left in ``directory``; fast: with less search, to write much.
-    kernels, gpu_kernels: of a neural one, see `umt.lm.joint_lm.JointLM`.
+    kernels: of a neural one, see `umt.lm.joint_lm.JointLM`.
 
     Raises BadInput when the kind is not known.
     """
     if kind == FEW_SHOT:
-        return PromptedTranslator.load(directory, source, target, kernels=kernels, gpu_kernels=gpu_kernels)
+        return PromptedTranslator.load(directory, source, target, kernels=kernels)
     if kind == PHRASE_BASED:
         translator = PhraseBasedTranslator.load(directory / f"{source}-{target}")
         return translator.with_smaller_beam() if fast else translator

@@ -51,7 +51,7 @@ def parallel_pairs(run: Run) -> dict[str, int]:
 
 def kernels_of(config: DictConfig) -> dict[str, bool]:
     """Which kernels compute networks, as arguments of `umt.lm.loading.load`."""
-    return {"kernels": config.runtime.kernels, "gpu_kernels": config.runtime.gpu_kernels}
+    return {"kernels": config.runtime.kernels}
 
 
 def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dict[str, Translator]:

@@ -227,7 +227,6 @@ class PromptedTranslator:
         target: Lang,
         generation: Generation | None = None,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
@@ -238,7 +237,7 @@ class PromptedTranslator:
         if not (directory / PROMPTS).exists():
             raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing")
         settings = SavedJson.read(directory / PROMPTS)
-        model, tokenizer = load_with_tokenizer(directory, kernels, gpu_kernels)
+        model, tokenizer = load_with_tokenizer(directory, kernels)
         saved = SavedArrays.read(directory / _TENSORS)
         vectors = _vectors(saved, "vectors", None, None)
         sides = [_examples(saved, name, tokenizer) for name in ("source", "target")]

@@ -177,16 +177,15 @@ class NeuralTranslator:
         generation: Generation | None = None,
         noisy_channel: bool = True,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> NeuralTranslator:
-        """Read what `save` wrote, for one direction; kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+        """Read what `save` wrote, for one direction; kernels: see `umt.lm.joint_lm.JointLM`.
 
         Raises BadInput when the directory holds no translator, or none of these languages.
         """
         if not (directory / _FILE).exists():
             raise BadInput(f"{directory} holds no translator: {_FILE} is missing")
         settings = SavedJson.read(directory / _FILE)
-        model, tokenizer = load_with_tokenizer(directory, kernels, gpu_kernels)
+        model, tokenizer = load_with_tokenizer(directory, kernels)
         return cls(
             source,
             target,
