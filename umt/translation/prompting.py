@@ -230,9 +230,8 @@ class PromptedTranslator:
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
-        generation: of answers; None for the one that was saved. kernels,
-        gpu_kernels: see `umt.lm.joint_lm.JointLM`. Raises BadInput when the folder holds no
-        prompts, or none of these languages.
+        generation: of answers; None for the one that was saved. kernels: see `umt.lm.joint_lm.JointLM`.
+        Raises BadInput when the folder holds no prompts, or none of these languages.
         """
         if not (directory / PROMPTS).exists():
             raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing")
