@@ -145,7 +145,6 @@ CHOICES: Mapping[str, str] = {
     "tokenizer=borrowed": "tokenizer=pretrained",
     "translator=cycle": "translator=dual_learning",
     "words=count": "words=raw_counts",
-    "words=file": "words=pretrained",
     "words=lm": "words=language_model",
     "words=svd": "words=ppmi_svd",
 }

@@ -204,7 +204,8 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
         alignments = {system: Alignment.load(artefact.path) for system, artefact in run.alignments.items()}
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
-        yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
+        directions = stages.directions(run.alignments["unsupervised"])
+        yield from lexicon_rows(alignments, known, kinds, directions, stems)
 
 
 def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
@@ -222,7 +223,7 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
 
 def missing_measurements(run: Run) -> Iterator[str]:
     """Sentences about scores that are missing, and why."""
-    if not run.held_out:
+    if run.text and not run.held_out:
         yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
     for pairs in (held_out.pairs() for held_out in run.held_out):
         if pairs.left_out:
