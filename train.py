@@ -6,7 +6,7 @@ python train.py aligner=cooccurrence                        another strategy, by
 python train.py corpus=none words=file words.paths.en=A.vec words.paths.zh=B.vec    vectors without a text
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
-python evaluate.py [the same overrides]                     the scores
+python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
 """
 
 from __future__ import annotations

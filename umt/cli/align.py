@@ -29,8 +29,7 @@ from umt.evaluation.report.svg import standalone
 from umt.pipeline.composition import configuration
 from umt.pipeline.errors import ALIGNMENT_FAILED, option_errors
 from umt.pipeline.program import program
-from umt.pipeline.reporting import show
-from umt.pipeline.scoring import lexicon_scores
+from umt.pipeline.reporting import score_run, show
 from umt.pipeline.store import Store
 
 
@@ -66,12 +65,13 @@ def main() -> None:
         with open_dict(config):
             files = (str(arguments.source), str(arguments.target))
             config.words.paths = dict(zip(languages, files, strict=False))
+            config.evaluation.split = "test"
             if arguments.dictionary:
                 config.evaluation.dictionary.test = str(arguments.dictionary)
         with program(config) as (console, _):
             run = build(config, Store(Path(config.store), console))
             artefact = run.alignments["unsupervised"]
-            show(config, run, list(lexicon_scores(config, run)), console.terminal)
+            show(config, run, score_run(config, run, console), console.terminal)
             write_alignment(Alignment.load(artefact.path), (languages[0], languages[1]), arguments.out)
             console.terminal.print(f"lexicons, vectors and picture: {arguments.out}", markup=False)
             if artefact.report["verdict"]["label"] == "failed":
