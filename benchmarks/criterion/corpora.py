@@ -84,7 +84,7 @@ class Builder:
 
     def spaces(self, corpus: Corpus, size: int = VOCABULARY) -> tuple[WordSpace, WordSpace, str]:
         """English, Chinese, cut to the ``size`` most frequent words; and a digest of both."""
-        english, chinese = self._words(corpus.english), self._words(corpus.chinese)
+        english, chinese = self.words(corpus.english), self.words(corpus.chinese)
         return (
             narrowed(WordSpace.load(english.path, Lang("en")), size),
             narrowed(WordSpace.load(chinese.path, Lang("zh")), size),
@@ -100,7 +100,7 @@ class Builder:
         parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
         return Dictionary({word: known for each in parts for word, known in each.pairs.items()})
 
-    def _words(self, text: Text) -> Artefact:
+    def words(self, text: Text) -> Artefact:
         config = configuration(*text.overrides)
         corpus = inputs.corpus(config)
         made = self.store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))

@@ -1,0 +1,90 @@
+"""Is the code shortest at the true lexicon? A text beside its own cipher, under a network that knows the text.
+
+Y is other text of X's language under permuted names. The network has learned X and is held; Y is read through a
+lexicon from Y's symbols to X's. The search alternates: score every symbol of Y in every place of Y under the
+lexicon of the moment, then take the one-to-one lexicon with the fewest bits for these contexts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from benchmarks.transfer.bridge import CODE
+from benchmarks.transfer.records import Job, Record
+from benchmarks.transfer.texts import EN, Sides
+from umt.compression.prequential import PrequentialNetwork
+from umt.compression.symbols import CodedText
+from umt.runtime.seeds import child_seed
+from umt.types import I64
+
+LEARNED, READ = 300_000, 60_000
+"""Bytes of X, and of Y."""
+EPOCHS, ROUNDS = 3, 10
+SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""Of the symbols of Y's lexicon, permuted among each other: where the search begins."""
+
+
+def jobs(name: str, sides: Sides, seeds: int) -> Iterator[Job]:
+    """A search from every distance."""
+    x, rest = sides.coded(EN, LEARNED)
+    y = rest.until(int(rest.ends[np.searchsorted(np.cumsum(rest.sizes), READ) - 1]))
+    for seed in range(1, seeds + 1):
+        yield Job({"experiment": "cipher", "corpus": name, "arm": "search", "seed": seed},
+                  partial(_measure, sides.vocabulary, x, y, seed))  # fmt: skip
+
+
+def _measure(vocabulary: int, x: CodedText, y: CodedText, seed: int, _: Path) -> Record:
+    """From each distance: bits of Y and the share of its symbols that are right, before the search and after every
+    round."""
+    network = PrequentialNetwork(CODE, [x, y], vocabulary, child_seed(seed, 0))
+    batches = CODE.batches([x])
+    order = np.random.default_rng(seed)
+    total = EPOCHS * len(batches)
+    for step in range(total):
+        network.learn(
+            batches[order.permutation(len(batches))[0]],
+            min(1.0, (step + 1) / 20) * max(0.1, 1 - step / total),
+        )
+    searches = {}
+    for share in SHARES:
+        lexicon = np.arange(len(y.numbers))
+        chosen = order.permutation(len(lexicon))[: round(share * len(lexicon))]
+        lexicon[chosen] = lexicon[order.permutation(chosen)]
+        searches[str(share)] = search(network, y, lexicon)
+    return {"searches": searches, "bytes": int(y.sizes.sum())}
+
+
+def search(network: PrequentialNetwork, y: CodedText, lexicon: I64) -> list[tuple[float, float]]:
+    """(bits of y, share of its symbols that are right) of the lexicon and of what each round makes of it."""
+    steps: list[tuple[float, float]] = []
+    for _ in range(ROUNDS):
+        bits, costs = read(network, y, lexicon)
+        if steps and bits >= steps[-1][0]:
+            break
+        steps.append((round(bits, 1), round(float((lexicon[y.codes] == y.codes).mean()), 4)))
+        lexicon = linear_sum_assignment(costs.numpy())[1]
+    return steps
+
+
+def read(network: PrequentialNetwork, y: CodedText, lexicon: I64) -> tuple[float, Tensor]:
+    """Bits of y read through a lexicon, and (symbols, symbols) bits if a symbol were another, contexts as they are."""
+    network.numbers[1] = torch.from_numpy(y.numbers)
+    network.leaves[1] = torch.from_numpy(lexicon[y.codes])
+    costs, bits = torch.zeros(len(y.numbers), len(y.numbers)), 0.0
+    for batch in CODE.batches([y]):
+        rows = [replace(row, text=1) for row in batch]
+        log_chances, targets = network.predict(rows)
+        log_chances /= -math.log(2)
+        bits += float(log_chances.gather(1, targets[:, None]).sum())
+        symbols = torch.cat([torch.from_numpy(y.codes[row.first_new : row.end]) for row in rows])
+        costs.index_add_(0, symbols, log_chances)
+    return bits, costs
