@@ -59,12 +59,12 @@ def corpora(data: Path) -> dict[str, Corpus]:
         for name, lines in parts.items()
         if name.split()[0] in real
     }
-    found = {name: Corpus(text, text) for name, text in texts.items()}
+    result = {name: Corpus(text, text) for name, text in texts.items()}
     crossed = [("talks", "bible"), ("bible", "talks"), ("commonvoice", "talks"), ("talks", "commonvoice")]
     for one, other in crossed:
         if one in real and other in real:
-            found[f"{one} x {other}"] = Corpus(real[one], real[other])
-    return found
+            result[f"{one} x {other}"] = Corpus(real[one], real[other])
+    return result
 
 
 def named(data: Path, name: str) -> Corpus:
@@ -84,7 +84,7 @@ class Builder:
 
     def spaces(self, corpus: Corpus, size: int = VOCABULARY) -> tuple[WordSpace, WordSpace, str]:
         """English, Chinese, cut to the ``size`` most frequent words; and a digest of both."""
-        english, chinese = self.words(corpus.english), self.words(corpus.chinese)
+        english, chinese = self._words(corpus.english), self._words(corpus.chinese)
         return (
             narrowed(WordSpace.load(english.path, Lang("en")), size),
             narrowed(WordSpace.load(chinese.path, Lang("zh")), size),
@@ -100,7 +100,7 @@ class Builder:
         parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
         return Dictionary({word: known for each in parts for word, known in each.pairs.items()})
 
-    def words(self, text: Text) -> Artefact:
+    def _words(self, text: Text) -> Artefact:
         config = configuration(*text.overrides)
         corpus = inputs.corpus(config)
         made = self.store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import benchmarks.transfer
-from benchmarks.criterion.corpora import Builder, Corpus, configuration, named
+from benchmarks.criterion.corpora import Builder, named
 from benchmarks.transfer import bridge, cipher, neighbours, pointers
-from benchmarks.transfer.records import Job, run
+from benchmarks.transfer.records import Job, read, run
+from benchmarks.transfer.tables import show
 from benchmarks.transfer.texts import READ, ZH, Sides, prepared
-from umt.align import Alignment
 from umt.cli.command_line import Command
-from umt.compression.mutual_information import within
-from umt.embeddings.lexicon import Lexicon
+from umt.compression.mutual_information import first_bytes
 from umt.lm.loading import configure_libraries
-from umt.pipeline import stages
 from umt.pipeline.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 
 CORPORA = {"world": "world shift 0", "bible": "bible"}
 EXPERIMENTS = ["bridge", "neighbours", "cipher", "pointers"]
-ELSEWHERE = {"world": "world shift 1", "bible": "talks"}
+ELSEWHERE = {"world": "bible", "bible": "commonvoice"}
 """Another domain."""
 SEEDS = 3
 
@@ -36,18 +34,11 @@ def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterat
             yield from bridge.jobs(name, sides, builder.truth(corpus), SEEDS)
         if "neighbours" in experiments:
             other = prepared(builder, named(builder.data, ELSEWHERE[name]).chinese)
-            yield from neighbours.jobs(name, sides, within(other.sentences(ZH), READ), SEEDS)
+            yield from neighbours.jobs(name, sides, first_bytes(other.sentences(ZH), READ), SEEDS)
         if "cipher" in experiments:
             yield from cipher.jobs(name, sides, SEEDS)
         if "pointers" in experiments and name == "bible":
-            yield from pointers.jobs(sides, _lexicon(builder, corpus), SEEDS)
-
-
-def _lexicon(builder: Builder, corpus: Corpus) -> Lexicon:
-    """What ``train.py`` aligns without a dictionary."""
-    config = configuration(*corpus.english.overrides)
-    spaces = builder.words(corpus.english)
-    return Alignment.load(builder.store.build(stages.align, config.aligner, spaces, seed=1).path).lexicon
+            yield from pointers.jobs(sides, SEEDS)
 
 
 def main() -> None:
@@ -61,10 +52,16 @@ def main() -> None:
         "--data", type=Path, default=Path("../shared/data"), help="where the real corpora lie"
     )
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
+    parser.add_argument(
+        "--records", type=Path, default=Path("docs/results/transfer.jsonl"), help="runs to show"
+    )
     parser.add_argument("--minutes", type=float, default=600, help="start no run later than this")
     given = parser.parse_args()
     console = Console()
     with user_errors(console):
+        if given.action == "show":
+            show(read(given.records), Path("docs/studies"))
+            return
         builder = Builder(given.data.resolve(), Store(given.store, console))
         wanted = jobs(builder, given.only, given.corpora)
         run(wanted, given.store / "transfer.jsonl", given.store / "transfer", given.minutes)

@@ -21,6 +21,7 @@ from umt.align.refinement import Refinement
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.compression.cooccurrence_expert import symbol_tokens
 from umt.compression.prequential import Prequential
+from umt.compression.symbols import CodedText
 from umt.corpus.dictionary import Dictionary
 from umt.embeddings.count_vectors import PpmiSvd
 from umt.embeddings.retrieval import csls, mutual
@@ -43,10 +44,7 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
     for size in SIZES:
         parts = [sides.coded(lang, size) for lang in (EN, ZH)]
         texts, others = ([part[which] for part in parts] for which in (0, 1))
-        x, y = (
-            WORDS.build(each.lang, symbol_tokens(each, len(each.ends)), Generator().manual_seed(1))
-            for each in others
-        )
+        x, y = map(symbol_vectors, others)
         known = sides.known_pairs(dictionary, others, x, y)
         found = ALIGNER.align(x, y, Generator().manual_seed(1))
         both = mutual(*csls(found.source.vectors, found.target.vectors))
@@ -62,6 +60,11 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
             for arm, pairs in rotations.items():
                 measure = partial(_measure, start, ids, x, y, rotation(x, y, pairs, seed), known)
                 yield Job({**name_of, "arm": arm, "seed": seed}, measure)
+
+
+def symbol_vectors(text: CodedText) -> WordSpace:
+    """Word vectors of the symbols of a text."""
+    return WORDS.build(text.lang, symbol_tokens(text, len(text.ends)), Generator().manual_seed(1))
 
 
 def permuted(pairs: Tensor, share: float, seed: int) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.transfer.bridge import CODE
 from benchmarks.transfer.records import Job, Record, coded_blocks
 from benchmarks.transfer.texts import EN, ZH, Sides
-from umt.compression.mutual_information import within
+from umt.compression.mutual_information import first_bytes
 from umt.compression.symbols import CodedText
 
 SIZES = (100_000, 300_000)
@@ -42,7 +42,7 @@ def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> 
         "shuffled within sentences": [x, shuffled_within(y, random)],
         "Y": [x, y],
         "Y, ids permuted": [x, replace(y, numbers=random.permutation(y.numbers))],
-        "another domain": [x, sides.alphabets[ZH].encode(within(elsewhere, size), ZH)],
+        "another domain": [x, sides.alphabets[ZH].encode(first_bytes(elsewhere, size), ZH)],
         "more X, enciphered": [x, replace(more, numbers=more.numbers + shift, tag=more.tag + shift)],
         "more X": [x, more],
     }

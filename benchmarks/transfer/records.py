@@ -68,7 +68,7 @@ def coded_blocks(
     embeddings: tuple[I64, Tensor] | None = None,
     scored: int = 2,
 ) -> Record:
-    """Bits of the first ``scored`` texts under a network for all, alone and mixed with counts; sums over blocks."""
+    """Bits of the first ``scored`` texts under a network for all: by itself, and mixed with counts."""
     runs = code.code(texts, vocabulary, child_seed(seed, 0), folder, lambda *_: None, embeddings)
     pairs = list(zip(texts, runs, strict=True))[:scored]
     ways = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.criterion.corpora import Builder, Text, configuration
-from umt.compression.mutual_information import single_word_lines, within
+from umt.compression.mutual_information import first_bytes, single_word_lines
 from umt.compression.symbols import CodedText, SubwordAlphabet, vocabularies
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.prepared_text import PreparedText
@@ -42,14 +42,14 @@ class Sides:
     @classmethod
     def of(cls, text: PreparedText, size: int = READ, subwords: int = SUBWORDS) -> Sides:
         """The first ``size`` bytes of each language."""
-        lines = {lang: within(text.sentences(lang), size) for lang in (EN, ZH)}
+        lines = {lang: first_bytes(text.sentences(lang), size) for lang in (EN, ZH)}
         words = {lang: single_word_lines(each, lang) for lang, each in lines.items()}
         return cls(lines, vocabularies(words, subwords, disjoint=True))
 
     def coded(self, lang: Lang, size: int) -> tuple[CodedText, CodedText]:
         """The first ``size`` bytes of a language, and all that follows them."""
         lines = self.lines[lang]
-        count, alphabet = len(within(lines, size)), self.alphabets[lang]
+        count, alphabet = len(first_bytes(lines, size)), self.alphabets[lang]
         return alphabet.encode(lines[:count], lang), alphabet.encode(lines[count:], lang)
 
     @property

@@ -28,7 +28,7 @@ def bits(y: CodedText, x: CodedText, pointers: I64) -> F64:
 
 
 def test_translations_save_bits_and_wrong_pointers_none() -> None:
-    """Of sentences that share nothing but their meaning, a translation tells most words, another sentence none."""
+    """A translation tells most words, another sentence none."""
     random = np.random.default_rng(1)
     symbols = np.concatenate([np.append(random.integers(0, END, 5), END) for _ in range(100)])
     x = text(symbols)

@@ -1,9 +1,9 @@
 """Word translation as an expert of a code: each sentence points at one of the other language, which is known.
 
-The decoder reads a pointer, then a sentence. From the pairs so far it learns IBM model 1 (Brown et al. 1993, "The
-mathematics of statistical machine translation"), which predicts the symbols of the next sentence from those of
-the one pointed at; a symbol that earlier ones have explained counts for less. The table begins empty and nothing
-but pointers and coded text is read, so whatever found the pointers, they are the only bits to be paid.
+The decoder reads a pointer, then a sentence. From the pairs so far it learns IBM model 1 (Brown et al. 1993,
+"The mathematics of statistical machine translation"), which predicts the symbols of the next sentence from
+those of the one pointed at; a symbol that earlier ones have explained counts for less. The table begins empty
+and is learned from pointers and coded text alone. So whatever chose the pointers, they are all that is paid.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from umt.types import F32, I64
 class TranslationExpert:
     """IBM model 1, learned on line.
 
-    growth: by which the text grows until the table is learned again from all pairs so far; rounds: of EM then.
-    prior: occurrences of a symbol that the frequencies of the other language's symbols are worth to its row.
+    growth: by which the text grows until the table is learned again from all pairs so far.
+    rounds: of EM then.
+    prior: of a row towards the frequencies of symbols, in occurrences.
     coverage: the weight of a symbol falls by exp(-coverage) for each symbol that it has explained.
     """
 
@@ -60,8 +61,10 @@ class TranslationExpert:
         return np.concatenate(parts)
 
     def table(self, text: CodedText, other: CodedText, pointers: I64) -> F32:
-        """(symbols of ``other``, symbols of ``text``) p(symbol | symbol), from the first ``len(pointers)`` sentences
-        of ``text`` and those they point at."""
+        """(symbols of ``other``, symbols of ``text``) p(symbol | symbol), from the first sentences.
+
+        pointers: of these sentences only.
+        """
         count = len(pointers)
         starts = offsets(text)
         frequencies = np.bincount(text.codes[: starts[count]], minlength=len(text.numbers)) + 0.5
@@ -97,7 +100,7 @@ def _expect(
 
 @jit
 def _predict(table: F32, source: I64, target: I64, coverage: float, chances: F32) -> None:
-    """Write p(next symbol) at every place of ``target`` to ``chances`` (places, symbols), from what stands before."""
+    """Write p(next symbol) at every place of ``target`` to ``chances`` (places, symbols)."""
     weights = np.ones(len(source))
     for place in range(len(target)):
         scaled = weights / weights.sum()
