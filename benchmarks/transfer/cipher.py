@@ -1,8 +1,8 @@
 """Is the code shortest at the true lexicon? A cipher under a network that has learned other text in clear.
 
 The network has learned X and is held. Y is other text of X's language under permuted names, read through a
-lexicon from Y's symbols to X's. The search alternates: score every symbol in every place of Y under the
-lexicon of the moment, then take the one-to-one lexicon with the fewest bits for these contexts.
+lexicon from Y's symbols to X's. The search scores every symbol in every place of Y under the lexicon of the
+moment, and swaps those pairs of entries that save the most bits, as many as make the code shorter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from benchmarks.transfer.bridge import CODE
@@ -24,7 +23,7 @@ from benchmarks.transfer.texts import EN, Sides
 from umt.compression.prequential import PrequentialNetwork
 from umt.compression.symbols import CodedText
 from umt.runtime.seeds import child_seed
-from umt.types import I64
+from umt.types import F32, I64
 
 LEARNED, READ = 300_000, 60_000
 """Bytes of X, and of Y."""
@@ -38,8 +37,8 @@ def jobs(name: str, sides: Sides, seeds: int) -> Iterator[Job]:
     x, rest = sides.coded(EN, LEARNED)
     y = rest.until(int(rest.ends[np.searchsorted(np.cumsum(rest.sizes), READ) - 1]))
     for seed in range(1, seeds + 1):
-        yield Job({"experiment": "cipher", "corpus": name, "arm": "search", "seed": seed},
-                  partial(_measure, sides.vocabulary, x, y, seed))  # fmt: skip
+        key = {"experiment": "cipher", "corpus": name, "arm": "search", "seed": seed}
+        yield Job(key, partial(_measure, sides.vocabulary, x, y, seed))
 
 
 def _measure(vocabulary: int, x: CodedText, y: CodedText, seed: int, _: Path) -> Record:
@@ -49,10 +48,8 @@ def _measure(vocabulary: int, x: CodedText, y: CodedText, seed: int, _: Path) ->
     order = np.random.default_rng(seed)
     total = EPOCHS * len(batches)
     for step in range(total):
-        network.learn(
-            batches[order.permutation(len(batches))[0]],
-            min(1.0, (step + 1) / 20) * max(0.1, 1 - step / total),
-        )
+        rate = min(1.0, (step + 1) / 20) * max(0.1, 1 - step / total)
+        network.learn(batches[order.integers(len(batches))], rate)
     searches = {}
     for share in SHARES:
         lexicon = np.arange(len(y.numbers))
@@ -64,14 +61,41 @@ def _measure(vocabulary: int, x: CodedText, y: CodedText, seed: int, _: Path) ->
 
 def search(network: PrequentialNetwork, y: CodedText, lexicon: I64) -> list[tuple[float, float]]:
     """(bits of y, share of its symbols that are right) of the lexicon and of what each round makes of it."""
-    steps: list[tuple[float, float]] = []
+    bits, costs = read(network, y, lexicon)
+    steps = []
     for _ in range(ROUNDS):
-        bits, costs = read(network, y, lexicon)
-        if steps and bits >= steps[-1][0]:
-            break
         steps.append((round(bits, 1), round(float((lexicon[y.codes] == y.codes).mean()), 4)))
-        lexicon = linear_sum_assignment(costs.numpy())[1]
+        swaps = best_swaps(costs.numpy()[:, lexicon])
+        while len(swaps):
+            trial = lexicon.copy()
+            trial[swaps] = lexicon[swaps[:, ::-1]]
+            changed, costs = read(network, y, trial)
+            if changed < bits:
+                bits, lexicon = changed, trial
+                break
+            swaps = swaps[: len(swaps) // 4]
+        else:
+            break
     return steps
+
+
+def best_swaps(costs: F32) -> I64:
+    """(n, 2) disjoint pairs of symbols that would save bits if they changed places, the most saving first.
+
+    costs: (symbols, symbols) bits of each if it stood for what another stands for.
+    """
+    own = costs.diagonal()
+    change = costs + costs.T - own[:, None] - own
+    partner = change.argmin(1)
+    change_of = change[np.arange(len(own)), partner]
+    swaps: list[tuple[int, int]] = []
+    taken: set[int] = set()
+    for symbol in np.argsort(change_of):
+        pair = int(symbol), int(partner[symbol])
+        if change_of[symbol] < 0 and taken.isdisjoint(pair):
+            swaps.append(pair)
+            taken.update(pair)
+    return np.array(swaps, np.int64).reshape(-1, 2)
 
 
 def read(network: PrequentialNetwork, y: CodedText, lexicon: I64) -> tuple[float, Tensor]:

@@ -65,7 +65,7 @@ def bridge(runs: Sequence[Record]) -> tuple[str, Markup]:
                 saved = _saved(base, here, way) if here else None
                 cells.append(_percent(saved))
                 if way == "network" and quality[arm] >= 0:
-                    drawn[f"{size / 1e6:g} MB a side"].append(saved and _interval(saved))
+                    drawn[f"{size / 1e6:g} MB a side"].append(_interval(saved) if saved else None)
         rows.append(cells)
     headings = ["vectors of the target", "P@1"]
     headings += [f"{size / 1e6:g} MB, {way}" for size in sizes for way in WAYS]
