@@ -53,7 +53,7 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
         )
         for seed in range(1, seeds + 1):
             rotations = {"rotated": None, "found": both}
-            rotations |= {f"{share:g} permuted": permuted(known, share, seed) for share in SHARES}
+            rotations |= {f"{share:.0%} permuted": permuted(known, share, seed) for share in SHARES}
             start = partial(coded_blocks, CODE, texts, sides.vocabulary, seed)
             name_of = {"experiment": "bridge", "corpus": name, "size": size}
             yield Job({**name_of, "arm": "random vectors", "seed": seed}, start)
