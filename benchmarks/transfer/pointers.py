@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,54 +14,74 @@ from torch import Generator
 
 from benchmarks.transfer.bridge import ALIGNER, CODE, symbol_vectors
 from benchmarks.transfer.records import Job, Record, in_blocks
-from benchmarks.transfer.texts import EN, ZH, Sides
+from benchmarks.transfer.texts import EN, READ, ZH, Sides
 from umt.compression import context_mixing
-from umt.compression.symbols import CodedText
+from umt.compression.mutual_information import first_bytes
+from umt.compression.symbols import CodedText, kt_bits
 from umt.compression.translation_expert import TranslationExpert, offsets
 from umt.embeddings.counts import Counts
 from umt.runtime.seeds import child_seed
-from umt.types import F32, I64
+from umt.types import F32, F64, I64
 
 EXPERT = TranslationExpert()
 ROUNDS = 2
 """Of retrieval with a table learned from the pairs of the round before."""
-SIZES = (300_000, 1_000_000)
+SIZES = (300_000, 1_000_000, READ)
 """Bytes of Chinese."""
+CONTROLLED = SIZES[0]
+"""The size at which random pointers are measured, too."""
 
 
 def jobs(sides: Sides, seeds: int) -> Iterator[Job]:
-    """Chinese given English, by size and by what the pointers are."""
+    """Chinese given English, by size."""
     x, whole = (sides.alphabets[lang].encode(sides.lines[lang], lang) for lang in (EN, ZH))
     table, place = lexicon_table(x, whole), np.zeros(sides.vocabulary, np.int64)
     place[whole.numbers] = np.arange(len(whole.numbers))
     for size in SIZES:
-        y, _ = sides.coded(ZH, size)
+        y = sides.alphabets[ZH].encode(first_bytes(sides.lines[ZH], size), ZH)
         random = np.random.default_rng(1).integers(len(x.ends), size=len(y.ends))
-        for arm, pointers in (
-            ("retrieved", retrieved(x, y, table[:, place[y.numbers]])),
-            ("random", random),
-        ):
-            translated = EXPERT.log_odds(y, x, pointers)
-            for seed in range(1, seeds + 1):
-                name = {"experiment": "pointers", "corpus": "bible", "size": size, "arm": arm, "seed": seed}
-                yield Job(name, partial(_measure, sides.vocabulary, x, y, translated, seed))
+        choices = {"retrieved": retrieved(x, y, table[:, place[y.numbers]])}
+        choices |= {"random": random} if size == CONTROLLED else {}
+        arms: dict[str, tuple[I64, F32]] = {}
+        for arm, pointers in choices.items():
+            odds = EXPERT.log_odds(y, x, pointers)
+            arms[arm] = pointers, odds
+            saved = _bits(y, []) - _bits(y, [odds])
+            paying = np.where(saved > math.log2(len(x.ends)), pointers, -1)
+            arms[f"{arm}, where it pays"] = paying, EXPERT.log_odds(y, x, paying)
+        for seed in range(1, seeds + 1):
+            name = {"experiment": "pointers", "corpus": "bible", "size": size, "seed": seed}
+            yield Job(name, partial(_measure, sides.vocabulary, x, y, arms, seed))
 
 
-def _measure(vocabulary: int, x: CodedText, y: CodedText, translated: F32, seed: int, folder: Path) -> Record:
-    """Bits of Y alone, and of Y with its pointers after X."""
+def _bits(y: CodedText, experts: Sequence[F32]) -> F64:
+    """Of each sentence, counts and experts mixed."""
+    return y.per_sentence(context_mixing.code_length(y.codes, y.tree, y.starts, experts))
+
+
+def _measure(
+    vocabulary: int, x: CodedText, y: CodedText, arms: Mapping[str, tuple[I64, F32]], seed: int, folder: Path
+) -> Record:
+    """Bits of Y alone, and of Y given X with its pointers, and flags where a sentence may have none."""
     [coded] = CODE.code([y], vocabulary, child_seed(seed, 0), folder, lambda *_: None)
-    alone, given = (
-        y.per_sentence(context_mixing.code_length(y.codes, y.tree, y.starts, experts))
-        for experts in ([coded.log_odds], [coded.log_odds, translated])
-    )
-    pointer = math.log2(len(x.ends))
-    return {
-        "bits": {name: round(float(each.sum()), 1) for name, each in (("alone", alone), ("given", given))},
-        "pointers": round(len(y.ends) * pointer, 1),
-        "blocks": {"alone": in_blocks(alone), "paid": in_blocks(given + pointer)},
-        "sentences": [len(x.ends), len(y.ends)],
-        "bytes": int(y.sizes.sum()),
+    alone = _bits(y, [coded.log_odds])
+    result: Record = {
+        "alone": round(float(alone.sum()), 1),
+        "blocks": {"alone": in_blocks(alone)},
+        "arms": {},
     }
+    for arm, (pointers, odds) in arms.items():
+        given, points = _bits(y, [coded.log_odds, odds]), pointers >= 0
+        cost = points * math.log2(len(x.ends))
+        if not points.all():
+            cost = cost + kt_bits(points.astype(int), 2) / len(points)
+        result["arms"][arm] = {
+            "given": round(float(given.sum()), 1),
+            "pointers": round(float(cost.sum()), 1),
+            "pointing": int(points.sum()),
+        }
+        result["blocks"][arm] = in_blocks(given + cost)
+    return {**result, "sentences": [len(x.ends), len(y.ends)], "bytes": int(y.sizes.sum())}
 
 
 def lexicon_table(x: CodedText, y: CodedText) -> F32:
@@ -83,7 +103,7 @@ def retrieved(x: CodedText, y: CodedText, table: F32) -> I64:
     """
     pointers = likeliest(x, y, table)
     for _ in range(ROUNDS):
-        pointers = likeliest(x, y, replace(EXPERT, rounds=6).table(y, x, pointers))
+        pointers = likeliest(x, y, replace(EXPERT, rounds=6).table(y, x, pointers)[:-1])
     return pointers
 
 

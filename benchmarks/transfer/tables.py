@@ -135,25 +135,21 @@ def pointers(runs: Sequence[Record]) -> tuple[str, None]:
     """Code length of Y, and of Y given X with every pointer paid."""
     rows = []
     for size in _values(runs, "size"):
-        for arm in _values(runs, "arm"):
-            here = _of(runs, size=size, arm=arm)
-            if not here:
-                continue
-            results = [each["result"] for each in here]
-            alone, paid = (
-                np.array([result["blocks"][name] for result in results]) for name in ("alone", "paid")
-            )
+        results = [each["result"] for each in _of(runs, size=size)]
+        alone = np.array([each["blocks"]["alone"] for each in results])
+        for arm in results[0]["arms"]:
+            paid = np.array([each["blocks"][arm] for each in results])
             saved = {**gain_interval([alone], [paid], RESAMPLES), "base": float(alone.sum(1).mean())}
-            mean = {
-                name: statistics.fmean(each["bits"][name] for each in results) / 8
-                for name in ("alone", "given")
-            }
+            one = results[0]["arms"][arm]
+            total, cost = paid.sum(1).mean(), one["pointers"]
+            bits = (alone.sum(1).mean(), total - cost, cost, total)
             rows.append([
-                f"{size / 1e6:g} MB", arm, f"{mean['alone']:,.0f}", f"{mean['given']:,.0f}",
-                f"{results[0]['pointers'] / 8:,.0f}", f"{paid.sum(1).mean() / 8:,.0f}", _percent(saved),
+                f"{results[0]['bytes'] / 1e6:.1f} MB, {len(results)}", arm,
+                f"{one['pointing'] / results[0]['sentences'][1]:.0%}",
+                *(f"{each / 8:,.0f}" for each in bits), _percent(saved),
             ])  # fmt: skip
-    headings = ["size", "pointers", "K(Y)", "Y after X", "pointers, bytes", "K(Y given X)", "saved"]
-    return table(headings, rows), None
+    headings = ["Y, seeds", "pointers", "verses that point", "K(Y), bytes", "Y after X", "pointers"]
+    return table([*headings, "K(Y given X)", "% saved"], rows), None
 
 
 def _values(runs: Sequence[Record], key: str) -> list[Any]:

@@ -17,9 +17,9 @@ EXPERT = TranslationExpert()
 
 
 def enciphered(x: CodedText, pointers: I64) -> CodedText:
-    """The sentences pointed at in other names and another order, ids of their own."""
+    """The sentences pointed at in other names, ids of their own."""
     starts, other = offsets(x), np.append((np.arange(END) * 3 + 1) % END, END)
-    lines = [x.codes[starts[each] : starts[each + 1] - 1][::-1] for each in pointers]
+    lines = [x.codes[starts[each] : starts[each + 1] - 1] for each in pointers]
     return text(np.concatenate([other[np.append(line, END)] for line in lines]), ZH, 20)
 
 
