@@ -1,9 +1,10 @@
 """Score what ``train.py`` built with the same overrides; nothing is trained here.
 
-    python evaluate.py [the overrides of train.py] [other options of evaluation]
+    python evaluate.py [evaluation.split=test] [the overrides of train.py] [other options of evaluation]
 
-Every system translates every held-out set in both directions. A table is printed; ``scores.json``, the
-translations (a line a sentence) and the page ``report.html`` are written to the run's directory.
+Every system translates every dev set in both directions, or with ``evaluation.split=test`` every test set,
+which a log in the store remembers. A table is printed; the scores, the translations (a line a sentence) and
+a page are written to the run's directory.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def evaluate(config: DictConfig) -> None:
         rows = score_run(config, run, console)
         show(config, run, rows, console.terminal)
         print(f"report: {write_report(config, run, rows)}")
-        print(f"scores: {run.directory / SCORES}")
+        print(f"scores: {run.directory / SCORES[config.evaluation.split]}")
 
 
 def main() -> None:

@@ -134,6 +134,13 @@ def test_a_comet_model_that_cannot_be_had_is_one_sentence(monkeypatch: pytest.Mo
         Comet("nosuch/model").score(["a"], [["b"]], EN, ["c"])
 
 
+def test_bleu_is_cased() -> None:
+    lower, right = ["the cat sat on the mat ."] * 2, [["The Cat Sat On The Mat ."]] * 2
+    score = Bleu(100).score(lower, right, Lang("en"))
+    assert score.value < 20
+    assert "case:mixed" in score.signature
+
+
 def test_further_metrics_by_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = "the small dog runs in the green park", "the small cat ran in that green park"
     plain, plus = (metric_named(name).score([bad], [[good]], EN) for name in ("chrf", "chrf++"))

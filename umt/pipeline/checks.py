@@ -57,6 +57,7 @@ def check_options(config: DictConfig) -> None:
         "audit": Literal["report", "strict"],
         "on_failed": Literal["stop", "continue"],
         "store": str,
+        "evaluation.split": Literal["dev", "test"],
         **{f"runtime.{name}": int for name in ("threads", "workers", "cache_positions")},
         **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels")},
     }

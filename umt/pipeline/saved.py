@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.search import Greedy
-from umt.runtime.files import MANIFEST
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import MANIFEST, neighbour
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
 from umt.translation.prompting import FEW_SHOT, PROMPTS, PromptedTranslator
 from umt.translation.translator import NeuralTranslator
@@ -100,7 +101,7 @@ def _alignment_warnings(artefact: Path) -> list[str]:
             continue
         visited.add(directory)
         manifest = _json(directory / MANIFEST)
-        pending += [directory.parent / name for name in manifest.get("inputs", ())]
+        pending += [neighbour(directory, name) for name in manifest.get("inputs", ())]
         verdict = manifest["report"].get("verdict", {}) if manifest["stage"] == "align" else {}
         if verdict.get("label") == "failed":
             sentences.append(
@@ -157,11 +158,15 @@ def artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path
     manifest = _json(directory / MANIFEST)
     if manifest.get("stage") != "run":
         return directory
-    parts: list[str] = manifest["report"]["parts"]
-    matching = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
+    parts = [neighbour(directory, part) for part in manifest["report"]["parts"]]
+    matching = [part for stage in stages for part in parts if part.name.startswith(f"{stage}-")]
     if not matching:
-        raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
-    return directory.resolve().parent / matching[0]  # "." has neighbours, too
+        raise BadInput(
+            f"the run {directory} has no {what}: {', '.join(part.name for part in parts)} is all it has"
+        )
+    if (matching[0] / MANIFEST).exists():
+        Artefact.open(matching[0]).verify()
+    return matching[0]
 
 
 def _json(path: Path) -> Any:
