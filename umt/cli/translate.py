@@ -154,6 +154,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as what comes in, whatever the locale
         try:
             yield sys.stdout
         except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit

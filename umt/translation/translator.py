@@ -23,6 +23,7 @@ from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
+from umt.text.verbatim import translate_around
 from umt.translation.filters import repeated_bigrams
 from umt.types import BadInput, Lang
 
@@ -72,14 +73,24 @@ class NeuralTranslator:
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order; an empty sentence gives an empty one."""
-        return [each[0].text for each in self.alternatives(sentences)]
+        normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        return translate_around(
+            normal,
+            self.source,
+            self.target,
+            lambda texts: [each[0].text for each in self._alternatives(texts)],
+        )
 
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
         A sentence that is translated in pieces has one, of the best of every piece.
         """
-        pieces = [self._pieces(sentence) for sentence in sentences]
+        return self._alternatives([normaliser(self.source)(sentence) for sentence in sentences])
+
+    def _alternatives(self, normal: Sequence[str]) -> list[list[Alternative]]:
+        """`alternatives` of normalised sentences."""
+        pieces = [self._pieces(sentence) for sentence in normal]
         allowed = self.allowed_subwords.get(self.target)
         direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
         flat = [piece for parts in pieces for piece in parts]
@@ -88,10 +99,7 @@ class NeuralTranslator:
         results = []
         for parts in pieces:
             lists = [
-                [
-                    Alternative(self.tokenizer.decode(hypothesis.ids, self.target).strip(), -hypothesis.nll)
-                    for hypothesis in next(outputs)
-                ]
+                [Alternative(self._text(hypothesis.ids), -hypothesis.nll) for hypothesis in next(outputs)]
                 for _ in parts
             ]
             if not lists:
@@ -104,6 +112,11 @@ class NeuralTranslator:
                 score = sum(alternatives[0].score for alternatives in lists)
                 results.append([Alternative(joined, score)])
         return results
+
+    def _text(self, ids: Ids) -> str:
+        """The text of ``ids``, without bytes that are no character where anything else is left."""
+        text = self.tokenizer.decode(ids, self.target)
+        return text.replace("\ufffd", "").strip() or text.strip()
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
         """The hypotheses of each piece, the best first; their nats include the noisy channel's.
@@ -132,9 +145,8 @@ class NeuralTranslator:
             for piece, hypotheses in zip(pieces, outputs, strict=True)
         ]
 
-    def _pieces(self, sentence: str) -> list[Ids]:
+    def _pieces(self, normal: str) -> list[Ids]:
         """Subwords of the sentence, or of its parts where it is too long; none of an empty one."""
-        normal = normaliser(self.source)(sentence)
         if not normal:
             return []
         [ids] = self.tokenizer.encode([normal], self.source)
