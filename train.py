@@ -5,7 +5,7 @@ python train.py corpus=files corpus.source=A corpus.target=B    two files or fol
 python train.py aligner=cooccurrence                        another strategy, by one word
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
-python evaluate.py [the same overrides]                     the scores
+python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def build(config: DictConfig, store: Store) -> Run:
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
-def train(config: DictConfig) -> None:
-    """Build what is missing, then print where it is."""
+def train(config: DictConfig) -> float | None:
+    """Build what is missing, then print where it is; returns what a sweeper maximises (`Run.criterion`)."""
     from umt.pipeline import stages
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
@@ -108,7 +108,9 @@ def train(config: DictConfig) -> None:
         rebuild = stages.to_rebuild(config)
         announce(config, console)
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
-        conclude(build(config, store), console)
+        run = build(config, store)
+        conclude(run, console)
+    return run.criterion
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ from umt.translation.prompting import FEW_SHOT, PROMPTS, PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
+Opened = NeuralTranslator | PhraseBasedTranslator | PromptedTranslator
+"""A translator of any kind, for one direction."""
+
 
 class LanguageDirection(NamedTuple):
     """From one language to another; None: the other language that the translator knows."""
@@ -41,9 +44,7 @@ def newest_run(store: Path) -> Path:
     return max(made, key=lambda directory: made[directory])
 
 
-def open_translator(
-    directory: Path, way: LanguageDirection, beam: int, lexical: bool = False
-) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+def open_translator(directory: Path, way: LanguageDirection, beam: int, lexical: bool = False) -> Opened:
     """The translator of a saved folder or of a run: its neural one, else its prompts, unless ``lexical``.
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
@@ -111,9 +112,7 @@ def _alignment_warnings(artefact: Path) -> list[str]:
     return sentences
 
 
-def _opened(
-    directory: Path, way: LanguageDirection, beam: int
-) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+def _opened(directory: Path, way: LanguageDirection, beam: int) -> Opened:
     """The translator in ``directory``, of whichever kind its files show, one way.
 
     beam: hypotheses of a neural one.  Raises `BadInput` when there is none.
@@ -142,17 +141,17 @@ def language_model(directory: Path) -> Path:
 
     Raises BadInput when the run trained none.
     """
-    return _artefact_of_run(directory, ("pretrain",), "language model")
+    return artefact_of_run(directory, ("pretrain",), "language model")
 
 
 def _translator_dir(directory: Path, lexical: bool) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    return _artefact_of_run(
+    return artefact_of_run(
         directory, ("bootstrap",) if lexical else ("train_translator", "bootstrap"), "translator"
     )
 
 
-def _artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
+def artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
     """The artefact of the first of ``stages`` that the run consists of; ``directory`` where it is no run."""
     if not (directory / MANIFEST).exists():
         return directory
