@@ -47,7 +47,9 @@ _BATCH = 1000
 def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
     parser = Command("umt.cli.translate", __doc__)
-    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument(
+        "sentence", nargs="*", type=_as_typed, help="to translate, instead of --input or standard input"
+    )
     parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
     parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
     where = parser.add_mutually_exclusive_group()
@@ -67,6 +69,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
         if getattr(options, name) < least:
             parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
     return options
+
+
+def _as_typed(sentence: str) -> str:
+    """A sentence of the command line; UTF-8 where the locale could not read it."""
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in sentence)
+    return os.fsencode(sentence).decode("utf-8", "replace") if undecoded else sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

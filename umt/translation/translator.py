@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -113,7 +113,7 @@ class NeuralTranslator:
                 results.append([Alternative(joined, score)])
         return results
 
-    def _text(self, ids: Ids) -> str:
+    def _text(self, ids: Iterable[int]) -> str:
         """The text of ``ids``, without bytes that are no character where anything else is left."""
         text = self.tokenizer.decode(ids, self.target)
         return text.replace("\ufffd", "").strip() or text.strip()
