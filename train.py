@@ -3,6 +3,7 @@
 python train.py                                             the embedded default, a generated world
 python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
 python train.py aligner=cooccurrence                        another strategy, by one word
+python train.py corpus=none words=file words.paths.en=A.vec words.paths.zh=B.vec    vectors without a text
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
 python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
@@ -43,7 +44,7 @@ def build(config: DictConfig, store: Store) -> Run:
     validate(config, corpus.languages, held_out)
     pairs = inputs.parallel_pairs(config, corpus, held_out)
 
-    text = store.build(stages.prepare, config.preparation, corpus, *held_out)
+    text = store.build(stages.prepare, config.preparation, corpus, *held_out) if config.corpus else None
     bits = None
     if config.bits:
         other = [
@@ -52,7 +53,7 @@ def build(config: DictConfig, store: Store) -> Run:
         ]
         bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
-    words = store.build(stages.words, config.words, text, seed=seed)
+    words = store.build(stages.words, config.words, text or corpus, seed=seed)
     alignment = store.build(stages.align, config.aligner, words, seed=seed)
     stages.check_alignment(config, store, alignment)
     alignments = {"unsupervised": alignment}
@@ -87,9 +88,7 @@ def build(config: DictConfig, store: Store) -> Run:
         if bootstrap and not needs_lm:
             translators[name] = store.build(stages.bootstrap, config.bootstrap, text, control, seed=seed)
     parts = (
-        text,
-        words,
-        *filter(None, (bits, model, translator)),
+        *filter(None, (text, words, bits, model, translator)),
         *alignments.values(),
         *translators.values(),
     )

@@ -114,7 +114,7 @@ class FinishedRun:
     def corpus(self) -> str:
         """The folder or the kind of its text."""
         corpus = self.manifest["config"]["corpus"]
-        kind = corpus["_target_"].rpartition(".")[2].lower()
+        kind = corpus.get("_target_", "vectors").rpartition(".")[2].lower()
         return Path(corpus.get("root") or corpus.get("source") or kind).name
 
     @property

@@ -14,12 +14,15 @@ from umt.pipeline.artefact import Artefact
 
 @dataclass(frozen=True)
 class Run:
-    """What one configuration built; ``translators`` and ``alignments`` are keyed by system."""
+    """What one configuration built; ``translators`` and ``alignments`` are keyed by system.
+
+    text: None where the words come from files of vectors alone.
+    """
 
     directory: Path
     corpus: Source
     held_out: tuple[HeldOut, ...]
-    text: Artefact
+    text: Artefact | None
     model: Artefact | None
     translator: Artefact | None
     bits: Artefact | None
