@@ -39,6 +39,12 @@ def test_addresses_and_text_without_words_stay(sentence: str, translation: str) 
     assert translate_around([sentence], EN, ZH, bracketed) == [translation]
 
 
+def test_latin_words_have_a_space_between_them() -> None:
+    assert translate_around(["Go to www.a.example e-mail."], EN, ZH, lambda _: ["去", "e-mail。"]) == [
+        "去www.a.example e-mail。"
+    ]
+
+
 def test_other_direction_writes_spaces() -> None:
     sentences = ["请看https://a.example/b_c?d=1，好吗？", "OK", "写信给a@b.example。", "平常的句子。"]
     assert translate_around(sentences, ZH, EN, bracketed) == [

@@ -12,7 +12,7 @@ from umt.types import Lang
 _ADDRESS = regex.compile(
     r"((?:https?://|www\.)[!-;=?-~]*[A-Za-z0-9/=#&%_]|[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
 )
-_SPACE_BEFORE_MARK = regex.compile(r" (?=[.,;:!?])")
+_MARKS = tuple(".,;:!?")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
 
 
@@ -27,12 +27,17 @@ def translate_around(
     outputs = iter(
         translate([_uncapitalised(part) for each in parts for part in each if _has_words(part, source)])
     )
-    space = " " if is_spaced(target) else ""
-    joined = (
-        space.join(next(outputs) if _has_words(part, source) else part for part in each) for each in parts
-    )
-    return [_SPACE_BEFORE_MARK.sub("", text) if len(each) > 1 else text
-            for each, text in zip(parts, joined, strict=True)]  # fmt: skip
+    texts = ([next(outputs) if _has_words(part, source) else part for part in each] for each in parts)
+    return [_joined(each, is_spaced(target)) for each in texts]
+
+
+def _joined(parts: Sequence[str], spaced: bool) -> str:
+    """The parts with the spaces that their language writes; Latin words always have one between them."""
+    text = ""
+    for part in parts:
+        latin = (text[-1:] + part[:1]).isascii() and (text[-1:] + part[:1]).isalnum()
+        text += " " * bool(text and (latin or (spaced and part[:1] not in _MARKS))) + part
+    return text
 
 
 def _has_words(part: str, lang: Lang) -> bool:
