@@ -25,10 +25,10 @@ def translate_around(
     """
     parts = [[part.strip() for part in _ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
     outputs = iter(
-        translate([_uncapitalised(part) for each in parts for part in each if _has_words(part, source)])
+        translate([_uncapitalised(part) for line in parts for part in line if _has_words(part, source)])
     )
-    texts = ([next(outputs) if _has_words(part, source) else part for part in each] for each in parts)
-    return [_joined(each, is_spaced(target)) for each in texts]
+    texts = ([next(outputs) if _has_words(part, source) else part for part in line] for line in parts)
+    return [_joined(line, is_spaced(target)) for line in texts]
 
 
 def _joined(parts: Sequence[str], spaced: bool) -> str:
