@@ -348,3 +348,29 @@ def test_standard_input_is_read_as_files_are(
         with pytest.raises(SystemExit):
             translate.main(run)
         assert reason in capsys.readouterr().err
+
+
+def test_output_is_utf_8_whatever_the_locale(store: Path) -> None:
+    line = [
+        sys.executable,
+        "-m",
+        "umt.cli.translate",
+        "--run",
+        str(store / "run-1"),
+        "--to",
+        "zh",
+        "😀 https://x.y",
+    ]
+    for strange in (
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "gbk"},
+    ):
+        done = subprocess.run(line, env=os.environ | strange, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode() == "😀https://x.y\n"
+
+
+def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translator: NeuralTranslator) -> None:
+    small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
+    assert small == capitals
+    assert number == "1,234.5"

@@ -50,7 +50,9 @@ _BATCH = 1000
 def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
     parser = Command("umt.cli.translate", __doc__)
-    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument(
+        "sentence", nargs="*", type=_as_typed, help="to translate, instead of --input or standard input"
+    )
     parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
     parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
     where = parser.add_mutually_exclusive_group()
@@ -70,6 +72,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
         if getattr(options, name) < least:
             parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
     return options
+
+
+def _as_typed(sentence: str) -> str:
+    """A sentence of the command line; UTF-8 where the locale could not read it."""
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in sentence)
+    return os.fsencode(sentence).decode("utf-8", "replace") if undecoded else sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -142,10 +150,11 @@ def _output_lines(
     if not isinstance(translator, NeuralTranslator):
         yield from ((text, "") for text in translator.translate(batch))
         return
-    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
-        if not alternatives:
-            text, _, doubts = hypotheses[0]
+    if not alternatives:
+        for number, (text, doubts) in enumerate(translator.translate_with_doubts(batch), before + 1):
             yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""
+        return
+    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
         for text, score, doubts in hypotheses[:alternatives]:
             yield f"{number}\t{score:.3f}\t{text}\t{', '.join(doubts)}", ""
 
@@ -170,6 +179,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as what comes in, whatever the locale
         try:
             yield sys.stdout
         except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit

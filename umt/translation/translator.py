@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
+from umt.text.verbatim import translate_around, translated_parts
 from umt.translation.doubts import doubts, is_looping, training_cost
 from umt.types import BadInput, Lang
 
@@ -73,14 +75,36 @@ class NeuralTranslator:
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order; an empty sentence gives an empty one."""
-        return [each[0].text for each in self.alternatives(sentences)]
+        return [text for text, _ in self.translate_with_doubts(sentences)]
+
+    def translate_with_doubts(self, sentences: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+        """`translate`, and why each is not to be trusted (see `umt.translation.doubts`): empty for most."""
+        normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        reasons: list[tuple[str, ...]] = []
+
+        def translate(texts: list[str]) -> list[str]:
+            best = [alternatives[0] for alternatives in self._alternatives(texts)]
+            reasons.extend(one.doubts for one in best)
+            return [one.text for one in best]
+
+        outputs = translate_around(normal, self.source, self.target, translate)
+        remaining = iter(reasons)
+        parts = (islice(remaining, translated_parts(sentence, self.source)) for sentence in normal)
+        return [
+            (text, tuple(dict.fromkeys(chain.from_iterable(own))))
+            for text, own in zip(outputs, parts, strict=True)
+        ]
 
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
         A sentence that is translated in pieces has one, of the best of every piece.
         """
-        pieces = [self._pieces(sentence) for sentence in sentences]
+        return self._alternatives([normaliser(self.source)(sentence) for sentence in sentences])
+
+    def _alternatives(self, normal: Sequence[str]) -> list[list[Alternative]]:
+        """`alternatives` of normalised sentences."""
+        pieces = [self._pieces(sentence) for sentence in normal]
         allowed = self.allowed_subwords.get(self.target)
         direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
         flat = [piece for parts in pieces for piece in parts]
@@ -106,13 +130,18 @@ class NeuralTranslator:
         """both_ways: whether the nats of ``hypothesis`` include those of the piece."""
         subwords = len(hypothesis.ids) + 1 + both_ways * (len(piece) + 1)
         return Alternative(
-            self.tokenizer.decode(hypothesis.ids, self.target).strip(),
+            self._text(hypothesis.ids),
             -hypothesis.nll,
             doubts(piece, hypothesis, subwords, self.tokenizer, self.training_cost),
         )
 
     def _reranks(self, outputs: Sequence[Sequence[Output]]) -> bool:
         return self.noisy_channel and any(len(hypotheses) > 1 for hypotheses in outputs)
+
+    def _text(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``, without bytes that are no character where anything else is left."""
+        text = self.tokenizer.decode(ids, self.target)
+        return text.replace("\ufffd", "").strip() or text.strip()
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
         """The hypotheses of each piece, the best first; their nats include the noisy channel's.
@@ -141,9 +170,8 @@ class NeuralTranslator:
             for piece, hypotheses in zip(pieces, outputs, strict=True)
         ]
 
-    def _pieces(self, sentence: str) -> list[Ids]:
+    def _pieces(self, normal: str) -> list[Ids]:
         """Subwords of the sentence, or of its parts where it is too long; none of an empty one."""
-        normal = normaliser(self.source)(sentence)
         if not normal:
             return []
         [ids] = self.tokenizer.encode([normal], self.source)
