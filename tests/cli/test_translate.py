@@ -321,7 +321,7 @@ def test_what_the_model_finds_absurd_is_marked(
     )
     assert signs.training_cost(tmp_path) == 1.5
     assert signs.training_cost(tmp_path / "nosuch") is None
-    translate.main(["--to", "zh", "--run", str(store / "run-1"), *["Ωμέγα"] * 12])
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), *["Ωμέγα sea"] * 12])
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 12
     assert shown.err.count("is doubtful: ") == 10
