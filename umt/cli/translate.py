@@ -4,9 +4,10 @@
     python -m umt.cli.translate --to zh --run runs/run-1b4dcebd3e1d --input in.txt --output out.txt
     python -m umt.cli.translate --to en --model DIR --alternatives 5 < in.txt
 
-A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
-number of the line in, a score in nats, the translation. The score is log p(translation | sentence) and log
-p(sentence | translation) together, by which they are ranked.
+A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of four columns: the
+number of the line in, a score in nats, the translation, and why it is doubtful, mostly empty. The score is
+log p(translation | sentence) and log p(sentence | translation) together, by which they are ranked. Without
+``--alternatives`` a translation that the model itself finds absurd is named on standard error.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
+_SHOWN = 10
+"""Doubtful lines that are named; of more the number is said."""
 _BATCH = 1000
 """Lines translated at once: enough to fill batches of like length, few enough to see them come."""
 
@@ -92,16 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.terminal.print(printable(f"warning: {directory}: {warning}"), markup=False)
         typed = not options.sentence and options.input is None and sys.stdin.isatty()
         source = iter(options.sentence or _input_lines(options.input))
-        done, start, doubt = 0, time.perf_counter(), ""
+        done, doubtful, start, doubt = 0, 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
             if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
-            for line in _output_lines(translator, batch, done, options.alternatives):
+            for line, doubt_of_line in _output_lines(translator, batch, done, options.alternatives):
                 out.write((printable(line) if out.isatty() else line) + "\n")
+                doubtful += bool(doubt_of_line)
+                if doubt_of_line and doubtful <= _SHOWN:
+                    console.terminal.print(printable(f"warning: {doubt_of_line}"), markup=False)
             out.flush()
             done += len(batch)
             if console.terminal.is_terminal and not typed:
                 console.terminal.print(_speed(done, start), end="\r")
+        if doubtful > _SHOWN:
+            console.terminal.print(
+                f"warning: {doubtful:,} of {done:,} translations are doubtful", markup=False
+            )
         if not options.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
@@ -133,13 +143,19 @@ def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _output_lines(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
-    if not alternatives or not isinstance(translator, NeuralTranslator):
-        yield from translator.translate(batch)
+def _output_lines(
+    translator: Translator, batch: list[str], before: int, alternatives: int
+) -> Iterator[tuple[str, str]]:
+    """Lines to write, each with a warning about it, empty for most and where the line says it itself."""
+    if not isinstance(translator, NeuralTranslator):
+        yield from ((text, "") for text in translator.translate(batch))
         return
     for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
-        for text, score in hypotheses[:alternatives]:
-            yield f"{number}\t{score:.3f}\t{text}"
+        if not alternatives:
+            text, _, doubts = hypotheses[0]
+            yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""
+        for text, score, doubts in hypotheses[:alternatives]:
+            yield f"{number}\t{score:.3f}\t{text}\t{', '.join(doubts)}", ""
 
 
 def _input_lines(path: Path | None) -> Iterator[str]:
