@@ -21,7 +21,7 @@ from umt.pipeline import CONF
 from umt.pipeline.errors import option_errors
 
 
-@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="evaluate")
 def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
     from umt.cli.train import build

@@ -97,8 +97,8 @@ def build(config: DictConfig, store: Store) -> Run:
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
-def train(config: DictConfig) -> None:
-    """Build what is missing, then print where it is."""
+def train(config: DictConfig) -> float | None:
+    """Build what is missing, then print where it is; returns what a sweeper maximises (`Run.criterion`)."""
     from umt.pipeline import stages
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
@@ -107,7 +107,9 @@ def train(config: DictConfig) -> None:
         rebuild = stages.to_rebuild(config)
         announce(config, console)
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
-        conclude(build(config, store), console)
+        run = build(config, store)
+        conclude(run, console)
+    return run.criterion
 
 
 def main() -> None:

@@ -28,8 +28,8 @@ from typing import Any
 
 from tests.small_texts import EN, ZH
 
-TIMES = {"seconds", "made", "tokens_per_second", "inputs", "files"}
-"""Keys of JSON that hold times, or digests of files with times."""
+TIMES = {"seconds", "made", "commit", "tokens_per_second", "inputs", "files"}
+"""Keys of JSON that hold times, the state of the checkout, or digests of files with times."""
 SMALL = """
 corpus=files on_failed=continue runtime.threads=1 runtime.workers=2 words.dim=20 aligner=restarts
 aligner.max_rounds=1 aligner.null_runs=2 aligner.aligner.words=100 aligner.aligner.rounds=2
@@ -152,7 +152,7 @@ def comparable(store: Path) -> Iterator[tuple[str, bytes]]:
             records = content.decode().splitlines() if path.suffix == ".jsonl" else [content.decode()]
             content = "\n".join(json.dumps(_timeless(json.loads(each))) for each in records).encode()
         elif path.suffix == ".html":
-            content = re.sub(rb"(?s)<svg.*?</svg>|[\d.,:+-]+", b"", content)
+            content = re.sub(rb"(?s)<svg.*?</svg>|[0-9a-f]{10}\+?|[\d.,:+-]+", b"", content)
         yield name, content
 
 

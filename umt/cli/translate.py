@@ -22,7 +22,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from rich.console import Console as Terminal
 
@@ -138,11 +138,8 @@ def _input_lines(path: Path | None) -> Iterator[str]:
     if path is not None:
         yield from lines(path)
         return
-    stdin = io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer))
-    at_once = 1 if sys.stdin.isatty() else 1 << 20
-    yield from lines_of_stream(
-        stdin, Path("standard input"), at_once, "give a sentence a line, or --input FILE"
-    )
+    stdin, advice = io.BufferedReader(cast(Any, sys.stdin.buffer)), "give a sentence a line, or --input FILE"
+    yield from lines_of_stream(stdin, Path("standard input"), 1 if sys.stdin.isatty() else 1 << 20, advice)
 
 
 def _speed(done: int, start: float) -> str:

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from umt.pipeline.artefact import Artefact
 
@@ -67,12 +68,16 @@ class Console:
             self._log = _LogLines(stage, self.terminal, self.interval)
         self._live = Progress(
             SpinnerColumn(),
-            TextColumn(f"[bold]{stage}[/]  {{task.description}}"),
-            BarColumn(),
+            TextColumn(
+                f"[bold]{stage}[/]  {{task.description}}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(bar_width=None if self.terminal.width >= 110 else 10),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self.terminal,
+            expand=True,
             transient=True,
             disable=not self.terminal.is_terminal,
         )

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.reading import path_of
+from umt.corpus.test_sets import named_sets
 from umt.embeddings.pretrained_vectors import VectorFiles
 from umt.evaluation.metrics import Metric, metric_named
 from umt.pipeline.artefact import settings_of
@@ -87,16 +88,15 @@ def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
     """
     if not config.corpus:
         return ()  # nothing that could translate them
-    added = []
-    for name, held_out_set in config.evaluation.sets.items():
-        if held_out_set is None:
-            continue  # switched off
-        if not isinstance(held_out_set, DictConfig):
-            raise BadInput(
-                f"evaluation.sets.{name} must be a test set with a _target_ (conf/evaluation), or null to "
-                f"switch it off, got {held_out_set}"
-            )
-        added.append(instantiate(held_out_set, name=name))
+    added: list[HeldOut] = []
+    for name, value in config.evaluation.sets.items():
+        if isinstance(value, DictConfig):
+            added.append(instantiate(value, name=name))
+        elif isinstance(value, (str, ListConfig)):
+            texts = value if isinstance(value, str) else [*map(str, value)]
+            added += named_sets(str(name), texts, source.languages)
+        elif value is not None:  # switched off
+            raise BadInput(f"evaluation.sets.{name} must be a test set or null to switch it off, got {value}")
     sets = (*source.held_out(), *added)
     names = sorted(held_out_set.name for held_out_set in sets)
     if len(set(names)) < len(names):

@@ -74,7 +74,8 @@ class Tokenizer:
         if vocabulary < floor:
             raise BadInput(f"tokenizer.vocabulary must be at least {floor}, got {vocabulary}")
         if not disjoint:
-            return cls(languages, (_learn(_evenly(texts, sample), vocabulary, special),))
+            strings = (string for _, string in _balanced(texts, sample))
+            return cls(languages, (_learn(strings, vocabulary, special),))
         size = (vocabulary - len(special)) // len(languages)
         sides: dict[Lang, list[str]] = {lang: [] for lang in languages}
         for lang, string in _balanced(texts, sample):
@@ -193,8 +194,6 @@ class Tokenizer:
             if any(max(part.get_vocab().values()) >= part.get_vocab_size() for part in parts):
                 raise ValueError("its numbers have gaps")
             assert tokenizer.special_ids  # raises where one is missing
-        except BadInput:
-            raise
         except FileNotFoundError:
             raise BadInput(f"{directory} holds no tokenizer: {_FILE} is missing") from None
         except Exception as error:  # json and tokenizers raise what they like
@@ -298,7 +297,3 @@ def _balanced(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tupl
             return
         read[lang] += len(string.encode())
         yield lang, string
-
-
-def _evenly(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[str]:
-    return (string for _, string in _balanced(texts, sample))
