@@ -7,7 +7,7 @@ A number with a decimal point in a table, a list item or a paragraph of README.m
 docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, or an entry of
 docs/results/earlier.json, whose numbers are those of the lab-book section that it names. A number counts as
 measured where a score, a bound of its interval or a number of that section rounds to it; of several runs the
-mean counts, too.
+mean counts, too. A score with its interval has to be one score with its interval there.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from scripts.stored_results import (
 
 README = ROOT / "README.md"
 PAGE = DOCS / "studies" / "evidence.md"
+INTERVAL = re.compile(r"(\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]")
 LINK = re.compile(r"docs/studies/evidence\.md#([\w-]+)")
 
 HEAD = """\
@@ -113,11 +114,21 @@ def problems(
             yield f"line {claim.line}: {', '.join(claim.numbers)} without a link to docs/studies/evidence.md"
         if unknown or not claim.names:
             continue
-        values = values_of([runs[name] for name in claim.names if name in runs])
+        chosen = [runs[name] for name in claim.names if name in runs]
+        values = values_of(chosen)
+        intervals = [(row.value, row.low, row.high) for run in chosen for row in run.rows]
         for name in claim.names:
             if name in earlier:
                 page, _, anchor = str(earlier[name]["entry"]).partition("#")
-                values += map(float, decimals(section(docs / page, anchor)))
+                entry = section(docs / page, anchor)
+                values += map(float, decimals(entry))
+                intervals += [
+                    (float(a), float(b), float(c)) for a, b, c in INTERVAL.findall(" ".join(entry.split()))
+                ]
+        for score in INTERVAL.findall(claim.text):
+            if not any(all(map(rounds_to, measured, score)) for measured in intervals):
+                shown = "{} [{}, {}]".format(*score)
+                yield f"line {claim.line}: {shown} is no score of {', '.join(claim.names)}"
         for number in claim.numbers:
             if not any(rounds_to(value, number) for value in values):
                 yield f"line {claim.line}: {number} is not among the results of {', '.join(claim.names)}"
