@@ -34,7 +34,7 @@ def evaluate(config: DictConfig) -> None:
     from umt.pipeline.store import Store
 
     with program(config, list_reused=False) as (console, _):
-        run = build(config, Store(Path(config.store), console, only=("run",)))
+        run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         console.terminal.print(f"run found: {run.directory}", markup=False)
         log_opening(config, run, console)
         console.started("evaluate")

@@ -54,7 +54,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
         history(spaces),
         *training_curves(run.directory),
         sections.text_used(run.text.report),
-        sections.audit(run.text.report),
+        sections.audit(run.text.report, run.shared.report),
         sections.how_it_was_made(run.directory),
     ]
     text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
@@ -65,7 +65,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
 
 def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Terminal) -> None:
     """Print the verdict of the alignment, the table of scores, and what could not be scored."""
-    show_run(run.text.report, run.alignments["unsupervised"].report, terminal)
+    show_run(run.text.report, run.shared.report, run.alignments["unsupervised"].report, terminal)
     show_scores(rows, terminal, provenance_of(config, run))
     if run.bits_report:
         show_bits(run.bits_report, terminal)

@@ -14,12 +14,16 @@ from umt.pipeline.artefact import Artefact
 
 @dataclass(frozen=True)
 class Run:
-    """What one configuration built; ``translators`` and ``alignments`` are keyed by system."""
+    """What one configuration built; ``translators`` and ``alignments`` are keyed by system.
+
+    shared: what `umt.pipeline.stages.shared_content` says of the two sides.
+    """
 
     directory: Path
     corpus: Source
     held_out: tuple[HeldOut, ...]
     text: Artefact
+    shared: Artefact
     model: Artefact | None
     translator: Artefact | None
     bits: Artefact | None

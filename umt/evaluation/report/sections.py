@@ -135,7 +135,7 @@ def text_used(report: Mapping[str, Any]) -> Section:
     return Section("Text", "What the systems learnt from, after cleaning.", tables)
 
 
-def audit(report: Mapping[str, Any]) -> Section:
+def audit(report: Mapping[str, Any], shared: Mapping[str, Any]) -> Section:
     """What of the held-out sets stood in the training text, and whether the sides are aligned."""
     leaks, languages = report["leaks"], list(report["leaks"]["removed"])
     kinds = next(iter(leaks["removed"].values()))
@@ -150,7 +150,9 @@ def audit(report: Mapping[str, Any]) -> Section:
             Table(["held-out set", *languages], sets, "The same, by set"),
         ]
     )
-    between = Paragraph(f"Between the two sides: {report['alignment']['statement']}.")
+    between = Paragraph(
+        f"Between the two sides: {report['alignment']['statement']}. By the lexicon: {shared['summary']}."
+    )
     lead = "Every held-out sentence is looked for in the training text and removed before anything is learnt."
     return Section("Leak audit", lead, [tables, between])
 
