@@ -208,3 +208,12 @@ def test_a_changed_number_of_the_readme_is_noticed() -> None:
             noticed.append(any(check_claims.problems(changed, runs, earlier)))
     assert len(noticed) > 50
     assert sum(noticed) >= 0.95 * len(noticed)
+
+
+def test_links_to_evidence_say_commit_date_and_seed(tmp_path: Path) -> None:
+    run = store_run(tmp_path, "world", 1, 80.0)
+    earlier = {"old": {"commit": "before 7718e86", "date": "2026-11-26", "seed": "1, 2"}}
+    links = "[1](docs/studies/evidence.md#world) [](docs/studies/evidence.md#old)"
+    written = check_claims.labelled(links, {"world": run}, earlier)
+    assert "[abc1234, 2026-11-30, seed 1](docs/studies/evidence.md#world)" in written
+    assert "[† before 7718e86, 2026-11-26, seed 1, 2](docs/studies/evidence.md#old)" in written
