@@ -114,9 +114,9 @@ class MutualInformation:
         left out, with a sentence in ``left_out``.  Raises BadInput when a side is empty.
         """
         limit = 2 * (self.limit or 1 << 40)  # the second half is for the control more_source
-        available = {lang: _within(lines, limit) for lang, lines in texts.items()}
+        available = {lang: first_bytes(lines, limit) for lang, lines in texts.items()}
         size = min(self.limit or 1 << 40, *(_size(lines) for lines in available.values()))
-        sides = {lang: _within(lines, size) for lang, lines in available.items()}
+        sides = {lang: first_bytes(lines, size) for lang, lines in available.items()}
         for lang, lines in (*available.items(), *sides.items()):
             if not lines:
                 within = "" if self.limit is None else f" in bits.limit={self.limit} bytes"
@@ -144,7 +144,7 @@ class MutualInformation:
         ):
             if control.name not in self.controls:
                 continue
-            lines, needed = _within(control.lines, size), _size(sides[second])
+            lines, needed = first_bytes(control.lines, size), _size(sides[second])
             if _size(lines) < _ENOUGH * needed:
                 report["left_out"].append(control.missing(needed, _size(lines)))
                 continue
@@ -163,7 +163,7 @@ class MutualInformation:
 
     def _vocabularies(self, sides: Mapping[Lang, Sequence[str]]) -> dict[Lang, SubwordAlphabet]:
         if self.words:
-            sides = {lang: _single(lines, lang) for lang, lines in sides.items()}
+            sides = {lang: single_word_lines(lines, lang) for lang, lines in sides.items()}
         return vocabularies(sides, self.vocabulary, self.disjoint)
 
     def _pair(
@@ -258,7 +258,7 @@ def _counted(text: CodedText) -> F64:
     return text.per_sentence(context_mixing.code_length(text.codes, text.tree, text.starts))
 
 
-def _single(lines: Sequence[str], lang: Lang) -> list[str]:
+def single_word_lines(lines: Sequence[str], lang: Lang) -> list[str]:
     """The lines as they are; in writing without spaces, a word a line."""
     if is_spaced(lang):
         return list(lines)
@@ -279,7 +279,7 @@ def _size(lines: Iterable[str]) -> int:
     return sum(len(line.encode()) + 1 for line in lines)
 
 
-def _within(lines: Iterable[str], limit: int) -> list[str]:
+def first_bytes(lines: Iterable[str], limit: int) -> list[str]:
     """Lines from the start, ``limit`` bytes at most."""
     lengths, size = [], 0
     for line in lines:

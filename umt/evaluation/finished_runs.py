@@ -17,7 +17,8 @@ from typing import Any
 
 from umt.evaluation.external_systems import read_lines, translations_file
 from umt.evaluation.rows import ScoreRow
-from umt.runtime.files import MANIFEST, write_json
+from umt.runtime.files import MANIFEST, neighbour, write_json
+from umt.runtime.saved_arrays import SavedJson, damaged
 from umt.types import BadInput
 
 SCORES = {"test": "scores.json", "dev": "scores.dev.json"}
@@ -96,9 +97,13 @@ class FinishedRun:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What the run wrote last."""
-        manifest: dict[str, Any] = _json(self.path / MANIFEST)
-        return manifest
+        """What the run wrote last. Raises BadInput when it is damaged."""
+        saved = SavedJson.read(self.path / MANIFEST)
+        saved.get("inputs", dict)
+        config = saved.get("config", dict)
+        if type(config.get("seed")) is not int or "_target_" not in (config.get("corpus") or {}):
+            raise damaged(saved.path, "its configuration lacks a seed or a corpus")
+        return dict(saved.content)
 
     @property
     def provenance(self) -> Provenance:
@@ -109,13 +114,13 @@ class FinishedRun:
     def corpus(self) -> str:
         """The folder or the kind of its text."""
         corpus = self.manifest["config"]["corpus"]
-        kind = corpus["_target_"].rpartition(".")[2].lower()
+        kind = corpus.get("_target_", "vectors").rpartition(".")[2].lower()
         return Path(corpus.get("root") or corpus.get("source") or kind).name
 
     @property
     def stages(self) -> dict[str, Path]:
         """The directory of each artefact that it consists of, by the artefact's name."""
-        return {name: self.path.parent / name for name in self.manifest["inputs"]}
+        return {name: neighbour(self.path, name) for name in self.manifest["inputs"]}
 
     @cached_property
     def verdict(self) -> str:

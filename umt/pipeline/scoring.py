@@ -29,7 +29,7 @@ from umt.evaluation.lexicon_rows import lexicon_rows
 from umt.evaluation.metrics import Metric, PairedBootstrap, with_first_reference
 from umt.evaluation.report import sections
 from umt.evaluation.rows import ScoreRow, System, group_by_system
-from umt.lm.loading import best_device, is_causal, load
+from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.pipeline import inputs, stages
 from umt.pipeline.artefact import commit
 from umt.pipeline.console import Console
@@ -38,7 +38,6 @@ from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
 from umt.smt.random_control import permuted_translator
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
-from umt.text.tokenizer import Tokenizer
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -53,7 +52,7 @@ def parallel_pairs(run: Run) -> dict[str, int]:
 
 def kernels_of(config: DictConfig) -> dict[str, bool]:
     """Which kernels compute networks, as arguments of `umt.lm.loading.load`."""
-    return {"kernels": config.runtime.kernels, "gpu_kernels": config.runtime.gpu_kernels}
+    return {"kernels": config.runtime.kernels}
 
 
 def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dict[str, Translator]:
@@ -97,7 +96,7 @@ Direction = tuple[Lang, Lang]
 
 def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterator[ScoreRow]:
     """Each metric of each system on each test set in each direction."""
-    metrics: list[Metric] = [instantiate(metric) for metric in config.evaluation.metrics]
+    metrics = inputs.metrics(config)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
     others = [
         ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.external.items()
@@ -228,15 +227,16 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
         }
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
-        yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
+        directions = stages.directions(run.alignments["unsupervised"])
+        yield from lexicon_rows(alignments, known, kinds, directions, stems)
 
 
 def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not is_causal(run.model.path):
         return
-    model = load(run.model.path, **kernels_of(config)).to(best_device()).eval()
-    tokenizer = Tokenizer.load(run.model.path)
+    model, tokenizer = load_with_tokenizer(run.model.path, **kernels_of(config))
+    model.to(best_device()).eval()
     dev = config.evaluation.split == "dev"
     for held_out in _chosen(config, run) if dev else run.held_out:
         start = time.perf_counter()
@@ -248,7 +248,7 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
 def missing_measurements(split: str, run: Run) -> Iterator[str]:
     """Sentences about scores of this ``split`` that are missing, and why."""
     sets = [held_out for held_out in run.held_out if split_of(held_out.name) == split]
-    if not sets:
+    if run.text and not sets:
         files = f"{split}.en, {split}.zh in corpus.root, or evaluation.sets.{split}"
         yield f"no set of evaluation.split={split}, so no BLEU and no bits: {files}"
     for pairs in (held_out.pairs() for held_out in sets):
