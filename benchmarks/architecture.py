@@ -102,6 +102,7 @@ def taught(
         assert true_pairs is not None
         return run, tokenizer, texts, encode_parallel_pairs(true_pairs, tokenizer, place)
     bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
+    assert run.text is not None
     prepared = PreparedText(run.text.path)
     bitexts = synthetic_pairs(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
     return run, tokenizer, texts, bitexts
@@ -154,8 +155,8 @@ def scores(run: Run, tokenizer: Tokenizer, usage: SubwordUsage, model: JointLM) 
         sentences = tokenizer.encode([normal(each[0]) for each in pairs.sides[here]], here)
         way = Direction.between(tokenizer, here, there, usage.allowed(there))
         written = Generation().generate(model, sentences, way)
-        said = [tokenizer.decode(each[0].ids, there).strip() for each in written]
-        yield Bleu().score(said, pairs.sides[there], there).value
+        translations = [tokenizer.decode(each[0].ids, there).strip() for each in written]
+        yield Bleu().score(translations, pairs.sides[there], there).value
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.errors import AlignmentFailed
-from umt.pipeline.inputs import Supervision
+from umt.pipeline.inputs import NoText, Supervision
 from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
 from umt.pipeline.renamed import check_stages
 from umt.pipeline.store import StageContext, Store
@@ -63,14 +63,15 @@ def prepare(config: DictConfig, bench: StageContext, source: Source, *sets: Held
     return {**report, "content": PreparedText(bench.directory).digest()}
 
 
-def words(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
-    """Segmented text to one word space a language."""
+def words(config: DictConfig, bench: StageContext, text: Artefact | NoText) -> Report:
+    """Segmented text, or files of vectors alone, to one word space a language."""
     builder = instantiate(config)
-    languages = languages_of(text)
+    languages = text.languages if isinstance(text, NoText) else languages_of(text)
     sizes = []
     for number, lang in enumerate(languages):
         bench.progress("word spaces", number, len(languages))
-        space = builder.build(lang, read_tokens(text.path / f"{lang}.words"), bench.generator())
+        tokens = None if isinstance(text, NoText) else read_tokens(text.path / f"{lang}.words")
+        space = builder.build(lang, tokens, bench.generator())
         space.save(bench.directory)
         sizes.append(f"{len(space.words):,} {lang} words")
     return {"languages": languages, "summary": ", ".join(sizes)}
@@ -86,7 +87,7 @@ def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
 def align_supervised(
     config: DictConfig,
     bench: StageContext,
-    text: Artefact,
+    text: Artefact | None,
     spaces: Artefact,
     known: Supervision,
     unsupervised: Artefact,
@@ -106,8 +107,11 @@ def align_supervised(
     return {**_report_alignment(fitted, bench, spaces), "control": aligner.control_name}
 
 
-def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Form -> stem of the words of source and target whose endings are words of their own."""
+def stems(text: Artefact | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Form -> stem of the words of source and target whose endings are words of their own; none without a
+    text."""
+    if text is None:
+        return {}, {}
     inflections = PreparedText(text.path).inflections
     source, target = (inflections.get(lang, SuffixSplitter()).stem_of for lang in languages_of(text))
     return source, target
@@ -172,7 +176,8 @@ def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> No
     ``on_failed=continue`` goes on; scoring what was trained before always does.
     """
     verdict = alignment.report["verdict"]
-    if verdict["label"] == "failed" and config.on_failed == "stop" and store.only is None:
+    stops = config.on_failed == "stop" and config.corpus  # vectors alone: nothing follows
+    if verdict["label"] == "failed" and stops and store.only is None:
         raise AlignmentFailed(
             f"the alignment failed ({verdict['reason']}), so nothing is trained on it: {ADVICE}; "
             "on_failed=continue trains all the same"
@@ -181,6 +186,8 @@ def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> No
 
 def planned(config: DictConfig) -> list[str]:
     """The names of the stages that a run of ``config`` consists of, in order."""
+    if not config.corpus:
+        return [words.__name__, align.__name__]
     translator = config.lm and config.translator
     chosen = {
         bits: config.bits,

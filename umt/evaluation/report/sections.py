@@ -28,7 +28,7 @@ from umt.evaluation.report.page import (
 )
 from umt.evaluation.report.score_tables import direction_arrow, score_table
 from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, group_by_system
-from umt.runtime.files import MANIFEST
+from umt.runtime.files import MANIFEST, neighbour
 
 OURS = ("translator", "phrase-based")
 """The systems that a run is about, the best first; the others are there to compare."""
@@ -47,7 +47,9 @@ class Sample:
     translations: Mapping[str, str]
 
 
-def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], alignment: Mapping[str, Any]) -> Section:
+def headline(
+    rows: Sequence[ScoreRow], text: Mapping[str, Any] | None, alignment: Mapping[str, Any]
+) -> Section:
     """The figures to see first, with the verdict and the audit that bound them."""
     unsupervised = {row.system for row in rows if not row.parallel_pairs}
     system = next((name for name in OURS if name in unsupervised), "none")
@@ -55,8 +57,9 @@ def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], alignment: Mappi
     tone = TONES[verdict["label"]]
     tiles = [(Cell(verdict["label"], tone=tone), "verdict, reached without a dictionary")]
     tiles += [(Cell(value), name) for value, name in _headline_scores(rows, system)]
-    leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
-    tiles.append((Cell(f"{leaks:,}"), "held-out sentences found in the training text and removed"))
+    if text is not None:
+        leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
+        tiles.append((Cell(f"{leaks:,}"), "held-out sentences found in the training text and removed"))
     lead = f"{verdict['reason'][0].upper()}{verdict['reason'][1:]}."
     if system != "none":
         lead = f"System: {system}. {lead}"
@@ -158,7 +161,7 @@ def audit(report: Mapping[str, Any]) -> Section:
 def how_it_was_made(run: Path) -> Section:
     """Which artefacts the run in that directory consists of, how long each took, and the configuration."""
     manifest = read_manifest(run)
-    parts = {name: read_manifest(run.parent / name) for name in manifest["inputs"]}
+    parts = {name: read_manifest(neighbour(run, name)) for name in manifest["inputs"]}
     rows = [
         [part["stage"], name, part["report"].get("summary", ""), Cell(part["seed"]), f"{part['seconds']:.1f}"]
         for name, part in parts.items()

@@ -13,7 +13,8 @@ from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, 
 from umt.types import Score
 
 SHOWN = (
-    *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf", "comet"),
+    *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf"),
+    *("chrf++", "spbleu", "ter", "comet"),
     *("coverage", "p@1", "p@1 covered", "p@5", "mrr"),
     *BITS_UNITS,
 )
@@ -23,10 +24,16 @@ WITHOUT_INTERVAL = {"coverage", "mrr"}
 """Those without their interval there."""
 
 
-def show_run(text: Mapping[str, Any], alignment: Mapping[str, Any], terminal: Terminal) -> None:
-    """Print what bounds the scores below: what was found in the training text, and whether it aligned."""
-    findings = "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
-    terminal.print(f"audit:   {findings}")
+def show_run(text: Mapping[str, Any] | None, alignment: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print what bounds the scores below: what was found in the training text, and whether it aligned.
+
+    text: None where there is none.
+    """
+    if text is not None:
+        findings = (
+            "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
+        )
+        terminal.print(f"audit:   {findings}")
     terminal.print(f"verdict: {alignment['verdict']['label']}: {alignment['verdict']['reason']}")
 
 

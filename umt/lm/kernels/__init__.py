@@ -11,9 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from umt.lm.kernels import cpu_forward, gpu_forward
-from umt.lm.kernels.cpu_forward import EncoderMemory, FusedLayers, is_plain_fp32
-from umt.lm.kernels.cpu_forward import fused_values as fused_layer
+from umt.lm.kernels import cpu_forward
+from umt.lm.kernels.cpu_forward import EncoderMemory, is_plain_fp32
 from umt.lm.kernels.cpu_forward import is_standard as standard
 from umt.lm.kernels.cross_entropy import cross_entropy
 from umt.lm.kernels.decoding_weights import DecodingWeights
@@ -24,13 +23,11 @@ __all__ = [
     "BLOCK",
     "DecodingWeights",
     "EncoderMemory",
-    "FusedLayers",
     "KVCache",
     "Network",
     "cross_entropy",
     "encode",
     "forward",
-    "fused_layer",
     "on_cpu",
     "standard",
     "supported",
@@ -42,10 +39,6 @@ def on_cpu(network: Network, ids: Tensor) -> bool:
     return ids.device.type == "cpu" and ids.shape[1] <= cpu_forward.MAX_LENGTH and is_plain_fp32(network)
 
 
-def _on_gpu(network: Network, ids: Tensor) -> bool:
-    return ids.device.type == "cuda" and is_plain_fp32(network)
-
-
 def forward(
     network: Network,
     ids: Tensor,
@@ -53,20 +46,14 @@ def forward(
     bidirectional: bool = False,
     dtype: torch.dtype = torch.float32,
     memory: EncoderMemory | None = None,
-    fused: FusedLayers | None = None,
-    gpu_kernels: bool = False,
 ) -> Tensor | None:
     """(batch, length, width), fp32: last hidden states of ``ids`` (batch, length), none of them padding.
 
     network: a `standard` one. dtype: of products by weights. memory: what stands before each row, from
-    `encode`. fused: values of layers, from `fused_layer`. gpu_kernels: also on a GPU, where the speed of this
-    code has not been measured against that of ``transformers``.
-    None: not a case of these kernels; ``transformers`` computes it.
+    `encode`. None: not a case of these kernels; ``transformers`` computes it.
     """
     if on_cpu(network, ids):
-        return cpu_forward.hidden_states(network, ids, bidirectional, dtype, memory, fused)
-    if gpu_kernels and _on_gpu(network, ids):
-        return gpu_forward.hidden_states(network, ids, bidirectional, dtype, memory)
+        return cpu_forward.hidden_states(network, ids, bidirectional, dtype, memory)
     return None
 
 
@@ -76,15 +63,11 @@ def encode(
     lengths: Tensor,
     *,
     dtype: torch.dtype = torch.float32,
-    fused: FusedLayers | None = None,
-    gpu_kernels: bool = False,
 ) -> EncoderMemory | None:
     """What ``network`` reads, from both sides, in the first ``lengths`` (batch,) of ``ids`` (batch, longest).
 
     The other arguments, and None: as in `forward`.
     """
     if on_cpu(network, ids):
-        return cpu_forward.encode(network, ids, lengths, dtype, fused)
-    if gpu_kernels and _on_gpu(network, ids):
-        return gpu_forward.encode(network, ids, lengths, dtype)
+        return cpu_forward.encode(network, ids, lengths, dtype)
     return None

@@ -10,11 +10,11 @@ for in it, as on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
 from umt.lm.kernels.cpu_autograd import attention_block, mlp_block, rms_norm
@@ -22,9 +22,6 @@ from umt.lm.kernels.layer_weights import LayerWeights, Network, activation, laye
 
 MAX_LENGTH = 256
 """Beyond this length, attention that skips the future costs less than one that computes and hides it."""
-
-FusedLayers = Mapping[nn.Module, LayerWeights]
-"""Layers of a network -> values of their weights as the products take them."""
 
 
 def is_standard(inner: Network) -> bool:
@@ -63,12 +60,11 @@ def hidden_states(
     bidirectional: bool = False,
     dtype: torch.dtype = torch.float32,
     memory: EncoderMemory | None = None,
-    fused: FusedLayers | None = None,
 ) -> Tensor:
     """(batch, length, width), fp32: the last hidden states of ``ids`` (batch, length), all of which are text.
 
     dtype: the precision of what is multiplied by weights and, without ``memory``, in attention; everything
-    else is fp32. memory: what stands before each row, read by another network. fused: see there.
+    else is fp32. memory: what stands before each row, read by another network.
     """
     batch, length = ids.shape
     # attention over sentences has new shapes at every step, for each of which bf16 has to compile
@@ -84,7 +80,7 @@ def hidden_states(
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
     turns, epsilon = _turns(network, before, length), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * length, -1)
-    for number, layer in enumerate(_layers(network, dtype, fused)):
+    for number, layer in enumerate(_layers(network, dtype)):
         past = None if memory is None else memory.cache[number]
         x, _ = layer_forward(x, layer, past, turns, mask, activation(network), epsilon)
     x = rms_norm(x, epsilon) * rms_gain(network.norm)
@@ -92,15 +88,11 @@ def hidden_states(
 
 
 def encode(
-    network: Network,
-    ids: Tensor,
-    lengths: Tensor,
-    dtype: torch.dtype = torch.float32,
-    fused: FusedLayers | None = None,
+    network: Network, ids: Tensor, lengths: Tensor, dtype: torch.dtype = torch.float32
 ) -> EncoderMemory:
     """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
 
-    dtype, fused: as in `hidden_states`; attention is in fp32.
+    dtype: as in `hidden_states`; attention is in fp32.
     """
     batch, longest = ids.shape
     visible = torch.arange(longest) < lengths[:, None]
@@ -109,7 +101,7 @@ def encode(
     turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * longest, -1)
     cache: list[Tensor] = []
-    for layer in _layers(network, dtype, fused):
+    for layer in _layers(network, dtype):
         if len(cache) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
             made = keys_and_values(x, layer, turns, mask, epsilon)
         else:
@@ -137,20 +129,13 @@ def keys_and_values(x: Tensor, layer: LayerWeights, turns: Tensor, mask: Tensor,
     return attention_block(x, layer.qkv, layer.qk_norm, None, None, None, turns, mask, epsilon)[1]
 
 
-@torch.no_grad()
-def fused_values(network: Network, layer: nn.Module, dtype: torch.dtype) -> LayerWeights:
-    """The weights of ``layer`` as products in ``dtype`` take them, to be shared by passes as ``fused``."""
-    return layer_weights(layer, cast(int, network.config.head_dim), dtype, torch.float32)
-
-
 def _heads(network: Network) -> int:
     return int(network.config.num_attention_heads)
 
 
-def _layers(network: Network, dtype: torch.dtype, fused: FusedLayers | None) -> Iterator[LayerWeights]:
-    dim = cast(int, network.config.head_dim)
+def _layers(network: Network, dtype: torch.dtype) -> Iterator[LayerWeights]:
     for layer in network.layers:
-        yield layer_weights(layer, dim, dtype, torch.float32, None if fused is None else fused[layer])
+        yield layer_weights(layer, cast(int, network.config.head_dim), dtype, torch.float32)
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from transformers import Gemma3TextModel, LlamaModel, PreTrainedModel, Qwen3Model
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 
-from umt.lm.kernels.fused_weights import FusedPart, converted, fuse
-
 Network = LlamaModel | Qwen3Model | Gemma3TextModel
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
@@ -57,17 +55,10 @@ def supported(network: object) -> Network | None:
     return inner if fit else None
 
 
-def layer_weights(
-    layer: nn.Module,
-    dim: int,
-    dtype: torch.dtype,
-    gain_dtype: torch.dtype,
-    values: LayerWeights | None = None,
-) -> LayerWeights:
+def layer_weights(layer: nn.Module, dim: int, dtype: torch.dtype, gain_dtype: torch.dtype) -> LayerWeights:
     """The weights of ``layer``, through which gradients flow back into its parameters.
 
     dim: of a head. dtype: of the matrices; gain_dtype: of the gains.
-    values: what an earlier call with the same weights gave; its matrices are then not computed again.
     """
     attention, mlp = cast(Any, layer).self_attn, cast(Any, layer).mlp
     before, after = cast(Any, layer).input_layernorm, cast(Any, layer).post_attention_layernorm
@@ -78,21 +69,20 @@ def layer_weights(
         gains = torch.stack([rms_gain(attention.q_norm) * attention.scaling, rms_gain(attention.k_norm)])
         qk_norm = gains.view(2, 2, dim // 2).mT.flatten(1).to(gain_dtype)
 
-    def whole(part: nn.Linear) -> FusedPart:
-        return FusedPart(part.weight, torch.arange(len(part.weight), device=part.weight.device))
+    def paired(part: nn.Linear) -> Tensor:
+        halves = part.weight.view(-1, 2, dim // 2, part.in_features)
+        return halves.transpose(1, 2).reshape(part.weight.shape)
 
-    def paired(part: nn.Linear, scale: float = 1.0) -> FusedPart:
-        order = whole(part).order.view(-1, 2, dim // 2).mT.flatten()
-        return FusedPart(part.weight, order, scale)
-
-    heads = [paired(attention.q_proj, 1.0 if normed else attention.scaling), paired(attention.k_proj)]
+    queries = paired(attention.q_proj) * (1.0 if normed else attention.scaling)
+    qkv = torch.cat([queries, paired(attention.k_proj), attention.v_proj.weight])
+    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
     return LayerWeights(
-        fuse([*heads, whole(attention.v_proj)], rms_gain(before), dtype, values and values.qkv),
+        (qkv * rms_gain(before)).to(dtype),
         qk_norm,
-        converted(attention.o_proj.weight, dtype, values and values.output),
+        attention.o_proj.weight.to(dtype),
         rms_gain(after).to(gain_dtype) if sandwiched else None,
-        fuse([whole(mlp.gate_proj), whole(mlp.up_proj)], rms_gain(between), dtype, values and values.gate_up),
-        converted(mlp.down_proj.weight, dtype, values and values.down),
+        (gate_up * rms_gain(between)).to(dtype),
+        mlp.down_proj.weight.to(dtype),
         rms_gain(cast(Any, layer).post_feedforward_layernorm).to(gain_dtype) if sandwiched else None,
     )
 
