@@ -9,7 +9,7 @@ import torch
 from torch import Generator
 
 from umt.lm import thread_parallel
-from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.joint_lm import Architecture, Division, JointLM
 from umt.lm.kernels import FusedLayers
 from umt.lm.thread_parallel import sum_nll
 
@@ -45,9 +45,10 @@ def test_threads_change_nothing_but_rounding(two_threads: None, bidirectional: b
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("kind", ["encoder_decoder", "t5gemma2"])
+def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype, kind: Division) -> None:
     model = JointLM.create(Architecture(16, 2, 2, 24, 32), 50, Generator().manual_seed(1))
-    model = model.as_encoder_decoder()
+    model = model.divided(kind)
     ids = torch.randint(50, (6, 12), generator=Generator().manual_seed(2))
     asked = torch.arange(11).expand(6, -1) >= 4
     fused = thread_parallel._fused(model, False, dtype, 2)
@@ -55,7 +56,7 @@ def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype)
 
     def gradients(fused: FusedLayers | None) -> list[torch.Tensor | None]:
         nats = model(ids[:, :-1], ids[:, 1:], asked, False, dtype, fused)
-        return [nats, *torch.autograd.grad(nats, list(model.parameters()), allow_unused=True)]
+        return [nats, *torch.autograd.grad(nats, [each for each in model.parameters() if each.requires_grad], allow_unused=True)]
 
     for one, other in zip(gradients(fused), gradients(None), strict=True):
         assert (one is None) == (other is None)

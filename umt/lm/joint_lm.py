@@ -1,14 +1,15 @@
 """The joint language model: one decoder-only Transformer for both languages, on ``transformers``.
 
-The saved folder opens with ``AutoModelForCausalLM.from_pretrained``; `JointLM` adds a bidirectional switch,
-and an output head that is computed only where a loss is asked for.
+The saved folder opens with ``AutoModelForCausalLM.from_pretrained``, that of a T5 Gemma 2 with
+``AutoModelForSeq2SeqLM``; `JointLM` adds a bidirectional switch, and an output head that is computed only
+where a loss is asked for.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +20,17 @@ from umt.lm import kernels as hand_written
 from umt.lm.kernels import FusedLayers, Network
 from umt.lm.mixed_precision import autocast
 from umt.lm.plain_forward import hidden_states, hidden_states_after
+from umt.lm.t5gemma2 import T5Gemma2ForConditionalGeneration, freeze_unused, t5gemma2_from
 from umt.runtime.validate import require
 from umt.types import BadInput
 
 EMBEDDING_STD = 0.02
 """Root mean square of random embeddings: small, so that an untrained network gives nearly equal probabilities
 to all subwords, which a prequential code, paid from the first subword on, gains by."""
+
+
+Division = Literal["joint", "encoder_decoder", "t5gemma2"]
+"""How a translator reads its source, see `JointLM.divided`."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class Architecture:
 class JointLM(nn.Module):
     """Decoder-only Transformer language model of both languages: ``p(next subword | subwords so far)``.
 
-    network: any causal language model of ``transformers`` with a linear head.
+    network: any causal language model of ``transformers`` with a linear head, or a T5 Gemma 2, which has an
+        encoder of its own.
     encoder: a bidirectional network for the source; ``network`` continues from its keys and values, layer by
         layer, as from its own past (He et al. 2018, "Layer-wise coordination between encoder and decoder").
         None: ``network`` reads the source itself, from left to right.
@@ -71,6 +78,10 @@ class JointLM(nn.Module):
         gpu_kernels: bool = False,
     ) -> None:
         super().__init__()
+        self.merged = isinstance(network, T5Gemma2ForConditionalGeneration)
+        if isinstance(network, T5Gemma2ForConditionalGeneration):
+            freeze_unused(network)
+            encoder = network.model.encoder.text_model
         self.network, self.encoder = network, encoder
         self.kernels, self.gpu_kernels = kernels, gpu_kernels
         inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
@@ -123,6 +134,21 @@ class JointLM(nn.Module):
                 network.model.embed_tokens.weight.mul_(EMBEDDING_STD * architecture.width**0.5)
         return cls(network, None, kernels, gpu_kernels)
 
+    def divided(self, division: Division) -> JointLM:
+        """A model that reads its source by an encoder where ``division`` asks for one and there is none yet.
+
+        joint: one network reads the source, from the left, and continues with the target. encoder_decoder:
+        see `as_encoder_decoder`. t5gemma2: a `umt.lm.t5gemma2`. Raises BadInput where the network is none
+        that can be divided so.
+        """
+        if division == "joint" or self.encoder is not None:
+            return self
+        if division == "encoder_decoder":
+            return self.as_encoder_decoder()
+        if not isinstance(self.network, Gemma3ForCausalLM) or hand_written.supported(self.network) is None:
+            raise BadInput(f"no T5Gemma 2 can be made of a {type(self.network).__name__}")
+        return JointLM(t5gemma2_from(self.network), None, self.kernels, self.gpu_kernels)
+
     def as_encoder_decoder(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
 
@@ -146,9 +172,15 @@ class JointLM(nn.Module):
         return cast(Tensor, self.network.get_output_embeddings().weight)  # type: ignore[no-untyped-call]
 
     @property
+    def inner(self) -> PreTrainedModel:
+        """The network that writes, without its head."""
+        base = self.network.base_model
+        return cast(PreTrainedModel, base.decoder if self.merged else base)
+
+    @property
     def context(self) -> int:
         """The longest sequence, in subwords."""
-        return int(self.network.config.max_position_embeddings)
+        return int(self.inner.config.max_position_embeddings)
 
     @property
     def device(self) -> torch.device:
@@ -182,7 +214,7 @@ class JointLM(nn.Module):
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
-        inner, ids = self.network.base_model, to_device(ids, self.device)
+        inner, ids = self.inner, to_device(ids, self.device)
         if mask is None and self.trains_by_kernels:
             states = hand_written.forward(
                 cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype, fused=fused,
@@ -230,12 +262,13 @@ class JointLM(nn.Module):
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``sources`` (batch, longest).
         """
-        inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
+        inner, encoder = cast(Network, self.inner), cast(Network, self.encoder)
         if self.trains_by_kernels:
             on_gpu = self.gpu_kernels
             memory = hand_written.encode(
-                encoder, sources, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu
-            )
+                encoder, sources, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu,
+                decoder=inner if self.merged else None,
+            )  # fmt: skip
             if memory is not None:
                 states = hand_written.forward(
                     inner, ids, dtype=dtype, memory=memory, fused=fused, gpu_kernels=on_gpu
@@ -280,7 +313,8 @@ class JointLM(nn.Module):
     def matrix_parameters(self) -> int:
         """N of the rule that a training step costs 6 N operations a token: weights in matrix products, the
         head included, the look-up of embeddings not."""
-        inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
+        weights = (weight for weight in self.network.base_model.parameters() if weight.requires_grad)
+        inside = sum(weight.numel() for weight in weights if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.logging import disable_progress_bar
 
 from umt.lm.joint_lm import JointLM
@@ -42,7 +42,9 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
-        network = AutoModelForCausalLM.from_pretrained(str(name), dtype=torch.float32)
+        kind = AutoConfig.from_pretrained(str(name)).model_type
+        of_kind = AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM
+        network = of_kind.from_pretrained(str(name), dtype=torch.float32)
     except Exception as error:  # safetensors and json raise what they like
         raise BadInput(
             f"no causal language model could be opened at {name}: {_first_line(error)} "
@@ -70,10 +72,11 @@ def reload(directory: Path, model: JointLM) -> JointLM:
 def save(model: JointLM, directory: Path) -> None:
     """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them.
 
-    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out.
+    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out; a T5
+    Gemma 2 with ``AutoModelForSeq2SeqLM``.
     """
     model.network.save_pretrained(directory)
-    if model.encoder is not None:
+    if model.encoder is not None and not model.merged:
         model.encoder.save_pretrained(directory / ENCODER)
 
 

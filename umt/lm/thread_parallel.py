@@ -32,7 +32,7 @@ def sum_nll(
     threads and the gradient is computed at once; numbers depend on the number of threads by rounding only.
     """
     threads = min(torch.get_num_threads(), len(inputs))
-    inner = cast(Network, model.network.base_model)
+    inner = cast(Network, model.inner)
     undivided = threads < 2 or not torch.is_grad_enabled() or not model.trains_by_kernels
     if undivided or model.device.type != "cpu" or not on_cpu(inner, inputs):
         return cast(Tensor, model(inputs, targets, predicted, bidirectional, dtype))
@@ -45,13 +45,17 @@ def sum_nll(
 
 def _fused(model: JointLM, bidirectional: bool, dtype: torch.dtype, threads: int) -> FusedLayers:
     """The weights of all layers as products take them, made once for all threads; these share the work."""
-    networks = [cast(Network, model.network.base_model)]
+    networks = [cast(Network, model.inner)]
     if model.encoder is not None and not bidirectional:
         networks.append(model.encoder)
     layers = [(network, layer) for network in networks for layer in network.layers]
+    norm = model.encoder.norm if model.encoder is not None and model.merged and not bidirectional else None
 
     def fuse(part: list[tuple[Network, nn.Module]]) -> FusedLayers:
-        return {layer: fused_layer(network, layer, dtype) for network, layer in part}
+        return {
+            layer: fused_layer(network, layer, dtype, norm if network is networks[0] else None)
+            for network, layer in part
+        }
 
     parts = map_in_threads(fuse, [layers[n::threads] for n in range(threads)])
     return {layer: values for part in parts for layer, values in part.items()}

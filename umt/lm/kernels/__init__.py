@@ -18,7 +18,7 @@ from umt.lm.kernels.cpu_forward import is_standard as standard
 from umt.lm.kernels.cross_entropy import cross_entropy
 from umt.lm.kernels.decoding_weights import DecodingWeights
 from umt.lm.kernels.kv_cache import BLOCK, KVCache
-from umt.lm.kernels.layer_weights import Network, supported
+from umt.lm.kernels.layer_weights import Network, T5Gemma2Decoder, T5Gemma2TextEncoder, supported
 
 __all__ = [
     "BLOCK",
@@ -37,13 +37,17 @@ __all__ = [
 ]
 
 
+_DIVIDED = (T5Gemma2Decoder, T5Gemma2TextEncoder)
+"""Networks that the code for a GPU does not know."""
+
+
 def on_cpu(network: Network, ids: Tensor) -> bool:
     """Whether `forward` computes ``network``, a `standard` one, on ``ids`` (batch, length) on a processor."""
     return ids.device.type == "cpu" and ids.shape[1] <= cpu_forward.MAX_LENGTH and is_plain_fp32(network)
 
 
 def _on_gpu(network: Network, ids: Tensor) -> bool:
-    return ids.device.type == "cuda" and is_plain_fp32(network)
+    return ids.device.type == "cuda" and is_plain_fp32(network) and not isinstance(network, _DIVIDED)
 
 
 def forward(
@@ -78,13 +82,14 @@ def encode(
     dtype: torch.dtype = torch.float32,
     fused: FusedLayers | None = None,
     gpu_kernels: bool = False,
+    decoder: Network | None = None,
 ) -> EncoderMemory | None:
     """What ``network`` reads, from both sides, in the first ``lengths`` (batch,) of ``ids`` (batch, longest).
 
-    The other arguments, and None: as in `forward`.
+    decoder: see `umt.lm.kernels.cpu_forward.encode`. The other arguments, and None: as in `forward`.
     """
     if on_cpu(network, ids):
-        return cpu_forward.encode(network, ids, lengths, dtype, fused)
+        return cpu_forward.encode(network, ids, lengths, dtype, fused, decoder)
     if gpu_kernels and _on_gpu(network, ids):
         return gpu_forward.encode(network, ids, lengths, dtype)
     return None

@@ -50,11 +50,12 @@ class EncoderMemory(NamedTuple):
     """Keys and values of an encoder, from which a decoder continues.
 
     cache: a layer each, (2, batch * heads, longest, dim), keys and values. visible: (batch, longest), false
-    where a row has ended.
+    where a row has ended. places: (batch or 1,), the decoder's first place in each row.
     """
 
     cache: list[Tensor]
     visible: Tensor
+    places: Tensor
 
 
 def hidden_states(
@@ -77,7 +78,7 @@ def hidden_states(
         mask.fill_(-torch.inf).triu_(1)
     before = torch.zeros(1, dtype=torch.long)
     if memory is not None:
-        before = memory.visible.sum(1)
+        before = memory.places
         hidden = torch.zeros(memory.visible.shape).masked_fill_(~memory.visible, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
@@ -97,10 +98,12 @@ def encode(
     lengths: Tensor,
     dtype: torch.dtype = torch.float32,
     fused: FusedLayers | None = None,
+    decoder: Network | None = None,
 ) -> EncoderMemory:
     """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
 
-    dtype, fused: as in `hidden_states`; attention is in fp32.
+    dtype, fused: as in `hidden_states`; attention is in fp32. decoder: what makes keys and values of the last
+    states; None: they are those of the encoder's own layers.
     """
     batch, longest = ids.shape
     visible = torch.arange(longest) < lengths[:, None]
@@ -110,12 +113,18 @@ def encode(
     x = network.embed_tokens(ids).view(batch * longest, -1)
     cache: list[Tensor] = []
     for layer in _layers(network, dtype, fused):
-        if len(cache) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
+        # nobody asks for the hidden states after the last one
+        if decoder is None and len(cache) + 1 == len(network.layers):
             made = keys_and_values(x, layer, turns, mask, epsilon)
         else:
             x, made = layer_forward(x, layer, None, turns, mask, activation(network), epsilon)
         cache.append(made)
-    return EncoderMemory(cache, visible)
+    if decoder is None:
+        return EncoderMemory(cache, visible, visible.sum(1))
+    still = torch.ones_like(turns)
+    layers = _layers(decoder, dtype, fused, network.norm)
+    cache = [keys_and_values(x, memory_layer(layer), still, mask, epsilon) for layer in layers]
+    return EncoderMemory(cache, visible, torch.zeros(1, dtype=torch.long))
 
 
 def layer_forward(
@@ -137,20 +146,34 @@ def keys_and_values(x: Tensor, layer: LayerWeights, turns: Tensor, mask: Tensor,
     return attention_block(x, layer.qkv, layer.qk_norm, None, None, None, turns, mask, epsilon)[1]
 
 
+def memory_layer(layer: LayerWeights) -> LayerWeights:
+    """``layer`` as it reads the states of an encoder before their last norm."""
+    return layer._replace(qkv=cast(Tensor, layer.memory))
+
+
 @torch.no_grad()
-def fused_values(network: Network, layer: nn.Module, dtype: torch.dtype) -> LayerWeights:
-    """The weights of ``layer`` as products in ``dtype`` take them, to be shared by passes as ``fused``."""
-    return layer_weights(layer, cast(int, network.config.head_dim), dtype, torch.float32)
+def fused_values(
+    network: Network, layer: nn.Module, dtype: torch.dtype, encoder_norm: nn.Module | None = None
+) -> LayerWeights:
+    """The weights of ``layer`` as products in ``dtype`` take them, to be shared by passes as ``fused``.
+
+    encoder_norm: see `umt.lm.kernels.layer_weights.layer_weights`.
+    """
+    dim = cast(int, network.config.head_dim)
+    return layer_weights(layer, dim, dtype, torch.float32, encoder_norm=encoder_norm)
 
 
 def _heads(network: Network) -> int:
     return int(network.config.num_attention_heads)
 
 
-def _layers(network: Network, dtype: torch.dtype, fused: FusedLayers | None) -> Iterator[LayerWeights]:
+def _layers(
+    network: Network, dtype: torch.dtype, fused: FusedLayers | None, encoder_norm: nn.Module | None = None
+) -> Iterator[LayerWeights]:
     dim = cast(int, network.config.head_dim)
     for layer in network.layers:
-        yield layer_weights(layer, dim, dtype, torch.float32, None if fused is None else fused[layer])
+        values = None if fused is None else fused[layer]
+        yield layer_weights(layer, dim, dtype, torch.float32, values, encoder_norm)
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:

@@ -86,7 +86,7 @@ def hidden_states(
     mask = None
     before = torch.zeros(1, 1, dtype=torch.long, device=device)
     if memory is not None:
-        before = memory.visible.sum(1, keepdim=True)
+        before = memory.places[:, None]
         ahead = torch.ones(length, length, dtype=torch.bool, device=device).triu_(1)
         hidden = torch.cat(
             [~memory.visible[:, None].expand(-1, length, -1), ahead.expand(len(ids), -1, -1)], -1
@@ -107,7 +107,7 @@ def encode(
     before = torch.zeros(1, 1, dtype=torch.long, device=ids.device)
     filled: list[Tensor] = []
     _through(network, ids, before, mask, False, dtype, None, filled)
-    return EncoderMemory(filled, visible)
+    return EncoderMemory(filled, visible, visible.sum(1))
 
 
 def _through(
