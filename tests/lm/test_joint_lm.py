@@ -170,7 +170,7 @@ def test_a_fresh_encoder_decoder_differs_by_its_reading_alone() -> None:
 
 
 def test_t5gemma2_kernels_equal_transformers() -> None:
-    model, (seen, wanted, asked) = divided("t5gemma2"), given_and_asked()
+    model, (seen, _, asked) = divided("t5gemma2"), given_and_asked()
     assert model.trains_by_kernels
     same_by_kernels(model)
     asked[:] = True  # without a source: a language model

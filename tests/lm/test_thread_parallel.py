@@ -54,9 +54,11 @@ def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype,
     fused = thread_parallel._fused(model, False, dtype, 2)
     assert len(fused) == 4
 
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+
     def gradients(fused: FusedLayers | None) -> list[torch.Tensor | None]:
         nats = model(ids[:, :-1], ids[:, 1:], asked, False, dtype, fused)
-        return [nats, *torch.autograd.grad(nats, [each for each in model.parameters() if each.requires_grad], allow_unused=True)]
+        return [nats, *torch.autograd.grad(nats, trained, allow_unused=True)]
 
     for one, other in zip(gradients(fused), gradients(None), strict=True):
         assert (one is None) == (other is None)

@@ -64,9 +64,7 @@ def cache_opener(
     if not model.decodes_by_kernels:
         short = torch.bfloat16 if on_gpu else torch.float32
         kind = MergedCache if model.merged else TransformersCache
-        return lambda prompts, lengths, beams, steps: kind(
-            model, allowed, prompts, lengths, beams, short
-        )
+        return lambda prompts, lengths, beams, steps: kind(model, allowed, prompts, lengths, beams, short)
     everything = torch.bfloat16 if on_gpu else None
     products = None if dtype == torch.float32 else dtype
     weights = DecodingWeights.of(model.network, allowed, everything, products, model.encoder)

@@ -145,9 +145,10 @@ class JointLM(nn.Module):
             return self
         if division == "encoder_decoder":
             return self.as_encoder_decoder()
-        if not isinstance(self.network, Gemma3ForCausalLM) or hand_written.supported(self.network) is None:
+        if not is_divisible(self.network, division):
             raise BadInput(f"no T5Gemma 2 can be made of a {type(self.network).__name__}")
-        return JointLM(t5gemma2_from(self.network), None, self.kernels, self.gpu_kernels)
+        whole = t5gemma2_from(cast(Gemma3ForCausalLM, self.network))
+        return JointLM(whole, None, self.kernels, self.gpu_kernels)
 
     def as_encoder_decoder(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
@@ -316,6 +317,12 @@ class JointLM(nn.Module):
         weights = (weight for weight in self.network.base_model.parameters() if weight.requires_grad)
         inside = sum(weight.numel() for weight in weights if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
+
+
+def is_divisible(network: nn.Module, division: Division) -> bool:
+    """Whether an encoder can be made of ``network`` as `JointLM.divided` does."""
+    fit = hand_written.supported(network) is not None
+    return division == "joint" or fit and (division != "t5gemma2" or isinstance(network, Gemma3ForCausalLM))
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

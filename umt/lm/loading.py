@@ -11,7 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.logging import disable_progress_bar
 
-from umt.lm.joint_lm import JointLM
+from umt.lm.joint_lm import Division, JointLM, is_divisible
 from umt.lm.kernels import Network, supported
 from umt.runtime.files import MANIFEST
 from umt.types import BadInput
@@ -97,11 +97,11 @@ def check_causal_lm(model: JointLM, name: str | Path) -> None:
         raise BadInput(f"{name} makes its logits in a way of its own, which is not supported")
 
 
-def unknown_kind(name: str) -> str | None:
-    """The kind of a causal model, in a folder or on the hub, where `umt.lm.kernels` does not know its layers.
+def undivided_kind(name: str, division: Division) -> str | None:
+    """The kind of a causal model, in a folder or on the hub, that `JointLM.divided` cannot divide so.
 
-    Only its configuration is read. None where it is known, or where nothing can be read: what opens the model
-    says why.
+    Only its configuration is read. None where it can, or where nothing can be read: what opens the model says
+    why.
     """
     for local in (True, False):  # what was fetched once asks for no connection
         try:
@@ -110,7 +110,7 @@ def unknown_kind(name: str) -> str | None:
                 network = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         except Exception:  # json and the hub raise what they like
             continue
-        return None if supported(network) else type(network).__name__
+        return None if is_divisible(network, division) else type(network).__name__
     return None
 
 

@@ -23,12 +23,20 @@ NO_IMAGES = dict.fromkeys(
     ("hidden_size", "intermediate_size", "num_attention_heads", "num_channels", "image_size", "patch_size"), 1
 ) | {"num_hidden_layers": 0, "vision_use_head": False}
 """The smallest vision part that the configuration admits: eight weights, which nothing reads."""
-_NAMES = {"input_layernorm": "pre_self_attn_layernorm", "post_attention_layernorm": "post_self_attn_layernorm"}
+ADDED = 0.1
+"""What a layer of the fresh encoder adds to a state, against the same layer of the Gemma 3."""
+_NAMES = {
+    "input_layernorm": "pre_self_attn_layernorm",
+    "post_attention_layernorm": "post_self_attn_layernorm",
+}
 
 
 def t5gemma2_from(network: Gemma3ForCausalLM) -> T5Gemma2ForConditionalGeneration:
     """Encoder and decoder begin as copies of ``network``; cross-attention has the projections of
     self-attention.
+
+    The encoder's layers add little at first: its last states are near the embeddings, which the projections
+    of the decoder know, and not what a language model expects to come next.
     """
     text = {name: getattr(network.config, name) for name in SETTINGS}
     absent = text["vocab_size"]  # the number of no subword
@@ -43,10 +51,13 @@ def t5gemma2_from(network: Gemma3ForCausalLM) -> T5Gemma2ForConditionalGeneratio
         whole = T5Gemma2ForConditionalGeneration(config)
     weights: dict[str, Tensor] = {}
     for name, weight in network.model.state_dict().items():
-        *path, norm, last = ["", "", *name.split(".")]
-        weights[".".join([*path, _NAMES.get(norm, norm), last]).lstrip(".")] = weight
+        weights[".".join(_NAMES.get(part, part) for part in name.split("."))] = weight
     for side in (whole.model.encoder.text_model, whole.model.decoder):
         side.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        for layer in whole.model.encoder.text_model.layers:
+            for norm in (layer.post_self_attn_layernorm, layer.post_feedforward_layernorm):
+                norm.weight.add_(1).mul_(ADDED).sub_(1)
     return whole
 
 

@@ -73,14 +73,18 @@ class NeuralTranslator:
         """One translation a sentence, in order; an empty sentence gives an empty one."""
         return [each[0].text for each in self.alternatives(sentences)]
 
+    def direction(self) -> Direction:
+        """From which language into which, and what may be written."""
+        allowed = self.allowed_subwords.get(self.target)
+        return Direction.between(self.tokenizer, self.source, self.target, allowed)
+
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
         A sentence that is translated in pieces has one, of the best of every piece.
         """
         pieces = [self._pieces(sentence) for sentence in sentences]
-        allowed = self.allowed_subwords.get(self.target)
-        direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
+        direction = self.direction()
         flat = [piece for parts in pieces for piece in parts]
         hypotheses = self.generation.generate(self.model, flat, direction, Generator().manual_seed(0))
         outputs = iter(self._ranked(flat, hypotheses))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder, T5Gemma2TextEncoder
 
 from umt.lm.kernels import cpu_forward, gpu_forward
 from umt.lm.kernels.cpu_forward import EncoderMemory, FusedLayers, is_plain_fp32
@@ -18,7 +19,7 @@ from umt.lm.kernels.cpu_forward import is_standard as standard
 from umt.lm.kernels.cross_entropy import cross_entropy
 from umt.lm.kernels.decoding_weights import DecodingWeights
 from umt.lm.kernels.kv_cache import BLOCK, KVCache
-from umt.lm.kernels.layer_weights import Network, T5Gemma2Decoder, T5Gemma2TextEncoder, supported
+from umt.lm.kernels.layer_weights import Network, supported
 
 __all__ = [
     "BLOCK",

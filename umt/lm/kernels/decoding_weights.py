@@ -13,13 +13,13 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder
 
 from umt.lm.kernels.cpu_loops import as_array, gated_act
 from umt.lm.kernels.decoding_loops import add_and_norm
 from umt.lm.kernels.layer_weights import (
     LayerWeights,
     Network,
-    T5Gemma2Decoder,
     activation,
     embedding_scale,
     layer_weights,
@@ -36,7 +36,8 @@ class DecodingWeights:
 
     prompt_layers: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the
     same. merged: whether ``layers`` make keys and values of the encoder's last states, and count places from
-    0; else they go on from those of its layers. embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
+    0; else they go on from those of its layers.
+    embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
     turns: (context, dim / 2) unit complex numbers, the rotation of each position.
     heads: of queries; groups: query heads that share a head of keys; dim: of a head. gate: its activation.
     """
