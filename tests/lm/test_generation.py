@@ -22,9 +22,10 @@ from transformers import (
 
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Direction, Generation, Output, Search
-from umt.lm.joint_lm import Architecture, Division, JointLM
+from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.kernels import DecodingWeights, KVCache
 from umt.lm.search import Greedy, Sampling
+from umt.lm.t5gemma2 import Division
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 

@@ -20,8 +20,9 @@ from transformers import (
 )
 
 from umt.lm import kernels
-from umt.lm.joint_lm import Architecture, Division, JointLM
+from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.loading import load, save
+from umt.lm.t5gemma2 import Division
 from umt.text.tokenizer import Tokenizer
 from umt.training.permutation import Permutation
 from umt.types import BadInput, Lang

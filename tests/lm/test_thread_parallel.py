@@ -9,8 +9,9 @@ import torch
 from torch import Generator
 
 from umt.lm import thread_parallel
-from umt.lm.joint_lm import Architecture, Division, JointLM
+from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.kernels import FusedLayers
+from umt.lm.t5gemma2 import Division
 from umt.lm.thread_parallel import sum_nll
 
 

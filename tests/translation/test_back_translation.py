@@ -11,7 +11,8 @@ import torch
 
 from tests.small_translation import EN, ZH, cipher, network, source_writer
 from umt.lm.generation import Direction, Generation
-from umt.lm.joint_lm import Division, JointLM
+from umt.lm.joint_lm import JointLM
+from umt.lm.t5gemma2 import Division
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit

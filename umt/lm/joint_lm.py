@@ -1,36 +1,34 @@
 """The joint language model: one decoder-only Transformer for both languages, on ``transformers``.
 
-The saved folder opens with ``AutoModelForCausalLM.from_pretrained``, that of a T5 Gemma 2 with
-``AutoModelForSeq2SeqLM``; `JointLM` adds a bidirectional switch, and an output head that is computed only
-where a loss is asked for.
+The saved folder opens with ``AutoModelForCausalLM``, that of a T5 Gemma 2 with ``AutoModelForSeq2SeqLM``;
+`JointLM` adds a bidirectional switch, and an output head that is computed only where a loss is asked for.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedModel
+from transformers import Gemma3ForCausalLM, PreTrainedModel
 
 from umt.lm import kernels as hand_written
+from umt.lm.gemma3 import random_gemma3
 from umt.lm.kernels import FusedLayers, Network
 from umt.lm.mixed_precision import autocast
 from umt.lm.plain_forward import hidden_states, hidden_states_after
-from umt.lm.t5gemma2 import T5Gemma2ForConditionalGeneration, freeze_unused, t5gemma2_from
+from umt.lm.t5gemma2 import (
+    Division,
+    T5Gemma2ForConditionalGeneration,
+    is_divisible,
+    t5gemma2_from,
+    text_encoder,
+)
 from umt.runtime.validate import require
 from umt.types import BadInput
-
-EMBEDDING_STD = 0.02
-"""Root mean square of random embeddings: small, so that an untrained network gives nearly equal probabilities
-to all subwords, which a prequential code, paid from the first subword on, gains by."""
-
-
-Division = Literal["joint", "encoder_decoder", "t5gemma2"]
-"""How a translator reads its source, see `JointLM.divided`."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class JointLM(nn.Module):
         super().__init__()
         self.merged = isinstance(network, T5Gemma2ForConditionalGeneration)
         if isinstance(network, T5Gemma2ForConditionalGeneration):
-            freeze_unused(network)
-            encoder = network.model.encoder.text_model
+            encoder = text_encoder(network)
         self.network, self.encoder = network, encoder
         self.kernels, self.gpu_kernels = kernels, gpu_kernels
         inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
@@ -101,37 +98,8 @@ class JointLM(nn.Module):
         kernels: bool = True,
         gpu_kernels: bool = False,
     ) -> JointLM:
-        """A Gemma 3 with tied embeddings and random weights; every layer looks at all that came before.
-
-        Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
-        scaled on the way in: as many products as a Llama, which learns far more slowly
-        (docs/decisions/035-joint-model-like-gemma-3.md). kernels, gpu_kernels: see the class.
-        """
-        config = Gemma3TextConfig(
-            vocab_size=vocabulary,
-            hidden_size=architecture.width,
-            intermediate_size=architecture.hidden,
-            num_hidden_layers=architecture.layers,
-            num_attention_heads=architecture.heads,
-            num_key_value_heads=architecture.heads,
-            head_dim=architecture.width // architecture.heads,
-            query_pre_attn_scalar=architecture.width // architecture.heads,
-            max_position_embeddings=architecture.context,
-            layer_types=["full_attention"] * architecture.layers,
-            rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 10_000.0}},
-            tie_word_embeddings=True,
-            pad_token_id=pad,
-            eos_token_id=end,
-            bos_token_id=None,
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
-            network = Gemma3ForCausalLM(config)
-            with torch.no_grad():
-                for weight in network.parameters():
-                    if weight.ndim == 2:
-                        weight.normal_(std=weight.shape[1] ** -0.5)
-                network.model.embed_tokens.weight.mul_(EMBEDDING_STD * architecture.width**0.5)
+        """A `umt.lm.gemma3.random_gemma3`; kernels, gpu_kernels: see the class."""
+        network = random_gemma3(architecture, vocabulary, generator, pad, end)
         return cls(network, None, kernels, gpu_kernels)
 
     def divided(self, division: Division) -> JointLM:
@@ -317,12 +285,6 @@ class JointLM(nn.Module):
         weights = (weight for weight in self.network.base_model.parameters() if weight.requires_grad)
         inside = sum(weight.numel() for weight in weights if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
-
-
-def is_divisible(network: nn.Module, division: Division) -> bool:
-    """Whether an encoder can be made of ``network`` as `JointLM.divided` does."""
-    fit = hand_written.supported(network) is not None
-    return division == "joint" or fit and (division != "t5gemma2" or isinstance(network, Gemma3ForCausalLM))
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.logging import disable_progress_bar
 
-from umt.lm.joint_lm import Division, JointLM, is_divisible
+from umt.lm.joint_lm import JointLM
 from umt.lm.kernels import Network, supported
+from umt.lm.t5gemma2 import Division, is_divisible
 from umt.runtime.files import MANIFEST
 from umt.types import BadInput
 

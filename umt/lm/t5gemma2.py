@@ -7,11 +7,17 @@ come from the same projections; those of the encoder are not rotated, and the de
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Gemma3ForCausalLM, T5Gemma2Config, T5Gemma2ForConditionalGeneration
 from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder, T5Gemma2TextEncoder
 
+from umt.lm.kernels import supported
+
+Division = Literal["joint", "encoder_decoder", "t5gemma2"]
+"""How a translator reads its source, see `umt.lm.joint_lm.JointLM.divided`."""
 SETTINGS = (
     *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     *("num_key_value_heads", "head_dim", "hidden_activation", "max_position_embeddings", "rms_norm_eps"),
@@ -61,12 +67,26 @@ def t5gemma2_from(network: Gemma3ForCausalLM) -> T5Gemma2ForConditionalGeneratio
     return whole
 
 
-def freeze_unused(network: T5Gemma2ForConditionalGeneration) -> None:
-    """Take out of training what only images move."""
+def is_divisible(network: nn.Module, division: Division) -> bool:
+    """Whether an encoder can be made of ``network`` as `umt.lm.joint_lm.JointLM.divided` does."""
+    fit = supported(network) is not None
+    return division == "joint" or (fit and (division != "t5gemma2" or isinstance(network, Gemma3ForCausalLM)))
+
+
+def text_encoder(network: T5Gemma2ForConditionalGeneration) -> T5Gemma2TextEncoder:
+    """What reads text in ``network``; what reads images is taken out of training."""
     encoder = network.model.encoder
     for part in (encoder.vision_tower, encoder.multi_modal_projector):
         part.requires_grad_(False)
     encoder.text_model.embed_tokens.eoi_embedding.requires_grad_(False)
+    return encoder.text_model
 
 
-__all__ = ["T5Gemma2Decoder", "T5Gemma2ForConditionalGeneration", "T5Gemma2TextEncoder", "t5gemma2_from"]
+__all__ = [
+    "Division",
+    "T5Gemma2Decoder",
+    "T5Gemma2ForConditionalGeneration",
+    "is_divisible",
+    "t5gemma2_from",
+    "text_encoder",
+]

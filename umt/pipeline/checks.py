@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 
 from umt.corpus import HeldOut
-from umt.lm.joint_lm import Division
 from umt.lm.loading import undivided_kind
+from umt.lm.t5gemma2 import Division
 from umt.pipeline.errors import about_strategy
 from umt.runtime.distributed import init_process_group
 from umt.runtime.validate import typed
@@ -107,8 +107,8 @@ def _check_network(name: str, architecture: Division) -> None:
     if kind := undivided_kind(name, architecture):
         networks = "" if architecture == "t5gemma2" else "a Llama, a Qwen 3 or "
         raise BadInput(
-            f"translator.architecture={architecture} divides {networks}a Gemma 3 without sliding windows, and "
-            f"lm.name={name} is a {kind}: choose translator.architecture=joint"
+            f"translator.architecture={architecture} divides {networks}a Gemma 3 without sliding windows, "
+            f"and lm.name={name} is a {kind}: choose translator.architecture=joint"
         )
 
 

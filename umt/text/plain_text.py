@@ -111,7 +111,7 @@ def _alike(changes: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str]]
     for before, after in changes:
         for one, other in ((before, after), (before[0].upper() + before[1:], after[0].upper() + after[1:])):
             pairs = enumerate(zip(one, other, strict=False))
-            kept = next((place for place, (letter, new) in pairs if letter != new), min(len(one), len(other)))
-            groups[one[kept:], other[kept:]].add(one[:kept])
+            stem = next((place for place, (letter, new) in pairs if letter != new), min(len(one), len(other)))
+            groups[one[stem:], other[stem:]].add(one[:stem])
     for (old, new), beginnings in groups.items():
         yield "|".join(sorted(beginnings, reverse=True)), re.escape(old), new

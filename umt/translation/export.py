@@ -128,7 +128,7 @@ class CTranslate2Generation(Generation):
         lengths = sorted({len(source) for source in sources} - {0})
         for length in lengths:  # CTranslate2 4.8 attends to padding in a merged attention
             places = [place for place, source in enumerate(sources) if len(source) == length]
-            found = self.opened.translate_batch(
+            results = self.opened.translate_batch(
                 [[self.pieces[number] for number in (direction.source, *sources[place])] for place in places],
                 beam_size=self.search.rows,
                 num_hypotheses=self.search.rows,
@@ -139,7 +139,7 @@ class CTranslate2Generation(Generation):
                 batch_type="tokens",
                 return_scores=True,
             )
-            for place, result in zip(places, found, strict=True):
+            for place, result in zip(places, results, strict=True):
                 outputs[place] = [
                     Output(np.array([numbers[piece] for piece in pieces]), -score, len(pieces) < caps[place])
                     for pieces, score in zip(result.hypotheses, result.scores, strict=True)

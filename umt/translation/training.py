@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
 from umt.lm.generation import Direction
-from umt.lm.joint_lm import Division, JointLM
+from umt.lm.joint_lm import JointLM
 from umt.lm.scoring import SequenceScorer
 from umt.runtime.seeds import child_seed
 from umt.runtime.validate import require
@@ -92,7 +92,7 @@ class TranslatorTraining:
 
     optimisation: OptimiserConfig
     schedules: ObjectiveSchedules
-    architecture: Division = "encoder_decoder"
+    architecture: Literal["joint", "encoder_decoder", "t5gemma2"] = "encoder_decoder"
     parallel_pairs: int = 0
     noise: Noise = field(default_factory=Noise)
     source_noise: Noise | None = None

@@ -236,9 +236,8 @@ class KVCache:
         past = by_sentence[..., : self.steps_done, :]
         past[:, :, gaps] = past[:, :, movers]
         self.prompt, self.generated = self.prompt[:, :, :count], self.generated[:, :, : count * self.beams]
-        self.lengths, self.places = (
-            each.view(-1, self.beams)[order].flatten() for each in (self.lengths, self.places)
-        )
+        self.lengths = self.lengths.view(-1, self.beams)[order].flatten()
+        self.places = self.places.view(-1, self.beams)[order].flatten()
         self.mask = None if self.mask is None else self.mask[order]
         return order
 
