@@ -19,7 +19,7 @@ LINES ?= 600000
 
 train: $(VENV)/installed
 	$(BIN)/python train.py
-	$(BIN)/python evaluate.py
+	$(BIN)/python evaluate.py evaluation.split=test
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,9 +1,10 @@
 """Score what ``train.py`` built with the same overrides; nothing is trained here.
 
-    python evaluate.py [the overrides of train.py] [other options of evaluation]
+    python evaluate.py [evaluation.split=test] [the overrides of train.py] [other options of evaluation]
 
-Every system translates every held-out set in both directions. A table is printed; ``scores.json``, the
-translations (a line a sentence) and the page ``report.html`` are written to the run's directory.
+Every system translates every dev set in both directions, or with ``evaluation.split=test`` every test set,
+which a log in the store remembers. A table is printed; the scores, the translations (a line a sentence) and
+a page are written to the run's directory.
 """
 
 from __future__ import annotations
@@ -24,26 +25,18 @@ from umt.pipeline.errors import option_errors
 def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
     from umt.cli.train import build
-    from umt.evaluation.bits_rows import bits_rows
-    from umt.evaluation.rows import save_scores
+    from umt.evaluation.finished_runs import SCORES
     from umt.pipeline.program import program
-    from umt.pipeline.reporting import show, write_report
-    from umt.pipeline.scoring import code_lengths, lexicon_scores, translation_scores
+    from umt.pipeline.reporting import score_run, show, write_report
     from umt.pipeline.store import Store
 
     with program(config, list_reused=False) as (console, _):
         run = build(config, Store(Path(config.store), console, only=("run",)))
         console.terminal.print(f"run found: {run.directory}", markup=False)
-        console.started("evaluate")
-        rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
-        rows += code_lengths(config, run)
-        rows += bits_rows(run.bits_report) if run.bits_report else []
-        console.stopped()
-        scores = run.directory / "scores.json"
-        save_scores(rows, scores)
+        rows = score_run(config, run, console)
         show(config, run, rows, console.terminal)
         print(f"report: {write_report(config, run, rows)}")
-        print(f"scores: {scores}")
+        print(f"scores: {run.directory / SCORES[config.evaluation.split]}")
 
 
 def main() -> None:

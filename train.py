@@ -5,7 +5,7 @@ python train.py corpus=files corpus.source=A corpus.target=B    two files or fol
 python train.py aligner=cooccurrence                        another strategy, by one word
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
-python evaluate.py [the same overrides]                     the scores
+python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
 """
 
 from __future__ import annotations

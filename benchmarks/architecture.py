@@ -154,8 +154,8 @@ def scores(run: Run, tokenizer: Tokenizer, usage: SubwordUsage, model: JointLM) 
         sentences = tokenizer.encode([normal(each[0]) for each in pairs.sides[here]], here)
         way = Direction.between(tokenizer, here, there, usage.allowed(there))
         written = Generation().generate(model, sentences, way)
-        said = [tokenizer.decode(each[0].ids, there).strip() for each in written]
-        yield Bleu().score(said, pairs.sides[there], there).value
+        translations = [tokenizer.decode(each[0].ids, there).strip() for each in written]
+        yield Bleu().score(translations, pairs.sides[there], there).value
 
 
 if __name__ == "__main__":

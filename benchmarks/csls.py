@@ -31,7 +31,7 @@ class Result:
     wall: float
     processor: float
     memory: float
-    found: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+    neighbours: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def naive(source: Tensor, target: Tensor, k: int) -> Found:
@@ -84,11 +84,11 @@ def measure(way: Callable[[Tensor, Tensor, int], Found], words: int, dim: int, k
     source, target = vectors(words, dim, 1), vectors(words, dim, 2)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, processor = time.perf_counter(), time.process_time()
-    found = way(source, target, k)
+    outcome = way(source, target, k)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     # as arrays, for the tensors of another process live in shared memory
-    return Result(wall, processor, memory, (found[0].numpy(), found[1].numpy()))
+    return Result(wall, processor, memory, (outcome[0].numpy(), outcome[1].numpy()))
 
 
 def main() -> None:
@@ -108,9 +108,9 @@ def main() -> None:
             result = pool.apply(measure, (way, words, dim, k))
         numbers = f"{result.wall:8.2f} {result.processor:10.2f} {result.memory:8.0f}"
         print(f"{'faiss' if way is peer else way.__name__:8} {numbers}", flush=True)
-        results.append(result.found)
-    for name, *others, found in zip(("forward", "backward"), *results, strict=True):
-        same = " and ".join(f"{(each == found).mean():.6f}" for each in others)
+        results.append(result.neighbours)
+    for name, *others, outcome in zip(("forward", "backward"), *results, strict=True):
+        same = " and ".join(f"{(each == outcome).mean():.6f}" for each in others)
         print(f"{name}: {same} of the candidates are the same as ours (rounding breaks ties)")
 
 

@@ -83,7 +83,7 @@ def theirs(
             row[longest - len(ids) :] = torch.tensor(ids)
         prompts = prompts.to(next(network.parameters()).device)
         with torch.inference_mode():
-            told = network.generate(  # type: ignore[operator]
+            entry = network.generate(  # type: ignore[operator]
                 prompts,
                 attention_mask=(prompts != pad).long(),
                 max_new_tokens=max(caps[place] for place in places),
@@ -91,7 +91,7 @@ def theirs(
                 eos_token_id=way.end,
                 pad_token_id=pad,
             )
-        for place, row in zip(places, told[:, longest:].tolist(), strict=True):
+        for place, row in zip(places, entry[:, longest:].tolist(), strict=True):
             row = row[: caps[place]]
             written[place] = row[: row.index(way.end) + 1] if way.end in row else row
     return written
@@ -135,9 +135,9 @@ class Clocked(Generation):
         """The same generation with a clock."""
         return cls(**{each.name: getattr(generation, each.name) for each in fields(Generation)})
 
-    def generate(self, *given: Any, **named: Any) -> list[list[Output]]:
+    def generate(self, *arguments: Any, **named: Any) -> list[list[Output]]:
         start = time.perf_counter()
-        outputs = super().generate(*given, **named)
+        outputs = super().generate(*arguments, **named)
         self.spent.append(time.perf_counter() - start)
         return outputs
 
@@ -180,9 +180,9 @@ class Counted(BackTranslation):
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> Loss | None:
-        told = super().loss(model, step, generator, dtype)
-        self.asked += told.tokens if told else 0
-        return told
+        entry = super().loss(model, step, generator, dtype)
+        self.asked += entry.tokens if entry else 0
+        return entry
 
 
 def steps_of(
@@ -259,8 +259,8 @@ def main() -> None:
 
         def ours(exact: bool, sources: list[Ids] = sources, way: Direction = way) -> list[list[int]]:
             short = training_dtype(model.device, exact)
-            told = strategy.synthesis.generation.generate(model, sources, way, dtype=short)
-            return [each[0].ids.tolist() + [way.end] * each[0].ended for each in told]
+            entry = strategy.synthesis.generation.generate(model, sources, way, dtype=short)
+            return [each[0].ids.tolist() + [way.end] * each[0].ended for each in entry]
 
         ways: dict[str, Callable[[], list[list[int]]]] = {
             "ours": partial(ours, False),
@@ -306,10 +306,10 @@ def main() -> None:
     Console(width=110).print(table)
     print(f"{agreed} of {count} outputs in fp32 are the same, token by token, and {nearly} of ours as in "
           f"training; ceiling {peak / 1e9:,.1f} GFLOP/s in fp32")  # fmt: skip
-    found = [steps_of(strategy, model, tokenizer, texts, asked.steps) for _ in range(asked.rounds)]
-    best = min(found)
+    result = [steps_of(strategy, model, tokenizer, texts, asked.steps) for _ in range(asked.rounds)]
+    best = min(result)
     print(f"a step of back-translation takes {best.seconds:.3f} s, {best.share:.0%} of it generation "
-          f"(rounds: {', '.join(f'{each.share:.0%}' for each in found)}); "
+          f"(rounds: {', '.join(f'{each.share:.0%}' for each in result)}); "
           f"{best.words:,.0f} words a second")  # fmt: skip
 
 

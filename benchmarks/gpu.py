@@ -1,11 +1,10 @@
 """How fast one GPU trains the language model, beside its own rate of products.
 
-    python -m benchmarks.gpu [--size base] [--tokens 65536] [--length 512] [--gpu-kernels] [--profile FILE]
+    python -m benchmarks.gpu [--size base] [--tokens 65536] [--length 512] [--profile FILE]
 
 6 N operations a token are counted, as in `benchmarks.training`, and apart from these what attention needs.
-The first record holds the compilation and is left out. `--gpu-kernels` takes the hand-written layers and
-loss in the place of ``transformers``' and torch's own. `--profile` writes a table of kernels. How fast it
-translates back says ``python -m scripts.offline_gpu train ... --clock 64``.
+The first record holds the compilation and is left out. `--profile` writes a table of
+kernels. How fast it translates back says ``python -m scripts.offline_gpu train ... --clock 64``.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=65536, help="a step")
     parser.add_argument("--length", type=int, default=512, help="of a row")
     parser.add_argument("--steps", type=int, default=16, help="a record")
-    parser.add_argument("--gpu-kernels", action="store_true", help="hand-written layers, compiled")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="write a table of kernels there")
     asked = parser.parse_args()
     size = OmegaConf.load(Path(__file__).parent.parent / f"conf/size/{asked.size}.yaml")
@@ -49,10 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer, shards = corpus(Path(folder), SUBWORDS)
         model = JointLM.create(
-            architecture,
-            asked.vocabulary,
-            torch.Generator().manual_seed(1),
-            gpu_kernels=asked.gpu_kernels,
+            architecture, asked.vocabulary, torch.Generator().manual_seed(1), kernels=device.type == "cpu"
         ).to(device)
         causal = CausalLM({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
 

@@ -36,17 +36,17 @@ def corpora(texts: Sequence[Path], store: Path) -> Iterator[tuple[str, list[str]
     """The name of each instrument, and the overrides that choose it."""
     yield "world", ["aligner=restarts"]
     for text in texts:
-        kept = store / f"{text.parent.name}-{text.name.split('.')[0]}.txt"
-        if not kept.exists():
+        retained = store / f"{text.parent.name}-{text.name.split('.')[0]}.txt"
+        if not retained.exists():
             store.mkdir(parents=True, exist_ok=True)
             size = 0
-            with kept.open("w", encoding="utf-8") as file:
+            with retained.open("w", encoding="utf-8") as file:
                 for line in lines(text):
                     size += len(line.encode()) + 1
                     if size > LARGEST:
                         break
                     file.write(f"{line}\n")
-        yield text.parent.name, ["corpus=cipher", "languages=[en,xx]", f"corpus.path={kept}", *DRIFT]
+        yield text.parent.name, ["corpus=cipher", "languages=[en,xx]", f"corpus.path={retained}", *DRIFT]
 
 
 def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
@@ -58,8 +58,8 @@ def scores(overrides: Sequence[str], store: Path) -> Iterator[float]:
     source, target = run.corpus.languages
     for here, there in ((source, target), (target, source)):
         translator = PhraseBasedTranslator.load(run.translators["phrase-based"].path / f"{here}-{there}")
-        said = translator.translate([each[0] for each in dev.sides[here]])
-        yield Bleu(resamples=2).score(said, dev.sides[there], there).value
+        translations = translator.translate([each[0] for each in dev.sides[here]])
+        yield Bleu(resamples=2).score(translations, dev.sides[there], there).value
 
 
 def main() -> None:
@@ -68,14 +68,14 @@ def main() -> None:
     parser.add_argument("texts", nargs="*", type=Path, help="texts to encipher")
     parser.add_argument("--try", dest="tries", action="append", default=[], help="overrides of one setting")
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts live")
-    given = parser.parse_args()
-    instruments = list(corpora(given.texts, given.store))
+    arguments = parser.parse_args()
+    instruments = list(corpora(arguments.texts, arguments.store))
     table = Table("setting", *(name for name, _ in instruments), "mean")
-    for tried in given.tries or [""]:
-        found = [list(scores([*chosen, *tried.split()], given.store)) for _, chosen in instruments]
-        mean = sum(map(sum, found)) / sum(map(len, found))
-        table.add_row(tried, *(" ".join(f"{value:.1f}" for value in each) for each in found), f"{mean:.2f}")
-        print(tried, found, f"{mean:.2f}", flush=True)
+    for tried in arguments.tries or [""]:
+        result = [list(scores([*chosen, *tried.split()], arguments.store)) for _, chosen in instruments]
+        mean = sum(map(sum, result)) / sum(map(len, result))
+        table.add_row(tried, *(" ".join(f"{value:.1f}" for value in each) for each in result), f"{mean:.2f}")
+        print(tried, result, f"{mean:.2f}", flush=True)
     Terminal().print(table)
 
 

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import umt  # before torch: threads that sleep while they wait
 
@@ -23,14 +22,13 @@ import umt  # before torch: threads that sleep while they wait
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Generator
 
 import umt.lm.kernels
 from umt.cli.command_line import Command
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.kernels import cross_entropy
-from umt.lm.kernels.fused_weights import FusedPart
 from umt.lm.mixed_precision import native_bf16
 from umt.lm.search import Greedy
 from umt.lm.thread_parallel import sum_nll
@@ -90,20 +88,6 @@ def step(model: JointLM, dtype: torch.dtype) -> Callable[[], object]:
     return run
 
 
-def translation_step() -> Callable[[], object]:
-    """A step of an encoder-decoder, forward and backward, on as many subwords."""
-    model = new_model().as_encoder_decoder()
-    ids = torch.randint(5, VOCABULARY, (ROWS, LENGTH + 1), generator=Generator().manual_seed(2))
-    predicted = torch.zeros(ROWS, LENGTH, dtype=torch.bool)
-    predicted[:, LENGTH // 2 :] = True
-
-    def run() -> None:
-        model.zero_grad()
-        model(ids[:, :-1], ids[:, 1:], predicted, dtype=BF16).backward()
-
-    return run
-
-
 def autocast_step() -> Callable[[], object]:
     """A step of ``transformers`` under ``torch.autocast``, the loss by our kernel."""
     run = step(new_model(by_layers=False), BF16)
@@ -128,23 +112,6 @@ def threaded_step(model: JointLM, dealt: bool) -> Callable[[], object]:
     return run
 
 
-def fuse_by_torch(
-    parts: list[FusedPart], gains: Tensor, dtype: torch.dtype, values: Tensor | None = None
-) -> Tensor:
-    """What `umt.lm.kernels.fused_weights.fuse` computes."""
-    return (torch.cat([matrix[order] * scale for matrix, order, scale in parts]) * gains).to(dtype)
-
-
-def fused_by_torch(run: Callable[[], object]) -> Callable[[], object]:
-    """``run`` with torch in place of `umt.lm.kernels.fused_weights`."""
-
-    def patched() -> None:
-        with mock.patch("umt.lm.kernels.layer_weights.fuse", fuse_by_torch):
-            run()
-
-    return patched
-
-
 def loss(by_kernel: bool, dtype: torch.dtype) -> Callable[[], object]:
     """Head and loss of a batch, forward and backward."""
     generator = Generator().manual_seed(3)
@@ -155,7 +122,7 @@ def loss(by_kernel: bool, dtype: torch.dtype) -> Callable[[], object]:
     def run() -> None:
         hidden.grad = head.grad = None
         if by_kernel:
-            nll = cross_entropy(hidden, head.to(dtype), targets, False)
+            nll = cross_entropy(hidden, head.to(dtype), targets)
         else:
             nll = F.cross_entropy((hidden @ head.to(dtype).T).float(), targets, reduction="none")
         nll.sum().backward()  # type: ignore[no-untyped-call]
@@ -177,20 +144,11 @@ def comparisons() -> list[Comparison]:
     short = str(BF16).removeprefix("torch.")
     layers = "kernels/cpu_forward kernels/cpu_autograd kernels/cpu_loops kernels/layer_weights"
     step_short, fp32 = step(new_model(), BF16), torch.float32
-    by_transformers, translating = step(new_model(by_layers=False), fp32), translation_step()
+    by_transformers = step(new_model(by_layers=False), fp32)
     decoders = "kernels/decoding_weights kernels/kv_cache kernels/decoding_loops"
     return [
         Comparison("layers, fp32", layers, step(new_model(), fp32), by_transformers),
         Comparison(f"layers, {short}", layers, step_short, autocast_step()),
-        Comparison(
-            f"fused_weights, {short}", "kernels/fused_weights", step_short, fused_by_torch(step_short)
-        ),
-        Comparison(
-            f"fused_weights, encoder-decoder, {short}",
-            "kernels/fused_weights",
-            translating,
-            fused_by_torch(translating),
-        ),
         Comparison("cross_entropy, fp32", "kernels/cross_entropy", loss(True, fp32), loss(False, fp32)),
         Comparison(f"cross_entropy, {short}", "kernels/cross_entropy", loss(True, BF16), loss(False, BF16)),
         Comparison(f"mixed_precision, {short}", "mixed_precision", step_short, step(new_model(), fp32)),

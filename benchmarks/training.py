@@ -125,10 +125,10 @@ def trainers(model: JointLM, objective: CausalLM, steps: int, directory: Path, s
     start = {}
 
     class Clocked(Trainer):
-        def training_step(self, *given: object, **named: object) -> torch.Tensor:
+        def training_step(self, *parsed: object, **named: object) -> torch.Tensor:
             if self.state.global_step == 2:
                 start["at"] = time.perf_counter()
-            return super().training_step(*given, **named)  # type: ignore[arg-type]
+            return super().training_step(*parsed, **named)  # type: ignore[arg-type]
 
     Clocked(model=model.network, args=arguments, train_dataset=rows).train()
     return (steps - 2) * TOKENS / (time.perf_counter() - start["at"])
@@ -171,8 +171,8 @@ def main() -> None:
                 )
                 speeds[who, precision] = max(speeds[who, precision], speed)
     weights = model.matrix_parameters()
-    told = ", ".join(f"{precision} {peak / 1e9:,.1f} GFLOP/s" for precision, peak in peaks.items())
-    print(f"N = {weights:,}, {torch.get_num_threads()} threads, products: {told}")
+    entry = ", ".join(f"{precision} {peak / 1e9:,.1f} GFLOP/s" for precision, peak in peaks.items())
+    print(f"N = {weights:,}, {torch.get_num_threads()} threads, products: {entry}")
     for (who, precision), speed in speeds.items():
         rate = 6 * weights * speed
         shares = ", ".join(f"{rate / peak:.2f} of {name}" for name, peak in peaks.items())

@@ -69,15 +69,15 @@ def configured(overrides: Sequence[str]) -> DictConfig:
 
 def put(path: Path, numbers: npt.NDArray[Any]) -> None:
     """Write an array of numbers, packed."""
-    told = {"dtype": numbers.dtype.str, "shape": numbers.shape}
+    entry = {"dtype": numbers.dtype.str, "shape": numbers.shape}
     packed = lzma.compress(np.ascontiguousarray(numbers).tobytes(), filters=NUMBERS)
-    path.write_bytes(json.dumps(told).encode() + b"\n" + packed)
+    path.write_bytes(json.dumps(entry).encode() + b"\n" + packed)
 
 
 def got(path: Path) -> npt.NDArray[Any]:
     """What `put` wrote."""
-    told, packed = path.read_bytes().split(b"\n", 1)
-    about = json.loads(told)
+    entry, packed = path.read_bytes().split(b"\n", 1)
+    about = json.loads(entry)
     return np.frombuffer(lzma.decompress(packed), about["dtype"]).reshape(about["shape"])
 
 
@@ -130,10 +130,10 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
         real = bitext.target.lang
         whole = TokenShards(tokens.path, real)
         rendered = np.arange(0, len(whole), max(1, -(-len(whole) // count)))
-        kept = np.union1d(rendered, np.arange(0, len(whole), max(1, -(-len(whole) // lines))))
-        put_shards(out, real, whole, kept)
+        retained = np.union1d(rendered, np.arange(0, len(whole), max(1, -(-len(whole) // lines))))
+        put_shards(out, real, whole, retained)
         put_shards(out, f"{real}.renderings", bitext.source, np.arange(len(bitext.source)))
-        put(out / f"{real}.rendered", np.searchsorted(kept, rendered).astype(np.uint32))
+        put(out / f"{real}.rendered", np.searchsorted(retained, rendered).astype(np.uint32))
     width = int(config.size.width)
     alignment, generator = Alignment.load(aligned.path), Generator().manual_seed(config.seed)
     vectors = subword_vectors((alignment.source, alignment.target), tokenizer, width, generator)
@@ -142,8 +142,8 @@ def pack(out: Path, config: DictConfig, lines: int) -> None:
     put(out / "scales", scales.numpy())
     write_json(out / ABOUT, {"languages": list(languages)})
     known = [each.pairs() for each in held_out if each.name not in config.evaluation.left_out]
-    told = [{"name": each.name, "direction": each.direction, "sides": each.sides} for each in known]
-    (out / f"{PAIRS}.xz").write_bytes(lzma.compress(json.dumps(told, ensure_ascii=False).encode()))
+    entry = [{"name": each.name, "direction": each.direction, "sides": each.sides} for each in known]
+    (out / f"{PAIRS}.xz").write_bytes(lzma.compress(json.dumps(entry, ensure_ascii=False).encode()))
     size = sum(file.stat().st_size for file in out.iterdir())
     print(f"{out}: {size / 2**20:.1f} MiB")
 
@@ -157,8 +157,8 @@ class Carried(Pretraining):
     @classmethod
     def of(cls, pretraining: Pretraining, vectors: torch.Tensor) -> Carried:
         """The same, with these."""
-        told = {each.name: getattr(pretraining, each.name) for each in fields(Pretraining)}
-        return cls(**(told | {"embeddings": "random"}), vectors=vectors)
+        entry = {each.name: getattr(pretraining, each.name) for each in fields(Pretraining)}
+        return cls(**(entry | {"embeddings": "random"}), vectors=vectors)
 
     def initial_model(
         self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
@@ -189,8 +189,8 @@ def learned(
     written = []
     for real, other in ((first, second), (second, first)):
         beside, rendered = place / f"rendered-{real}", got(out / f"{real}.rendered")
-        given = unpacked(out, f"{real}.renderings", other, beside)
-        written.append(Bitext(given, unpacked(out, real, real, beside, rendered)))
+        arguments = unpacked(out, f"{real}.renderings", other, beside)
+        written.append(Bitext(arguments, unpacked(out, real, real, beside, rendered)))
     vectors = torch.from_numpy(got(out / "vectors") * got(out / "scales"))
     pretraining = Carried.of(instantiate(config.lm), vectors)
     generator = Generator().manual_seed(config.seed)
@@ -217,12 +217,12 @@ def train(out: Path, config: DictConfig, clock: int) -> None:
     console, place = Console(), Path(config.store) / f"carried-{out.name}"
     translators = learned(out, config, place, console.progress)
     table = Table("set", "direction", "BLEU", "chrF", "signature")
-    for told in json.loads(lzma.decompress((out / f"{PAIRS}.xz").read_bytes())):
-        sides = {Lang(lang): tuple(map(tuple, side)) for lang, side in told["sides"].items()}
+    for entry in json.loads(lzma.decompress((out / f"{PAIRS}.xz").read_bytes())):
+        sides = {Lang(lang): tuple(map(tuple, side)) for lang, side in entry["sides"].items()}
         for here, translator in translators.items():
-            if told["direction"] not in (None, [here, translator.target]):
+            if entry["direction"] not in (None, [here, translator.target]):
                 continue
-            scored(ParallelSet(told["name"], sides), translator, place, table)
+            scored(ParallelSet(entry["name"], sides), translator, place, table)
     Terminal(width=200).print(table)
     if clock:
         from benchmarks.generation import steps_of
@@ -233,19 +233,19 @@ def train(out: Path, config: DictConfig, clock: int) -> None:
             TokenShards(place / "tokens", translator.target),
         )
         strategy: TranslatorTraining = instantiate(config.translator)
-        told = steps_of(strategy, translator.model, translator.tokenizer, texts, clock)
-        print(f"a step of back-translation takes {told.seconds:.3f} s, {told.share:.0%} of it generation; "
-              f"{told.words:,.0f} words a second")  # fmt: skip
+        entry = steps_of(strategy, translator.model, translator.tokenizer, texts, clock)
+        print(f"a step of back-translation takes {entry.seconds:.3f} s, {entry.share:.0%} of it generation; "
+              f"{entry.words:,.0f} words a second")  # fmt: skip
 
 
 def scored(pairs: ParallelSet, translator: NeuralTranslator, place: Path, table: Table) -> None:
     """A line of the table."""
     here, there = translator.source, translator.target
-    said = translator.translate([each[0] for each in pairs.sides[here]])
-    (place / f"{pairs.name}.{here}-{there}").write_text("\n".join(said) + "\n", encoding="utf-8")
-    scores = [metric.score(said, pairs.sides[there], there) for metric in (Bleu(), ChrF())]
-    told = [f"{score.value:.2f} [{score.low:.1f}, {score.high:.1f}]" for score in scores]
-    table.add_row(pairs.name, f"{here}-{there}", *told, scores[0].signature)
+    translations = translator.translate([each[0] for each in pairs.sides[here]])
+    (place / f"{pairs.name}.{here}-{there}").write_text("\n".join(translations) + "\n", encoding="utf-8")
+    scores = [metric.score(translations, pairs.sides[there], there) for metric in (Bleu(), ChrF())]
+    entry = [f"{score.value:.2f} [{score.low:.1f}, {score.high:.1f}]" for score in scores]
+    table.add_row(pairs.name, f"{here}-{there}", *entry, scores[0].signature)
 
 
 def main() -> None:

@@ -29,33 +29,33 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
     parser.add_argument("--only", nargs="*", default=[], help="corpora of these names, in this order")
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with user_errors(console):
-        records = given.store / "criterion.jsonl"
-        builder = Builder(given.data.resolve(), Store(given.store, console))
-        if given.action == "seeds":
-            if len(given.what) != 2:
+        records = arguments.store / "criterion.jsonl"
+        builder = Builder(arguments.data.resolve(), Store(arguments.store, console))
+        if arguments.action == "seeds":
+            if len(arguments.what) != 2:
                 raise BadInput(
                     "name a corpus and an option: python -m benchmarks.criterion seeds talks gromov"
                 )
-            records, (corpus, option) = given.store / "seeds.jsonl", given.what
-            from_seeds(builder, records, corpus, option, given.count)
+            records, (corpus, option) = arguments.store / "seeds.jsonl", arguments.what
+            from_seeds(builder, records, corpus, option, arguments.count)
             print(told_of(read(records), corpus, option))
-        elif given.action == "whole":
-            if len(given.what) < 2:
+        elif arguments.action == "whole":
+            if len(arguments.what) < 2:
                 raise BadInput(
                     "name a corpus and an option: python -m benchmarks.criterion whole bible restarts"
                 )
-            records, (corpus, option, *overrides) = given.store / "whole.jsonl", given.what
-            whole.from_seeds(builder, records, corpus, option, overrides, given.count)
+            records, (corpus, option, *overrides) = arguments.store / "whole.jsonl", arguments.what
+            whole.from_seeds(builder, records, corpus, option, overrides, arguments.count)
             print(whole.told_of(read(records), corpus, " ".join([option, *overrides])))
-        elif given.action == "show":
+        elif arguments.action == "show":
             if not records.exists():
                 raise BadInput(f"{records} holds no run yet: python -m benchmarks.criterion run")
             print(show(read(records), Path("docs/studies")))
         else:
-            study(builder, records, given.only, given.minutes)
+            study(builder, records, arguments.only, arguments.minutes)
 
 
 if __name__ == "__main__":

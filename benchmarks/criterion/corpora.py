@@ -59,12 +59,12 @@ def corpora(data: Path) -> dict[str, Corpus]:
         for name, lines in parts.items()
         if name.split()[0] in real
     }
-    found = {name: Corpus(text, text) for name, text in texts.items()}
+    result = {name: Corpus(text, text) for name, text in texts.items()}
     crossed = [("talks", "bible"), ("bible", "talks"), ("commonvoice", "talks"), ("talks", "commonvoice")]
     for one, other in crossed:
         if one in real and other in real:
-            found[f"{one} x {other}"] = Corpus(real[one], real[other])
-    return found
+            result[f"{one} x {other}"] = Corpus(real[one], real[other])
+    return result
 
 
 def named(data: Path, name: str) -> Corpus:

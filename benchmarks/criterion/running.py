@@ -109,13 +109,13 @@ def study(builder: Builder, records: Path, only: Sequence[str], minutes: float) 
                 continue
             if time.monotonic() > until:
                 return
-            found = run(config, source, null if is_null else target, truth, seed)
-            told = {"key": key, "corpus": name, "strategy": strategy.name, "seed": seed, "null": is_null}
-            line = {**told, "setting": digest_of(settings)[:8], **found}
+            result = run(config, source, null if is_null else target, truth, seed)
+            entry = {"key": key, "corpus": name, "strategy": strategy.name, "seed": seed, "null": is_null}
+            line = {**entry, "setting": digest_of(settings)[:8], **result}
             with records.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(
-                f"{name:24} {strategy.name:36} {'null' if is_null else seed!s:>4} {summary(found)}",
+                f"{name:24} {strategy.name:36} {'null' if is_null else seed!s:>4} {summary(result)}",
                 flush=True,
             )
 
@@ -177,11 +177,11 @@ def read(records: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
 
 
-def summary(found: dict[str, Any]) -> str:
+def summary(result: dict[str, Any]) -> str:
     """A line for the log."""
-    if "error" in found:
-        return f"{found['seconds']:6.1f} s  {found['error']}"
+    if "error" in result:
+        return f"{result['seconds']:6.1f} s  {result['error']}"
     names = ("p@1", "cosine", "objective", "frequency", "mutual")
-    return f"{found['seconds']:6.1f} s  " + "  ".join(
-        f"{name} {found.get(name, math.nan):.3f}" for name in names
+    return f"{result['seconds']:6.1f} s  " + "  ".join(
+        f"{name} {result.get(name, math.nan):.3f}" for name in names
     )

@@ -54,26 +54,26 @@ def from_seeds(builder: Builder, records: Path, name: str, option: str, count: i
     done = {each["key"] for each in read(records)}
     for strategy, seed in jobs:
         config = strategy.settings()
-        told = {"corpus": name, "tried": option, "strategy": strategy.name, "seed": seed, "null": seed < 1}
-        key = digest_of([digest, OmegaConf.to_container(config, resolve=True), told])[:16]
+        entry = {"corpus": name, "tried": option, "strategy": strategy.name, "seed": seed, "null": seed < 1}
+        key = digest_of([digest, OmegaConf.to_container(config, resolve=True), entry])[:16]
         if key in done:
             continue
-        found = run(config, source, target if seed > 0 else null, truth, abs(seed))
-        if strategy is tried and seed > 0 and "error" not in found:
-            found["lexicon"], found["enriched"] = widened(option, source, target, found, test)
+        result = run(config, source, target if seed > 0 else null, truth, abs(seed))
+        if strategy is tried and seed > 0 and "error" not in result:
+            result["lexicon"], result["enriched"] = widened(option, source, target, result, test)
         with records.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, **told, **found}) + "\n")
-        print(f"{strategy.name} {seed}: {found.get('p@1', found.get('error'))}", flush=True)
+            file.write(json.dumps({"key": key, **entry, **result}) + "\n")
+        print(f"{strategy.name} {seed}: {result.get('p@1', result.get('error'))}", flush=True)
 
 
 def widened(
-    option: str, source: WordSpace, target: WordSpace, found: dict[str, Any], test: Dictionary
+    option: str, source: WordSpace, target: WordSpace, result: dict[str, Any], test: Dictionary
 ) -> tuple[float, float]:
     """P@1, all tested words, of the lexicon that the pairs of one run grow into.
 
     First as the option's YAML widens them, then enriched as ``aligner=restarts`` would.
     """
-    pairs = consensus([matches_of(found)], torch.ones(1))
+    pairs = consensus([matches_of(result)], torch.ones(1))
     widening: Refinement = instantiate(configuration(f"aligner={option}").aligner.refinement)
     enrichment: CountAugmentation = instantiate(configuration("aligner=restarts").aligner.count_augmentation)
     plain = widening.refine(source, target, pairs, Generator())
@@ -146,5 +146,5 @@ def _among(records: Sequence[dict[str, Any]]) -> list[float]:
     """The support of each run by the others; 0 for a single one."""
     if len(records) < 2:
         return [0.0] * len(records)
-    found: torch.Tensor = agreement_support([matches_of(each) for each in records], [0] * len(records))
-    return [float(each) for each in found]
+    result: torch.Tensor = agreement_support([matches_of(each) for each in records], [0] * len(records))
+    return [float(each) for each in result]

@@ -53,7 +53,7 @@ def judge(records: Sequence[Record]) -> list[Judged]:
     for record in records:
         if "error" not in record:
             corpora[record["corpus"]].append(record)
-    found = []
+    result = []
     for members in corpora.values():
         runs = [each for each in members if not each["null"]]
         nulls = [each for each in members if each["null"]]
@@ -62,8 +62,8 @@ def judge(records: Sequence[Record]) -> list[Judged]:
         null = max(_support(nulls), default=0.0)
         for record, score in zip(runs, _support(runs), strict=True):
             criteria = {"support": score, **{name: float(record[name]) for name in list(NAMES)[1:]}}
-            found.append(Judged(record, criteria, VerdictThresholds().judge(score, null).label))
-    return found
+            result.append(Judged(record, criteria, VerdictThresholds().judge(score, null).label))
+    return result
 
 
 def _support(records: Sequence[Record]) -> list[float]:
@@ -117,8 +117,8 @@ def show(records: Sequence[Record], directory: Path) -> str:
     for label in LABELS:
         for each in judged:
             if each.label == label:
-                told = f"{each.record['corpus']}, {each.record['strategy']}"
-                series.setdefault(label, []).append((each.criteria["support"], each.p1, told))
+                entry = f"{each.record['corpus']}, {each.record['strategy']}"
+                series.setdefault(label, []).append((each.criteria["support"], each.p1, entry))
     picture = scatter(series, "support", "P@1")
     (directory / "criterion.svg").write_text(standalone(picture), encoding="utf-8")
     return text
@@ -149,10 +149,10 @@ def _confusion(judged: Sequence[Judged]) -> Iterable[list[str]]:
 
 def _sentence(judged: Sequence[Judged]) -> str:
     wrong = [each for each in judged if each.label == "aligned" and each.p1 < 0.1]
-    told = "; ".join(
+    entry = "; ".join(
         f"{each.record['corpus']}, {each.record['strategy']}: P@1 {each.p1:.3f}" for each in wrong
     )
-    return f"Called aligned with P@1 below 0.1: {len(wrong)}{': ' + told if told else ''}."
+    return f"Called aligned with P@1 below 0.1: {len(wrong)}{': ' + entry if entry else ''}."
 
 
 def _groups(judged: Sequence[Judged], key: str) -> Iterable[list[str]]:

@@ -36,14 +36,14 @@ def from_seeds(
     config = configuration(f"aligner={option}", *overrides).aligner
     done = {each["key"] for each in read(records)}
     for seed in range(1, count + 1):
-        told = {"corpus": name, "tried": " ".join([option, *overrides]), "seed": seed}
-        key = digest_of([digest, OmegaConf.to_container(config, resolve=True), told])[:16]
+        entry = {"corpus": name, "tried": " ".join([option, *overrides]), "seed": seed}
+        key = digest_of([digest, OmegaConf.to_container(config, resolve=True), entry])[:16]
         if key in done:
             continue
-        found = run(instantiate(config), source, target, test, seed)
+        result = run(instantiate(config), source, target, test, seed)
         with records.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, **told, **found}) + "\n")
-        print(f"{option} {seed}: {found}", flush=True)
+            file.write(json.dumps({"key": key, **entry, **result}) + "\n")
+        print(f"{option} {seed}: {result}", flush=True)
 
 
 def run(
@@ -51,14 +51,14 @@ def run(
 ) -> dict[str, Any]:
     """The verdict, its score and the null's, P@1 of all tested words both ways, and the time."""
     start, used = time.perf_counter(), time.process_time()
-    found = aligner.align(source, target, Generator().manual_seed(seed))
+    result = aligner.align(source, target, Generator().manual_seed(seed))
     seconds = time.perf_counter() - start, time.process_time() - used
-    ways = (found.lexicon, test), (found.reverse_lexicon, test.reversed())
+    ways = (result.lexicon, test), (result.reverse_lexicon, test.reversed())
     right = [{score.name: score.value for score in precision(*way, (1,))} for way in ways]
     return {
-        "verdict": found.verdict.label,
-        "support": found.verdict.score,
-        "null": found.verdict.null_score,
+        "verdict": result.verdict.label,
+        "support": result.verdict.score,
+        "null": result.verdict.null_score,
         "p@1": [way["p@1"] for way in right],
         "covered": [way["p@1 covered"] for way in right],
         "seconds": round(seconds[0], 1),

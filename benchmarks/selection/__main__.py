@@ -23,12 +23,12 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("runs"), help="where artefacts and the runs live")
     parser.add_argument("--only", nargs="*", default=[], help="runs whose name contains one of these")
     parser.add_argument("--minutes", type=float, default=60, help="start no run later than this")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with user_errors(console):
-        records = given.store / "selection.jsonl"
-        if given.action == "run":
-            study(Store(given.store, console), records, given.only, given.minutes)
+        records = arguments.store / "selection.jsonl"
+        if arguments.action == "run":
+            study(Store(arguments.store, console), records, arguments.only, arguments.minutes)
         elif records.exists():
             print(show(read(records), Path("docs/studies")))
         else:

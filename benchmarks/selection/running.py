@@ -152,10 +152,10 @@ def study(store: Store, records: Path, only: Sequence[str], minutes: float) -> N
             if time.monotonic() > until:
                 return
             try:
-                found = run(setting, seed, store)
+                result = run(setting, seed, store)
             except FloatingPointError as error:  # it knows that it failed
-                found = {"error": str(error)}
-            line = {"key": key, "setting": setting.name, "seed": seed, **found}
+                result = {"error": str(error)}
+            line = {"key": key, "setting": setting.name, "seed": seed, **result}
             with records.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             print(f"{setting.name:44} {seed} {summary(line)}", flush=True)
@@ -185,20 +185,20 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
     data = TranslationData(tokenizer, texts, bitexts(parts.pairs) if strategy.schedules.synthetic else [])
     with tempfile.TemporaryDirectory() as scratch:
         learned = Observed.of(strategy, truth).learn(model, data, Path(scratch), seed, lambda *_: None)
-    truth.found[steps] = truth.measure(model.eval())
+    truth.result[steps] = truth.measure(model.eval())
     checkups = [
-        {**told, **truth.found[int(told["step"])], "collapsed": float(complains(told))}
-        for told in learned.history
+        {**entry, **truth.result[int(entry["step"])], "collapsed": float(complains(entry))}
+        for entry in learned.history
     ]
     seconds, processor = time.perf_counter() - start[0], time.process_time() - start[1]
     return {"seconds": round(seconds, 1), "processor": round(processor, 1), "checkups": checkups}
 
 
-def complains(told: Mapping[str, float]) -> bool:
+def complains(entry: Mapping[str, float]) -> bool:
     """Whether the usual guard would call this check-up a collapse."""
-    ways = {name.partition("/")[0] for name in told if "/" in name}
+    ways = {name.partition("/")[0] for name in entry if "/" in name}
     names = [each.name for each in fields(OutputHealth)]
-    health = {way: OutputHealth(**{name: told[f"{way}/{name}"] for name in names}) for way in ways}
+    health = {way: OutputHealth(**{name: entry[f"{way}/{name}"] for name in names}) for way in ways}
     return CollapseGuard().diagnose(health) is not None
 
 
@@ -215,5 +215,5 @@ def summary(line: Mapping[str, Any]) -> str:
         return str(line["error"])
     last = line["checkups"][-1]
     names = [name for name in last if name.startswith("bleu")] + ["round_trip", "code", "agreement"]
-    told = "  ".join(f"{name} {last[name]:.2f}" for name in names)
-    return f"{line['seconds']:5.0f} s ({line['processor']:.0f})  {told}"
+    entry = "  ".join(f"{name} {last[name]:.2f}" for name in names)
+    return f"{line['seconds']:5.0f} s ({line['processor']:.0f})  {entry}"

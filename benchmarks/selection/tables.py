@@ -21,20 +21,20 @@ Told = Mapping[str, float]
 Measure = Callable[[Told], float]
 
 OURS: dict[str, Measure] = {
-    "round_trip": lambda told: told["round_trip"],
-    "code": lambda told: told["code"],
-    "agreement": lambda told: told["agreement"],
+    "round_trip": lambda entry: entry["round_trip"],
+    "code": lambda entry: entry["code"],
+    "agreement": lambda entry: entry["agreement"],
 }
 """What `umt.translation.criteria` offers."""
 
 TRIED: dict[str, Measure] = {
-    "code, y by the model before translation": lambda told: -told["first"] - told["x given y"],
-    "x given y": lambda told: -told["x given y"],
-    "x unconditional less x given y": lambda told: told["x"] - told["x given y"],
-    "y unconditional less y given x": lambda told: told["y"] - told["y given x"],
-    "y unconditional, by the model before translation": lambda told: -told["first"],
-    "round_trip / bits of code": lambda told: -told["round_trip"] / told["code"],
-    "training step": lambda told: told["step"],
+    "code, y by the model before translation": lambda entry: -entry["first"] - entry["x given y"],
+    "x given y": lambda entry: -entry["x given y"],
+    "x unconditional less x given y": lambda entry: entry["x"] - entry["x given y"],
+    "y unconditional less y given x": lambda entry: entry["y"] - entry["y given x"],
+    "y unconditional, by the model before translation": lambda entry: -entry["first"],
+    "round_trip / bits of code": lambda entry: -entry["round_trip"] / entry["code"],
+    "training step": lambda entry: entry["step"],
 }
 """What else the same check-ups tell."""
 
@@ -45,9 +45,9 @@ RESAMPLES = 200
 """Of the runs, for an interval."""
 
 
-def bleu(told: Told) -> float:
+def bleu(entry: Told) -> float:
     """The mean of both directions."""
-    return statistics.fmean(value for name, value in told.items() if name.startswith("bleu"))
+    return statistics.fmean(value for name, value in entry.items() if name.startswith("bleu"))
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Ranking:
     @classmethod
     def of(cls, measure: Measure, runs: Sequence[Sequence[Told]]) -> Ranking:
         """Of check-ups, run by run; a run in which nothing changes says nothing of ``within``."""
-        every = [told for run in runs for told in run]
+        every = [entry for run in runs for entry in run]
         within = [_spearman(measure, run) for run in runs if len(run) >= WORTH_CORRELATING]
         lost = [_lost(measure, run) for run in runs]
         draws = np.random.default_rng(1).integers(len(runs), size=(RESAMPLES, len(runs)))
-        redrawn = [_spearman(measure, [told for place in row for told in runs[place]]) for row in draws]
+        redrawn = [_spearman(measure, [entry for place in row for entry in runs[place]]) for row in draws]
         low, high = np.nanquantile(redrawn, (0.025, 0.975)).tolist()
         return cls(
             _spearman(measure, every),
@@ -88,7 +88,7 @@ class Ranking:
 
 
 def _spearman(measure: Measure, every: Sequence[Told]) -> float:
-    values, truth = [measure(told) for told in every], [bleu(told) for told in every]
+    values, truth = [measure(entry) for entry in every], [bleu(entry) for entry in every]
     if len({*values}) < 2 or len({*truth}) < 2:
         return float("nan")
     return float(spearmanr(values, truth).statistic)
@@ -100,7 +100,7 @@ def _lost(measure: Measure, every: Sequence[Told]) -> float:
 
 def sound(run: Sequence[Told]) -> list[Told]:
     """The check-ups among which training chooses: those that the guard lets pass, or the last."""
-    return [told for told in run if not told["collapsed"]] or [run[-1]]
+    return [entry for entry in run if not entry["collapsed"]] or [run[-1]]
 
 
 def show(records: Sequence[Record], directory: Path) -> str:
@@ -108,9 +108,9 @@ def show(records: Sequence[Record], directory: Path) -> str:
     failed = sum("error" in record for record in records)
     records = [record for record in records if "error" not in record]
     runs = [record["checkups"] for record in records]
-    checkups = [told for run in runs for told in run]
-    collapsed = sum(told["collapsed"] for told in checkups)
-    passed = [sound(run) for run in runs if not all(told["collapsed"] for told in run)]
+    checkups = [entry for run in runs for entry in run]
+    collapsed = sum(entry["collapsed"] for entry in checkups)
+    passed = [sound(run) for run in runs if not all(entry["collapsed"] for entry in run)]
     seconds = sum(record["processor"] for record in records)
     headings = ["criterion", "all validations", "within a run", "last validations",
                 "BLEU lost in a run, mean", "most", "over all runs"]  # fmt: skip
@@ -141,9 +141,9 @@ def show(records: Sequence[Record], directory: Path) -> str:
     (directory / "selection.md").write_text(text, encoding="utf-8")
     series: dict[str, list[tuple[float, float, str]]] = {}
     for record in sorted(records, key=lambda record: kind(record["setting"])):
-        for told in record["checkups"]:
-            label = f"{record['setting']}, step {told['step']:.0f}"
-            series.setdefault(kind(record["setting"]), []).append((told["round_trip"], bleu(told), label))
+        for entry in record["checkups"]:
+            label = f"{record['setting']}, step {entry['step']:.0f}"
+            series.setdefault(kind(record["setting"]), []).append((entry["round_trip"], bleu(entry), label))
     picture = scatter(series, "round trip BLEU, no pair seen", "BLEU on dev pairs")
     (directory / "selection.svg").write_text(standalone(picture), encoding="utf-8")
     return text
@@ -159,15 +159,15 @@ def kind(name: str) -> str:
 
 def _rankings(runs: Sequence[Sequence[Told]]) -> Iterable[list[str]]:
     for name, measure in (OURS | TRIED).items():
-        found = Ranking.of(measure, runs)
-        low, high = found.interval
-        everywhere = f"{found.everywhere:.2f} [{low:.2f}, {high:.2f}]"
+        result = Ranking.of(measure, runs)
+        low, high = result.interval
+        everywhere = f"{result.everywhere:.2f} [{low:.2f}, {high:.2f}]"
         yield [
             name,
             everywhere,
-            f"{found.within:.2f}",
-            f"{found.last:.2f}",
-            *(f"{each:.2f}" for each in (found.lost, found.most, found.overall)),
+            f"{result.within:.2f}",
+            f"{result.last:.2f}",
+            *(f"{each:.2f}" for each in (result.lost, result.most, result.overall)),
         ]
 
 

@@ -40,7 +40,7 @@ class Truth:
     start: JointLM
     generation: Generation
     every: int
-    found: dict[int, dict[str, float]] = field(default_factory=dict)
+    result: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def loss(
         self,
@@ -51,14 +51,14 @@ class Truth:
     ) -> None:
         """Measures before the update that comes after a check-up."""
         if step and step % self.every == 0:
-            self.found[step] = self.measure(model.eval(), dtype)
+            self.result[step] = self.measure(model.eval(), dtype)
             model.train()
 
     def measure(self, model: JointLM, dtype: torch.dtype = torch.float32) -> dict[str, float]:
         """BLEU both ways; and in bits per byte of real sentences x, mean of both directions, what x costs,
         and its translation y, each alone and given the other; ``first``: y alone, by the model at the start.
         """
-        told: dict[str, float] = {}
+        entry: dict[str, float] = {}
         bits: dict[str, list[float]] = {}
         usage, judge = (
             SubwordUsage.count(self.tokenizer, self.texts),
@@ -67,12 +67,12 @@ class Truth:
         for text, other in (self.texts, self.texts[::-1]):
             here, there = text.lang, other.lang
             way = Direction.between(self.tokenizer, here, there, usage.allowed(there))
-            given = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
+            parsed = self.tokenizer.encode([item[0] for item in self.pairs.sides[here]][:SENTENCES], here)
             written = [
-                self.tokenizer.decode(ids, there).strip() for ids in self._write(model, given, way, dtype)
+                self.tokenizer.decode(ids, there).strip() for ids in self._write(model, parsed, way, dtype)
             ]
             references = self.pairs.sides[there][:SENTENCES]
-            told[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
+            entry[f"bleu {here}-{there}"] = Bleu(resamples=1).score(written, references, there).value
             x = sample_sentences(text, SENTENCES // 2, 40, 7)
             y = self._write(model, x, way, dtype)
             size = sum(int(self.tokenizer.byte_lengths[ids].sum()) + 1 for ids in x) * math.log(2)
@@ -84,11 +84,11 @@ class Truth:
                 "first": SequenceScorer(self.start, self.tokenizer).nll(y, there),
             }.items():
                 bits.setdefault(name, []).append(float(nats.sum()) / size)
-        return told | {name: float(np.mean(both)) for name, both in bits.items()}
+        return entry | {name: float(np.mean(both)) for name, both in bits.items()}
 
-    def _write(self, model: JointLM, given: Sequence[Ids], way: Direction, dtype: torch.dtype) -> list[Ids]:
+    def _write(self, model: JointLM, parsed: Sequence[Ids], way: Direction, dtype: torch.dtype) -> list[Ids]:
         with torch.no_grad():
-            outputs = self.generation.generate(model, given, way, dtype=dtype)
+            outputs = self.generation.generate(model, parsed, way, dtype=dtype)
         return [each[0].ids.astype(self.tokenizer.dtype) for each in outputs]
 
     def state(self) -> dict[str, Any]:

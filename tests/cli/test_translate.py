@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -287,8 +288,27 @@ def test_a_failure_keeps_what_was_done_under_another_name(
     monkeypatch.setattr(sys, "stdin", stdin)
     with pytest.raises(SystemExit):
         translate.main(["--to", "zh", "--run", str(store / "run-1"), "--output", str(tmp_path / "out.txt")])
-    assert "line 2 of standard input is not UTF-8" in capsys.readouterr().err
+    assert "standard input is not valid UTF-8 at line 2" in capsys.readouterr().err
     [left] = tmp_path.iterdir()
     assert left.name.startswith("out.txt.")
     assert left.suffix == ".partial"
     assert len(left.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_standard_input_is_read_as_files_are(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Byte order mark, CR LF, line separators within a line, compression; a zero byte is no text."""
+    run = ["--to", "zh", "--run", str(store / "run-1")]
+    outputs = []
+    for content in (b"She sees the sea.\nThe old\n", b"\xef\xbb\xbfShe sees the sea.\r\nThe\xe2\x80\xa8old"):
+        for data in (content, gzip.compress(content)):
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+            outputs.append(called(monkeypatch, capsys, *run))
+    assert len(set(outputs)) == 1
+    assert outputs[0].count("\n") == 2
+    for data, reason in ((b"She\0sees", "standard input is binary"), (b"\xff\xfeS\0", "is UTF-16")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        with pytest.raises(SystemExit):
+            translate.main(run)
+        assert reason in capsys.readouterr().err

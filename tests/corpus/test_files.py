@@ -17,6 +17,7 @@ from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
 from umt.corpus.reading import lines
+from umt.runtime.files import disk_full_as_bad_input
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -299,5 +300,5 @@ def test_a_full_disk(good: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "en.txt").symlink_to("/dev/full")
-    with pytest.raises(BadInput, match="no space"):
+    with pytest.raises(BadInput, match="no space"), disk_full_as_bad_input("no space"):
         run(Files(PAIR, *good), out)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 
 from umt.evaluation.comet import Comet
-from umt.evaluation.metrics import Bleu, ChrF, PairedBootstrap
+from umt.evaluation.metrics import Bleu, ChrF, PairedBootstrap, metric_named
 from umt.types import BadInput, Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -131,3 +132,33 @@ def test_a_comet_model_that_cannot_be_had_is_one_sentence(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "comet", fake)  # without all that is asked of it
     with pytest.raises(BadInput, match="the COMET model nosuch/model cannot be had"):
         Comet("nosuch/model").score(["a"], [["b"]], EN, ["c"])
+
+
+def test_bleu_is_cased() -> None:
+    lower, right = ["the cat sat on the mat ."] * 2, [["The Cat Sat On The Mat ."]] * 2
+    score = Bleu(100).score(lower, right, Lang("en"))
+    assert score.value < 20
+    assert "case:mixed" in score.signature
+
+
+def test_further_metrics_by_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = "the small dog runs in the green park", "the small cat ran in that green park"
+    plain, plus = (metric_named(name).score([bad], [[good]], EN) for name in ("chrf", "chrf++"))
+    assert (plus.name, "nw:2" in plus.signature) == ("chrf++", True)
+    assert plus.value < plain.value, "whole words differ more than their letters"
+    with pytest.raises(
+        BadInput, match=r"no metric 'blue': choose among bleu, spbleu, chrf, chrf\+\+, ter, comet"
+    ):
+        metric_named("blue")
+    pieces = pytest.importorskip("sentencepiece")
+    (tmp_path / "text").write_text("".join(f"{good} {bad} {n}\n" for n in range(50)), encoding="utf-8")
+    (tmp_path / "models").mkdir()
+    model = tmp_path / "models" / "flores200sacrebleuspm"
+    pieces.SentencePieceTrainer.train(
+        input=str(tmp_path / "text"), model_prefix=str(model), vocab_size=36, minloglevel=2
+    )
+    model.with_suffix(".model").rename(model)
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.SACREBLEU_DIR", str(tmp_path))
+    score = metric_named("spbleu").score([good], [[good]], ZH)
+    assert score.value == pytest.approx(100)
+    assert "tok:flores200" in score.signature

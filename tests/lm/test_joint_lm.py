@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,29 +81,16 @@ def plain(model: JointLM) -> JointLM:
     return JointLM(model.network, model.encoder, kernels=False)
 
 
-@pytest.fixture(params=["cpu", "gpu"])
-def device_kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of our two forward passes does the work; that of a GPU runs anywhere."""
-
-    def unasked(*_: object) -> None:
-        raise AssertionError("transformers, or another forward pass, is asked")
-
-    if request.param == "gpu":
-        forward, encode = kernels.forward, kernels.encode
-        monkeypatch.setattr(
-            kernels, "forward", lambda *given, **named: forward(*given, **named | {"gpu_kernels": True})
-        )
-        monkeypatch.setattr(
-            kernels, "encode", lambda *given, **named: encode(*given, **named | {"gpu_kernels": True})
-        )
-        monkeypatch.setattr(kernels, "on_cpu", lambda *_: False)
-        monkeypatch.setattr(kernels, "_on_gpu", lambda network, ids: kernels.is_plain_fp32(network))
-        monkeypatch.setattr("umt.lm.kernels.cpu_forward.hidden_states", unasked)
-    else:
-        monkeypatch.setattr("umt.lm.kernels.gpu_forward.hidden_states", unasked)
+@contextmanager
+def no_transformers() -> Iterator[None]:
+    """Within, asking for the layers of ``transformers`` is an error."""
+    names = ("umt.lm.joint_lm.hidden_states", "umt.lm.joint_lm.hidden_states_after")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.setattr(name, None)
+        yield
 
 
-@pytest.mark.usefixtures("device_kernels")
 @pytest.mark.parametrize("kind", ["gemma", "llama", "qwen"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_kernels_equal_transformers(kind: str, bidirectional: bool) -> None:
@@ -111,7 +100,9 @@ def test_kernels_equal_transformers(kind: str, bidirectional: bool) -> None:
     if kind == "qwen":
         model = roughened(JointLM(Qwen3ForCausalLM(Qwen3Config(**SIZE, head_dim=16))))
     assert model.trains_by_kernels
-    ours, theirs = everything(model, ids, bidirectional), everything(plain(model), ids, bidirectional)
+    with no_transformers():
+        ours = everything(model, ids, bidirectional)
+    theirs = everything(plain(model), ids, bidirectional)
     assert len(ours) == len(theirs) == 2 + len(list(model.parameters()))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
@@ -145,13 +136,14 @@ def asked_of(model: JointLM) -> list[Tensor]:
     return [states, nats, *(each for each in gradients if each.any())]
 
 
-@pytest.mark.usefixtures("device_kernels")
 def test_encoder_decoder_kernels_equal_transformers() -> None:
     same_by_kernels(divided())
 
 
 def same_by_kernels(model: JointLM) -> None:
-    ours, theirs = asked_of(model), asked_of(plain(model))
+    with no_transformers():
+        ours = asked_of(model)
+    theirs = asked_of(plain(model))
     assert len(ours) == len(theirs) > 2 + len(list(made().parameters()))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)

@@ -8,10 +8,7 @@ import pytest
 import torch
 from torch import Generator
 
-from umt.lm import thread_parallel
 from umt.lm.joint_lm import Architecture, JointLM
-from umt.lm.kernels import FusedLayers
-from umt.lm.t5gemma2 import Division
 from umt.lm.thread_parallel import sum_nll
 
 
@@ -43,28 +40,6 @@ def test_threads_change_nothing_but_rounding(two_threads: None, bidirectional: b
     assert together == pytest.approx(alone, rel=1e-6)
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("kind", ["encoder_decoder", "t5gemma2"])
-def test_weights_fused_once_change_no_bit(two_threads: None, dtype: torch.dtype, kind: Division) -> None:
-    model = JointLM.create(Architecture(16, 2, 2, 24, 32), 50, Generator().manual_seed(1))
-    model = model.divided(kind)
-    ids = torch.randint(50, (6, 12), generator=Generator().manual_seed(2))
-    asked = torch.arange(11).expand(6, -1) >= 4
-    fused = thread_parallel._fused(model, False, dtype, 2)
-    assert len(fused) == 4
-
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-
-    def gradients(fused: FusedLayers | None) -> list[torch.Tensor | None]:
-        nats = model(ids[:, :-1], ids[:, 1:], asked, False, dtype, fused)
-        return [nats, *torch.autograd.grad(nats, trained, allow_unused=True)]
-
-    for one, other in zip(gradients(fused), gradients(None), strict=True):
-        assert (one is None) == (other is None)
-        if one is not None and other is not None:
-            assert torch.equal(one, other)
 
 
 def test_threads_are_given_back(two_threads: None) -> None:

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from transformers import GPT2Config, PretrainedConfig, Qwen3Config
 
 from umt.corpus.files import ParallelFiles
+from umt.pipeline import inputs
 from umt.pipeline.checks import validate
 from umt.types import BadInput, Lang
 
@@ -35,7 +36,7 @@ def test_a_metric_that_cannot_be_computed() -> None:
         languages=(EN, KO),
     )
     checked(languages=(EN, KO), sets=0)
-    checked(languages=(EN, KO), sets=1)  # dev is not scored
+    checked("evaluation.left_out=[dev]", languages=(EN, KO), sets=1)  # not scored
     checked()
 
 
@@ -63,3 +64,14 @@ def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: boo
 def test_a_bad_value_is_told_with_its_group() -> None:
     with pytest.raises(BadInput, match=r"translator\.architecture must be one of joint, encoder_decoder"):
         checked("translator.architecture=both")
+
+
+def test_supervised_control_is_fitted_on_words_that_do_not_score() -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        config = compose("config", overrides=["corpus.size=500"])
+    source = inputs.corpus(config)
+    control, scored = inputs.supervised_dictionary(config, source), inputs.dictionary(config, source, "test")
+    assert control is not None
+    assert scored is not None
+    assert control.dictionary.pairs
+    assert not set(control.dictionary.pairs) & set(scored.pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import train
+from umt.evaluation.finished_runs import LOG, FinishedRun
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.console import Console
 from umt.pipeline.errors import user_errors
@@ -23,6 +25,7 @@ from umt.types import Lang
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "corpus.size=4000",
+    "evaluation.split=test",
     "runtime.workers=1",
     "on_failed=continue",
     "words.dim=80",
@@ -46,7 +49,11 @@ import runpy, sys
 from umt.corpus.files import ParallelFiles
 from umt.corpus.synthetic.source import WorldPairs
 
+opened = WorldPairs.pairs
+
 def refuse(self):
+    if self.name == "dev" and "evaluation.split=dev" in sys.argv:
+        return opened(self)
     raise AssertionError("held-out pairs were opened")
 
 ParallelFiles.pairs = WorldPairs.pairs = refuse
@@ -54,7 +61,7 @@ del sys.argv[0]
 sys.path.insert(0, "")
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs a program that fails where it opens held-out pairs."""
+"""Runs a program that fails where it opens held-out pairs, but for those of ``dev`` where they are scored."""
 
 
 def ran(line: list[str], store: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +94,23 @@ def test_only_evaluation_opens_held_out_pairs(store: Path, trained: str) -> None
     assert "held-out pairs were opened" in done.stderr
 
 
+def test_development_opens_dev_sets_alone_and_the_log_counts_test_sets(store: Path, trained: str) -> None:
+    command("evaluate.py", store)
+    log = (store / LOG).read_text(encoding="utf-8").splitlines()
+    done = ran(["-c", BLIND, "evaluate.py"], store, "evaluation.split=dev")
+    assert done.returncode == 0, done.stderr
+    assert (store / LOG).read_text(encoding="utf-8").splitlines() == log
+    assert json.loads(log[-1])["sets"] == ["test", "dictionary"]
+    path = Path(done.stdout.splitlines()[-1].removeprefix("scores: "))
+    assert json.loads(log[-1])["run"] == path.parent.name
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    assert {row["set"] for row in rows if row["kind"] != "lexicon"} == {"dev"}
+    assert {row["system"] for row in rows if row["kind"] == "lexicon"} == {"random", "unsupervised"}
+    for name, split in (("report.html", "test"), ("report.dev.html", "dev")):
+        assert re.search(rf"<td[^>]*>{split}</td>", (path.parent / name).read_text(encoding="utf-8"))
+    assert FinishedRun(path.parent).provenance.split == "test"
+
+
 @pytest.fixture(scope="module")
 def scores(store: Path, trained: str) -> list[dict[str, Any]]:
     last = command("evaluate.py", store).splitlines()[-1]
@@ -103,7 +127,7 @@ def test_training_says_where_the_run_is(trained: str) -> None:
 
 def test_nothing_is_built_twice(store: Path, trained: str) -> None:
     again = command("train.py", store)
-    assert again.count(" kept ") == trained.count(" s  ")
+    assert again.count(" kept ") == len(re.findall(r"\d\.\d s  ", trained))  # not the lines of progress
     assert again.splitlines()[-1] == trained.splitlines()[-1]
 
 
@@ -282,7 +306,7 @@ def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[s
     last = Path(told.splitlines()[-1].removeprefix("scores: "))
     made = {path for path in store.iterdir() if path.stat().st_mtime != before.get(path)}
     rows = json.loads(last.read_text(encoding="utf-8"))
-    assert made == {last.parent}
+    assert made == {last.parent, store / LOG}
     assert not any(row["name"] == "chrf" for row in rows)
     bleu_rows = [row for row in rows if (row["system"], row["name"]) == ("phrase-based", "bleu")]
     assert [row["value"] for row in bleu_rows] == [

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from safetensors.numpy import save_file
 
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
 from umt.pipeline.store import StageContext, Store
 from umt.types import BadInput
 
@@ -114,8 +121,47 @@ def test_what_comes_out_the_same_builds_nothing_anew(tmp_path: Path) -> None:
 
 
 def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(BadInput, match=f"no space is left on the disk of {tmp_path}: free some"):
         Store(tmp_path, Diary()).build(broken, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_is_one_sentence_whoever_writes(tmp_path: Path) -> None:
+    def arrays(config: None, bench: StageContext) -> Mapping[str, Any]:
+        save_file({"numbers": np.zeros(9)}, "/dev/full")
+        return {}
+
+    def text(config: None, bench: StageContext) -> Mapping[str, Any]:
+        Path("/dev/full").write_text("words")
+        return {}
+
+    for stage in (arrays, text):
+        with pytest.raises(BadInput, match="no space is left"):
+            Store(tmp_path, Diary()).build(stage, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["/sys/umt", "/dev/null/umt"])
+def test_a_store_that_cannot_be_written_is_one_sentence(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end, user_errors(Console()):
+        Store(Path(place), Diary()).build(first, numbered(1))
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_worker_that_dies_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def dies(config: None, bench: StageContext) -> Mapping[str, Any]:
+        with ProcessPoolExecutor(1, get_context("fork")) as pool:
+            pool.submit(os._exit, 9).result()
+        return {}
+
+    with pytest.raises(SystemExit) as end, user_errors(Console()):
+        Store(tmp_path, Diary()).build(dies, None)
+    assert end.value.code == 2
+    assert "error: a worker process was killed" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,7 +169,7 @@ def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
     def fails(config: None, bench: StageContext) -> Mapping[str, Any]:
         raise OSError(28, str(bench.scratch))
 
-    with pytest.raises(OSError, match="unfinished-fails"):
+    with pytest.raises(BadInput, match="no space is left"):
         Store(tmp_path, Diary()).build(fails, None)
     assert list(tmp_path.iterdir()) == []
 
@@ -174,6 +220,8 @@ import sys; sys.path.insert(0, {str(place)!r})
 from pathlib import Path
 from omegaconf import OmegaConf
 from tests.pipeline.test_store import Diary, first
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 diary = Diary()
 config = OmegaConf.create({{"number": 1, "_target_": "my_strategy.Rate"}})
@@ -202,13 +250,13 @@ def interrupted(config: None, bench: StageContext, *_: Artefact) -> Mapping[str,
     seen = (bench.scratch / "checkpoint").exists()
     (bench.scratch / "checkpoint").touch()
     if not seen:
-        raise OSError(28, "killed")
+        raise RuntimeError("killed")
     return {"resumed": seen}
 
 
 def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
     store = Store(tmp_path, Diary())
-    with pytest.raises(OSError, match="killed"):
+    with pytest.raises(RuntimeError, match="killed"):
         store.build(interrupted, None)
     assert store.build(interrupted, None).report == {"resumed": True}
     assert [each.name.startswith("interrupted-") for each in tmp_path.iterdir()] == [True]
@@ -216,16 +264,18 @@ def test_scratch_outlives_a_kill_and_no_more(tmp_path: Path) -> None:
 
 def test_scratch_is_not_gone_on_with_when_an_input_was_rebuilt(tmp_path: Path) -> None:
     store = Store(tmp_path, Diary())
-    with pytest.raises(OSError, match="killed"):
+    with pytest.raises(RuntimeError, match="killed"):
         store.build(interrupted, None, store.build(first, numbered(1)))
     again = Store(tmp_path, Diary(), rebuild=("first",)).build(first, numbered(1))
-    with pytest.raises(OSError, match="killed"):
+    with pytest.raises(RuntimeError, match="killed"):
         store.build(interrupted, None, again)
 
 
 SHARED = """
 import sys, time
 from pathlib import Path
+from umt.pipeline.console import Console
+from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from tests.pipeline.test_store import Diary
 

@@ -18,6 +18,7 @@ from umt.lm.joint_lm import Architecture, JointLM
 from umt.runtime.distributed import ProcessGroup
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
+from umt.training import checkpoint
 from umt.training.checkpoint import Checkpoints
 from umt.training.lm_objectives import CausalLM, MaskedLM
 from umt.training.loop import LOG, LoopOptions, StopTraining, fit
@@ -262,13 +263,10 @@ def test_a_damaged_checkpoint_falls_back_on_the_one_before(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, _: object) -> None:
-        with Path("/dev/full").open("wb", buffering=0) as file:
-            file.write(b"x")
-
-    monkeypatch.setattr("umt.training.checkpoint._save_tensors", full)
+    save_file = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", lambda tensors, _: save_file(tensors, "/dev/full"))
     with pytest.raises(BadInput, match="no space is left"):
-        Checkpoints(tmp_path).save(1, {}, {})
+        Checkpoints(tmp_path).save(1, {"weight": torch.zeros(9)}, {})
     assert list(tmp_path.iterdir()) == []
 
 

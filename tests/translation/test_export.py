@@ -145,7 +145,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(
 ) -> None:
     joint = JointLM.create(Architecture(32, 2, 2, 48, 96), len(tokenizer), torch.Generator().manual_seed(3))
     (tmp_path / "joint").mkdir()
-    NeuralTranslator(EN, ZH, joint, tokenizer).save(tmp_path / "joint")
+    NeuralTranslator(EN, ZH, joint, tokenizer, longest=40).save(tmp_path / "joint")
     for place, form, message in (
         (saved, "onnx", "no exporter to ONNX knows T5Gemma 2"),
         (tmp_path / "joint", "hf", "translator.architecture=t5gemma2"),

@@ -26,8 +26,8 @@ from rich.table import Table
 
 from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import SCORES, FinishedRun, find_runs, parameter_differences
-from umt.evaluation.rows import DICTIONARY, system_label
-from umt.pipeline.console import Console
+from umt.evaluation.rows import DICTIONARY, OF_HUNDRED, system_label
+from umt.pipeline.console import Console, literal
 from umt.pipeline.errors import user_errors
 
 SHOWN = ("bleu", "p@1", "p@1 covered")
@@ -42,7 +42,7 @@ class SweepRun(FinishedRun):
     @cached_property
     def scores(self) -> dict[tuple[str, str, str, str], float]:
         """(set, direction, system, name) -> value; empty before ``evaluate.py`` saw the run."""
-        path = self.path / SCORES
+        path = self.path / SCORES[self.split]
         rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         systems = [system_label((row["system"], row.get("parallel_pairs", 0))) for row in rows]
         return {
@@ -84,7 +84,9 @@ def show(runs: Sequence[SweepRun], terminal: Terminal) -> None:
     for members in groups.values():
         rivals = [each[0] for each in groups.values() if each[0].corpus == members[0].corpus]
         parameters = differences([each.manifest["config"] for each in rivals])[rivals.index(members[0])]
-        terminal.print(f"\n[bold]{members[0].corpus}[/] {parameters}\n{summary(members)}")
+        terminal.print(
+            f"\n[bold]{literal(members[0].corpus)}[/] {literal(parameters)}\n{literal(summary(members))}"
+        )
         if any(run.scores for run in members):
             terminal.print(table(members))
 
@@ -116,10 +118,10 @@ def table(runs: Sequence[SweepRun]) -> Table:
         if system in ("copy", "random") or name.startswith(f"{DICTIONARY} "):
             continue
         values = [run.scores[key] for run in runs if key in run.scores]
-        digits = 1 if score in ("bleu", "chrf") else 3
+        digits = 1 if score in OF_HUNDRED else 3
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         cells = (statistics.fmean(values), spread, min(values), max(values))
-        summary_table.add_row(*key, str(len(values)), *(f"{each:.{digits}f}" for each in cells))
+        summary_table.add_row(*map(literal, key), str(len(values)), *(f"{each:.{digits}f}" for each in cells))
     return summary_table
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
+import io
 import os
 import sys
 import time
@@ -25,16 +26,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console as Terminal
 
 from umt.cli.command_line import Command
 from umt.corpus.preparation.held_out_filter import is_other_language
-from umt.corpus.reading import lines
+from umt.corpus.reading import lines, lines_of_stream
 from umt.evaluation.baselines import Translator
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
+from umt.pipeline.console import Console, printable
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
         for warning in training_warnings(directory, options.lexical):
-            console.terminal.print(f"warning: {directory}: {warning}", markup=False)
+            console.terminal.print(printable(f"warning: {directory}: {warning}"), markup=False)
         typed = not options.sentence and options.input is None and sys.stdin.isatty()
         source = iter(options.sentence or _input_lines(options.input))
         done, start, doubt = 0, time.perf_counter(), ""
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
             for line in _output_lines(translator, batch, done, options.alternatives):
-                out.write(line + "\n")
+                out.write((printable(line) if out.isatty() else line) + "\n")
             out.flush()
             done += len(batch)
             if console.terminal.is_terminal and not typed:
@@ -147,16 +148,13 @@ def _output_lines(translator: Translator, batch: list[str], before: int, alterna
 
 def _input_lines(path: Path | None) -> Iterator[str]:
     if path is not None:
-        yield from (line.rstrip("\n") for line in lines(path))
+        yield from lines(path)
         return
-    number = 0
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise BadInput(f"line {number} of standard input is not UTF-8 ({error.reason})") from None
-    if not number:
-        raise BadInput("standard input is empty: give a sentence a line, or --input FILE")
+    stdin = cast(io.BufferedReader, io.BufferedReader(cast(io.RawIOBase, sys.stdin.buffer)))
+    at_once = 1 if sys.stdin.isatty() else 1 << 20
+    yield from lines_of_stream(
+        stdin, Path("standard input"), at_once, "give a sentence a line, or --input FILE"
+    )
 
 
 def _speed(done: int, start: float) -> str:

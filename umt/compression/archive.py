@@ -22,7 +22,7 @@ from umt.compression.byte_fallback import decode, encode
 from umt.compression.code_length import held_out_code_length
 from umt.corpus.reading import lines as text_lines
 from umt.lm.joint_lm import JointLM
-from umt.lm.loading import load, require_causal
+from umt.lm.loading import load_with_tokenizer, require_causal
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.training.lm_objectives import CausalLM
@@ -129,7 +129,7 @@ class Archiver:
         if not directory.is_dir():
             raise BadInput(f"{directory} is no folder of a model")
         require_causal(directory)
-        model, tokenizer = load(directory), Tokenizer.load(directory)
+        model, tokenizer = load_with_tokenizer(directory)
         model.eval()
         prefixes = ("model", "tokenizer", "languages", "config", "endings")
         files = sorted(

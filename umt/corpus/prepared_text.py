@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 
 from umt.corpus.reading import file_digest
 from umt.runtime.files import digest_of
+from umt.runtime.saved_arrays import SavedJson, damaged
 from umt.text import morphology
 from umt.text.languages import is_spaced
 from umt.text.morphology import SuffixSplitter
@@ -35,11 +35,16 @@ class PreparedText:
     def report(self) -> dict[str, Any]:
         """What `prepare_text` returned; raises BadInput when the folder holds none."""
         path = self.directory / "report.json"
-        try:
-            report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{self.directory} holds no prepared text: {path.name} is missing") from None
-        return report
+        if not path.exists():
+            raise BadInput(f"{self.directory} holds no prepared text: {path.name} is missing")
+        saved = SavedJson.read(path)
+        sides = saved.get("sides", dict)
+        if len(saved.strings("languages")) != 2 or any(
+            not isinstance(sides.get(lang), dict) or type(sides[lang].get("kept")) is not int
+            for lang in saved.strings("languages")
+        ):
+            raise damaged(path, "it does not count the sentences of two languages")
+        return dict(saved.content)
 
     @cached_property
     def inflections(self) -> Mapping[Lang, SuffixSplitter]:

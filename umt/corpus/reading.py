@@ -72,25 +72,37 @@ def lines(path: Path) -> Iterator[str]:
     No other character ends a line: a carriage return, a form feed or U+2028 within one is white space.
     Raises `BadInput` for a file that is empty, binary, damaged, unreadable or not UTF-8 (naming the line).
     """
-    number = 0
     with _opened(path) as raw:
-        file = decompressed(path, raw)
-        while True:
-            try:
-                block = file.readlines(_BLOCK)
-            except CORRUPT_ERRORS as error:
-                raise BadInput(
-                    f"{path} is damaged: its compressed data cannot be read after line {number:,} "
-                    f"({error}); fetch it again"
-                ) from error
-            except OSError as error:
-                raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
-            if not block:
-                break
-            yield from _decoded(path, block, number)
-            number += len(block)
+        yield from lines_of_stream(raw, path)
+
+
+def lines_of_stream(
+    raw: io.BufferedReader,
+    path: Path,
+    at_once: int = _BLOCK,
+    advice: str = "give a file with one sentence or one document per line",
+) -> Iterator[str]:
+    """`lines` of an open file, called ``path`` in messages; at_once: bytes read before the first line comes.
+
+    advice: what follows "is empty".
+    """
+    number, file = 0, decompressed(path, raw)
+    while True:
+        try:
+            block = file.readlines(at_once)
+        except CORRUPT_ERRORS as error:
+            raise BadInput(
+                f"{path} is damaged: its compressed data cannot be read after line {number:,} "
+                f"({error}); fetch it again"
+            ) from error
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
+        if not block:
+            break
+        yield from _decoded(path, block, number)
+        number += len(block)
     if number == 0:
-        raise BadInput(f"{path} is empty: give a file with one sentence or one document per line")
+        raise BadInput(f"{path} is empty: {advice}")
 
 
 def _opened(path: Path) -> io.BufferedReader:
@@ -100,16 +112,16 @@ def _opened(path: Path) -> io.BufferedReader:
         raise BadInput(f"{path} cannot be opened: {error.strerror}") from error
 
 
-def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
+def _decoded(path: Path, block: list[bytes], before: int) -> Iterator[str]:
     """Lines of text; ``before``: how many lines of the file came earlier, to say where it is no UTF-8.
 
     Raises `BadInput` then, and for UTF-16 or a zero byte.
     """
-    data = b"".join(block)
     if before == 0:
-        if data.startswith(_UTF16):
+        if block[0].startswith(_UTF16):
             raise BadInput(f"{path} is UTF-16: convert it with `iconv -f utf-16 -t utf-8`")
-        data = data.removeprefix(b"\xef\xbb\xbf")
+        block[0] = block[0].removeprefix(b"\xef\xbb\xbf")
+    data = b"".join(block)
     if b"\0" in data:
         raise BadInput(f"{path} is binary, not text: give plain UTF-8 text, or .gz, .xz, .zst of it")
     try:
@@ -117,7 +129,7 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
     except UnicodeDecodeError:
         for number, line in enumerate(block, before + 1):
             try:
-                line.decode("utf-8")
+                yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
             except UnicodeDecodeError as error:
                 raise BadInput(
                     f"{path} is not valid UTF-8 at line {number:,} "
@@ -127,4 +139,4 @@ def _decoded(path: Path, block: list[bytes], before: int) -> list[str]:
     decoded = text.replace("\r\n", "\n").split("\n")
     if not decoded[-1]:
         decoded.pop()
-    return decoded
+    yield from decoded

@@ -1,7 +1,8 @@
 """Finished runs as they lie on disk: their manifest, their scores, their translations, and the test sets.
 
-`evaluate.py` leaves in the folder of a run ``scores.json``, the ``translations`` (see
-`umt.evaluation.external_systems`) and, in ``test_sets``, the sources and references of every set it scored.
+`evaluate.py` leaves in the folder of a run ``scores.json`` (of dev sets ``scores.dev.json``), the
+``translations`` (see `umt.evaluation.external_systems`) and, in ``test_sets``, the sources and references of
+every set it scored; in the store, one line in `LOG` whenever it opens test sets.
 """
 
 from __future__ import annotations
@@ -9,16 +10,35 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from umt.evaluation.external_systems import read_lines, translations_file
 from umt.evaluation.rows import ScoreRow
-from umt.runtime.files import MANIFEST, write_json
+from umt.runtime.files import MANIFEST, neighbour, write_json
+from umt.runtime.saved_arrays import SavedJson, damaged
 from umt.types import BadInput
 
-SCORES, TEST_SETS = "scores.json", "test_sets"
+SCORES = {"test": "scores.json", "dev": "scores.dev.json"}
+"""Split -> the file of its scores."""
+
+TEST_SETS, LOG = "test_sets", "test_scorings.jsonl"
+
+
+def split_of(name: str) -> str:
+    """The split to which a held-out set of this name belongs: ``dev`` or ``test``."""
+    return "dev" if name.startswith("dev") else "test"
+
+
+def log_test_scoring(run: Path, sets: Sequence[str], commit: str | None) -> int:
+    """Add a line to the log of the store: when, run, sets, commit; return how often test sets were scored."""
+    line = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "run": run.name, "sets": [*sets]}
+    with (run.parent / LOG).open("a+", encoding="utf-8") as log:
+        log.write(json.dumps({**line, "commit": commit}) + "\n")
+        log.seek(0)
+        return sum(1 for _ in log)
 
 
 @dataclass(frozen=True)
@@ -26,16 +46,17 @@ class Provenance:
     """Where the figures of a run come from.
 
     commit: of the program; date: of the run, UTC; relation: what the two sides of its text are to each
-    other.  Empty where the run does not say.
+    other.  Empty where the run does not say.  split: of the sets that were scored, ``dev`` or ``test``.
     """
 
     commit: str
     date: str
     seed: str
     relation: str
+    split: str = ""
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Provenance:
+    def of(cls, manifest: Mapping[str, Any], split: str = "") -> Provenance:
         """What the manifest of a run says."""
         config, report = manifest.get("config") or {}, manifest.get("report") or {}
         corpus = config.get("corpus") or {}
@@ -45,11 +66,13 @@ class Provenance:
             str(manifest.get("made") or "")[:16].replace("T", " "),
             str(config.get("seed", "")),
             str(next((relation for relation in relations if relation), "")),
+            split,
         )
 
     def columns(self) -> dict[str, str]:
         """Heading -> what stands below it; the relation only where it is known."""
-        columns = {"seed": self.seed, "date": self.date, "commit": self.commit or "not recorded"}
+        columns = {"seed": self.seed} | ({"split": self.split} if self.split else {})
+        columns |= {"date": self.date, "commit": self.commit or "not recorded"}
         return columns | ({"relation of the sides": self.relation} if self.relation else {})
 
 
@@ -74,14 +97,18 @@ class FinishedRun:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What the run wrote last."""
-        manifest: dict[str, Any] = _json(self.path / MANIFEST)
-        return manifest
+        """What the run wrote last. Raises BadInput when it is damaged."""
+        saved = SavedJson.read(self.path / MANIFEST)
+        saved.get("inputs", dict)
+        config = saved.get("config", dict)
+        if type(config.get("seed")) is not int or "_target_" not in (config.get("corpus") or {}):
+            raise damaged(saved.path, "its configuration lacks a seed or a corpus")
+        return dict(saved.content)
 
     @property
     def provenance(self) -> Provenance:
         """Where its figures come from."""
-        return Provenance.of(self.manifest)
+        return Provenance.of(self.manifest, self.split if self.is_scored else "")
 
     @property
     def corpus(self) -> str:
@@ -93,7 +120,7 @@ class FinishedRun:
     @property
     def stages(self) -> dict[str, Path]:
         """The directory of each artefact that it consists of, by the artefact's name."""
-        return {name: self.path.parent / name for name in self.manifest["inputs"]}
+        return {name: neighbour(self.path, name) for name in self.manifest["inputs"]}
 
     @cached_property
     def verdict(self) -> str:
@@ -105,18 +132,23 @@ class FinishedRun:
         return "none"
 
     @property
+    def split(self) -> str:
+        """Of the scores that count: ``test`` where test sets were scored, else ``dev``."""
+        return "test" if (self.path / SCORES["test"]).exists() else "dev"
+
+    @property
     def is_scored(self) -> bool:
         """Whether ``evaluate.py`` saw it."""
-        return (self.path / SCORES).exists()
+        return (self.path / SCORES[self.split]).exists()
 
     @cached_property
     def rows(self) -> list[ScoreRow]:
         """All its scores. Raises BadInput when they are missing or no longer read."""
-        path = self.path / SCORES
+        path = self.path / SCORES[self.split]
         try:
             return [ScoreRow.from_json(record) for record in _json(path)]
         except OSError:
-            raise BadInput(f"{self.path} has no {SCORES}: run evaluate.py with its overrides") from None
+            raise BadInput(f"{self.path} has no {path.name}: run evaluate.py with its overrides") from None
         except (KeyError, TypeError, ValueError):
             raise BadInput(
                 f"{path} is damaged or of an older version: run python evaluate.py with the run's overrides"

@@ -1,9 +1,9 @@
-"""Scores with intervals and signatures: BLEU and chrF by sacreBLEU, on held-out pairs only."""
+"""Scores with intervals and signatures: BLEU, chrF and TER by sacreBLEU, on held-out pairs only."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import ClassVar, Protocol
@@ -11,8 +11,10 @@ from typing import ClassVar, Protocol
 from sacrebleu.metrics.base import Metric as SacreMetric
 from sacrebleu.metrics.bleu import BLEU, BLEUScore
 from sacrebleu.metrics.chrf import CHRF, CHRFScore
+from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest, Result
 
+from umt.evaluation.comet import Comet
 from umt.runtime.validate import require
 from umt.types import BadInput, Lang, Score
 
@@ -78,21 +80,26 @@ class _PlainChrF(CHRF):
 
 
 @dataclass(frozen=True)
-class Bleu:
-    """Corpus BLEU (Papineni et al. 2002) on detokenised text, as sacreBLEU computes it (Post 2018).
+class _SacreScore:
+    """A metric of a whole set on detokenised text, as sacreBLEU computes it (Post 2018).
 
     resamples: bootstrap resamples behind the 95% interval (Koehn 2004).
     """
 
     several_references: ClassVar[bool] = True
+    name: ClassVar[str]
     resamples: int = 1000
 
     def __post_init__(self) -> None:
         require(self)
 
+    def sacre(self, target: Lang) -> SacreMetric:
+        """sacreBLEU's own. Raises BadInput when what it needs for ``target`` is not installed."""
+        raise NotImplementedError
+
     def check(self, target: Lang) -> None:
-        """Raises BadInput when the tokenizer of ``target`` is not installed."""
-        bleu_metric(target)
+        """Raises BadInput when what it needs for ``target`` is not installed."""
+        self.sacre(target)
 
     def score(
         self,
@@ -101,32 +108,75 @@ class Bleu:
         target: Lang,
         sources: Sequence[str] = (),
     ) -> Score:
-        """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        return _bootstrapped("bleu", bleu_metric(target), hypotheses, references, self.resamples)
+        """Score ``hypotheses[i]`` against all of ``references[i]``."""
+        return _bootstrapped(self.name, self.sacre(target), hypotheses, references, self.resamples)
 
 
 @dataclass(frozen=True)
-class ChrF:
+class Bleu(_SacreScore):
+    """Corpus BLEU (Papineni et al. 2002) over words; 0 to 100."""
+
+    name: ClassVar[str] = "bleu"
+
+    def sacre(self, target: Lang) -> SacreMetric:
+        return bleu_metric(target)
+
+
+@dataclass(frozen=True)
+class SpBleu(_SacreScore):
+    """BLEU over the subwords of FLORES-200 (Goyal et al. 2022), alike for all languages; 0 to 100."""
+
+    name: ClassVar[str] = "spbleu"
+
+    def sacre(self, target: Lang) -> SacreMetric:
+        return _sacre_bleu("flores200", "spBLEU")
+
+
+@dataclass(frozen=True)
+class ChrF(_SacreScore):
     """Character n-gram F-score (Popović 2015), which needs no word boundaries; 0 to 100."""
 
-    several_references: ClassVar[bool] = True
-    resamples: int = 1000
+    name: ClassVar[str] = "chrf"
 
-    def __post_init__(self) -> None:
-        require(self)
+    def sacre(self, target: Lang) -> SacreMetric:
+        return _PlainChrF()
 
-    def check(self, target: Lang) -> None:
-        """Every language has characters."""
 
-    def score(
-        self,
-        hypotheses: Sequence[str],
-        references: Sequence[Sequence[str]],
-        target: Lang,
-        sources: Sequence[str] = (),
-    ) -> Score:
-        """Score ``hypotheses[i]`` against all of ``references[i]``; 0 to 100."""
-        return _bootstrapped("chrf", chrf_metric(), hypotheses, references, self.resamples)
+@dataclass(frozen=True)
+class ChrFPlusPlus(_SacreScore):
+    """chrF with n-grams of up to two words beside those of characters (Popović 2017); 0 to 100."""
+
+    name: ClassVar[str] = "chrf++"
+
+    def sacre(self, target: Lang) -> SacreMetric:
+        return _PlainChrF(word_order=2)
+
+
+@dataclass(frozen=True)
+class Ter(_SacreScore):
+    """Translation edit rate (Snover et al. 2006), in edits per 100 words, or characters of Chinese and
+    Japanese; the lower the better.
+    """
+
+    name: ClassVar[str] = "ter"
+
+    def sacre(self, target: Lang) -> SacreMetric:
+        unspaced = target in ("zh", "ja")
+        return TER(normalized=unspaced, asian_support=unspaced)  # the second works with the first alone
+
+
+SACRE_METRICS: Mapping[str, type[_SacreScore]] = {
+    kind.name: kind for kind in (Bleu, SpBleu, ChrF, ChrFPlusPlus, Ter)
+}
+METRICS: Mapping[str, Callable[[], Metric]] = {**SACRE_METRICS, "comet": Comet}
+"""By the word that stands for each in ``evaluation.metrics``."""
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of ``METRICS``. Raises BadInput where there is none of the name."""
+    if name not in METRICS:
+        raise BadInput(f"there is no metric {name!r}: choose among {', '.join(METRICS)}")
+    return METRICS[name]()
 
 
 @dataclass(frozen=True)
@@ -154,7 +204,7 @@ class PairedBootstrap:
         """p of the difference in BLEU and in chrF, two-sided; the translations are those of ``systems``."""
         test = PairedTest(
             [("theirs", theirs), ("ours", ours)],
-            {"bleu": bleu_metric(target), "chrf": chrf_metric()},
+            {"bleu": bleu_metric(target), "chrf": ChrF().sacre(target)},
             reference_streams(ours, references),
             test_type="bs",
             n_samples=self.resamples,
@@ -174,18 +224,17 @@ class PairedBootstrap:
 
 def bleu_metric(target: Lang) -> SacreMetric:
     """sacreBLEU's BLEU with the tokenizer of ``target``. Raises BadInput when that is not installed."""
+    return _sacre_bleu(TOKENIZERS.get(target, "13a"), f"BLEU into {target}")
+
+
+def _sacre_bleu(tokenizer: str, what: str) -> SacreMetric:
     try:
-        return _PlainBleu(tokenize=TOKENIZERS.get(target, "13a"))
-    except RuntimeError as error:  # its tokenizer is a package of its own
+        return _PlainBleu(tokenize=tokenizer)
+    except (RuntimeError, ImportError, OSError) as error:  # a package of its own, or a file of the network
         raise BadInput(
-            f"BLEU into {target} cannot be computed: {' '.join(str(error).split())} (or leave it out of "
-            f"evaluation.metrics, with evaluation.compare=null)"
+            f"{what} cannot be computed: {' '.join(str(error).split())} (or leave it out of the metrics; in "
+            f"evaluate.py evaluation.metrics, with evaluation.compare=null)"
         ) from None
-
-
-def chrf_metric() -> SacreMetric:
-    """sacreBLEU's chrF."""
-    return _PlainChrF()
 
 
 def reference_streams(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sacrebleu.metrics.base import Metric as SacreMetric
 
-from umt.evaluation.metrics import bleu_metric, chrf_metric, reference_streams
+from umt.evaluation.metrics import Bleu, ChrF, reference_streams
 from umt.types import Lang
 
 Doubles = npt.NDArray[np.float64]
@@ -39,8 +39,9 @@ def compare_all(
     references: Sequence[Sequence[str]],
     target: Lang,
     resamples: int = 1000,
+    metrics: Mapping[str, SacreMetric] | None = None,
 ) -> dict[str, PairwiseComparison]:
-    """BLEU and chrF of every system, ``outputs`` by name, and of every difference between two of them.
+    """``metrics`` (BLEU and chrF) of every system, ``outputs`` by name, and of every difference between two.
 
     Every system is scored once on each resample, so that the cost grows with the systems and not with their
     pairs.  Raises ValueError when a system has not as many sentences as there are references.
@@ -48,7 +49,7 @@ def compare_all(
     size = len(references)
     indices = np.random.default_rng(SEED).choice(size, (resamples, size), replace=True)
     counts = np.stack([np.bincount(row, minlength=size) for row in indices])  # (resamples, sentences)
-    metrics = {"BLEU": bleu_metric(target), "chrF": chrf_metric()}
+    metrics = metrics or {"BLEU": Bleu().sacre(target), "chrF": ChrF().sacre(target)}
     return {name: _compare(metric, outputs, references, counts) for name, metric in metrics.items()}
 
 

@@ -16,6 +16,9 @@ DICTIONARY = "dictionary"
 BITS_UNITS = ("bits/byte", "bits/character", "bits/token")
 """The units in which a code length is given."""
 
+OF_HUNDRED = {"bleu", "spbleu", "chrf", "chrf++", "ter"}
+"""The scores that reach 100, or about that, and of which one decimal is enough."""
+
 Kind = Literal["translation", "lexicon", "bits"]
 """What a score is of: translations, a lexicon against a true dictionary, or a code length."""
 
@@ -80,6 +83,6 @@ def group_by_system(rows: Iterable[ScoreRow]) -> dict[tuple[str, str, str], dict
 
 def format_score(score: Score) -> tuple[str, str]:
     """Value and 95% interval, rounded for a person; no interval where it is a point."""
-    digits = 1 if score.name.split(",")[0] in {"bleu", "chrf"} else 3
+    digits = 1 if score.name.split(",")[0] in OF_HUNDRED else 3
     interval = f"{score.low:z.{digits}f}-{score.high:z.{digits}f}" if score.low < score.high else ""
     return f"{score.value:z.{digits}f}", interval

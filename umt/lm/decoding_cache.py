@@ -68,9 +68,7 @@ def cache_opener(
     everything = torch.bfloat16 if on_gpu else None
     products = None if dtype == torch.float32 else dtype
     weights = DecodingWeights.of(model.network, allowed, everything, products, model.encoder)
-    return lambda prompts, lengths, beams, steps: KVCache(
-        weights, prompts, lengths, beams, steps, by_loop, model.gpu_kernels
-    )
+    return lambda prompts, lengths, beams, steps: KVCache(weights, prompts, lengths, beams, steps, by_loop)
 
 
 def cache_capacity(model: JointLM, share: float) -> int:

@@ -17,7 +17,7 @@ from transformers import Gemma3ForCausalLM, PreTrainedModel
 
 from umt.lm import kernels as hand_written
 from umt.lm.gemma3 import random_gemma3
-from umt.lm.kernels import FusedLayers, Network
+from umt.lm.kernels import Network
 from umt.lm.mixed_precision import autocast
 from umt.lm.plain_forward import hidden_states, hidden_states_after
 from umt.lm.t5gemma2 import (
@@ -61,8 +61,6 @@ class JointLM(nn.Module):
         None: ``network`` reads the source itself, from left to right.
     kernels: compute known layers by `umt.lm.kernels`; false: by ``transformers`` and torch alone, with the
         same numbers up to rounding.
-    gpu_kernels: compute layers and loss by compiled kernels on a GPU, too. Their speed has not been measured
-        against plain ``transformers`` with torch's attention, which is the default there.
 
     An argument ``dtype`` is the precision of products by weights, fp32 or bf16; the weights stay in fp32. On
     a processor only `umt.lm.kernels` takes it: the layers of ``transformers`` multiply in fp32 there.
@@ -73,14 +71,13 @@ class JointLM(nn.Module):
         network: PreTrainedModel,
         encoder: Network | None = None,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> None:
         super().__init__()
         self.merged = isinstance(network, T5Gemma2ForConditionalGeneration)
         if isinstance(network, T5Gemma2ForConditionalGeneration):
             encoder = text_encoder(network)
         self.network, self.encoder = network, encoder
-        self.kernels, self.gpu_kernels = kernels, gpu_kernels
+        self.kernels = kernels
         inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
         self.decodes_by_kernels = kernels and all(layers is not None for layers in inner)
         self.trains_by_kernels = self.decodes_by_kernels and all(
@@ -96,11 +93,10 @@ class JointLM(nn.Module):
         pad: int = 0,
         end: int = 1,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> JointLM:
-        """A `umt.lm.gemma3.random_gemma3`; kernels, gpu_kernels: see the class."""
+        """A `umt.lm.gemma3.random_gemma3`; kernels: see the class."""
         network = random_gemma3(architecture, vocabulary, generator, pad, end)
-        return cls(network, None, kernels, gpu_kernels)
+        return cls(network, None, kernels)
 
     def divided(self, division: Division) -> JointLM:
         """A model that reads its source by an encoder where ``division`` asks for one and there is none yet.
@@ -116,7 +112,7 @@ class JointLM(nn.Module):
         if not is_divisible(self.network, division):
             raise BadInput(f"no T5Gemma 2 can be made of a {type(self.network).__name__}")
         whole = t5gemma2_from(cast(Gemma3ForCausalLM, self.network))
-        return JointLM(whole, None, self.kernels, self.gpu_kernels)
+        return JointLM(whole, None, self.kernels)
 
     def as_encoder_decoder(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
@@ -128,7 +124,7 @@ class JointLM(nn.Module):
             raise BadInput(f"no encoder-decoder can be made of a {type(self.network).__name__}")
         encoder = copy.deepcopy(inner)
         encoder.embed_tokens = inner.embed_tokens
-        return JointLM(self.network, encoder, self.kernels, self.gpu_kernels)
+        return JointLM(self.network, encoder, self.kernels)
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -172,23 +168,19 @@ class JointLM(nn.Module):
         mask: Tensor | None = None,
         bidirectional: bool = False,
         dtype: torch.dtype = torch.float32,
-        fused: FusedLayers | None = None,
     ) -> Tensor:
         """The last hidden states of ``ids`` (batch, length): (batch, length, width).
 
         mask: (batch, length), true where a position may be looked at; rows that are padded on the right need
             none in the causal direction, since nothing looks to its right.
         bidirectional: every position sees every other, instead of those before it.
-        dtype: see the class. fused: see `umt.lm.kernels.forward`.
+        dtype: see the class.
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         inner, ids = self.inner, to_device(ids, self.device)
         if mask is None and self.trains_by_kernels:
-            states = hand_written.forward(
-                cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype, fused=fused,
-                gpu_kernels=self.gpu_kernels,
-            )  # fmt: skip
+            states = hand_written.forward(cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype)
             if states is not None:
                 return states
         with autocast(self.device, dtype):
@@ -200,19 +192,18 @@ class JointLM(nn.Module):
         predicted: Tensor,
         bidirectional: bool = False,
         dtype: torch.dtype = torch.float32,
-        fused: FusedLayers | None = None,
     ) -> Tensor:
         """(n, width) last hidden states at ``predicted`` of ``ids``, row by row; both (batch, length).
 
         What stands before the first of them in a row is its source. An encoder, if there is one, reads it,
         and then the positions must be all that follow, up to padding.
-        dtype: see the class. fused: see `umt.lm.kernels.forward`.
+        dtype: see the class.
         """
         begins = torch.where(
             predicted.any(1), predicted.int().argmax(1), 1
         )  # an encoder needs something to read
         if self.encoder is None or bidirectional or not begins.any():
-            return _select(self.hidden(ids, None, bidirectional, dtype, fused), predicted)
+            return _select(self.hidden(ids, None, bidirectional, dtype), predicted)
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
         counts = predicted.sum(1)
@@ -221,27 +212,20 @@ class JointLM(nn.Module):
         sources, lengths, own = (
             to_device(tensor, self.device) for tensor in (ids[:, : int(begins.max())], begins, own)
         )
-        return _select(
-            self._decode_given_source(sources, lengths, own, dtype, fused), places < counts[:, None]
-        )
+        return _select(self._decode_given_source(sources, lengths, own, dtype), places < counts[:, None])
 
     def _decode_given_source(
-        self, sources: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype, fused: FusedLayers | None
+        self, sources: Tensor, lengths: Tensor, ids: Tensor, dtype: torch.dtype
     ) -> Tensor:
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``sources`` (batch, longest).
         """
         inner, encoder = cast(Network, self.inner), cast(Network, self.encoder)
         if self.trains_by_kernels:
-            on_gpu = self.gpu_kernels
-            memory = hand_written.encode(
-                encoder, sources, lengths, dtype=dtype, fused=fused, gpu_kernels=on_gpu,
-                decoder=inner if self.merged else None,
-            )  # fmt: skip
+            decoder = inner if self.merged else None
+            memory = hand_written.encode(encoder, sources, lengths, dtype=dtype, decoder=decoder)
             if memory is not None:
-                states = hand_written.forward(
-                    inner, ids, dtype=dtype, memory=memory, fused=fused, gpu_kernels=on_gpu
-                )
+                states = hand_written.forward(inner, ids, dtype=dtype, memory=memory)
                 if states is not None:
                     return states
         with autocast(self.device, dtype):
@@ -254,15 +238,14 @@ class JointLM(nn.Module):
         predicted: Tensor,
         bidirectional: bool = False,
         dtype: torch.dtype = torch.float32,
-        fused: FusedLayers | None = None,
     ) -> Tensor:
         """Negative log-likelihood of ``targets`` where ``predicted``, summed: a scalar in nats.
 
         inputs, targets, predicted: (rows, length) input subwords, the subword to predict at each position,
-        and which positions count. dtype: see the class. fused: see `umt.lm.kernels.forward`.
+        and which positions count. dtype: see the class.
         """
         return self.nll(
-            self.target_states(inputs, predicted, bidirectional, dtype, fused), targets[predicted], dtype
+            self.target_states(inputs, predicted, bidirectional, dtype), targets[predicted], dtype
         ).sum()
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -275,8 +258,8 @@ class JointLM(nn.Module):
         See `umt.lm.kernels.cross_entropy`. dtype: of the product by the head.
         """
         hidden, targets = hidden.to(dtype), to_device(targets, hidden.device)
-        if self.kernels:
-            return hand_written.cross_entropy(hidden, self.head.to(dtype), targets, self.gpu_kernels)
+        if self.kernels and hidden.device.type == "cpu" and hidden.dtype in (torch.float32, torch.bfloat16):
+            return hand_written.cross_entropy(hidden, self.head.to(dtype), targets)
         return F.cross_entropy(self.logits(hidden).float(), targets, reduction="none")
 
     def matrix_parameters(self) -> int:

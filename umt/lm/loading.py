@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
@@ -15,10 +15,14 @@ from umt.lm.joint_lm import JointLM
 from umt.lm.kernels import Network, supported
 from umt.lm.t5gemma2 import Division, is_divisible
 from umt.runtime.files import MANIFEST
+from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput
 
 ENCODER = "encoder"
 """The folder of an encoder beside its decoder."""
+
+_SAFELY: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
+"""Options of `transformers`: no code and no pickle that lies in a folder is run, and nobody is asked."""
 
 
 def configure_libraries() -> None:
@@ -36,16 +40,15 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> JointLM:
+def load(name: str | Path, kernels: bool = True) -> JointLM:
     """Open a saved folder or a model of the hub, on the processor.
 
-    kernels, gpu_kernels: see `JointLM`.
+    kernels: see `JointLM`.
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
         kind = AutoConfig.from_pretrained(str(name)).model_type
-        of_kind = AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM
-        network = of_kind.from_pretrained(str(name), dtype=torch.float32)
+        network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
     except Exception as error:  # safetensors and json raise what they like
         raise BadInput(
             f"no causal language model could be opened at {name}: {_first_line(error)} "
@@ -54,20 +57,43 @@ def load(name: str | Path, kernels: bool = True, gpu_kernels: bool = False) -> J
     if supported(network) is None:
         check_causal_lm(JointLM(network, kernels=kernels), name)
     if not (Path(name) / ENCODER).is_dir():
-        return JointLM(network, None, kernels, gpu_kernels)
+        return JointLM(network, None, kernels)
     try:
-        encoder = cast(Network, AutoModel.from_pretrained(Path(name) / ENCODER, dtype=torch.float32))
+        encoder = cast(Network, _opened(AutoModel, Path(name) / ENCODER))
     except Exception as error:
         raise BadInput(
             f"no encoder could be opened at {Path(name) / ENCODER}: {_first_line(error)}"
         ) from None
     encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
-    return JointLM(network, encoder, kernels, gpu_kernels)
+    return JointLM(network, encoder, kernels)
+
+
+def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM, Tokenizer]:
+    """The model that was saved in ``directory``, on the processor, and its tokenizer.
+
+    kernels: see `JointLM`. Raises BadInput when there is none, or the two do not fit together.
+    """
+    model, tokenizer = load(directory, kernels), Tokenizer.load(directory)
+    rows = min(len(model.embeddings), len(model.head))
+    if len(tokenizer) > rows:
+        raise BadInput(
+            f"{directory} is damaged: its tokenizer has {len(tokenizer):,} subwords, its network "
+            f"{rows:,} rows"
+        )
+    return model, tokenizer
+
+
+def _opened(kind: Any, name: str | Path) -> Any:
+    """The network ``name``, on the processor. Raises ValueError where it lacks weights."""
+    network, about = kind.from_pretrained(str(name), dtype=torch.float32, output_loading_info=True, **_SAFELY)
+    if missing := sorted(about["missing_keys"]):
+        raise ValueError(f"its weights lack {', '.join(missing[:3])}")
+    return network
 
 
 def reload(directory: Path, model: JointLM) -> JointLM:
     """Open a saved folder where ``model`` is, with its choice of kernels."""
-    return load(directory, model.kernels, model.gpu_kernels).to(model.device)
+    return load(directory, model.kernels).to(model.device)
 
 
 def save(model: JointLM, directory: Path) -> None:
@@ -106,9 +132,9 @@ def undivided_kind(name: str, division: Division) -> str | None:
     """
     for local in (True, False):  # what was fetched once asks for no connection
         try:
-            config = AutoConfig.from_pretrained(name, local_files_only=local)
+            config = AutoConfig.from_pretrained(name, local_files_only=local, trust_remote_code=False)
             with torch.device("meta"):
-                network = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+                network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
         except Exception:  # json and the hub raise what they like
             continue
         return None if is_divisible(network, division) else type(network).__name__

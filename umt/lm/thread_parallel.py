@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 
 from umt.lm.joint_lm import JointLM
-from umt.lm.kernels import FusedLayers, Network, fused_layer, on_cpu
+from umt.lm.kernels import Network, on_cpu
 from umt.runtime.threads import map_in_threads
 
 
@@ -36,29 +36,10 @@ def sum_nll(
     undivided = threads < 2 or not torch.is_grad_enabled() or not model.trains_by_kernels
     if undivided or model.device.type != "cpu" or not on_cpu(inner, inputs):
         return cast(Tensor, model(inputs, targets, predicted, bidirectional, dtype))
-    fused = _fused(model, bidirectional, dtype, threads)
     parts = [(inputs[n::threads], targets[n::threads], predicted[n::threads]) for n in range(threads)]
-    calls = [(*part, bidirectional, dtype, fused) for part in parts]
+    calls = [(*part, bidirectional, dtype) for part in parts]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     return cast(Tensor, _ThreadParallelLoss.apply(model, calls, *weights))  # type: ignore[no-untyped-call]
-
-
-def _fused(model: JointLM, bidirectional: bool, dtype: torch.dtype, threads: int) -> FusedLayers:
-    """The weights of all layers as products take them, made once for all threads; these share the work."""
-    networks = [cast(Network, model.inner)]
-    if model.encoder is not None and not bidirectional:
-        networks.append(model.encoder)
-    layers = [(network, layer) for network in networks for layer in network.layers]
-    norm = model.encoder.norm if model.encoder is not None and model.merged and not bidirectional else None
-
-    def fuse(part: list[tuple[Network, nn.Module]]) -> FusedLayers:
-        return {
-            layer: fused_layer(network, layer, dtype, norm if network is networks[0] else None)
-            for network, layer in part
-        }
-
-    parts = map_in_threads(fuse, [layers[n::threads] for n in range(threads)])
-    return {layer: values for part in parts for layer, values in part.items()}
 
 
 class _ThreadParallelLoss(Function):

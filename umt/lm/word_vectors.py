@@ -42,7 +42,7 @@ class LmWordVectors:
     max_tokens: subwords of a sentence that are read.
     power: of the singular values of the vectors. The states of a language model lie in a narrow cone (Mu and
         Viswanath 2018): a few directions would drown the others.
-    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+    kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     model: str | None = None
@@ -54,7 +54,6 @@ class LmWordVectors:
     max_tokens: int = 128
     power: float = 0.25
     kernels: bool = True
-    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(self, positive="size windows count_columns minimum_count sentences max_tokens")
@@ -72,7 +71,7 @@ class LmWordVectors:
         size = tokens.vocabulary(self.size, self.minimum_count)
         if size < 20:
             raise BadInput(f"{lang}: {size} words occur {self.minimum_count} times, too few: give more text")
-        model, tokenizer = _opened(self.model, lang, self.kernels, self.gpu_kernels)
+        model, tokenizer = _opened(self.model, lang, self.kernels)
         start = [tokenizer.tag(lang)]
         spaced = [f" {word}" if is_spaced(lang) else word for word in tokens.words[:size]]
         pieces = [ids.tolist() for ids in tokenizer.without_suffix_splitting.encode(spaced, lang)]
@@ -143,9 +142,9 @@ class _Reading:
         return vectors
 
 
-def _opened(name: str, lang: Lang, kernels: bool, gpu_kernels: bool) -> tuple[JointLM, Tokenizer]:
+def _opened(name: str, lang: Lang, kernels: bool) -> tuple[JointLM, Tokenizer]:
     """The network and its vocabulary, with a tag for the language. Raises BadInput when there is none."""
-    model = load(name, kernels, gpu_kernels)
+    model = load(name, kernels)
     if (Path(name) / "languages.json").exists():
         tokenizer = Tokenizer.load(Path(name))
         if lang not in tokenizer.languages:

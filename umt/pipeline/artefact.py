@@ -30,8 +30,11 @@ class Artefact:
         """Read the manifest; raises BadInput when it is damaged."""
         try:
             manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+            texts = (manifest["stage"], manifest["made"], *manifest.get("files", {}).values())
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError
             return cls(directory, {**manifest, "report": {**manifest["report"]}})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise BadInput(
                 f"{directory / MANIFEST} is damaged: remove {directory}, it is built again"
             ) from None

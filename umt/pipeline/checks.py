@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from hydra.errors import InstantiationException
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, ListConfig
 from umt.corpus import HeldOut
 from umt.lm.loading import undivided_kind
 from umt.lm.t5gemma2 import Division
+from umt.pipeline import inputs
 from umt.pipeline.errors import about_strategy
 from umt.runtime.distributed import init_process_group
 from umt.runtime.validate import typed
@@ -56,8 +58,9 @@ def check_options(config: DictConfig) -> None:
         "audit": Literal["report", "strict"],
         "on_failed": Literal["stop", "continue"],
         "store": str,
+        "evaluation.split": Literal["dev", "test"],
         **{f"runtime.{name}": int for name in ("threads", "workers", "cache_positions")},
-        **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels", "gpu_kernels")},
+        **{f"runtime.{name}": bool for name in ("compile", "sharded", "kernels")},
     }
     for option, value in _values(config):
         if isinstance(value, str) and not value.strip():
@@ -93,10 +96,17 @@ def _values(node: DictConfig | ListConfig, above: str = "") -> Iterator[tuple[st
 
 
 def _instantiate(option: str, node: DictConfig) -> Any:
-    try:
+    with _named(option):
         return instantiate(node)
-    except InstantiationException as error:
-        sentence = about_strategy(error)
+
+
+@contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Errors of what is made of ``option`` name it."""
+    try:
+        yield
+    except (InstantiationException, BadInput) as error:
+        sentence = about_strategy(error) if isinstance(error, InstantiationException) else str(error)
         if sentence is None:
             raise
         raise BadInput(sentence if sentence.startswith(option) else f"{option}: {sentence}") from None
@@ -114,7 +124,8 @@ def _check_network(name: str, architecture: Division) -> None:
 
 def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
     """Every metric must work into both languages: some are packages of their own."""
-    metrics = [_instantiate("evaluation.metrics", metric) for metric in config.evaluation.metrics]
+    with _named("evaluation.metrics"):
+        metrics = inputs.metrics(config)
     compare = (
         [_instantiate("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
     )

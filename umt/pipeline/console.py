@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
 
 from rich.console import Console as Terminal
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,6 +24,19 @@ from umt.pipeline.artefact import Artefact
 
 INTERVAL = 30.0
 """Seconds between two lines of a stage in a log file."""
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """``text`` for a terminal: control characters, which could command it, become U+FFFD."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def literal(text: object) -> str:
+    """``text`` as it stands within markup of ``rich``."""
+    return escape(printable(str(text)))
 
 
 def _terminal() -> Terminal:
@@ -106,9 +121,9 @@ class Console:
             )
 
     def _line(self, stage: str, took: str, artefact: Artefact) -> None:
-        self.terminal.print(f"[bold]{stage:<10}[/] {took}  {artefact.report.get('summary', '')}")
+        self.terminal.print(f"[bold]{stage:<10}[/] {took}  {literal(artefact.report.get('summary', ''))}")
         for sentence in artefact.report.get("warnings", ()):
-            self.terminal.print(f"{'':<22}  [yellow]{sentence}[/]")
+            self.terminal.print(f"{'':<22}  [yellow]{literal(sentence)}[/]")
 
 
 class _LogLines:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from umt.pipeline import CONF
-from umt.pipeline.console import Console
+from umt.pipeline.console import Console, printable
 from umt.pipeline.renamed import check_overrides, new_name
 from umt.runtime.interrupts import Terminated, stop_workers
 from umt.types import BadInput
@@ -67,6 +68,11 @@ def sentence_of(error: BaseException) -> str | None:
         return _about_value(error)
     if isinstance(error, InstantiationException):
         return about_strategy(error)
+    if isinstance(error, BrokenProcessPool):
+        return (
+            "a worker process was killed, perhaps for want of memory: run the same command again, "
+            "with runtime.workers=1 if it happens again"
+        )
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
         cause = cause.__cause__
@@ -120,12 +126,17 @@ def option_errors() -> Iterator[None]:
         yield
     except SweepJobFailed as error:
         _exit(Console(), f"at least one run of the sweep failed: {error}", FAILED)
-    except (BadInput, OmegaConfBaseException) as error:
-        _exit(Console(), sentence_of(error) or str(error), FAILED)
     except Exception as error:
-        if not type(error).__module__.startswith("hydra"):
+        sentence = option_sentence(error)
+        if sentence is None:
             raise
-        _exit(Console(), _about_option(error), FAILED)
+        _exit(Console(), sentence, FAILED)
+
+
+def option_sentence(error: Exception) -> str | None:
+    """What a user can do about ``error``, be it of an override; None where it is our mistake."""
+    of_hydra = type(error).__module__.startswith("hydra") and not isinstance(error, InstantiationException)
+    return _about_option(error) if of_hydra else sentence_of(error)
 
 
 def _about_option(error: Exception) -> str:
@@ -182,7 +193,7 @@ class SweepJobFailed(Exception):
 
 def _exit(console: Console, sentence: str, status: int) -> None:
     console.stopped()
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     sys.exit(status)
 
 

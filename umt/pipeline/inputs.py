@@ -14,6 +14,7 @@ from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.reading import path_of
+from umt.evaluation.metrics import Metric, metric_named
 from umt.pipeline.artefact import settings_of
 from umt.runtime.files import digest_of
 from umt.types import BadInput
@@ -74,10 +75,19 @@ def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
     return sets
 
 
+def metrics(config: DictConfig) -> list[Metric]:
+    """Those of ``evaluation.metrics``, each a word or a node; raises BadInput for a word that is none."""
+    return [
+        metric_named(metric) if isinstance(metric, str) else instantiate(metric)
+        for metric in config.evaluation.metrics
+    ]
+
+
 def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | None:
     """A true dictionary: a configured file, else what a generated corpus knows, else None.
 
-    The ``test`` part scores; the ``train`` part fits the supervised control and nothing else.
+    The ``test`` part scores; the ``train`` part fits the supervised control and scores the others in
+    development.
     """
     option = config.evaluation.dictionary[part]
     if option is not None:
@@ -86,6 +96,11 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
             raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
         return Dictionary.read(path, source.languages)
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
+
+
+def scored_dictionary(config: DictConfig, source: Source) -> Dictionary | None:
+    """The dictionary that lexicons are scored on: of ``evaluation.split=dev`` the ``train`` part."""
+    return dictionary(config, source, "test" if config.evaluation.split == "test" else "train")
 
 
 def supervised_dictionary(config: DictConfig, source: Source) -> Supervision | None:
@@ -131,7 +146,7 @@ def drop_unselected(config: DictConfig) -> DictConfig:
     return selected
 
 
-_OTHERS = ("external", "compare")
+_OTHERS = ("external", "compare", "split")
 
 
 def run_identity(config: DictConfig) -> DictConfig:

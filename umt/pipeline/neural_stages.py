@@ -110,7 +110,7 @@ def train_translator(
     tokenizer = Tokenizer.load(tokens.path)
     source, target = languages_of(text)
     texts = (TokenShards(tokens.path, source), TokenShards(tokens.path, target))
-    first = bootstrap_translators(bootstrap, (source, target), strategy.kernels, strategy.gpu_kernels)
+    first = bootstrap_translators(bootstrap, (source, target), strategy.kernels)
     data = TranslationData(
         tokenizer,
         texts,
@@ -118,7 +118,7 @@ def train_translator(
         parallel=encode_parallel_pairs(pairs, tokenizer, bench.scratch) if pairs else [],
     )
     learned = strategy.learn(
-        load(model.path, strategy.kernels, strategy.gpu_kernels).to(best_device()),
+        load(model.path, strategy.kernels).to(best_device()),
         data,
         bench.scratch,
         bench.seed,
@@ -145,7 +145,6 @@ def bootstrap_translators(
     bootstrap: Artefact | None,
     languages: tuple[Lang, Lang],
     kernels: bool = True,
-    gpu_kernels: bool = False,
 ) -> dict[tuple[Lang, Lang], TextTranslator]:
     """(from, to) -> what a bootstrap translates with, its search shortened; empty without a bootstrap."""
     if bootstrap is None:
@@ -158,7 +157,6 @@ def bootstrap_translators(
             *way,
             fast=True,
             kernels=kernels,
-            gpu_kernels=gpu_kernels,
         )
         for way in ((source, target), (target, source))
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,8 +11,9 @@ from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
 from umt.align import Alignment
+from umt.evaluation.bits_rows import bits_rows
 from umt.evaluation.external_systems import missing_translations
-from umt.evaluation.finished_runs import FinishedRun
+from umt.evaluation.finished_runs import SCORES, FinishedRun, Provenance
 from umt.evaluation.report import sections
 from umt.evaluation.report.bits import bits, show_bits
 from umt.evaluation.report.page import write_page
@@ -19,16 +21,44 @@ from umt.evaluation.report.score_tables import lexicon
 from umt.evaluation.report.shared_space import history, shared_space, similarities
 from umt.evaluation.report.tables import show_run, show_scores
 from umt.evaluation.report.training_curves import training_curves
-from umt.evaluation.rows import ScoreRow, group_by_system
+from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
 from umt.pipeline import inputs
+from umt.pipeline.console import Console
 from umt.pipeline.run import Run
-from umt.pipeline.scoring import missing_measurements, samples
+from umt.pipeline.scoring import (
+    code_lengths,
+    lexicon_scores,
+    log_opening,
+    missing_measurements,
+    samples,
+    translation_scores,
+)
+
+
+def score_run(config: DictConfig, run: Run, console: Console) -> list[ScoreRow]:
+    """Every score of a run, which are stored with it, too."""
+    log_opening(config, run, console)
+    console.started("evaluate")
+    rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
+    rows += code_lengths(config, run)
+    rows += bits_rows(run.bits_report) if run.bits_report else []
+    console.stopped()
+    save_scores(rows, run.directory / SCORES[config.evaluation.split])
+    return rows
+
+
+def provenance_of(config: DictConfig, run: Run) -> Provenance:
+    """Where the scores come from that were computed now."""
+    return replace(FinishedRun(run.directory).provenance, split=config.evaluation.split)
 
 
 def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path:
-    """Write the page of the run, ``report.html``, and return its path: a new section is one line here."""
-    alignment, provenance = run.alignments["unsupervised"], FinishedRun(run.directory).provenance
-    spaces, truth = Alignment.load(alignment.path), inputs.dictionary(config, run.corpus, "test")
+    """Write the page of the run, ``report.html`` (of dev sets ``report.dev.html``), and return its path.
+
+    A new section is one line here.
+    """
+    alignment, provenance = run.alignments["unsupervised"], provenance_of(config, run)
+    spaces, truth = Alignment.load(alignment.path), inputs.scored_dictionary(config, run.corpus)
     source, target = run.corpus.languages
     shown = [
         sections.headline(rows, run.text.report, alignment.report),
@@ -49,7 +79,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
         sections.how_it_was_made(run.directory),
     ]
     text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
-    path = run.directory / "report.html"
+    path = run.directory / ("report.html" if provenance.split == "test" else "report.dev.html")
     write_page(path, f"{source} and {target} from {Path(text).name}", f"Run {run.directory}", shown)
     return path
 
@@ -57,10 +87,13 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
 def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Terminal) -> None:
     """Print the verdict of the alignment, the table of scores, and what could not be scored."""
     show_run(run.text.report, run.alignments["unsupervised"].report, terminal)
-    show_scores(rows, terminal, FinishedRun(run.directory).provenance)
+    show_scores(rows, terminal, provenance_of(config, run))
     if run.bits_report:
         show_bits(run.bits_report, terminal)
     translations = group_by_system(row for row in rows if row.kind == "translation")
     external = map(str, config.evaluation.external)
-    for sentence in (*missing_measurements(run), *missing_translations(external, translations)):
+    for sentence in (
+        *missing_measurements(config.evaluation.split, run),
+        *missing_translations(external, translations),
+    ):
         terminal.print(sentence)

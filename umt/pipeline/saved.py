@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.search import Greedy
-from umt.runtime.files import MANIFEST
+from umt.pipeline.artefact import Artefact
+from umt.runtime.files import MANIFEST, neighbour
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
 from umt.translation.prompting import FEW_SHOT, PROMPTS, PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
+
+Opened = NeuralTranslator | PhraseBasedTranslator | PromptedTranslator
+"""A translator of any kind, for one direction."""
 
 
 class LanguageDirection(NamedTuple):
@@ -40,9 +44,7 @@ def newest_run(store: Path) -> Path:
     return max(made, key=lambda directory: made[directory])
 
 
-def open_translator(
-    directory: Path, way: LanguageDirection, beam: int, lexical: bool = False
-) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+def open_translator(directory: Path, way: LanguageDirection, beam: int, lexical: bool = False) -> Opened:
     """The translator of a saved folder or of a run: its neural one, else its prompts, unless ``lexical``.
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
@@ -63,15 +65,14 @@ def bootstrap_translator(
     target: Lang,
     fast: bool = False,
     kernels: bool = True,
-    gpu_kernels: bool = False,
 ) -> PhraseBasedTranslator | PromptedTranslator:
     """What a bootstrap of that ``kind`` left in ``directory``; fast: with less search, to write much.
-    kernels, gpu_kernels: of a neural one, see `umt.lm.joint_lm.JointLM`.
+    kernels: of a neural one, see `umt.lm.joint_lm.JointLM`.
 
     Raises BadInput when the kind is not known.
     """
     if kind == FEW_SHOT:
-        return PromptedTranslator.load(directory, source, target, kernels=kernels, gpu_kernels=gpu_kernels)
+        return PromptedTranslator.load(directory, source, target, kernels=kernels)
     if kind == PHRASE_BASED:
         translator = PhraseBasedTranslator.load(directory / f"{source}-{target}")
         return translator.with_smaller_beam() if fast else translator
@@ -100,7 +101,7 @@ def _alignment_warnings(artefact: Path) -> list[str]:
             continue
         visited.add(directory)
         manifest = _json(directory / MANIFEST)
-        pending += [directory.parent / name for name in manifest.get("inputs", ())]
+        pending += [neighbour(directory, name) for name in manifest.get("inputs", ())]
         verdict = manifest["report"].get("verdict", {}) if manifest["stage"] == "align" else {}
         if verdict.get("label") == "failed":
             sentences.append(
@@ -111,9 +112,7 @@ def _alignment_warnings(artefact: Path) -> list[str]:
     return sentences
 
 
-def _opened(
-    directory: Path, way: LanguageDirection, beam: int
-) -> NeuralTranslator | PhraseBasedTranslator | PromptedTranslator:
+def _opened(directory: Path, way: LanguageDirection, beam: int) -> Opened:
     """The translator in ``directory``, of whichever kind its files show, one way.
 
     beam: hypotheses of a neural one.  Raises `BadInput` when there is none.
@@ -153,28 +152,32 @@ def language_model(directory: Path) -> Path:
 
     Raises BadInput when the run trained none.
     """
-    return _artefact_of_run(directory, ("pretrain",), "language model")
+    return artefact_of_run(directory, ("pretrain",), "language model")
 
 
 def translator_directory(directory: Path, lexical: bool = False) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
-    return _artefact_of_run(
+    return artefact_of_run(
         directory, ("bootstrap",) if lexical else ("train_translator", "bootstrap"), "translator"
     )
 
 
-def _artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
+def artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
     """The artefact of the first of ``stages`` that the run consists of; ``directory`` where it is no run."""
     if not (directory / MANIFEST).exists():
         return directory
     manifest = _json(directory / MANIFEST)
     if manifest.get("stage") != "run":
         return directory
-    parts: list[str] = manifest["report"]["parts"]
-    matching = [part for stage in stages for part in parts if part.startswith(f"{stage}-")]
+    parts = [neighbour(directory, part) for part in manifest["report"]["parts"]]
+    matching = [part for stage in stages for part in parts if part.name.startswith(f"{stage}-")]
     if not matching:
-        raise BadInput(f"the run {directory} has no {what}: {', '.join(parts)} is all it has")
-    return directory.resolve().parent / matching[0]  # "." has neighbours, too
+        raise BadInput(
+            f"the run {directory} has no {what}: {', '.join(part.name for part in parts)} is all it has"
+        )
+    if (matching[0] / MANIFEST).exists():
+        Artefact.open(matching[0]).verify()
+    return matching[0]
 
 
 def _json(path: Path) -> Any:

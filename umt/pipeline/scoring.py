@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from umt.align import Alignment
 from umt.compression.code_length import held_out_code_length
-from umt.corpus import ParallelSet
+from umt.corpus import HeldOut, ParallelSet
 from umt.evaluation.baselines import Copy, Translator
 from umt.evaluation.bits_rows import code_length_rows
 from umt.evaluation.external_systems import (
@@ -24,20 +24,20 @@ from umt.evaluation.external_systems import (
     ExternalSystem,
     translations_file,
 )
-from umt.evaluation.finished_runs import FinishedRun, TestSet
+from umt.evaluation.finished_runs import LOG, FinishedRun, TestSet, log_test_scoring, split_of
 from umt.evaluation.lexicon_rows import lexicon_rows
 from umt.evaluation.metrics import Metric, PairedBootstrap, with_first_reference
 from umt.evaluation.report import sections
 from umt.evaluation.rows import ScoreRow, System, group_by_system
-from umt.lm.loading import best_device, is_causal, load
+from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.pipeline import inputs, stages
+from umt.pipeline.artefact import commit
 from umt.pipeline.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
 from umt.smt.random_control import permuted_translator
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
-from umt.text.tokenizer import Tokenizer
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -52,7 +52,7 @@ def parallel_pairs(run: Run) -> dict[str, int]:
 
 def kernels_of(config: DictConfig) -> dict[str, bool]:
     """Which kernels compute networks, as arguments of `umt.lm.loading.load`."""
-    return {"kernels": config.runtime.kernels, "gpu_kernels": config.runtime.gpu_kernels}
+    return {"kernels": config.runtime.kernels}
 
 
 def translators(config: DictConfig, run: Run, source: Lang, target: Lang) -> dict[str, Translator]:
@@ -96,13 +96,13 @@ Direction = tuple[Lang, Lang]
 
 def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterator[ScoreRow]:
     """Each metric of each system on each test set in each direction."""
-    metrics: list[Metric] = [instantiate(metric) for metric in config.evaluation.metrics]
+    metrics = inputs.metrics(config)
     compare: PairedBootstrap | None = instantiate(config.evaluation.compare)
     others = [
         ExternalSystem(str(name), Path(str(folder))) for name, folder in config.evaluation.external.items()
     ]
     sets = {held_out.name for held_out in run.held_out}
-    _check_names("evaluation.left_out", config.evaluation.left_out, sets | {"dev"})
+    _check_names("evaluation.left_out", config.evaluation.left_out, sets)
     if compare is not None:
         names = {*SYSTEMS, *(other.name for other in others)}
         _check_names("evaluation.compare.systems", compare.systems, names)
@@ -136,9 +136,25 @@ def translation_scores(config: DictConfig, run: Run, console: Console) -> Iterat
                 yield from _significance(compare, pairs, direction, outputs, trained_on)
 
 
+def log_opening(config: DictConfig, run: Run, console: Console) -> None:
+    """Where test sets or the test dictionary are about to be opened, say so in the log of the store."""
+    sets = [held_out.name for held_out in run.held_out if split_of(held_out.name) == "test"]
+    sets += ["dictionary"] if inputs.scored_dictionary(config, run.corpus) else []
+    if config.evaluation.split == "test" and sets:
+        line = log_test_scoring(run.directory, sets, commit())
+        place = f"line {line} of {run.directory.parent / LOG}"
+        console.terminal.print(f"opens {', '.join(sets)}: {place}", markup=False)
+
+
+def _chosen(config: DictConfig, run: Run) -> list[HeldOut]:
+    """The held-out sets of ``evaluation.split`` that are not left out."""
+    split, left_out = config.evaluation.split, config.evaluation.left_out
+    return [each for each in run.held_out if split_of(each.name) == split and each.name not in left_out]
+
+
 def _scored_sets(config: DictConfig, run: Run) -> list[tuple[Direction, ParallelSet]]:
-    """Every test set in each direction in which it is scored."""
-    tests = [held_out.pairs() for held_out in run.held_out if held_out.name not in config.evaluation.left_out]
+    """Every set of the split in each direction in which it is scored."""
+    tests = [held_out.pairs() for held_out in _chosen(config, run)]
     source, target = run.corpus.languages
     return [
         (direction, pairs)
@@ -198,10 +214,17 @@ def _scored(
 
 
 def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
-    """Precision of each lexicon in each direction, where a true dictionary is known."""
-    known = inputs.dictionary(config, run.corpus, "test")
+    """Precision of each lexicon in each direction, where a true dictionary is known.
+
+    The dictionary of ``evaluation.split=dev`` fitted the supervised controls, which are then left out.
+    """
+    known, dev = inputs.scored_dictionary(config, run.corpus), config.evaluation.split == "dev"
     if known is not None:
-        alignments = {system: Alignment.load(artefact.path) for system, artefact in run.alignments.items()}
+        alignments = {
+            system: Alignment.load(artefact.path)
+            for system, artefact in run.alignments.items()
+            if not dev or system == "unsupervised"
+        }
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
         yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
@@ -211,20 +234,23 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
     """Bits of every held-out set, each side and both, under the joint model where it is a code."""
     if run.model is None or not is_causal(run.model.path):
         return
-    model = load(run.model.path, **kernels_of(config)).to(best_device()).eval()
-    tokenizer = Tokenizer.load(run.model.path)
-    for held_out in run.held_out:
+    model, tokenizer = load_with_tokenizer(run.model.path, **kernels_of(config))
+    model.to(best_device()).eval()
+    dev = config.evaluation.split == "dev"
+    for held_out in _chosen(config, run) if dev else run.held_out:
         start = time.perf_counter()
         sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
         lengths = held_out_code_length(model, tokenizer, sides)
         yield from code_length_rows(held_out.name, lengths, time.perf_counter() - start)
 
 
-def missing_measurements(run: Run) -> Iterator[str]:
-    """Sentences about scores that are missing, and why."""
-    if not run.held_out:
-        yield "no held-out text, so no BLEU and no bits: test.en, test.zh in corpus.root, or evaluation.sets"
-    for pairs in (held_out.pairs() for held_out in run.held_out):
+def missing_measurements(split: str, run: Run) -> Iterator[str]:
+    """Sentences about scores of this ``split`` that are missing, and why."""
+    sets = [held_out for held_out in run.held_out if split_of(held_out.name) == split]
+    if not sets:
+        files = f"{split}.en, {split}.zh in corpus.root, or evaluation.sets.{split}"
+        yield f"no set of evaluation.split={split}, so no BLEU and no bits: {files}"
+    for pairs in (held_out.pairs() for held_out in sets):
         if pairs.left_out:
             count = f"{pairs.left_out:,} of {len(pairs) + pairs.left_out:,} pairs have an empty side"
             yield f"held-out set {pairs.name}: {count} and are left out"

@@ -31,6 +31,7 @@ from umt.runtime.files import (
     MANIFEST,
     atomic_directory,
     digest_of,
+    disk_full_as_bad_input,
     file_digests,
     remove_unfinished,
     temporary_directory,
@@ -206,7 +207,11 @@ class Store:
             self._remove_left_over(final.name)
         start = time.perf_counter()
         place = atomic_directory(final) if self.team.rank == 0 else temporary_directory(self.root)
-        with place as directory:
+        advice = (
+            f"no space is left on the disk of {self.root}: free some and run the same command again, or take "
+            "another disk with store=DIR"
+        )
+        with disk_full_as_bad_input(advice), place as directory:
             try:
                 bench = StageContext(directory, int(recipe["seed"]), self.observer.progress, scratch)
                 report = stage(bench, *inputs)

@@ -87,6 +87,13 @@ def file_digests(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): file_digest(path) for path in files}
 
 
+def neighbour(directory: Path, name: object) -> Path:
+    """The directory ``name`` beside ``directory``; raises BadInput when the name leads elsewhere."""
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name or "\0" in name:
+        raise BadInput(f"{directory} is damaged: its manifest names {name!r}, which is no folder beside it")
+    return directory.resolve().parent / name  # "." has neighbours, too
+
+
 @contextmanager
 def temporary_directory(place: Path) -> Iterator[Path]:
     """A directory in ``place`` that is gone when the block ends."""
@@ -122,11 +129,17 @@ def remove_unfinished(directory: Path, name: str | None = None, *, exclusive: bo
 
 @contextmanager
 def disk_full_as_bad_input(advice: str) -> Iterator[None]:
-    """Raise BadInput with ``advice`` where the block fails for want of space on the disk."""
+    """Raise BadInput with ``advice`` where the block fails for want of space on the disk.
+
+    Libraries that are not written in Python, such as safetensors, say so in errors of their own.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        codes = (errno.ENOSPC, errno.EDQUOT)
+        if getattr(error, "errno", None) in codes or any(
+            f"(os error {code})" in str(error) for code in codes
+        ):
             raise BadInput(advice) from error
         raise
 

@@ -102,8 +102,11 @@ class SavedJson:
     content: Mapping[str, Any]
 
     @classmethod
-    def read(cls, path: Path, version: int) -> SavedJson:
-        """Raises BadInput when the file is missing, no JSON object, or of another format than ``version``."""
+    def read(cls, path: Path, version: int | None = None) -> SavedJson:
+        """Raises BadInput when the file is missing, no JSON object, or of another format than ``version``.
+
+        version: None where the file has no number of its own, but the one that is read beside it.
+        """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
@@ -114,7 +117,8 @@ class SavedJson:
             raise damaged(path, "it is no JSON") from error
         if not isinstance(content, dict):
             raise damaged(path, "it holds no JSON object")
-        check_version(path, content.get("format"), version)
+        if version is not None:
+            check_version(path, content.get("format"), version)
         return cls(path, content)
 
     def get(self, name: str, kind: type) -> Any:
@@ -127,6 +131,21 @@ class SavedJson:
     def strings(self, name: str) -> tuple[str, ...]:
         """The list of texts ``name``, none of them twice. Raises BadInput."""
         return strings(self.path, name, self.content.get(name))
+
+    def number(self, name: str, low: int, high: int) -> int:
+        """The integer ``name`` from ``low`` to ``high``. Raises BadInput."""
+        value: int = self.get(name, int)
+        if not low <= value <= high:
+            raise damaged(self.path, f"{name} is {value}, not from {low} to {high}")
+        return value
+
+    def integers(self, name: str, values: object, high: int) -> list[int]:
+        """``values`` as a list of integers from 0 to ``high``. Raises BadInput."""
+        if not isinstance(values, list) or not all(
+            type(value) is int and 0 <= value <= high for value in values
+        ):
+            raise damaged(self.path, f"{name} is missing or no list of numbers up to {high}")
+        return values
 
 
 def strings(path: Path, name: str, values: object) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from umt.runtime.saved_arrays import SavedJson, damaged, strings
 from umt.types import Lang
 
 SUFFIX_MARK = "ˍ"
@@ -192,14 +193,20 @@ def save(inflections: Mapping[Lang, SuffixSplitter], directory: Path) -> None:
 
 
 def load(directory: Path) -> dict[Lang, SuffixSplitter]:
-    """Read what `save` wrote; nothing where it wrote nothing."""
+    """Read what `save` wrote; nothing where it wrote nothing. Raises BadInput when it is damaged."""
     if not (directory / FILE).exists():
         return {}
-    content = json.loads((directory / FILE).read_text(encoding="utf-8"))
-    return {
-        Lang(lang): SuffixSplitter({form: (stem, ending) for form, (stem, ending) in parts.items()})
-        for lang, parts in content.items()
-    }
+    saved = SavedJson.read(directory / FILE)
+    splitters = {}
+    for lang in saved.content:
+        parts = saved.get(lang, dict)
+        for form, pair in parts.items():
+            if len(strings(saved.path, f"{lang}.{form}", pair)) != 2 or not all((form, *pair)):
+                raise damaged(saved.path, f"{lang}.{form} is no stem and ending")
+        splitters[Lang(lang)] = SuffixSplitter(
+            {form: (stem, ending) for form, (stem, ending) in parts.items()}
+        )
+    return splitters
 
 
 def _like(model: str, word: str) -> str:

@@ -28,8 +28,13 @@ class TokenShards:
 
     @cached_property
     def offsets(self) -> I64:
-        """(sentences + 1,) into `tokens`."""
-        return np.asarray(np.memmap(self._file("offsets"), dtype=np.int64, mode="r"))
+        """(sentences + 1,) into `tokens`; raises BadInput when the file is damaged."""
+        path = self._file("offsets")
+        size = path.stat().st_size
+        offsets = np.asarray(np.memmap(path, dtype=np.int64, mode="r")) if size and size % 8 == 0 else None
+        if offsets is None or offsets[0] != 0 or (offsets[1:] < offsets[:-1]).any():
+            raise BadInput(f"{path} is damaged: build it again with rebuild=[tokenise]")
+        return offsets
 
     @cached_property
     def tokens(self) -> Ids:

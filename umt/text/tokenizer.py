@@ -74,7 +74,8 @@ class Tokenizer:
         if vocabulary < floor:
             raise BadInput(f"tokenizer.vocabulary must be at least {floor}, got {vocabulary}")
         if not disjoint:
-            return cls(languages, (_learn(_evenly(texts, sample), vocabulary, special),))
+            strings = (string for _, string in _balanced(texts, sample))
+            return cls(languages, (_learn(strings, vocabulary, special),))
         size = (vocabulary - len(special)) // len(languages)
         sides: dict[Lang, list[str]] = {lang: [] for lang in languages}
         for lang, string in _balanced(texts, sample):
@@ -189,11 +190,15 @@ class Tokenizer:
             others = (directory / lang / "tokenizer.json" for lang in languages[1:])
             files = [directory / "tokenizer.json", *(file for file in others if file.exists())]
             parts = tuple(Subwords.from_file(str(file)) for file in files)
+            tokenizer = cls(languages, parts, morphology.load(directory))
+            if any(max(part.get_vocab().values()) >= part.get_vocab_size() for part in parts):
+                raise ValueError("its numbers have gaps")
+            assert tokenizer.special_ids  # raises where one is missing
         except FileNotFoundError:
             raise BadInput(f"{directory} holds no tokenizer: {_FILE} is missing") from None
         except Exception as error:  # json and tokenizers raise what they like
             raise BadInput(f"the tokenizer in {directory} is damaged: {error}") from None
-        return cls(languages, parts, morphology.load(directory))
+        return tokenizer
 
     def _special(self, token: str) -> int:
         number = self.parts[0].token_to_id(token)
@@ -249,7 +254,7 @@ class PretrainedTokenizer:
             if set(own.languages) == set(texts):
                 return own
         try:
-            subwords = AutoTokenizer.from_pretrained(self.name).backend_tokenizer
+            subwords = AutoTokenizer.from_pretrained(self.name, trust_remote_code=False).backend_tokenizer
         except (OSError, ValueError, AttributeError) as error:
             message = str(error).splitlines()[0]
             raise BadInput(
@@ -292,7 +297,3 @@ def _balanced(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[tupl
             return
         read[lang] += len(string.encode())
         yield lang, string
-
-
-def _evenly(texts: Mapping[Lang, Iterable[str]], sample: int) -> Iterator[str]:
-    return (string for _, string in _balanced(texts, sample))

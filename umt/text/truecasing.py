@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from umt.runtime.saved_arrays import SavedJson, strings
+
 START = ""
 """What stands before the first word of a sentence."""
 QUOTE = '"'
@@ -95,9 +97,11 @@ class Truecaser:
 
     @classmethod
     def load(cls, path: Path) -> Truecaser:
-        """Read what `save` wrote."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(content["forms"], frozenset(content["capitals"]), frozenset(content["exceptions"]))
+        """Read what `save` wrote; raises BadInput when it is damaged."""
+        saved = SavedJson.read(path)
+        forms = saved.get("forms", dict)
+        strings(path, "forms", [*forms.values()])
+        return cls(forms, frozenset(saved.strings("capitals")), frozenset(saved.strings("exceptions")))
 
 
 def _contexts(words: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import shutil
@@ -35,7 +34,8 @@ class Checkpoints:
             f"training goes on from step {max(self.steps(), default=0)}"
         )
         with disk_full_as_bad_input(advice), atomic_directory(final) as directory:
-            _save_tensors(directory / _TENSORS, tensors)
+            whole = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+            save_file(whole, directory / _TENSORS)
             text = json.dumps({"digest": _digest(directory / _TENSORS), **state}, ensure_ascii=False)
             (directory / _STATE).write_text(text, encoding="utf-8")
         for old in self.steps()[:-2]:
@@ -69,14 +69,6 @@ class Checkpoints:
         """Remove all of them."""
         for step in self.steps():
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
-
-
-def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    try:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
-    except SafetensorError as error:
-        full = "No space left" in str(error) or "os error 28" in str(error)
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
 
 
 def _digest(path: Path) -> str:

@@ -45,7 +45,7 @@ def gather_full(model: JointLM, team: ProcessGroup) -> JointLM:
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(model, options=options)
     network: Any = model.network
-    whole = JointLM(type(network)(network.config), kernels=model.kernels, gpu_kernels=model.gpu_kernels)
+    whole = JointLM(type(network)(network.config), kernels=model.kernels)
     if team.rank == 0:
         whole.load_state_dict(state)
     return whole

@@ -40,7 +40,7 @@ class Pretraining:
     vectors, or ``own``: what the model ``name`` has.
     compile: use ``torch.compile``, which takes a minute to start and pays on a GPU.
     sharded: shard weights and optimiser state over the processes (`umt.training.fsdp`).
-    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+    kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     architecture: Architecture | None
@@ -56,7 +56,6 @@ class Pretraining:
     compile: bool = False
     sharded: bool = False
     kernels: bool = True
-    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(self, at_least_zero="causal masked")
@@ -132,13 +131,13 @@ class Pretraining:
         Raises BadInput when rows of ``row_length`` do not fit into its context.
         """
         if self.name is not None:
-            model = load(self.name, self.kernels, self.gpu_kernels)
+            model = load(self.name, self.kernels)
             model.resize(len(tokenizer))
         else:
             assert self.architecture is not None
             model = JointLM.create(
                 self.architecture, len(tokenizer), generator, tokenizer.pad, tokenizer.end,
-                self.kernels, self.gpu_kernels,
+                self.kernels,
             )  # fmt: skip
         if self.row_length > model.context:
             raise BadInput(f"lm.row_length={self.row_length} exceeds the model's context of {model.context}")

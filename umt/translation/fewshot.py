@@ -62,7 +62,7 @@ class FewShot:
     candidates: translations sampled of a sentence, of which the most similar is taken.
     filters: which translations may be kept.
     generation: how translations are sampled.
-    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+    kernels: see `umt.lm.joint_lm.JointLM`.
 
     Raises ValueError for a filter that needs the likelihood of a translation.
     """
@@ -80,7 +80,6 @@ class FewShot:
     filters: Filters = field(default_factory=Filters)
     generation: Generation = field(default_factory=lambda: Generation(Sampling(0.7), length_offset=5))
     kernels: bool = True
-    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(
@@ -105,7 +104,7 @@ class FewShot:
             subword_vectors(inputs.spaces, tokenizer, width, generator),
             torch.from_numpy(sum(np.bincount(text.tokens, minlength=len(tokenizer)) for text in texts)),
         )
-        model = load(inputs.model, self.kernels, self.gpu_kernels).to(best_device()).eval()
+        model = load(inputs.model, self.kernels).to(best_device()).eval()
         result = self.run(model, tokenizer, space, texts, inputs.seed, progress)
         result.prompted.save(directory)
         for real, other in ((source, target), (target, source)):

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Generator, Tensor
 
 from umt.embeddings.sentence_mining import SentenceEncoder
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
-from umt.lm.loading import best_device, load, save
+from umt.lm.loading import best_device, load_with_tokenizer, save
 from umt.lm.search import Greedy, Sampling
+from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged
 from umt.text.normalisation import normaliser
 from umt.text.tokenizer import Ids, Tokenizer
+from umt.translation.translator import allowed_subwords
 from umt.types import BadInput, Lang
 
 if TYPE_CHECKING:
@@ -225,39 +227,50 @@ class PromptedTranslator:
         target: Lang,
         generation: Generation | None = None,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> PromptedTranslator:
         """Read what `save` wrote, for one of its directions.
 
-        generation: of answers; None for the one that was saved. kernels,
-        gpu_kernels: see `umt.lm.joint_lm.JointLM`. Raises BadInput when the folder holds no
-        prompts, or none of these languages.
+        generation: of answers; None for the one that was saved. kernels: see `umt.lm.joint_lm.JointLM`.
+        Raises BadInput when the folder holds no prompts, or none of these languages.
         """
-        try:
-            settings = json.loads((directory / PROMPTS).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing") from None
-        tensors, tokenizer = load_file(directory / _TENSORS), Tokenizer.load(directory)
-        sides = [
-            tuple(np.split(tensors[name].numpy().astype(tokenizer.dtype), ends))
-            for name in ("source", "target")
-            for ends in [tensors[f"{name}.lengths"].cumsum(0)[:-1].numpy()]
-        ]
-        first, second = (Lang(lang) for lang in settings["languages"])
+        if not (directory / PROMPTS).exists():
+            raise BadInput(f"{directory} holds no prompts: {PROMPTS} is missing")
+        settings = SavedJson.read(directory / PROMPTS)
+        model, tokenizer = load_with_tokenizer(directory, kernels)
+        saved = SavedArrays.read(directory / _TENSORS)
+        vectors = _vectors(saved, "vectors", None, None)
+        sides = [_examples(saved, name, tokenizer) for name in ("source", "target")]
+        languages = settings.strings("languages")
+        if len(languages) != 2 or len(sides[0]) != len(sides[1]) or len(vectors) < len(tokenizer):
+            raise damaged(saved.path, "its examples are no pairs of two languages, or have no vectors")
+        first, second = map(Lang, languages)
         prompted = cls(
             first,
             second,
-            load(directory, kernels, gpu_kernels).to(best_device()),
+            model.to(best_device()),
             tokenizer,
-            SentenceEncoder(tensors["vectors"], tensors["weights"]),
-            Examples(sides[0], sides[1], tensors["scores"]),
-            {Lang(lang): numbers for lang, numbers in settings["written"].items()},
-            **{name: int(settings[name]) for name in _NUMBERS},
-            generation=generation or _generation(settings["generation"]),
+            SentenceEncoder(vectors, _vectors(saved, "weights", len(vectors))),
+            Examples(sides[0], sides[1], _vectors(saved, "scores", len(sides[0]))),
+            allowed_subwords(settings, tokenizer),
+            **{name: settings.number(name, 0, 1 << 20) for name in _NUMBERS},
+            generation=generation or _generation(settings.get("generation", dict)),
         )
         if (source, target) not in ((first, second), (second, first)):
             raise BadInput(f"{directory} prompts between {first} and {second}, not {source} and {target}")
         return prompted if source == first else prompted.reversed()
+
+
+def _vectors(saved: SavedArrays, name: str, *shape: int | None) -> Tensor:
+    return torch.from_numpy(saved.array(name, np.float32, shape))
+
+
+def _examples(saved: SavedArrays, side: str, tokenizer: Tokenizer) -> tuple[Ids, ...]:
+    """The sentences of one side. Raises BadInput when they are impossible."""
+    ids = saved.array(side, np.int64, (None,), low=0, high=len(tokenizer) - 1)
+    lengths = saved.array(f"{side}.lengths", np.int64, (None,), low=0, high=len(ids))
+    if lengths.sum() != len(ids):
+        raise damaged(saved.path, f"{side}.lengths do not sum up to {len(ids)}")
+    return tuple(np.split(ids.astype(tokenizer.dtype), lengths.cumsum()[:-1]))
 
 
 def _generation(settings: Mapping[str, float]) -> Generation:

@@ -87,7 +87,7 @@ class TranslatorTraining:
     noise: on the sources of denoising.
     source_noise: on the sources of the other objectives, null for none.
     word_dropout: share of the target's subwords that the model does not see while it predicts the next.
-    kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+    kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
     optimisation: OptimiserConfig
@@ -101,7 +101,6 @@ class TranslatorTraining:
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     kernels: bool = True
-    gpu_kernels: bool = False
 
     def __post_init__(self) -> None:
         require(self, at_least_zero="parallel_pairs", within={"word_dropout": "[0, 1)"})

@@ -15,8 +15,9 @@ from torch import Generator
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Direction, Generation, Output
 from umt.lm.joint_lm import JointLM
-from umt.lm.loading import best_device, load, save
+from umt.lm.loading import best_device, load_with_tokenizer, save
 from umt.lm.scoring import SequenceScorer
+from umt.runtime.saved_arrays import SavedJson
 from umt.runtime.validate import require
 from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
@@ -180,26 +181,34 @@ class NeuralTranslator:
         generation: Generation | None = None,
         noisy_channel: bool = True,
         kernels: bool = True,
-        gpu_kernels: bool = False,
     ) -> NeuralTranslator:
-        """Read what `save` wrote, for one direction; kernels, gpu_kernels: see `umt.lm.joint_lm.JointLM`.
+        """Read what `save` wrote, for one direction; kernels: see `umt.lm.joint_lm.JointLM`.
 
         Raises BadInput when the directory holds no translator, or none of these languages.
         """
-        try:
-            settings = json.loads((directory / _FILE).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{directory} holds no translator: {_FILE} is missing") from None
+        if not (directory / _FILE).exists():
+            raise BadInput(f"{directory} holds no translator: {_FILE} is missing")
+        settings = SavedJson.read(directory / _FILE)
+        model, tokenizer = load_with_tokenizer(directory, kernels)
         return cls(
             source,
             target,
-            load(directory, kernels, gpu_kernels).to(best_device()),
-            Tokenizer.load(directory),
-            {Lang(lang): numbers for lang, numbers in settings["written"].items()},
-            int(settings["longest"]),
+            model.to(best_device()),
+            tokenizer,
+            allowed_subwords(settings, tokenizer),
+            settings.number("longest", 1, model.context),
             generation or Generation(Beam(4)),
             noisy_channel,
         )
+
+
+def allowed_subwords(settings: SavedJson, tokenizer: Tokenizer) -> dict[Lang, list[int]]:
+    """The ids that text in each language may hold, as a translator saved them. Raises BadInput."""
+    written = settings.get("written", dict)
+    return {
+        Lang(lang): settings.integers(f"written.{lang}", ids, len(tokenizer) - 1)
+        for lang, ids in written.items()
+    }
 
 
 def _complete_and_not_looping(hypothesis: Output, sentence: Ids) -> bool:

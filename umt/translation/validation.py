@@ -15,7 +15,7 @@ from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import reload, save
 from umt.lm.scoring import SequenceScorer
-from umt.runtime.files import atomic_directory
+from umt.runtime.files import atomic_directory, atomic_text
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.training.loop import StopTraining
 from umt.translation.collapse_guard import CollapseGuard, OutputHealth
@@ -117,8 +117,8 @@ class Validation:
         if problem is None and metrics[self.criterion] > max(healthy, default=-np.inf):
             self._save(model)
         self.history.append(metrics | {"collapsed": float(problem is not None)})
-        with (self.directory / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self.history[-1]) + "\n")
+        with atomic_text(self.directory / LOG) as file:  # whole, since a killed run may have left more
+            file.writelines(json.dumps(each) + "\n" for each in self.history)
         self.progress(self._line(result), step, self.last)
         if problem is not None and best_before is not None:
             self.stop_reason = f"{problem}; stopped at step {step}, the model of step {best_before} is kept"

@@ -36,8 +36,8 @@ class Browser:
     profiles: Path
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, page: Path, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Any:
-        """The page, loaded from disk in a new profile."""
+    def open(self, page: Path | str, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Any:
+        """The page, from disk or a local program, in a new profile."""
         arguments = [f"--{word}" for word in QUIET] + (["--no-sandbox"] if os.geteuid() == 0 else [])
         profile = self.profiles / f"profile-{len(list(self.profiles.iterdir()))}"
         context = self.driver.chromium.launch_persistent_context(
@@ -51,12 +51,12 @@ class Browser:
         opened.on("console", lambda message: self.complaints.append(message.text))
         opened.on("pageerror", lambda error: self.complaints.append(str(error)))
         opened.on("request", lambda request: self.asked_for(request.url))
-        opened.goto(page.as_uri())
+        opened.goto(page if isinstance(page, str) else page.as_uri())
         return opened
 
     def asked_for(self, url: str) -> None:
         """Everything but the page itself is a complaint."""
-        if not url.startswith("file:"):
+        if not url.startswith(("file:", "http://127.0.0.1:")):
             self.complaints.append(f"asked for {url}")
 
 

@@ -49,7 +49,9 @@ def test_pairs_left_out_of_a_test_set_are_told(tmp_path: Path) -> None:
     test = ParallelFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
     run = cast(Run, SimpleNamespace(held_out=(test,), model=None))
     told = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
-    assert list(missing_measurements(run)) == [told]
+    assert list(missing_measurements("test", run)) == [told]
+    [missing] = missing_measurements("dev", run)
+    assert "no set of evaluation.split=dev" in missing
 
 
 def test_baselines_know_nothing() -> None:

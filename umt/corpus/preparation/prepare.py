@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +20,7 @@ from umt.corpus.preparation.leak_index import LEAKS
 from umt.corpus.preparation.parallel_cleaning import clean_in_parallel
 from umt.corpus.preparation.tally import SideWriter
 from umt.corpus.prepared_text import lines_of
-from umt.runtime.files import atomic_text, disk_full_as_bad_input
+from umt.runtime.files import atomic_text
 from umt.runtime.processes import cores
 from umt.text import morphology
 from umt.text.languages import LanguageClassifier, function_word_vote, scripts
@@ -50,10 +50,9 @@ def prepare_text(
     sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
     progress("endings", 0, None)
     first, second = source.languages
-    with _disk_full_as_user_error(directory):
-        pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
-        inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
-        morphology.save(inflections, directory)
+    pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
+    inflections = {lang: _cut_endings(lang, other, directory) for lang, other in pairs}
+    morphology.save(inflections, directory)
     # The generator only breaks ties and draws the null of a test, the same in every run.
     ours, theirs = (SideStatistics.concatenated(side.traces) for side in sides.values())
     alignment = accidental_alignment(ours, theirs, np.random.default_rng(0))
@@ -65,9 +64,8 @@ def prepare_text(
             f"training text or run with audit=report"
         )
     report |= {"warnings": [*findings, *_input_warnings(source, held_out)], "relation": source.relation}
-    with _disk_full_as_user_error(directory):
-        written = json.dumps(report, ensure_ascii=False, indent=1)
-        (directory / "report.json").write_text(written, encoding="utf-8")
+    written = json.dumps(report, ensure_ascii=False, indent=1)
+    (directory / "report.json").write_text(written, encoding="utf-8")
     return report
 
 
@@ -83,7 +81,7 @@ def _clean_sides(
     Raises `BadInput` as `prepare_text` does, for a side in another language already after its first chunk.
     """
     first, second = source.languages
-    with _disk_full_as_user_error(directory), ExitStack() as stack:
+    with ExitStack() as stack:
         text, words = (
             {lang: stack.enter_context(_writable(directory / f"{lang}.{kind}")) for lang in source.languages}
             for kind in ("txt", "words")
@@ -233,9 +231,3 @@ def _report(
 
 def _writable(path: Path) -> TextIO:
     return path.open("w", encoding="utf-8", newline="\n")
-
-
-def _disk_full_as_user_error(directory: Path) -> AbstractContextManager[None]:
-    return disk_full_as_bad_input(
-        f"no space is left on the disk of {directory}: free some, or choose another with store=DIR"
-    )

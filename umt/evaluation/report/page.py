@@ -172,20 +172,27 @@ def stylesheet() -> Markup:
 def write_page(
     path: Path, title: str, lead: str, sections: Sequence[Section], scripts: Sequence[str] = ()
 ) -> None:
-    """Write the page by rename, so that a reader never sees half of it.
-
-    scripts: files beside the templates that the page needs apart from ``report.js``.  No other script runs
-    in it, whatever its texts hold: the page names the hash of its own.
-    """
-    script = Markup("\n").join(_resource(name) for name in ("report.js", *scripts))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = _templates().get_template("page.html.jinja")
-    text = page.render(
-        title=title, lead=lead, sections=sections, style=stylesheet(), script=script, script_digest=digest
-    )
+    """Write the page by rename, so that a reader never sees half of it; see `render_page`."""
+    text = render_page(title, lead, sections, scripts)
     partial = path.with_name(f".{path.name}-{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
+
+
+def render_page(
+    title: str, lead: str, sections: Sequence[Section], scripts: Sequence[str] = (), connect: str = ""
+) -> str:
+    """The page as HTML.
+
+    scripts: files beside the templates that the page needs apart from ``report.js``.  No other script runs
+    in it, whatever its texts hold: the page names the hash of its own.  connect: whom it may ask for more.
+    """
+    script = Markup("\n").join(_resource(name) for name in ("report.js", *scripts))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return _templates().get_template("page.html.jinja").render(
+        title=title, lead=lead, sections=sections, style=stylesheet(), script=script, script_digest=digest,
+        connect=Markup(connect),
+    )  # fmt: skip
 
 
 @cache

@@ -11,7 +11,16 @@ from umt.evaluation.report.page import Block, Cell, Figure, Heading, Section, Ta
 from umt.evaluation.rows import DICTIONARY, ScoreRow, format_score, group_by_system
 from umt.types import Score
 
-HEADINGS = {"bleu": "BLEU", "chrf": "chrF", "comet": "COMET", "p": "p of", "mrr": "MRR"}
+HEADINGS = {
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "chrf++": "chrF++",
+    "spbleu": "spBLEU",
+    "ter": "TER",
+    "comet": "COMET",
+    "p": "p of",
+    "mrr": "MRR",
+}
 """How the first word of a score's name is written for a person."""
 
 

@@ -28,7 +28,7 @@ from umt.evaluation.report.page import (
 )
 from umt.evaluation.report.score_tables import direction_arrow, score_table
 from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, group_by_system
-from umt.runtime.files import MANIFEST
+from umt.runtime.files import MANIFEST, neighbour
 
 OURS = ("translator", "phrase-based")
 """The systems that a run is about, the best first; the others are there to compare."""
@@ -158,7 +158,7 @@ def audit(report: Mapping[str, Any]) -> Section:
 def how_it_was_made(run: Path) -> Section:
     """Which artefacts the run in that directory consists of, how long each took, and the configuration."""
     manifest = read_manifest(run)
-    parts = {name: read_manifest(run.parent / name) for name in manifest["inputs"]}
+    parts = {name: read_manifest(neighbour(run, name)) for name in manifest["inputs"]}
     rows = [
         [part["stage"], name, part["report"].get("summary", ""), Cell(part["seed"]), f"{part['seconds']:.1f}"]
         for name, part in parts.items()

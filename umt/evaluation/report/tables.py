@@ -13,7 +13,8 @@ from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, 
 from umt.types import Score
 
 SHOWN = (
-    *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf", "comet"),
+    *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf"),
+    *("chrf++", "spbleu", "ter", "comet"),
     *("coverage", "p@1", "p@1 covered", "p@5", "mrr"),
     *BITS_UNITS,
 )

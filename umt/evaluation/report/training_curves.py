@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from umt.evaluation.report.figures import line_chart
 from umt.evaluation.report.page import Block, Figure, Heading, Section, SideBySide
-from umt.runtime.files import MANIFEST
+from umt.runtime.files import MANIFEST, neighbour
 
 LOGS = {"metrics.jsonl": "what was learnt from", "health.jsonl": "health, without references"}
 """The files in a stage's directory that are drawn, and what they hold."""
@@ -26,7 +26,7 @@ def training_curves(run: Path) -> list[Section]:
     """
     sections = []
     inputs = json.loads((run / MANIFEST).read_text(encoding="utf-8"))["inputs"]
-    for stage in (run.parent / name for name in inputs):
+    for stage in (neighbour(run, name) for name in inputs):
         blocks: list[Block] = []
         for file, what in LOGS.items():
             if (stage / file).exists():

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder, T5Gemma2TextEncoder
 
-from umt.lm.kernels import cpu_forward, gpu_forward
-from umt.lm.kernels.cpu_forward import EncoderMemory, FusedLayers, is_plain_fp32
-from umt.lm.kernels.cpu_forward import fused_values as fused_layer
+from umt.lm.kernels import cpu_forward
+from umt.lm.kernels.cpu_forward import EncoderMemory, is_plain_fp32
 from umt.lm.kernels.cpu_forward import is_standard as standard
 from umt.lm.kernels.cross_entropy import cross_entropy
 from umt.lm.kernels.decoding_weights import DecodingWeights
@@ -25,30 +23,20 @@ __all__ = [
     "BLOCK",
     "DecodingWeights",
     "EncoderMemory",
-    "FusedLayers",
     "KVCache",
     "Network",
     "cross_entropy",
     "encode",
     "forward",
-    "fused_layer",
     "on_cpu",
     "standard",
     "supported",
 ]
 
 
-_DIVIDED = (T5Gemma2Decoder, T5Gemma2TextEncoder)
-"""Networks that the code for a GPU does not know."""
-
-
 def on_cpu(network: Network, ids: Tensor) -> bool:
     """Whether `forward` computes ``network``, a `standard` one, on ``ids`` (batch, length) on a processor."""
     return ids.device.type == "cpu" and ids.shape[1] <= cpu_forward.MAX_LENGTH and is_plain_fp32(network)
-
-
-def _on_gpu(network: Network, ids: Tensor) -> bool:
-    return ids.device.type == "cuda" and is_plain_fp32(network) and not isinstance(network, _DIVIDED)
 
 
 def forward(
@@ -58,20 +46,14 @@ def forward(
     bidirectional: bool = False,
     dtype: torch.dtype = torch.float32,
     memory: EncoderMemory | None = None,
-    fused: FusedLayers | None = None,
-    gpu_kernels: bool = False,
 ) -> Tensor | None:
     """(batch, length, width), fp32: last hidden states of ``ids`` (batch, length), none of them padding.
 
     network: a `standard` one. dtype: of products by weights. memory: what stands before each row, from
-    `encode`. fused: values of layers, from `fused_layer`. gpu_kernels: also on a GPU, where the speed of this
-    code has not been measured against that of ``transformers``.
-    None: not a case of these kernels; ``transformers`` computes it.
+    `encode`. None: not a case of these kernels; ``transformers`` computes it.
     """
     if on_cpu(network, ids):
-        return cpu_forward.hidden_states(network, ids, bidirectional, dtype, memory, fused)
-    if gpu_kernels and _on_gpu(network, ids):
-        return gpu_forward.hidden_states(network, ids, bidirectional, dtype, memory)
+        return cpu_forward.hidden_states(network, ids, bidirectional, dtype, memory)
     return None
 
 
@@ -81,8 +63,6 @@ def encode(
     lengths: Tensor,
     *,
     dtype: torch.dtype = torch.float32,
-    fused: FusedLayers | None = None,
-    gpu_kernels: bool = False,
     decoder: Network | None = None,
 ) -> EncoderMemory | None:
     """What ``network`` reads, from both sides, in the first ``lengths`` (batch,) of ``ids`` (batch, longest).
@@ -90,7 +70,5 @@ def encode(
     decoder: see `umt.lm.kernels.cpu_forward.encode`. The other arguments, and None: as in `forward`.
     """
     if on_cpu(network, ids):
-        return cpu_forward.encode(network, ids, lengths, dtype, fused, decoder)
-    if gpu_kernels and _on_gpu(network, ids):
-        return gpu_forward.encode(network, ids, lengths, dtype)
+        return cpu_forward.encode(network, ids, lengths, dtype, decoder)
     return None

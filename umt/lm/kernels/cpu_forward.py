@@ -10,7 +10,7 @@ for in it, as on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -22,9 +22,6 @@ from umt.lm.kernels.layer_weights import LayerWeights, Network, activation, laye
 
 MAX_LENGTH = 256
 """Beyond this length, attention that skips the future costs less than one that computes and hides it."""
-
-FusedLayers = Mapping[nn.Module, LayerWeights]
-"""Layers of a network -> values of their weights as the products take them."""
 
 
 def is_standard(inner: Network) -> bool:
@@ -64,12 +61,11 @@ def hidden_states(
     bidirectional: bool = False,
     dtype: torch.dtype = torch.float32,
     memory: EncoderMemory | None = None,
-    fused: FusedLayers | None = None,
 ) -> Tensor:
     """(batch, length, width), fp32: the last hidden states of ``ids`` (batch, length), all of which are text.
 
     dtype: the precision of what is multiplied by weights and, without ``memory``, in attention; everything
-    else is fp32. memory: what stands before each row, read by another network. fused: see there.
+    else is fp32. memory: what stands before each row, read by another network.
     """
     batch, length = ids.shape
     # attention over sentences has new shapes at every step, for each of which bf16 has to compile
@@ -85,7 +81,7 @@ def hidden_states(
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
     turns, epsilon = _turns(network, before, length), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * length, -1)
-    for number, layer in enumerate(_layers(network, dtype, fused)):
+    for number, layer in enumerate(_layers(network, dtype)):
         past = None if memory is None else memory.cache[number]
         x, _ = layer_forward(x, layer, past, turns, mask, activation(network), epsilon)
     x = rms_norm(x, epsilon) * rms_gain(network.norm)
@@ -97,12 +93,11 @@ def encode(
     ids: Tensor,
     lengths: Tensor,
     dtype: torch.dtype = torch.float32,
-    fused: FusedLayers | None = None,
     decoder: Network | None = None,
 ) -> EncoderMemory:
     """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
 
-    dtype, fused: as in `hidden_states`; attention is in fp32. decoder: what makes keys and values of the last
+    dtype: as in `hidden_states`; attention is in fp32. decoder: what makes keys and values of the last
     states; None: they are those of the encoder's own layers.
     """
     batch, longest = ids.shape
@@ -112,7 +107,7 @@ def encode(
     turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * longest, -1)
     cache: list[Tensor] = []
-    for layer in _layers(network, dtype, fused):
+    for layer in _layers(network, dtype):
         # nobody asks for the hidden states after the last one
         if decoder is None and len(cache) + 1 == len(network.layers):
             made = keys_and_values(x, layer, turns, mask, epsilon)
@@ -122,7 +117,7 @@ def encode(
     if decoder is None:
         return EncoderMemory(cache, visible, visible.sum(1))
     still = torch.ones_like(turns)
-    layers = _layers(decoder, dtype, fused, network.norm)
+    layers = _layers(decoder, dtype, network.norm)
     cache = [keys_and_values(x, memory_layer(layer), still, mask, epsilon) for layer in layers]
     return EncoderMemory(cache, visible, torch.zeros(1, dtype=torch.long))
 
@@ -151,29 +146,16 @@ def memory_layer(layer: LayerWeights) -> LayerWeights:
     return layer._replace(qkv=cast(Tensor, layer.memory))
 
 
-@torch.no_grad()
-def fused_values(
-    network: Network, layer: nn.Module, dtype: torch.dtype, encoder_norm: nn.Module | None = None
-) -> LayerWeights:
-    """The weights of ``layer`` as products in ``dtype`` take them, to be shared by passes as ``fused``.
-
-    encoder_norm: see `umt.lm.kernels.layer_weights.layer_weights`.
-    """
-    dim = cast(int, network.config.head_dim)
-    return layer_weights(layer, dim, dtype, torch.float32, encoder_norm=encoder_norm)
-
-
 def _heads(network: Network) -> int:
     return int(network.config.num_attention_heads)
 
 
 def _layers(
-    network: Network, dtype: torch.dtype, fused: FusedLayers | None, encoder_norm: nn.Module | None = None
+    network: Network, dtype: torch.dtype, encoder_norm: nn.Module | None = None
 ) -> Iterator[LayerWeights]:
-    dim = cast(int, network.config.head_dim)
     for layer in network.layers:
-        values = None if fused is None else fused[layer]
-        yield layer_weights(layer, dim, dtype, torch.float32, values, encoder_norm)
+        dim = cast(int, network.config.head_dim)
+        yield layer_weights(layer, dim, dtype, torch.float32, encoder_norm)
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:

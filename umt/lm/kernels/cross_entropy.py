@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -13,93 +12,59 @@ from torch import Tensor
 from torch.autograd import Function
 
 from umt.lm.kernels.cpu_loops import as_array, exponential, load, max_by_bits, store
-from umt.lm.kernels.gpu_compile import compile_dynamic_rows
 from umt.runtime.jit import jit_fastmath
 
 _KEPT = 1 << 28
-"""Most logits that a forward pass keeps for its backward pass (1 GB in fp32; on a GPU 16 times as many); more
-are computed twice."""
+"""Most logits that a forward pass keeps for its backward pass (1 GB in fp32); more are
+computed twice."""
 
 _BLOCK = 1 << 20
 """Logits worked on at once: 4 MB, which a processor's cache holds."""
 
 
-def cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, compiled: bool = False) -> Tensor:
+def cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     """-log softmax at ``targets`` (n,) of ``hidden`` (n, width) by ``head`` (vocabulary, width): (n,), nats.
 
-    No logit outlives its block unless the backward pass needs it. compiled: compile what works on a block, on
-    a GPU.
+    All on a processor, ``hidden`` and ``head`` in fp32 or bf16. No logit outlives its block unless the
+    backward pass needs it.
     """
-    return cast(Tensor, _Nll.apply(hidden, head, targets, compiled))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Nll.apply(hidden, head, targets))  # type: ignore[no-untyped-call]
 
 
 class _Nll(Function):
     """`cross_entropy` with gradients of ``hidden`` and ``head``."""
 
     @staticmethod
-    def forward(context: Any, hidden: Tensor, head: Tensor, targets: Tensor, compiled: bool) -> Tensor:
+    def forward(context: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         """(n,) nats; keeps the gradients of the logits where these fit, else the backward pass makes them."""
-        context.compiled = compiled and hidden.is_cuda
-        most = _KEPT << 4 if hidden.is_cuda else _KEPT
-        keep = any(context.needs_input_grad) and len(hidden) * len(head) <= most
-        nll = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
+        keep = any(context.needs_input_grad) and len(hidden) * len(head) <= _KEPT
+        nll = torch.empty(len(hidden), dtype=torch.float32)
         logit_gradients = hidden.new_empty(len(hidden) if keep else 0, len(head))
         for rows in _blocks(hidden, head):
             if keep:
                 torch.mm(hidden[rows], head.T, out=logit_gradients[rows])
-                _to_gradient(logit_gradients[rows], targets[rows], nll[rows], context.compiled)
+                softmax_nll(as_array(logit_gradients[rows]), as_array(targets[rows]), as_array(nll[rows]))
             else:
                 nll[rows] = _nll(hidden[rows] @ head.T, targets[rows])
         context.save_for_backward(hidden, head, targets, logit_gradients)
         return nll
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         """gradients: of the nats, (n,)."""
         hidden, head, targets, logit_gradients = context.saved_tensors
         weights = gradients[0][:, None].to(hidden.dtype)
         weighted = hidden * weights  # the weights of the rows go into the small factors of both products
         if len(logit_gradients):
-            return (logit_gradients @ head).mul_(weights), logit_gradients.T @ weighted, None, None
+            return (logit_gradients @ head).mul_(weights), logit_gradients.T @ weighted, None
         into_hidden, into_head = torch.empty_like(hidden), torch.zeros_like(head, dtype=torch.float32)
         for rows in _blocks(hidden, head):
             again = hidden[rows] @ head.T
             unused = torch.empty_like(weights[rows, 0], dtype=torch.float32)
-            _to_gradient(again, targets[rows], unused, context.compiled)
+            softmax_nll(as_array(again), as_array(targets[rows]), as_array(unused))
             torch.mm(again, head, out=into_hidden[rows])
             into_head += again.T @ weighted[rows]
-        return into_hidden.mul_(weights), into_head.to(head.dtype), None, None
-
-
-def _to_gradient(logits: Tensor, targets: Tensor, nll: Tensor, compiled: bool) -> None:
-    """Fill in ``nll`` (n,) at ``targets`` (n,); ``logits`` (n, vocabulary) become its gradient."""
-    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16):
-        softmax_nll(as_array(logits), as_array(targets), as_array(nll))
-        return
-    nll_pass, gradient_pass = _two_passes(compiled)
-    values, total = nll_pass(logits, targets)
-    nll.copy_(values)
-    gradient_pass(logits, targets, total)
-
-
-@cache
-def _two_passes(compiled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Over logits: their nll and log of sums, and then to their gradient, in place.
-
-    Two functions, for torch 2.11 compiles one that reads what it has overwritten.
-    """
-
-    def nll_pass(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        total = torch.logsumexp(logits.float(), 1, keepdim=True)
-        return (total - logits.gather(1, targets[:, None]).float())[:, 0], total
-
-    def gradient_pass(logits: Tensor, targets: Tensor, total: Tensor) -> None:
-        right = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
-        logits.copy_((logits.float() - total).exp() - right.float())
-
-    if not compiled:
-        return nll_pass, gradient_pass
-    return compile_dynamic_rows(nll_pass, 2), compile_dynamic_rows(gradient_pass, 3)
+        return into_hidden.mul_(weights), into_head.to(head.dtype), None
 
 
 def _nll(logits: Tensor, targets: Tensor) -> Tensor:
@@ -108,7 +73,7 @@ def _nll(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _blocks(hidden: Tensor, head: Tensor) -> Iterator[slice]:
-    size = max(64, _BLOCK // len(head)) if hidden.device.type == "cpu" else max(1024, (1 << 27) // len(head))
+    size = max(64, _BLOCK // len(head))
     for start in range(0, len(hidden), size):
         yield slice(start, start + size)
 

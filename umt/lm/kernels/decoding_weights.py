@@ -84,7 +84,7 @@ class DecodingWeights:
         matrices = matmul_dtype or dtype
 
         def copied(whole: Network, norm: nn.Module | None = None) -> tuple[LayerWeights, ...]:
-            return tuple(layer_weights(layer, dim, matrices, dtype, None, norm) for layer in whole.layers)
+            return tuple(layer_weights(layer, dim, matrices, dtype, norm) for layer in whole.layers)
 
         layers = copied(inner, encoder.norm if merged and encoder is not None else None)
         head = cast(Any, network).get_output_embeddings().weight

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +10,6 @@ from umt.lm.kernels.cpu_forward import keys_and_values, layer_forward, memory_la
 from umt.lm.kernels.cpu_loops import as_array
 from umt.lm.kernels.decoding_loops import argmax_nll, attend_to_cache
 from umt.lm.kernels.decoding_weights import DecodingWeights, matmul
-from umt.lm.kernels.gpu_compile import compile_dynamic_rows
 
 BLOCK = 64
 """Rows of logits are a multiple of this long, so that they can be searched in blocks."""
@@ -28,7 +24,7 @@ class KVCache:
     prompts: (batch, longest), padded on the right. lengths: (batch,).
     beams: rows of each sentence, which stand together. steps: tokens that are written at most.
     by_loop: attend in `umt.lm.kernels.decoding_loops` where that can be, else by products over all rows,
-    which several threads share. compiled: compile, on a GPU, the search for the largest logit.
+    which several threads share.
     """
 
     def __init__(
@@ -39,10 +35,9 @@ class KVCache:
         beams: int,
         steps: int,
         by_loop: bool = True,
-        compiled: bool = False,
     ) -> None:
         """Reads the prompts."""
-        self.weights, self.beams, self.steps_done, self.compiled = weights, beams, 0, compiled
+        self.weights, self.beams, self.steps_done = weights, beams, 0
         self.by_loop = by_loop and weights.by_loops
         batch, longest = prompts.shape
         kv_heads = weights.heads // weights.groups
@@ -204,8 +199,6 @@ class KVCache:
             chosen, nll = torch.empty(len(logits), dtype=torch.int64), torch.empty(len(logits))
             argmax_nll(as_array(logits), as_array(chosen), as_array(nll))
             return chosen, nll
-        if logits.is_cuda and self.compiled:
-            return _compiled_argmax()(logits)
         logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
         blocks = logits.view(len(logits), -1, BLOCK)
         best, block = blocks.amax(-1).max(-1)
@@ -240,15 +233,3 @@ class KVCache:
         self.places = self.places.view(-1, self.beams)[order].flatten()
         self.mask = None if self.mask is None else self.mask[order]
         return order
-
-
-@cache
-def _compiled_argmax() -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """For a GPU: nothing as large as the logits is written."""
-
-    def argmax(logits: Tensor) -> tuple[Tensor, Tensor]:
-        logits = logits.float()
-        best, chosen = logits.max(-1)
-        return chosen, (logits - best[:, None]).exp().sum(-1).log()
-
-    return compile_dynamic_rows(argmax, 1)

@@ -20,8 +20,6 @@ from transformers.models.t5gemma2.modeling_t5gemma2 import (
     T5Gemma2TextEncoder,
 )
 
-from umt.lm.kernels.fused_weights import FusedPart, converted, fuse
-
 Network = LlamaModel | Qwen3Model | Gemma3TextModel | T5Gemma2TextEncoder | T5Gemma2Decoder
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
@@ -72,13 +70,11 @@ def layer_weights(
     dim: int,
     dtype: torch.dtype,
     gain_dtype: torch.dtype,
-    values: LayerWeights | None = None,
     encoder_norm: nn.Module | None = None,
 ) -> LayerWeights:
     """The weights of ``layer``, through which gradients flow back into its parameters.
 
     dim: of a head. dtype: of the matrices; gain_dtype: of the gains.
-    values: what an earlier call with the same weights gave; its matrices are then not computed again.
     encoder_norm: the last of an encoder to whose states the layer attends.
     """
     attention, mlp = cast(Any, layer).self_attn, cast(Any, layer).mlp
@@ -90,27 +86,22 @@ def layer_weights(
         gains = torch.stack([rms_gain(attention.q_norm) * attention.scaling, rms_gain(attention.k_norm)])
         qk_norm = gains.view(2, 2, dim // 2).mT.flatten(1).to(gain_dtype)
 
-    def whole(part: nn.Linear) -> FusedPart:
-        return FusedPart(part.weight, torch.arange(len(part.weight), device=part.weight.device))
+    def paired(part: nn.Linear) -> Tensor:
+        halves = part.weight.view(-1, 2, dim // 2, part.in_features)
+        return halves.transpose(1, 2).reshape(part.weight.shape)
 
-    def paired(part: nn.Linear, scale: float = 1.0) -> FusedPart:
-        order = whole(part).order.view(-1, 2, dim // 2).mT.flatten()
-        return FusedPart(part.weight, order, scale)
-
-    heads = [paired(attention.q_proj, 1.0 if normed else attention.scaling), paired(attention.k_proj)]
-    heads.append(whole(attention.v_proj))
-    memory = None
-    if encoder_norm is not None:
-        memory = fuse(heads, rms_gain(encoder_norm), dtype, values and values.memory)
+    queries = paired(attention.q_proj) * (1.0 if normed else attention.scaling)
+    qkv = torch.cat([queries, paired(attention.k_proj), attention.v_proj.weight])
+    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
     return LayerWeights(
-        fuse(heads, rms_gain(before), dtype, values and values.qkv),
+        (qkv * rms_gain(before)).to(dtype),
         qk_norm,
-        converted(attention.o_proj.weight, dtype, values and values.output),
+        attention.o_proj.weight.to(dtype),
         rms_gain(after).to(gain_dtype) if sandwiched else None,
-        fuse([whole(mlp.gate_proj), whole(mlp.up_proj)], rms_gain(between), dtype, values and values.gate_up),
-        converted(mlp.down_proj.weight, dtype, values and values.down),
+        (gate_up * rms_gain(between)).to(dtype),
+        mlp.down_proj.weight.to(dtype),
         rms_gain(cast(Any, layer).post_feedforward_layernorm).to(gain_dtype) if sandwiched else None,
-        memory,
+        None if encoder_norm is None else (qkv * rms_gain(encoder_norm)).to(dtype),
     )
 
 

@@ -1,20 +1,5 @@
 // Draws the parts of a page that compares runs: differences between systems, and sentences side by side.
 
-function make(name, properties = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in element) element[key] = value; else element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function choice(label, names, changed) {
-  const select = make("select", {}, ...names.map((name, number) => make("option", { value: number }, name)));
-  select.addEventListener("change", changed);
-  return [make("label", {}, label, select), select];
-}
-
 function drawSignificance(widget, sets) {
   const holder = make("div");
   const [setLabel, set] = choice("test set", sets.map((each) => each.title), () => { fill(); draw(); });

@@ -1,6 +1,21 @@
 "use strict";
 // Sorts tables by a click on a heading, filters their rows, and shows tooltips. Text is only ever set as text.
 
+function make(name, properties = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in element) element[key] = value; else element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function choice(label, names, changed) {
+  const select = make("select", {}, ...names.map((name, number) => make("option", { value: number }, name)));
+  select.addEventListener("change", changed);
+  return [make("label", {}, label, select), select];
+}
+
 function sortKey(cell, numeric) {
   const text = cell.dataset.order ?? cell.textContent.trim();
   if (!numeric) return text;

@@ -1,0 +1,391 @@
+"""Random damage to everything that is read ends in one sentence or a result, soon, in bounded memory.
+
+    python -m tests.faults.fuzz READER --inputs 100000 --seed 1
+
+`READERS` lists the readers. An input is a valid file with random edits, or random bytes; for ``options``, a
+random value of a random option. A traceback, a signal, more than ten seconds or more than 4 GiB is a failure;
+the input is then left in ``--keep``, and the command ends with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+
+from tests.align.test_damaged_files import load_alignment, load_space, save_alignment, save_space
+from tests.small_texts import EN, LINES, ZH
+from umt.compression.archive import Header
+from umt.corpus.dictionary import Dictionary
+from umt.corpus.files import ParallelFiles
+from umt.corpus.known_pairs import TsvPairs
+from umt.corpus.prepared_text import PreparedText
+from umt.corpus.reading import lines
+from umt.embeddings.pretrained_vectors import read_vectors
+from umt.pipeline import inputs
+from umt.pipeline.artefact import Artefact
+from umt.pipeline.checks import check_options, validate
+from umt.pipeline.errors import sentence_of
+from umt.runtime.files import MANIFEST
+from umt.smt.kneser_ney import KneserNey
+from umt.smt.ngram import SPECIALS, NGram
+from umt.smt.phrase_table import PhrasePairs, PhraseScoring, read_table
+from umt.text import morphology
+from umt.text.morphology import SuffixSplitter
+from umt.text.token_shards import TokenShards, write_shards
+from umt.text.tokenizer import Tokenizer
+from umt.text.truecasing import Truecaser
+from umt.types import BadInput
+
+SECONDS, MEMORY = 10, 4 << 30
+PARTS = (
+    *(b"\0", b"\n", b"\r", b"\r\n", b"\t", b" ", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc2\x85"),
+    *(b"\xe2\x80\xa8", b"1e999", b"nan", b"-1", b"9" * 30, b"[", b"{", b'"', b",", b"null", b"true", b"0.5"),
+    *(
+        b"\x1f\x8b\x08",
+        b"\xfd7zXZ\x00",
+        b"\x28\xb5\x2f\xfd",
+        b"PK\x03\x04",
+        b"..",
+        b"/etc/passwd",
+        b"\\ud800",
+    ),
+)
+"""Bytes that readers stumble over, which random bytes rarely hold."""
+
+
+class Reader(NamedTuple):
+    """file: what is damaged; save: writes valid files into a folder; use: reads them, and works with them."""
+
+    file: str
+    save: Callable[[Path], object]
+    use: Callable[[Path], object]
+
+
+def _text(place: Path) -> None:
+    (place / "a.txt").write_text("one line\r\n第二行\n\nlast", encoding="utf-8")
+
+
+def _pairs(place: Path) -> None:
+    (place / "a.tsv").write_text("a cat\t猫\na dog\t狗\t0.5\n\nno side\t\n", encoding="utf-8")
+
+
+def _sides(place: Path) -> None:
+    (place / "test.en").write_text("a cat sat\nthe dog sees it\n", encoding="utf-8")
+    (place / "test.zh").write_text("猫坐着\n狗看见它\n", encoding="utf-8")
+
+
+def _dictionary(place: Path) -> None:
+    (place / "d.txt").write_text("cat 猫\ndog\t狗\t0.5\nold man 老人\n", encoding="utf-8")
+
+
+def _vectors(place: Path) -> None:
+    (place / "v.vec").write_text("3 4\na 1 0 0.5 -1e-3\nb 0 1 0 0\nthe 1 1 1 1\n", encoding="utf-8")
+
+
+def _binary_vectors(place: Path) -> None:
+    numbers = np.arange(1, 13, dtype="<f4").reshape(3, 4) / 7
+    entries = b"".join(
+        word + b" " + row.tobytes() + b"\n" for word, row in zip((b"a", b"b", b"c"), numbers, strict=True)
+    )
+    (place / "v.bin").write_bytes(b"3 4\n" + entries)
+
+
+def _ngrams(place: Path) -> NGram:
+    words = (*SPECIALS, *"abcdef")
+    ids = np.random.default_rng(0).integers(3, 9, 600).astype(np.int32)
+    model = KneserNey(3).fit(words, ids, np.arange(0, 601, 6))
+    model.save(place / "model.safetensors")
+    return model
+
+
+def _use_ngrams(place: Path) -> None:
+    model = NGram.load(place / "model.safetensors")
+    last = len(model.words) - 1
+    model.sentences(np.array([3, last, 4, last], np.int32), np.array([0, 4]))
+    model.word([0, 3, last], 3)
+
+
+def _phrases(place: Path) -> None:
+    from safetensors.numpy import save_file
+
+    keys, ones = np.arange(4, 10), np.ones(6)
+    pairs = PhrasePairs(keys, keys[::-1].copy(), np.ones(6, np.int64), ones, ones)
+    table = PhraseScoring(min_count=0, discount=0.0).build_table(
+        pairs, _ngrams(place).tables, np.zeros(9, np.bool_), np.ones(9)
+    )
+    save_file(table._asdict(), place / "options.safetensors")
+
+
+def _archive(place: Path) -> None:
+    (place / "a.umt").write_bytes(Header(b"abcd", b"", b"abc", 300, 1, 2).pack(b"some words as they come"))
+
+
+def _manifest(place: Path) -> None:
+    content = (
+        '{"stage": "align", "fingerprint": "ab", "seed": 1, "made": "2026", "inputs": {"words-1": "x"}, '
+    )
+    (place / MANIFEST).write_text(
+        content + '"files": {"a.txt": "00"}, "report": {"verdict": {"label": "failed"}}}'
+    )
+
+
+def _use_manifest(place: Path) -> None:
+    artefact = Artefact.open(place)
+    artefact.verify()
+    assert artefact.digest() is not None
+    assert artefact.version is not None
+    assert artefact.seed is not None
+
+
+def _shards(place: Path) -> None:
+    write_shards(LINES[EN][:9], EN, Tokenizer.train(LINES, 300), place)
+
+
+def _use_shards(place: Path) -> None:
+    shards = TokenShards(place, EN)
+    for number in range(min(len(shards), 20)):
+        assert shards.ids(number).ndim == 1
+    assert (shards.lengths() >= 0).all()
+
+
+def _tokenizer(place: Path) -> None:
+    Tokenizer.train(LINES, 300).save(place)
+
+
+def _use_tokenizer(place: Path) -> None:
+    tokenizer = Tokenizer.load(place)
+    [ids] = tokenizer.encode(["a cat <mask>"], EN)
+    tokenizer.decode(ids, EN)
+
+
+def _prepared(place: Path) -> None:
+    (place / "report.json").write_text(
+        '{"languages": ["en", "zh"], "sides": {"en": {"kept": 3}, "zh": {"kept": 2}}}'
+    )
+
+
+def _use_prepared(place: Path) -> None:
+    prepared = PreparedText(place)
+    assert len(prepared.languages) == 2
+    assert prepared.size(EN) >= 0
+
+
+READERS: dict[str, Reader] = {
+    "text": Reader("a.txt", _text, lambda place: [*lines(place / "a.txt")]),
+    "held_out": Reader(
+        "test.en",
+        _sides,
+        lambda place: ParallelFiles("test", (EN, ZH), place / "test.en", place / "test.zh").pairs(),
+    ),
+    "parallel_pairs": Reader(
+        "a.tsv", _pairs, lambda place: [*TsvPairs(place / "a.tsv", (EN, ZH), 5, {}).examples()]
+    ),
+    "dictionary": Reader("d.txt", _dictionary, lambda place: Dictionary.read(place / "d.txt", (EN, ZH))),
+    "vectors": Reader("v.vec", _vectors, lambda place: read_vectors(place / "v.vec", {"a", "the"})),
+    "binary_vectors": Reader(
+        "v.bin", _binary_vectors, lambda place: read_vectors(place / "v.bin", {"a", "c"})
+    ),
+    "ngrams": Reader("model.safetensors", _ngrams, _use_ngrams),
+    "phrases": Reader(
+        "options.safetensors", _phrases, lambda place: read_table(place / "options.safetensors", 9, 9)
+    ),
+    "archive": Reader("a.umt", _archive, lambda place: Header.read((place / "a.umt").read_bytes(), place)),
+    "manifest": Reader(MANIFEST, _manifest, _use_manifest),
+    "token_shards": Reader("en.offsets", _shards, _use_shards),
+    "tokenizer": Reader("tokenizer.json", _tokenizer, _use_tokenizer),
+    "casing": Reader(
+        "casing.json",
+        lambda place: Truecaser({"paris": "Paris"}, frozenset([""]), frozenset(["a"])).save(
+            place / "casing.json"
+        ),
+        lambda place: Truecaser.load(place / "casing.json").restore(["paris", "a", "b"]),
+    ),
+    "endings": Reader(
+        morphology.FILE,
+        lambda place: morphology.save({EN: SuffixSplitter({"walked": ("walk", "ed")})}, place),
+        lambda place: [
+            each.join_text(each.split_text("Walked ˍed")) for each in morphology.load(place).values()
+        ],
+    ),
+    "prepared_text": Reader("report.json", _prepared, _use_prepared),
+    "word_space": Reader("en.safetensors", save_space, load_space),
+    "word_space_json": Reader("en.json", save_space, load_space),
+    "alignment": Reader("alignment.json", save_alignment, load_alignment),
+    "lexicon": Reader("lexicon.safetensors", save_alignment, load_alignment),
+}
+OPTIONS = "options"
+
+
+@st.composite
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """``content`` with one to six edits; now and then nothing but random bytes."""
+    if draw(st.integers(0, 19)) == 0:
+        return draw(st.binary(max_size=300))
+    changed = bytearray(content)
+    for _ in range(draw(st.integers(1, 6))):
+        at, kind = draw(st.integers(0, len(changed))), draw(st.integers(0, 3))
+        new = draw(st.sampled_from(PARTS)) if kind < 2 else draw(st.binary(max_size=8))
+        if kind == 3:
+            del changed[at:]
+        else:
+            changed[at : at + draw(st.integers(0, 12))] = new
+    return bytes(changed)
+
+
+STRANGE = (
+    "null ??? '' [] {} [1,2] {a:1} true nan inf -inf 1e400 -0 0 ${corpus.nope} ${seed} ${oc.env:NO_SUCH} "
+    "[[[]]] [null] {a:{b:null}} / . .. \\ 'a b' 0x10 1_000 {_target_:int} ${ }"
+)
+VALUES = st.one_of(
+    st.sampled_from(STRANGE.split()),
+    st.integers().map(str),
+    st.floats(allow_nan=False).map(str),
+    st.text(max_size=8),
+)
+
+
+def options_of(node: Any, above: str = "") -> Iterator[str]:
+    """Every dotted option of a configuration, but for the class of a strategy."""
+    for key in node:
+        if key == "_target_" or above + str(key) in ("hydra", "lm.name"):
+            continue
+        yield above + str(key)
+        if not OmegaConf.is_missing(node, key) and isinstance(inner := node._get_node(key), DictConfig):
+            yield from options_of(inner, f"{above}{key}.")
+
+
+def use_option(config: DictConfig, option: str, value: str) -> None:
+    """What a program does with ``option=value`` before it builds anything.
+
+    Raises BadInput with a sentence where the value is refused.
+    """
+    from hydra.errors import HydraException
+
+    config = config.copy()
+    try:
+        [override] = OverridesParser.create().parse_overrides([f"{option}={value}"])
+    except HydraException as error:
+        raise BadInput("the grammar refuses it") from error
+    try:
+        OmegaConf.update(config, option, override.value(), merge=True)
+        check_options(config)
+        config = inputs.drop_unselected(config)
+        source = inputs.corpus(config)
+        validate(config, (EN, ZH), inputs.held_out(config, source))
+    except Exception as error:
+        if sentence_of(error) is None:
+            raise
+        raise BadInput(str(sentence_of(error))) from error
+
+
+@contextmanager
+def bounded(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError in the block after ``seconds``."""
+
+    def late(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"more than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def attempt(use: Callable[[], object]) -> bool:
+    """Whether an input is taken; raises what is neither that nor a sentence."""
+    with bounded(SECONDS), np.errstate(all="ignore"):
+        try:
+            use()
+        except BadInput:
+            return False
+    return True
+
+
+def fuzz(name: str, count: int, seed: int, place: Path) -> tuple[int, int]:
+    """Try ``count`` inputs; how many there were, and how many were taken. Raises at a failure.
+
+    place: a folder; the input in question lies there.
+    """
+    tried = taken = 0
+    common = settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+    )
+    if name == OPTIONS:
+        with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base=None):
+            config = compose("config", overrides=["bits=prequential"])
+        inputs_of = st.tuples(st.sampled_from(sorted(options_of(config))), VALUES)
+
+        def use(case: Any) -> bool:
+            (place / "input").write_text("=".join(case), errors="replace")
+            return attempt(lambda: use_option(config, *case))
+    else:
+        reader = READERS[name]
+        reader.save(place)
+        attempt(lambda: reader.use(place))
+        inputs_of = damaged((place / reader.file).read_bytes())
+
+        def use(case: Any) -> bool:
+            (place / reader.file).write_bytes(case)
+            return attempt(lambda: reader.use(place))
+
+    @seeded(seed)
+    @common
+    @given(inputs_of)
+    def try_one(case: Any) -> None:
+        nonlocal tried, taken
+        tried += 1
+        taken += use(case)
+
+    try_one()
+    return tried, taken
+
+
+def main() -> None:
+    """Print one line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("reader", choices=[*READERS, OPTIONS])
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the files of the last input")
+    arguments = parser.parse_args()
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as temporary:
+        place, start = arguments.keep or Path(temporary), time.perf_counter()
+        place.mkdir(parents=True, exist_ok=True)
+        tried, taken = fuzz(arguments.reader, arguments.inputs, arguments.seed, place)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    seconds = time.perf_counter() - start
+    print(f"{arguments.reader}: {tried:,} inputs, {taken:,} taken, the others refused in one sentence; "
+          f"{seconds:.0f} s, {peak:,} MiB at most")  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
