@@ -56,7 +56,8 @@ def build(config: DictConfig, store: Store) -> Run:
 
     words = store.build(stages.words, config.words, text or corpus, seed=seed)
     alignment = store.build(stages.align, config.aligner, words, seed=seed)
-    stages.check_alignment(config, store, alignment)
+    shared = store.build(stages.shared_content, None, text, alignment) if text else None
+    stages.check_alignment(config, store, alignment, shared)
     alignments = {"unsupervised": alignment}
     translators: dict[str, Artefact] = {}
 
@@ -89,12 +90,12 @@ def build(config: DictConfig, store: Store) -> Run:
         if bootstrap and not needs_lm:
             translators[name] = store.build(stages.bootstrap, config.bootstrap, text, control, seed=seed)
     parts = (
-        *filter(None, (text, words, bits, model, translator)),
+        *filter(None, (text, words, shared, bits, model, translator)),
         *alignments.values(),
         *translators.values(),
     )
     run = store.build(stages.run, inputs.run_identity(config), *parts)
-    return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
+    return Run(run.path, corpus, held_out, text, shared, model, translator, bits, alignments, translators)
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")

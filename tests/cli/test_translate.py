@@ -374,3 +374,12 @@ def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translato
     small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
     assert small == capitals
     assert number == "1,234.5"
+
+
+def test_addresses_stay_and_doubts_belong_to_their_line(translator: NeuralTranslator) -> None:
+    lines = ["She sees the sea https://example.org/a the sea.", "https://example.org/b", "She sees the sea."]
+    both = translator.translate_with_doubts(lines)
+    assert [text for text, _ in both] == translator.translate(lines)
+    assert "https://example.org/a" in both[0][0]
+    assert both[1] == ("https://example.org/b", ())
+    assert both[2][1] == translator.alternatives(lines[2:])[0][0].doubts == ("does not end", "repeats itself")

@@ -101,7 +101,8 @@ class FinishedRun:
         saved = SavedJson.read(self.path / MANIFEST)
         saved.get("inputs", dict)
         config = saved.get("config", dict)
-        if type(config.get("seed")) is not int or "_target_" not in (config.get("corpus") or {}):
+        corpus = config.get("corpus")  # empty: vectors alone
+        if type(config.get("seed")) is not int or (corpus != {} and "_target_" not in (corpus or {})):
             raise damaged(saved.path, "its configuration lacks a seed or a corpus")
         return dict(saved.content)
 

@@ -95,6 +95,11 @@ class NeuralTranslator:
             for text, own in zip(outputs, parts, strict=True)
         ]
 
+    def direction(self) -> Direction:
+        """From which language into which, and what may be written."""
+        allowed = self.allowed_subwords.get(self.target)
+        return Direction.between(self.tokenizer, self.source, self.target, allowed)
+
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
@@ -105,8 +110,7 @@ class NeuralTranslator:
     def _alternatives(self, normal: Sequence[str]) -> list[list[Alternative]]:
         """`alternatives` of normalised sentences."""
         pieces = [self._pieces(sentence) for sentence in normal]
-        allowed = self.allowed_subwords.get(self.target)
-        direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
+        direction = self.direction()
         flat = [piece for parts in pieces for piece in parts]
         hypotheses = self.generation.generate(self.model, flat, direction, Generator().manual_seed(0))
         outputs = iter(self._ranked(flat, hypotheses))
@@ -126,6 +130,11 @@ class NeuralTranslator:
                 results.append([Alternative(joined, score, tuple(reasons))])
         return results
 
+    def _text(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``, without bytes that are no character where anything else is left."""
+        text = self.tokenizer.decode(ids, self.target)
+        return text.replace("\ufffd", "").strip() or text.strip()
+
     def _alternative(self, piece: Ids, hypothesis: Output, both_ways: bool) -> Alternative:
         """both_ways: whether the nats of ``hypothesis`` include those of the piece."""
         subwords = len(hypothesis.ids) + 1 + both_ways * (len(piece) + 1)
@@ -137,11 +146,6 @@ class NeuralTranslator:
 
     def _reranks(self, outputs: Sequence[Sequence[Output]]) -> bool:
         return self.noisy_channel and any(len(hypotheses) > 1 for hypotheses in outputs)
-
-    def _text(self, ids: Iterable[int]) -> str:
-        """The text of ``ids``, without bytes that are no character where anything else is left."""
-        text = self.tokenizer.decode(ids, self.target)
-        return text.replace("\ufffd", "").strip() or text.strip()
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
         """The hypotheses of each piece, the best first; their nats include the noisy channel's.
