@@ -7,7 +7,7 @@ come from the same projections; those of the encoder are not rotated, and the de
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ def text_encoder(network: T5Gemma2ForConditionalGeneration) -> T5Gemma2TextEncod
     for part in (encoder.vision_tower, encoder.multi_modal_projector):
         part.requires_grad_(False)
     encoder.text_model.embed_tokens.eoi_embedding.requires_grad_(False)
-    return encoder.text_model
+    return cast(T5Gemma2TextEncoder, encoder.text_model)
 
 
 __all__ = [
