@@ -21,7 +21,7 @@ from umt.pipeline import CONF
 from umt.pipeline.errors import option_errors
 
 
-@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="evaluate")
 def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
     from umt.cli.train import build
@@ -31,7 +31,7 @@ def evaluate(config: DictConfig) -> None:
     from umt.pipeline.store import Store
 
     with program(config, list_reused=False) as (console, _):
-        run = build(config, Store(Path(config.store), console, only=("run",)))
+        run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         console.terminal.print(f"run found: {run.directory}", markup=False)
         rows = score_run(config, run, console)
         show(config, run, rows, console.terminal)

@@ -3,6 +3,7 @@
 python train.py                                             the embedded default, a generated world
 python train.py corpus=files corpus.source=A corpus.target=B    two files or folders of text
 python train.py aligner=cooccurrence                        another strategy, by one word
+python train.py corpus=none words=file words.paths.en=A.vec words.paths.zh=B.vec    vectors without a text
 python train.py -m seed=1,2,3                               a sweep
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
 python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.pipeline import CONF
@@ -43,7 +45,7 @@ def build(config: DictConfig, store: Store) -> Run:
     validate(config, corpus.languages, held_out)
     pairs = inputs.parallel_pairs(config, corpus, held_out)
 
-    text = store.build(stages.prepare, config.preparation, corpus, *held_out)
+    text = store.build(stages.prepare, config.preparation, corpus, *held_out) if config.corpus else None
     bits = None
     if config.bits:
         other = [
@@ -52,9 +54,10 @@ def build(config: DictConfig, store: Store) -> Run:
         ]
         bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
 
-    words = store.build(stages.words, config.words, text, seed=seed)
+    words = store.build(stages.words, config.words, text or corpus, seed=seed)
     alignment = store.build(stages.align, config.aligner, words, seed=seed)
-    stages.check_alignment(config, store, alignment)
+    shared = store.build(stages.shared_content, None, text, alignment) if text else None
+    stages.check_alignment(config, store, alignment, shared)
     alignments = {"unsupervised": alignment}
     translators: dict[str, Artefact] = {}
 
@@ -87,28 +90,31 @@ def build(config: DictConfig, store: Store) -> Run:
         if bootstrap and not needs_lm:
             translators[name] = store.build(stages.bootstrap, config.bootstrap, text, control, seed=seed)
     parts = (
-        text,
-        words,
-        *filter(None, (bits, model, translator)),
+        *filter(None, (text, words, shared, bits, model, translator)),
         *alignments.values(),
         *translators.values(),
     )
     run = store.build(stages.run, inputs.run_identity(config), *parts)
-    return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
+    return Run(run.path, corpus, held_out, text, shared, model, translator, bits, alignments, translators)
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
-def train(config: DictConfig) -> None:
-    """Build what is missing, then print where it is."""
+def train(config: DictConfig) -> float | None:
+    """Build what is missing, then print where it is; returns what a sweeper maximises (`Run.criterion`)."""
     from umt.pipeline import stages
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
+    from umt.pipeline.tracking import record_run
 
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)
         announce(config, console)
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
-        conclude(build(config, store), console)
+        run = build(config, store)
+        conclude(run, console)
+        if config.tracking and not team.rank:
+            record_run(instantiate(config.tracking), run)
+    return run.criterion
 
 
 def main() -> None:

@@ -102,6 +102,7 @@ def taught(
         assert true_pairs is not None
         return run, tokenizer, texts, encode_parallel_pairs(true_pairs, tokenizer, place)
     bootstrap = neural_stages.bootstrap_translators(run.translators["phrase-based"], (first, second))
+    assert run.text is not None
     prepared = PreparedText(run.text.path)
     bitexts = synthetic_pairs(prepared, bootstrap, tokenizer, 60_000, place, lambda *_: None)
     return run, tokenizer, texts, bitexts

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Generator
@@ -27,8 +26,8 @@ from umt.evaluation.report.comparison import write_comparison
 from umt.evaluation.rows import ScoreRow
 from umt.evaluation.text_scores import DEFAULT, score_texts
 from umt.lm.loading import configure_libraries
-from umt.pipeline import CONF
 from umt.pipeline.checks import check_options
+from umt.pipeline.composition import configuration
 from umt.pipeline.console import Console
 from umt.pipeline.errors import option_sentence
 from umt.pipeline.reporting import score_run, write_report
@@ -123,7 +122,7 @@ def word_space(lines: Iterable[str], lang: str, *overrides: str, seed: int = 1) 
     lines: raw sentences; they are normalised and segmented.  overrides: of the group ``words``.
     """
     with _errors():
-        config = _config(overrides)
+        config = configuration(overrides)
         normalise, words = normaliser(Lang(lang)), segmenter(Lang(lang))
         tokens = index_words(words.segment_line(normalise(line)) for line in _listed(lines))
         if not tokens.words:
@@ -138,7 +137,7 @@ def align_words(source: WordSpace, target: WordSpace, *overrides: str, seed: int
     overrides: of the group ``aligner``.
     """
     with _errors():
-        aligner: Aligner = instantiate(_config(overrides).aligner)
+        aligner: Aligner = instantiate(configuration(overrides).aligner)
         return aligner.align(source, target, _generator(seed))
 
 
@@ -154,7 +153,7 @@ def evaluate(*overrides: str, console: Console | None = None) -> TrainedRun:
     """``evaluate.py`` with these overrides: ``scores`` of a run that `train` made with them, and its page."""
     with _errors():
         config, console = _program(overrides), console or Console(list_reused=False)
-        run = build(config, Store(Path(config.store), console, only=("run",)))
+        run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         write_report(config, run, score_run(config, run, console))
         return TrainedRun(run.directory)
 
@@ -191,15 +190,10 @@ def compare(runs: Iterable[str | Path | TrainedRun], page: str | Path = "compari
     return Path(page)
 
 
-def _config(overrides: Sequence[str]) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base=None):
-        return compose("config", overrides=list(overrides))
-
-
 def _program(overrides: Sequence[str]) -> DictConfig:
     """The configuration of a program, checked, with the threads that it asks for."""
     configure_libraries()
-    config = _config(overrides)
+    config = configuration(overrides)
     check_options(config)
     use_threads(config.runtime.threads)
     return config

@@ -171,7 +171,7 @@ class Decoding(Prequential):
 
     row_count: int = 0
 
-    def _batches(self, texts: Sequence[CodedText]) -> list[list[Row]]:
+    def batches(self, texts: Sequence[CodedText]) -> list[list[Row]]:
         rows: list[LazyRow] = []
         for _ in range(self.row_count):
             rows.append(LazyRow(texts[0].codes, rows[-1] if rows else None))

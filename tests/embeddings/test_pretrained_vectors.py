@@ -16,7 +16,7 @@ import zstandard
 from tests.damage import flipped, refusal
 from umt.embeddings.count_vectors import RawCounts
 from umt.embeddings.counts import IndexedCorpus, index_words
-from umt.embeddings.pretrained_vectors import PretrainedVectors, read_vectors
+from umt.embeddings.pretrained_vectors import PretrainedVectors, VectorFiles, read_vectors
 from umt.embeddings.skipgram import Skipgram
 from umt.embeddings.wordspace import Embeddings
 from umt.types import BadInput, Lang
@@ -105,7 +105,7 @@ def test_changed_bytes_of_vectors_end_in_a_sentence(seed: int, tmp_path: Path) -
     ("content", "message"),
     [
         (b"", "does not begin with a line of two numbers"),
-        (b"the 0.1 0.2\n", "does not begin with a line of two numbers"),
+        (b"the 0.1 x\n", "does not begin with a line of two numbers"),
         (b"3 2\nthe 0.1 0.2\n", "ends after 1 of the 3"),
         (b"2 2\nthe 0.1 0.2\ncat 0.1\n", "damaged at word 2: not 2 finite numbers"),
         (b"2 2\nthe 0.1 0.2\ncat 0.1 nan\n", "damaged at word 2"),
@@ -166,3 +166,35 @@ def test_words_of_one_topic_lie_close(builder: RawCounts | Skipgram) -> None:
     topic = torch.tensor([word[0] == "a" for word in space.words])
     similarity = unit @ unit.T
     assert similarity[topic][:, topic].mean() > similarity[topic][:, ~topic].mean() + 0.2
+
+
+def test_every_format_gives_the_same_word_space(tmp_path: Path) -> None:
+    words = tuple(f"w{n}" for n in range(30))
+    vectors = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
+    side = Embeddings(words, vectors)
+    side.export(tmp_path / "x.vec")
+    side.export(tmp_path / "x.bin")
+    (tmp_path / "glove").write_bytes((tmp_path / "x.vec").read_bytes().split(b"\n", 1)[1])
+    (tmp_path / "glove.gz").write_bytes(gzip.compress((tmp_path / "glove").read_bytes()))
+    for name in ("x.vec", "x.bin", "glove", "glove.gz"):
+        files = VectorFiles({"en": str(tmp_path / name)}, size=25)
+        space = files.build(Lang("en"), None, torch.Generator())
+        assert space.words == words[:25]
+        assert torch.allclose(space.vectors, vectors[:25], atol=1e-3)
+        assert space.counts == {}
+        assert (space.frequencies.diff() < 0).all(), "the order of the file"
+
+
+def test_counts_order_the_words_of_a_file(tmp_path: Path) -> None:
+    words = tuple(f"w{n}" for n in range(20))
+    Embeddings(words, torch.randn(20, 5, generator=torch.Generator().manual_seed(0))).export(tmp_path / "x")
+    (tmp_path / "counts").write_text("".join(f"w{n}\t{n + 1}\n" for n in range(20)), encoding="utf-8")
+    paths = {"en": str(tmp_path / "x")}, {"en": str(tmp_path / "counts")}
+    space = VectorFiles(*paths).build(Lang("en"), None, torch.Generator())
+    assert space.words == words[::-1]
+    assert space.frequencies[0] == 20
+    (tmp_path / "counts").write_text("w1 3\nw2 many\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="counts line 2 is not a word"):
+        VectorFiles(*paths).build(Lang("en"), None, torch.Generator())
+    with pytest.raises(BadInput, match="there is no file"):
+        VectorFiles({"en": str(tmp_path / "none")}).build(Lang("en"), None, torch.Generator())

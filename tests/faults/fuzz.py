@@ -3,7 +3,7 @@
     python -m tests.faults.fuzz READER --inputs 100000 --seed 1
 
 `READERS` lists the readers. An input is a valid file with random edits, or random bytes; for ``options``, a
-random value of a random option. A traceback, a signal, more than ten seconds or more than 4 GiB is a failure;
+random value of a random option. A traceback, a signal, ten seconds of the processor or 4 GiB is a failure;
 the input is then left in ``--keep``, and the command ends with status 1.
 """
 
@@ -298,18 +298,18 @@ def use_option(config: DictConfig, option: str, value: str) -> None:
 
 @contextmanager
 def bounded(seconds: int) -> Iterator[None]:
-    """Raises TimeoutError in the block after ``seconds``."""
+    """Raises TimeoutError in the block after ``seconds`` of the processor."""
 
     def late(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"more than {seconds} seconds")
+        raise TimeoutError(f"more than {seconds} seconds of the processor")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def attempt(use: Callable[[], object]) -> bool:

@@ -13,10 +13,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
 
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.console import Console
@@ -129,8 +128,7 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_one_sentence_whoever_writes(tmp_path: Path) -> None:
     def arrays(config: None, bench: StageContext) -> Mapping[str, Any]:
-        save_file({"numbers": np.zeros(9)}, "/dev/full")
-        return {}
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     def text(config: None, bench: StageContext) -> Mapping[str, Any]:
         Path("/dev/full").write_text("words")
@@ -179,6 +177,15 @@ def test_store_removes_what_a_killed_build_left(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     Store(tmp_path, Diary()).build(first, numbered(3))
     assert [place.name for place in tmp_path.glob(".*")] == []
+
+
+def test_reuse_removes_what_a_build_left_that_was_killed_at_its_end(tmp_path: Path) -> None:
+    made = Store(tmp_path, Diary()).build(first, numbered(3))
+    (tmp_path / f".lock-{made.path.name}").touch()
+    for left in (f".unfinished-{made.path.name}-0123", f".{made.path.name}.vm-999999999.partial"):
+        (tmp_path / left / "checkpoints").mkdir(parents=True)
+    assert Store(tmp_path, Diary()).build(first, numbered(3)) == made
+    assert list(tmp_path.iterdir()) == [made.path]
 
 
 def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:

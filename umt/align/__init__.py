@@ -76,8 +76,8 @@ class Alignment:
         return self.source, self.target
 
     def save(self, directory: Path) -> None:
-        """Write ``alignment.safetensors``, ``alignment.json``, both lexicons, and ``source.vec``,
-        ``target.vec`` in the text format of word2vec."""
+        """Write ``alignment.safetensors``, ``alignment.json``, both lexicons, also as `Lexicon.export`, and
+        ``source.vec``, ``target.vec`` in the text format of word2vec."""
         sides = {"source": self.source, "target": self.target}
         tensors = {name: side.vectors.contiguous() for name, side in sides.items()}
         save_file(tensors, directory / "alignment.safetensors")
@@ -89,8 +89,9 @@ class Alignment:
         }
         text = json.dumps(content, ensure_ascii=False)
         (directory / "alignment.json").write_text(text, encoding="utf-8")
-        self.lexicon.save(directory, "lexicon")
-        self.reverse_lexicon.save(directory, "reverse")
+        for name, lexicon in (("lexicon", self.lexicon), ("reverse", self.reverse_lexicon)):
+            lexicon.save(directory, name)
+            lexicon.export(directory, name)
         for name, side in sides.items():
             side.export(directory / f"{name}.vec")
 

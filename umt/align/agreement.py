@@ -109,7 +109,8 @@ def permuted_space(space: WordSpace, words: int, generator: Generator, block: in
 
     It holds the ``words`` most frequent words; within each block of ``block`` by ``block`` words of about
     one frequency, the counts change places at random, in all windows alike; so do the values of each
-    dimension of the vectors. Raises ValueError when ``words`` or ``block`` is not positive.
+    dimension of the vectors, once they are turned at random: in their principal axes they would still show
+    which axis is which. Raises ValueError when ``words`` or ``block`` is not positive.
     """
     if words < 1 or block < 1:
         raise ValueError(f"words and block must be positive, got {words} and {block}")
@@ -122,7 +123,9 @@ def permuted_space(space: WordSpace, words: int, generator: Generator, block: in
         window: sp.csr_matrix(matrix[:size, :size].toarray().ravel()[places])
         for window, matrix in space.counts.items()
     }
-    vectors = space.vectors[:size].clone()
+    dim = space.vectors.shape[1]
+    turn = torch.linalg.qr(torch.randn(dim, dim, generator=Generator().manual_seed(seed))).Q
+    vectors = space.principal[:size] @ turn
     for top in range(0, size, block):
         part = vectors[top : top + block].numpy()
         part[:] = rng.permuted(part, axis=0)

@@ -38,7 +38,7 @@ class Restarts:
     max_rounds: each round draws new seeds; a clear agreement ends them.
     null_runs: runs on a permuted target. compared_words: the most frequent words on which runs are compared.
     thresholds: of the verdict. refinement: from the consensus to all words. count_augmentation: induces the
-        lexicons from the counts too; None leaves those of the refinement.
+        lexicons from the counts too; None, or vectors alone, leave those of the refinement.
     workers: processes, one thread each (0: one a core); the result does not depend on their number.
     """
 
@@ -104,7 +104,7 @@ class Restarts:
         verdict = self.thresholds.judge(best, null)
         pairs = self.pairs(runs, scores)
         shared = self.refinement.refine(source, target, pairs, generator)
-        if self.count_augmentation is not None:
+        if self.count_augmentation is not None and source.counts:
             shared = self.count_augmentation.enrich(source, target, shared)
         lexicons = shared.lexicon, shared.reverse
         return Alignment(shared.source, shared.target, *lexicons, (*history, *shared.history), verdict)

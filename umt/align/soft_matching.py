@@ -84,14 +84,12 @@ def reweight_spectrum(space: WordSpace, words: int, spectrum: float) -> Tensor:
 
     An unsupervised matching depends on the few directions of largest variance, whereas fitting a map on known
     pairs wants a flat spectrum, for which word vectors are made. So each principal axis of the centred
-    vectors of all words is scaled by its standard deviation to the power of ``spectrum``; 0 leaves the
-    vectors unchanged. Invariant to rotations of the space. Returns (words, dim) unit rows, centred.
+    vectors of all words is scaled by its standard deviation to the power of ``spectrum``. Invariant to
+    rotations, scaling and shifts of the space. Returns (words, dim) unit rows, centred.
     """
-    centred = space.vectors - space.vectors.mean(0)
-    variances, axes = torch.linalg.eigh((centred.T @ centred).double() / len(centred))
-    variances, axes = variances.flip(0).clamp_min(0), axes.flip(1)
-    stretch = (variances / variances[0].clamp_min(1e-30)) ** (spectrum / 2)
-    return normalise(space.vectors[:words] @ (axes * stretch).to(space.vectors))
+    deviations = space.principal.std(0)
+    stretch = (deviations / deviations[0].clamp_min(1e-15)) ** spectrum
+    return normalise(space.principal[:words] * stretch)
 
 
 def frequency_score(source: WordSpace, target: WordSpace, words: int) -> Tensor:
@@ -142,7 +140,7 @@ def alignment_of(
         rounds = (*history, *shared.history)
         return Alignment(shared.source, shared.target, shared.lexicon, shared.reverse, rounds, verdict)
     size = len(scores)
-    x, z = normalise(source.vectors[:size]), normalise(target.vectors[:size])
+    x, z = source.normalised[:size], target.normalised[:size]
     rotated = x @ procrustes(x[pairs[:, 0]], z[pairs[:, 1]])
     sides = source.words[:size], target.words[:size]
     return Alignment(

@@ -101,8 +101,8 @@ class CooccurrenceExpert:
         shape = len(x.numbers), len(y.numbers)
         generator = Generator().manual_seed(seed)
         try:
-            space_x = self.words.build(x.lang, _tokens(x, end), generator)
-            space_y = self.words.build(y.lang, _tokens(y, end_y), generator)
+            space_x = self.words.build(x.lang, symbol_tokens(x, end), generator)
+            space_y = self.words.build(y.lang, symbol_tokens(y, end_y), generator)
             result = self.aligner.align(space_x, space_y, generator)
         except (BadInput, _Undecided):  # the second where most vectors are zero
             nothing: Counts = sp.csr_matrix(np.zeros(shape, np.float32))
@@ -218,7 +218,7 @@ def _earlier(text: CodedText, places: I64) -> Counts:
     return result
 
 
-def _tokens(text: CodedText, end: int) -> IndexedCorpus:
+def symbol_tokens(text: CodedText, end: int) -> IndexedCorpus:
     """The first ``end`` sentences, each symbol under its number, without the ends."""
     starts = np.concatenate([[0], text.ends[: end - 1]])
     return index_words(

@@ -96,14 +96,16 @@ class Prequential:
         seed: int,
         directory: Path,
         progress: ProgressCallback,
+        embeddings: tuple[I64, Tensor] | None = None,
     ) -> list[Coded]:
         """Predictions of ``texts``, interleaved so that all end together.
 
         vocabulary: ids of the network.  directory: finished increments are saved there, and loaded by a
-        second call with the same seed and texts.
+        second call with the same seed, texts and embeddings.  embeddings: ids of the network (n,) and vectors
+        (n, width) with which each network starts, known to the decoder; all others are random.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        batches = self._batches(texts)
+        batches = self.batches(texts)
         ends = [
             math.ceil(len(batches) * self.factor ** (number + 1 - self.increments))
             for number in range(self.increments)
@@ -125,6 +127,8 @@ class Prequential:
                 if not file.exists():
                     past, new = batches[:start], batches[start:end]
                     network = PrequentialNetwork(self, texts, vocabulary, seed)
+                    if embeddings:
+                        network.start_from(*embeddings)
                     label = f"increment {number + 1} of {self.increments}"
                     pieces = self._increment(network, past, new, label, progress)
                     nats, log_odds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
@@ -134,7 +138,7 @@ class Prequential:
             start = max(start, end)
         return coded
 
-    def _batches(self, texts: Sequence[CodedText]) -> list[list[Row]]:
+    def batches(self, texts: Sequence[CodedText]) -> list[list[Row]]:
         """Batches of one text each, in the order in which they are coded."""
         placed = []
         for number, text in enumerate(texts):
@@ -215,6 +219,11 @@ class PrequentialNetwork:
         self.steps = 0
         self.numbers = [torch.from_numpy(text.numbers) for text in texts]
         self.leaves = [torch.from_numpy(text.codes) for text in texts]
+
+    def start_from(self, ids: I64, vectors: Tensor) -> None:
+        """Before the first update: embeddings ``vectors`` (n, width) of the network's ``ids`` (n,)."""
+        for model in (self.model, self.mean):
+            model.embeddings.data[torch.from_numpy(ids)] = vectors
 
     def _hidden(self, model: JointLM, rows: list[Row]) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden states before the scored symbols, the head of their language, and these symbols."""

@@ -54,6 +54,17 @@ class CodedText:
         codes[inner] = generator.permutation(codes[inner])
         return replace(self, codes=codes)
 
+    def until(self, end: int) -> CodedText:
+        """The sentences that end within the first ``end`` symbols; the tables stay as they are."""
+        count = int(np.searchsorted(self.ends, end, side="right"))
+        return replace(
+            self,
+            codes=self.codes[: self.ends[count - 1] if count else 0],
+            ends=self.ends[:count],
+            sizes=self.sizes[:count],
+            characters=self.characters[:count],
+        )
+
     @property
     def digest(self) -> str:
         """Hash of all that a network reads of it."""

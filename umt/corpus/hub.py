@@ -70,7 +70,7 @@ class HubDataset:
             column = self.column[lang]
         else:
             raise BadInput(f"corpus.column says nothing of {lang}: it holds {self.column} for {self.dataset}")
-        rows = self._rows(lang)
+        rows = self.rows(lang)
         if self.alternate_rows:
             rows = islice(rows, self.languages.index(lang), None, 2)
         for row in islice(rows, self.limit):
@@ -108,7 +108,7 @@ class HubDataset:
     def held_out(self) -> tuple[HeldOut, ...]:
         return ()
 
-    def _rows(self, lang: Lang) -> Iterator[Mapping[str, Any]]:
+    def rows(self, lang: Lang) -> Iterator[Mapping[str, Any]]:
         """The rows of the dataset for ``lang``, streamed; whatever the hub raises becomes `BadInput`."""
         import datasets  # two seconds, which other corpora need not wait for
 

@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from umt.corpus import ParallelSet
-from umt.corpus.files import language_pair
+from umt.corpus import HeldOut, ParallelSet
+from umt.corpus.files import ParallelFiles, language_pair
 from umt.corpus.hub import HubDataset
+from umt.corpus.reading import SUFFIXES
+from umt.corpus.test_set_rows import ParallelTsv
 from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
 _ALTERNATIVE = "give your own files with umt.corpus.files.ParallelFiles, or leave it out"
+
+
+def named_sets(name: str, value: str | Sequence[str], languages: tuple[Lang, Lang]) -> list[HeldOut]:
+    """Test sets by a short name: ``wmt24/en-zh`` of sacreBLEU, ``wmt22`` for every direction that it has,
+    a file ``*.tsv``, or two files.
+
+    Raises BadInput when ``value`` is none of them.
+    """
+    if not isinstance(value, str):
+        if len(value) != 2:
+            raise BadInput(f"evaluation.sets.{name}: give two files, got {list(value)}")
+        return [ParallelFiles(name, languages, Path(value[0]), Path(value[1]))]
+    if any(value.endswith(f".tsv{suffix}") for suffix in SUFFIXES):
+        return [ParallelTsv(name, languages, Path(value))]
+    from sacrebleu.dataset import DATASETS
+
+    ways = ["-".join(languages), "-".join(languages[::-1])]
+    if value in DATASETS:
+        known = [way for way in ways if way in DATASETS[value].langpairs]
+        if not known:
+            raise BadInput(f"evaluation.sets.{name}: {value} has neither {' nor '.join(ways)}")
+        return [SacreBleuSet(f"{name}-{way}", languages, f"{value}/{way}") for way in known]
+    if value.rpartition("/")[2] in ways:
+        return [SacreBleuSet(name, languages, value)]
+    raise BadInput(
+        f"evaluation.sets.{name}={value} names no test set: give one of sacreBLEU such as wmt24/{ways[0]}, a "
+        f"file of pairs.tsv, two files [A,B], or a choice: +test_set@evaluation.sets.{name}=flores"
+    )
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,23 @@ class Lexicon:
         text = json.dumps(content, ensure_ascii=False)
         (directory / f"{name}.json").write_text(text, encoding="utf-8")
 
+    def export(self, directory: Path, name: str = "lexicon", smallest: float = 0.01) -> None:
+        """Write ``{name}.tsv``, "word translation probability" a line, and ``{name}.muse.txt``, the best
+        translation of each word in the format of MUSE's dictionaries.
+
+        smallest: a less likely translation is left out unless it is the best.
+        """
+        with (
+            (directory / f"{name}.tsv").open("w", encoding="utf-8") as table,
+            (directory / f"{name}.muse.txt").open("w", encoding="utf-8") as muse,
+        ):
+            rows = zip(self.source, self.candidates.tolist(), self.probabilities.tolist(), strict=True)
+            for word, candidates, probabilities in rows:
+                muse.write(f"{word} {self.target[candidates[0]]}\n")
+                for rank, (index, probability) in enumerate(zip(candidates, probabilities, strict=True)):
+                    if rank == 0 or probability >= smallest:
+                        table.write(f"{word}\t{self.target[index]}\t{probability:.4g}\n")
+
     @classmethod
     def load(cls, directory: Path, name: str = "lexicon") -> Lexicon:
         """Read what `save` wrote; raises BadInput when a file is damaged or of another format."""

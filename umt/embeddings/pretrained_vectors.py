@@ -1,15 +1,17 @@
-"""Pretrained word vectors: fastText's and word2vec's text formats, and word2vec's binary format."""
+"""Word vectors from files: text as fastText, word2vec and GloVe write it, and word2vec's binary format."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
 from umt.embeddings.wordspace import WordSpace
@@ -23,6 +25,8 @@ _LONGEST = 1000
 _MOST_WORDS, _MOST_DIMENSIONS = 100_000_000, 100_000
 _NUMBER = 64
 """Bytes of the longest number in a text file."""
+_LONGEST_LINE = 1 << 20
+"""Bytes of the longest first line."""
 _EXAMINED = 1000
 """Entries at the beginning of a binary file whose numbers are looked at, needed or not."""
 _HUGE, _TINY = 1e6, 1e-15
@@ -53,9 +57,7 @@ class PretrainedVectors:
 
         Raises `BadInput` when no file is named for it, or it is damaged, or knows hardly a word of the text.
         """
-        if not self.paths.get(lang):
-            raise BadInput(f"no file of {lang} vectors is named: set words.paths.{lang}=FILE")
-        path = Path(str(self.paths[lang]))
+        path = _path(self.paths, lang)
         frequent = tokens.words[: tokens.vocabulary(len(tokens.words), self.minimum_count)]
         vector_of = read_vectors(path, frozenset(frequent))
         known = [rank for rank, word in enumerate(frequent) if word in vector_of][: self.size]
@@ -73,53 +75,151 @@ class PretrainedVectors:
         words = tuple(frequent[rank] for rank in known)
         frequencies = torch.from_numpy(tokens.frequencies[known].astype(np.float64))
         vectors = torch.from_numpy(np.stack([vector_of[word] for word in words]))
-        if float((vectors - vectors.mean(0)).abs().max()) <= 1e-6 * float(vectors.abs().max()):
-            raise BadInput(f"{path} gives all {len(words):,} words the same vector: give another file")
+        _check_spread(path, vectors)
         return WordSpace(lang, words, frequencies, counts, vectors)
 
 
-def read_vectors(path: Path, words: Collection[str]) -> dict[str, F32]:
+@dataclass(frozen=True)
+class VectorFiles:
+    """Word spaces of vectors alone, without the counts of a text.
+
+    paths: a file for each language, as in `PretrainedVectors`; GloVe's has no first line of two numbers.
+    counts: a file of "word count" lines for each language; None: the order of the vectors tells how frequent
+    a word is, and frequencies follow Zipf's law. size: words at the beginning of a file that are read.
+    """
+
+    paths: Mapping[str, str | None]
+    counts: Mapping[str, str | None] = field(default_factory=dict)
+    size: int = 200_000
+
+    def __post_init__(self) -> None:
+        require(self, positive="size")
+
+    def files(self, lang: Lang) -> tuple[Path, ...]:
+        """All that is read for a language. Raises `BadInput` when no file is named or one is not there."""
+        named = [_path(self.paths, lang), *(Path(str(name)) for name in [self.counts.get(lang)] if name)]
+        for path in named:
+            if not path.is_file():
+                raise BadInput(f"there is no file {path}: words.paths and words.counts name the {lang} files")
+        return tuple(named)
+
+    def build(self, lang: Lang, tokens: IndexedCorpus | None, generator: Generator) -> WordSpace:
+        """The word space of one language; no text is read.
+
+        Raises `BadInput` when no file is named for it, or it is damaged or nearly empty.
+        """
+        path, *counted = self.files(lang)
+        vector_of = read_vectors(path, size=self.size)
+        if len(vector_of) < 20:
+            raise BadInput(f"{path} holds {len(vector_of)} words, too few: give a larger file")
+        words = tuple(vector_of)
+        vectors = torch.from_numpy(np.stack([vector_of.pop(word) for word in words]))
+        _check_spread(path, vectors)
+        frequencies = 1e6 / torch.arange(1, len(words) + 1, dtype=torch.float64)
+        if counted:
+            counts = _read_counts(counted[0])
+            frequencies = torch.tensor([counts.get(word, 1.0) for word in words], dtype=torch.float64)
+        order = frequencies.argsort(descending=True, stable=True)
+        ordered = tuple(words[row] for row in order.tolist())
+        return WordSpace(lang, ordered, frequencies[order], {}, vectors[order])
+
+
+def _path(paths: Mapping[str, str | None], lang: Lang) -> Path:
+    if not paths.get(lang):
+        raise BadInput(f"no file of {lang} vectors is named: set words.paths.{lang}=FILE")
+    return Path(str(paths[lang]))
+
+
+def _check_spread(path: Path, vectors: Tensor) -> None:
+    if float((vectors - vectors.mean(0)).abs().max()) <= 1e-6 * float(vectors.abs().max()):
+        raise BadInput(f"{path} gives all {len(vectors):,} words the same vector: give another file")
+
+
+def _read_counts(path: Path) -> dict[str, float]:
+    """Word -> how often it was counted. Raises `BadInput` for a line that is not a word and a number."""
+    counts = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as text: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        parts = line.rsplit(None, 1)
+        if parts and (len(parts) < 2 or not parts[1].isdecimal() or int(parts[1]) < 1):
+            raise BadInput(f"{path} line {number} is not a word, a space or tab, and its count")
+        counts.update({parts[0].strip(): float(parts[1])} if parts else {})
+    return counts
+
+
+def read_vectors(path: Path, words: Collection[str] | None = None, size: int = 0) -> dict[str, F32]:
     """The vectors of ``words``; a lower-cased word of the file counts where the word itself is not in it.
 
+    words None: those of the first ``size`` words of the file, in its order; of two alike the first counts.
     The format is recognised by the content. Raises `BadInput` when the file cannot be read or is damaged.
     """
     try:
         with path.open("rb") as raw:
             file = decompressed(path, raw, wanted="word vectors as text or in word2vec's binary format")
-            return _parse(path, BufferedReader(file), words)  # type: ignore[arg-type]
+            entries = _entries(path, BufferedReader(file))  # type: ignore[arg-type]
+            if words is not None:
+                return _select(path, entries, words)
+            vectors: dict[str, F32] = {}
+            for number, (word, values) in enumerate(islice(entries.rows, size), start=1):
+                vectors.setdefault(word, _vector(path, entries, number, values))
+            return vectors
     except CORRUPT_ERRORS as error:
         raise BadInput(f"{path} is damaged: its compressed data cannot be read; fetch it again") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _parse(path: Path, file: BufferedReader, words_to_read: Collection[str]) -> dict[str, F32]:
+class _Entries(NamedTuple):
+    """The words of a file with their values, not yet numbers.
+
+    binary: of 4 ``dim`` bytes; else text.
+    """
+
+    rows: Iterator[tuple[str, bytes | memoryview]]
+    dim: int
+    binary: bool
+
+
+def _entries(path: Path, file: BufferedReader) -> _Entries:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
-    header = file.readline(_LONGEST).removeprefix(b"\xef\xbb\xbf").split()
+    first = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
+    header = first.split()
+    if len(header) > 2 and _numbers(b" ".join(header[1:]), len(header) - 1) is not None:
+        return _Entries(_text(path, file, None, len(header) - 1, first), len(header) - 1, False)
     if len(header) != 2 or not all(part.isdigit() and len(part) < 12 for part in header):
         raise BadInput(f"{path} does not begin with a line of two numbers, words and dimensions: add it")
     words, dim = (int(part) for part in header)
     if not 0 < words <= _MOST_WORDS or not 0 < dim <= _MOST_DIMENSIONS:
         raise BadInput(f"{path} says it holds {words} words of {dim} dimensions: correct its first line")
-    entries = _text if _is_text(file.peek(1 << 14)[: 1 << 14]) else _binary
+    if _is_text(file.peek(1 << 14)[: 1 << 14]):
+        return _Entries(_text(path, file, words, dim), dim, False)
+    return _Entries(_binary(path, file, words, dim), dim, True)
+
+
+def _select(path: Path, entries: _Entries, words: Collection[str]) -> dict[str, F32]:
     exact: dict[str, F32] = {}
     lowered: dict[str, F32] = {}
-    for number, (word, values) in enumerate(entries(path, file, words, dim), start=1):
-        vectors = exact if word in words_to_read else lowered
-        key = word if word in words_to_read else word.lower()
-        needed = key in words_to_read and key not in vectors
-        if not needed and (entries is _text or number > _EXAMINED):
-            continue
-        vector = _numbers(values, dim)
-        if vector is None:
-            kind = "" if entries is _text else " of 32 bits, little-endian"
-            raise BadInput(f"{path} is damaged at word {number:,}: not {dim} finite numbers{kind}")
-        if needed:
-            vectors[key] = vector
-    if file.read(_LONGEST).strip():
-        raise BadInput(f"{path} holds more than the {words:,} words of its first line: correct that line")
+    for number, (word, values) in enumerate(entries.rows, start=1):
+        vectors = exact if word in words else lowered
+        key = word if word in words else word.lower()
+        needed = key in words and key not in vectors
+        if needed or (entries.binary and number <= _EXAMINED):
+            vector = _vector(path, entries, number, values)
+            if needed:
+                vectors[key] = vector
     return lowered | exact
+
+
+def _vector(path: Path, entries: _Entries, number: int, values: bytes | memoryview) -> F32:
+    vector = _numbers(values, entries.dim)
+    if vector is None:
+        kind = " of 32 bits, little-endian" if entries.binary else ""
+        raise BadInput(f"{path} is damaged at word {number:,}: not {entries.dim} finite numbers{kind}")
+    return vector
 
 
 def _is_text(head: bytes) -> bool:
@@ -135,16 +235,29 @@ def _is_text(head: bytes) -> bool:
     return not any(letter < " " and letter not in "\t\r" for letter in text)
 
 
-def _text(path: Path, file: BufferedReader, words: int, dim: int) -> Iterator[tuple[str, bytes | memoryview]]:
-    longest = _LONGEST + _NUMBER * dim
-    for number in range(words):
-        line = file.readline(longest)
-        if not line.endswith(b"\n") and (not line or number + 1 < words) and len(line) < longest:
+def _text(
+    path: Path, file: BufferedReader, words: int | None, dim: int, first: bytes = b""
+) -> Iterator[tuple[str, bytes | memoryview]]:
+    """The lines of a file that promises ``words``, or of one that ends where it ends, after its ``first``."""
+    longest, number = _LONGEST + _NUMBER * dim, 0
+    while words is None or number < words:
+        line, first = first or file.readline(longest), b""
+        if words is None and not line:
+            return
+        last = words is None or number + 1 == words
+        if not line.endswith(b"\n") and (not line or not last) and len(line) < longest:
             raise BadInput(f"{path} is damaged: it ends after {number:,} of the {words:,} words it promises")
         parts = line.rstrip().rsplit(None, dim)
+        number += 1
         if len(parts) != dim + 1:
-            raise BadInput(f"{path} is damaged at word {number + 1:,}: not {dim} finite numbers")
+            raise BadInput(f"{path} is damaged at word {number:,}: not {dim} finite numbers")
         yield parts[0].decode("utf-8", "replace"), b" ".join(parts[1:])
+    _check_end(path, file, words)
+
+
+def _check_end(path: Path, file: BufferedReader, words: int) -> None:
+    if file.read(_LONGEST).strip():
+        raise BadInput(f"{path} holds more than the {words:,} words of its first line: correct that line")
 
 
 def _binary(
@@ -163,6 +276,7 @@ def _binary(
         if len(values) < 4 * dim:
             raise BadInput(f"{path} is damaged: it ends after {number:,} of the {words:,} words it promises")
         yield word.decode("utf-8", "replace"), memoryview(values)
+    _check_end(path, file, words)
 
 
 def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:

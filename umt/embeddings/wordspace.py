@@ -46,9 +46,17 @@ class Embeddings:
         return {word: row for row, word in enumerate(self.words)}
 
     def export(self, path: Path) -> None:
-        """Write the text format of word2vec: "words dim", then "word value value ..." a line."""
+        """Write word2vec's text format, "words dim", then "word value value ..." a line; or, where ``path``
+        ends in .bin, its binary format."""
+        header = f"{len(self.words)} {self.vectors.shape[1]}\n"
+        if path.suffix == ".bin":
+            with path.open("wb") as binary:
+                binary.write(header.encode())
+                for word, row in zip(self.words, self.vectors.cpu().numpy().astype("<f4"), strict=True):
+                    binary.write(word.encode() + b" " + row.tobytes() + b"\n")
+            return
         with path.open("w", encoding="utf-8") as file:
-            file.write(f"{len(self.words)} {self.vectors.shape[1]}\n")
+            file.write(header)
             pattern = " ".join(["%.5g"] * self.vectors.shape[1])
             for word, row in zip(self.words, self.vectors.cpu().numpy(), strict=True):
                 file.write(f"{word} {pattern % tuple(row)}\n")
@@ -82,8 +90,22 @@ class WordSpace:
 
     @cached_property
     def normalised(self) -> Tensor:
-        """(words, dim) the vectors as maps are fitted on them, see `normalise`; not to be modified."""
-        return normalise(self.vectors)
+        """(words, dim) the vectors as maps are fitted on them: centred, then `normalise`; not to be modified.
+
+        Centred first, so that their cosines do not depend on where the origin lies.
+        """
+        return normalise(self.vectors - self.vectors.mean(0))
+
+    @cached_property
+    def principal(self) -> Tensor:
+        """(words, dim) the centred vectors in their principal axes, largest variance first.
+
+        The sign of an axis makes its third moment positive: no rotation or shift changes the coordinates.
+        """
+        centred = (self.vectors - self.vectors.mean(0)).double()
+        axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)
+        coordinates: Tensor = centred @ axes
+        return (coordinates * (coordinates**3).sum(0).sign()).to(self.vectors)
 
     def embeddings(self) -> Embeddings:
         """The words with their vectors."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from umt.pipeline.artefact import Artefact
 
@@ -40,6 +43,8 @@ def literal(text: object) -> str:
 
 
 def _terminal() -> Terminal:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the locale cannot write ends no run
     terminal = Terminal(highlight=False, soft_wrap=True)
     return terminal if terminal.is_terminal else Terminal(highlight=False, soft_wrap=True, width=160)
 
@@ -67,12 +72,16 @@ class Console:
             self._log = _LogLines(stage, self.terminal, self.interval)
         self._live = Progress(
             SpinnerColumn(),
-            TextColumn(f"[bold]{stage}[/]  {{task.description}}"),
-            BarColumn(),
+            TextColumn(
+                f"[bold]{stage}[/]  {{task.description}}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(bar_width=None if self.terminal.width >= 110 else 10),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self.terminal,
+            expand=True,
             transient=True,
             disable=not self.terminal.is_terminal,
         )

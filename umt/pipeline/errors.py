@@ -204,7 +204,18 @@ def sweep_job(console: Console) -> Iterator[None]:
         with user_errors(console):
             yield
     except SystemExit as end:
-        in_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-        if end.code not in (FAILED, ALIGNMENT_FAILED) or not in_sweep:
+        if end.code not in (FAILED, ALIGNMENT_FAILED) or not _in_sweep():
             raise
         raise SweepJobFailed(str(end.__context__)) from None
+
+
+def sweep_cell() -> str:
+    """Number and overrides of this run of a sweep; empty outside one."""
+    if not _in_sweep():
+        return ""
+    job = HydraConfig.get()
+    return f"run {job.job.num} of the sweep: {' '.join(job.overrides.task)}"
+
+
+def _in_sweep() -> bool:
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

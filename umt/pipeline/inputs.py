@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.known_pairs import HasTrainingPairs, TrainingPairs
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.reading import path_of
+from umt.corpus.test_sets import named_sets
+from umt.embeddings.pretrained_vectors import VectorFiles
 from umt.evaluation.metrics import Metric, metric_named
 from umt.pipeline.artefact import settings_of
-from umt.runtime.files import digest_of
-from umt.types import BadInput
+from umt.runtime.files import digest_of, file_digest
+from umt.types import BadInput, Lang
 
 
 @runtime_checkable
@@ -40,11 +43,36 @@ class Supervision:
         return digest_of({word: sorted(known) for word, known in self.dictionary.pairs.items()})
 
 
+@dataclass(frozen=True)
+class NoText:
+    """The source of a run on vectors alone; ``files``, one a language, tell one run from another."""
+
+    languages: tuple[Lang, Lang]
+    files: tuple[Path, ...]
+    relation: str | None = None
+
+    def sentences(self, lang: Lang) -> Iterator[str]:
+        """None."""
+        return iter(())
+
+    def digest(self) -> str:
+        """Hex digest of the files."""
+        return digest_of([file_digest(path) for path in self.files])
+
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """None."""
+        return ()
+
+
 def corpus(config: DictConfig) -> Source:
-    """The text to learn from; raises BadInput when there is none."""
-    if not config.corpus:
-        raise BadInput("corpus=none holds no text to learn from: choose another corpus")
-    return cast(Source, instantiate(config.corpus))
+    """The text to learn from; raises BadInput when there is neither text nor files of vectors."""
+    if config.corpus:
+        return cast(Source, instantiate(config.corpus))
+    builder = instantiate(config.words)
+    if not isinstance(builder, VectorFiles):
+        raise BadInput("corpus=none holds no text to learn from: choose another corpus, or words=file")
+    first, second = map(Lang, config.languages)
+    return NoText((first, second), tuple(path for lang in (first, second) for path in builder.files(lang)))
 
 
 def other_domain_sources(config: DictConfig) -> tuple[Source, ...]:
@@ -58,16 +86,17 @@ def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
 
     Raises BadInput when two have one name.
     """
-    added = []
-    for name, held_out_set in config.evaluation.sets.items():
-        if held_out_set is None:
-            continue  # switched off
-        if not isinstance(held_out_set, DictConfig):
-            raise BadInput(
-                f"evaluation.sets.{name} must be a test set with a _target_ (conf/evaluation), or null to "
-                f"switch it off, got {held_out_set}"
-            )
-        added.append(instantiate(held_out_set, name=name))
+    if not config.corpus:
+        return ()  # nothing that could translate them
+    added: list[HeldOut] = []
+    for name, value in config.evaluation.sets.items():
+        if isinstance(value, DictConfig):
+            added.append(instantiate(value, name=name))
+        elif isinstance(value, (str, ListConfig)):
+            texts = value if isinstance(value, str) else [*map(str, value)]
+            added += named_sets(str(name), texts, source.languages)
+        elif value is not None:  # switched off
+            raise BadInput(f"evaluation.sets.{name} must be a test set or null to switch it off, got {value}")
     sets = (*source.held_out(), *added)
     names = sorted(held_out_set.name for held_out_set in sets)
     if len(set(names)) < len(names):
@@ -138,8 +167,11 @@ def parallel_pairs(config: DictConfig, source: Source, sets: Sequence[HeldOut]) 
 
 
 def drop_unselected(config: DictConfig) -> DictConfig:
-    """``config`` without options that an experiment sets in a group left out (``translator=none``)."""
+    """``config`` without options that an experiment sets in a group left out (``translator=none``), and
+    without all that needs a text where there is none."""
     selected = config.copy()
+    if not config.corpus:
+        selected.update(dict.fromkeys(("bootstrap", "lm", "translator", "bits")))
     for group in ("bootstrap", "lm", "translator", "bits", "other_domain"):
         if selected[group] and "_target_" not in selected[group]:
             selected[group] = None
@@ -153,7 +185,7 @@ def run_identity(config: DictConfig) -> DictConfig:
     """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
     machine."""
     settings = settings_of(config)
-    for key in ("store", "rebuild", "runtime", "on_failed"):
+    for key in ("store", "rebuild", "runtime", "on_failed", "tracking"):
         del settings[key]
     for key in _OTHERS:
         settings["evaluation"].pop(key, None)

@@ -14,7 +14,7 @@ from rich.console import Console as Terminal
 from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
 from umt.pipeline.console import Console
-from umt.pipeline.errors import sweep_job
+from umt.pipeline.errors import sweep_cell, sweep_job
 from umt.pipeline.run import Run
 from umt.pipeline.stages import ADVICE, planned
 from umt.runtime.distributed import ProcessGroup, init_process_group
@@ -41,6 +41,8 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
     console = Console(list_reused=list_reused)
     if team.rank:
         console.terminal = Terminal(quiet=True)
+    if cell := sweep_cell():
+        console.terminal.print(f"\n{cell}", markup=False, style="bold")
     with sweep_job(console):
         handle_signals()
         check_options(config)

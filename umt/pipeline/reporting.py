@@ -60,8 +60,9 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
     alignment, provenance = run.alignments["unsupervised"], provenance_of(config, run)
     spaces, truth = Alignment.load(alignment.path), inputs.scored_dictionary(config, run.corpus)
     source, target = run.corpus.languages
+    text_report = run.text_report
     shown = [
-        sections.headline(rows, run.text.report, alignment.report),
+        sections.headline(rows, text_report, alignment.report),
         *(
             [sections.translation(rows, provenance), sections.samples(list(samples(rows, run)))]
             if run.translators
@@ -74,8 +75,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
         similarities(spaces, truth, torch.Generator().manual_seed(0)),
         history(spaces),
         *training_curves(run.directory),
-        sections.text_used(run.text.report),
-        sections.audit(run.text.report),
+        *([sections.text_used(text_report), sections.audit(text_report)] if text_report else []),
         sections.how_it_was_made(run.directory),
     ]
     text = config.corpus.get("root") or config.corpus.get("source") or type(run.corpus).__name__.lower()
@@ -86,7 +86,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
 
 def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Terminal) -> None:
     """Print the verdict of the alignment, the table of scores, and what could not be scored."""
-    show_run(run.text.report, run.alignments["unsupervised"].report, terminal)
+    show_run(run.text_report, run.alignments["unsupervised"].report, terminal)
     show_scores(rows, terminal, provenance_of(config, run))
     if run.bits_report:
         show_bits(run.bits_report, terminal)

@@ -227,7 +227,8 @@ def lexicon_scores(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
         }
         kinds = run.corpus.kinds() if isinstance(run.corpus, KnowsKinds) else {}
         stems = stages.stems(run.text)
-        yield from lexicon_rows(alignments, known, kinds, stages.directions(run.text), stems)
+        directions = stages.directions(run.alignments["unsupervised"])
+        yield from lexicon_rows(alignments, known, kinds, directions, stems)
 
 
 def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
@@ -247,7 +248,7 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
 def missing_measurements(split: str, run: Run) -> Iterator[str]:
     """Sentences about scores of this ``split`` that are missing, and why."""
     sets = [held_out for held_out in run.held_out if split_of(held_out.name) == split]
-    if not sets:
+    if run.text and not sets:
         files = f"{split}.en, {split}.zh in corpus.root, or evaluation.sets.{split}"
         yield f"no set of evaluation.split={split}, so no BLEU and no bits: {files}"
     for pairs in (held_out.pairs() for held_out in sets):

@@ -7,6 +7,7 @@ the console, its ``warnings`` follow below.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from hydra.utils import get_class, instantiate
@@ -15,13 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 from umt.align import Aligner, Alignment
 from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
+from umt.corpus.preparation.alignment_check import ALIGNED, NOT_ALIGNED, NOT_TESTED
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.counterparts import counterpart_excess
 from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.errors import AlignmentFailed
-from umt.pipeline.inputs import Supervision
+from umt.pipeline.inputs import NoText, Supervision
 from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
 from umt.pipeline.renamed import check_stages
 from umt.pipeline.store import StageContext, Store
@@ -63,14 +66,15 @@ def prepare(config: DictConfig, bench: StageContext, source: Source, *sets: Held
     return {**report, "content": PreparedText(bench.directory).digest()}
 
 
-def words(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
-    """Segmented text to one word space a language."""
+def words(config: DictConfig, bench: StageContext, text: Artefact | NoText) -> Report:
+    """Segmented text, or files of vectors alone, to one word space a language."""
     builder = instantiate(config)
-    languages = languages_of(text)
+    languages = text.languages if isinstance(text, NoText) else languages_of(text)
     sizes = []
     for number, lang in enumerate(languages):
         bench.progress("word spaces", number, len(languages))
-        space = builder.build(lang, read_tokens(text.path / f"{lang}.words"), bench.generator())
+        tokens = None if isinstance(text, NoText) else read_tokens(text.path / f"{lang}.words")
+        space = builder.build(lang, tokens, bench.generator())
         space.save(bench.directory)
         sizes.append(f"{len(space.words):,} {lang} words")
     return {"languages": languages, "summary": ", ".join(sizes)}
@@ -86,7 +90,7 @@ def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
 def align_supervised(
     config: DictConfig,
     bench: StageContext,
-    text: Artefact,
+    text: Artefact | None,
     spaces: Artefact,
     known: Supervision,
     unsupervised: Artefact,
@@ -106,8 +110,11 @@ def align_supervised(
     return {**_report_alignment(fitted, bench, spaces), "control": aligner.control_name}
 
 
-def stems(text: Artefact) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Form -> stem of the words of source and target whose endings are words of their own."""
+def stems(text: Artefact | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Form -> stem of the words of source and target whose endings are words of their own; none without a
+    text."""
+    if text is None:
+        return {}, {}
     inflections = PreparedText(text.path).inflections
     source, target = (inflections.get(lang, SuffixSplitter()).stem_of for lang in languages_of(text))
     return source, target
@@ -143,7 +150,42 @@ def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, align_supervised, bootstrap, tokenise, pretrain, train_translator, bits, run)
+COUNTERPARTS = {"excess": 1.5, "z": 5.0, "items": 100}
+"""What sentences have to exceed both ways before the two texts are called one book in two languages."""
+
+MOST_SENTENCES = 1_000_000
+"""Of a side; of a larger text as many evenly spaced ones, of which nothing is said without a finding."""
+
+
+def shared_content(_: None, bench: StageContext, text: Artefact, alignment: Artefact) -> Report:
+    """Whether sentences of one side have counterparts in the other, by the lexicon: the audit's last test."""
+    spaces, prepared = Alignment.load(alignment.path), PreparedText(text.path)
+    steps = {lang: 1 + prepared.size(lang) // MOST_SENTENCES for lang in languages_of(text)}
+    first, second = ([*islice(prepared.segmented_lines(lang), 0, None, step)] for lang, step in steps.items())
+    both = (
+        counterpart_excess(first, second, spaces.lexicon),
+        counterpart_excess(second, first, spaces.reverse_lexicon),
+    )
+    items, excess = min(count for count, _, _ in both), min(ratio for _, ratio, _ in both)
+    z = min((ratio - 1) / max(error, 1e-9) for _, ratio, error in both)
+    found = items >= COUNTERPARTS["items"] and excess > COUNTERPARTS["excess"] and z > COUNTERPARTS["z"]
+    figures = f"the best match of a sentence stands out {excess:.2f} times as far as by chance"
+    too_few = items < COUNTERPARTS["items"] or (max(steps.values()) > 1 and not found)
+    if spaces.verdict.label == "failed" or too_few:
+        why = "too few of the sentences" if too_few else "no lexicon"
+        answer, statement = NOT_TESTED, f"sentences with counterparts: could not be tested, {why}"
+    elif found:
+        answer, statement = ALIGNED, f"the two sides seem to be one book in two languages: {figures}"
+    else:
+        answer, statement = NOT_ALIGNED, f"no sentences with counterparts: {figures}"
+    report = {"answer": answer, "items": items, "excess": round(excess, 3), "z": round(z, 1)}
+    return {**report, "summary": statement, "warnings": [statement] if answer == ALIGNED else []}
+
+
+STAGES = (
+    *(prepare, words, align, shared_content, align_supervised, bootstrap, tokenise, pretrain),
+    *(train_translator, bits, run),
+)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
@@ -166,13 +208,17 @@ ADVICE = (
 """What may help where the two vocabularies were not matched."""
 
 
-def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> None:
-    """Raises AlignmentFailed where the alignment failed and more would be trained on it.
+def check_alignment(config: DictConfig, store: Store, alignment: Artefact, shared: Artefact | None) -> None:
+    """Raises AlignmentFailed where the alignment failed and more would be trained on it, and BadInput where
+    the sides share their sentences and ``audit=strict``.
 
     ``on_failed=continue`` goes on; scoring what was trained before always does.
     """
+    if shared and config.audit == "strict" and store.only is None and shared.report["warnings"]:
+        raise BadInput(f"audit=strict: {shared.report['summary']}; take other texts or run with audit=report")
     verdict = alignment.report["verdict"]
-    if verdict["label"] == "failed" and config.on_failed == "stop" and store.only is None:
+    stops = config.on_failed == "stop" and config.corpus  # vectors alone: nothing follows
+    if verdict["label"] == "failed" and stops and store.only is None:
         raise AlignmentFailed(
             f"the alignment failed ({verdict['reason']}), so nothing is trained on it: {ADVICE}; "
             "on_failed=continue trains all the same"
@@ -181,6 +227,8 @@ def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> No
 
 def planned(config: DictConfig) -> list[str]:
     """The names of the stages that a run of ``config`` consists of, in order."""
+    if not config.corpus:
+        return [words.__name__, align.__name__]
     translator = config.lm and config.translator
     chosen = {
         bits: config.bits,
@@ -189,7 +237,7 @@ def planned(config: DictConfig) -> list[str]:
         bootstrap: config.bootstrap,
         train_translator: translator,
     }
-    order = (prepare, bits, words, align, tokenise, pretrain, bootstrap, train_translator)
+    order = (prepare, bits, words, align, shared_content, tokenise, pretrain, bootstrap, train_translator)
     return [stage.__name__ for stage in order if chosen.get(stage, True)]
 
 

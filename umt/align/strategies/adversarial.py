@@ -66,7 +66,8 @@ class Adversarial:
     words: the most frequent words that take part. dim: leading principal axes that are mapped, 0: all.
     spectrum: see `reweight_spectrum`. invariant_features: how many neighbourhood features beside the log
     frequency; 0: the log frequency alone, -1: none. map_training: how the maps are trained. map_refinement:
-    Procrustes after it. counts, count_passes: see above; counts None: the refined maps as they are.
+    Procrustes after it. counts, count_passes: see above; counts None, or vectors alone: the refined maps as
+    they are.
     candidates, refinement: as in `Cooccurrence`.
     """
 
@@ -111,7 +112,7 @@ class Adversarial:
                 wide_x, wide_z, half_csls(x @ one @ z.T), frequency_scores, inverse_temperatures
             )
             matchings.append((zscore(half_csls(wide_x @ rotation @ wide_z.T)) + frequency_scores, rounds))
-        if self.counts is not None:
+        if self.counts is not None and source.counts:
             starts = [scores for scores, _ in matchings]
             matchings = [*self.counts.match(source, target, starts, generator)]
             for _ in range(self.count_passes):

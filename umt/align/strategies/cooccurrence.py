@@ -103,6 +103,12 @@ class Cooccurrence:
 
     def _contexts(self, space: WordSpace) -> int:
         """How many words there are to match."""
+        if not space.counts:
+            raise BadInput(
+                f"the cooccurrence strategy matches counts of neighbouring words, and there is no text to "
+                f"count for {space.lang}: gromov_wasserstein, wasserstein_procrustes, adversarial, "
+                "similarity_profile and self_learning need vectors alone"
+            )
         if self.window not in space.counts:
             counted = ", ".join(map(str, sorted(space.counts)))
             raise BadInput(

@@ -55,7 +55,7 @@ class Supervised:
             sides = source.normalised, target.normalised
             precision = cross_validated_precision(sides, pairs, self.reweight, self.ridge)
         shared = self.refinement.refine(source, target, pairs, generator)
-        if self.count_augmentation is not None:
+        if self.count_augmentation is not None and source.counts:
             shared = self.count_augmentation.enrich(source, target, shared)
         verdict = Verdict("doubtful", math.nan, math.nan, f"refined from {len(pairs)} known pairs", precision)
         history = ({"known pairs": float(len(pairs))}, *shared.history)

@@ -47,7 +47,9 @@ class Sample:
     translations: Mapping[str, str]
 
 
-def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], alignment: Mapping[str, Any]) -> Section:
+def headline(
+    rows: Sequence[ScoreRow], text: Mapping[str, Any] | None, alignment: Mapping[str, Any]
+) -> Section:
     """The figures to see first, with the verdict and the audit that bound them."""
     unsupervised = {row.system for row in rows if not row.parallel_pairs}
     system = next((name for name in OURS if name in unsupervised), "none")
@@ -55,8 +57,9 @@ def headline(rows: Sequence[ScoreRow], text: Mapping[str, Any], alignment: Mappi
     tone = TONES[verdict["label"]]
     tiles = [(Cell(verdict["label"], tone=tone), "verdict, reached without a dictionary")]
     tiles += [(Cell(value), name) for value, name in _headline_scores(rows, system)]
-    leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
-    tiles.append((Cell(f"{leaks:,}"), "held-out sentences found in the training text and removed"))
+    if text is not None:
+        leaks = sum(sum(kinds.values()) for kinds in text["leaks"]["removed"].values())
+        tiles.append((Cell(f"{leaks:,}"), "held-out sentences found in the training text and removed"))
     lead = f"{verdict['reason'][0].upper()}{verdict['reason'][1:]}."
     if system != "none":
         lead = f"System: {system}. {lead}"
@@ -150,7 +153,8 @@ def audit(report: Mapping[str, Any]) -> Section:
             Table(["held-out set", *languages], sets, "The same, by set"),
         ]
     )
-    between = Paragraph(f"Between the two sides: {report['alignment']['statement']}.")
+    found = f"{report['alignment']['statement']}. By the lexicon: {report['shared_content']}."
+    between = Paragraph(f"Between the two sides: {found}")
     lead = "Every held-out sentence is looked for in the training text and removed before anything is learnt."
     return Section("Leak audit", lead, [tables, between])
 

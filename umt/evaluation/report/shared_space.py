@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import torch
+from markupsafe import Markup
 from torch import Generator, Tensor
 
 from umt.align import Alignment
@@ -18,6 +19,16 @@ from umt.evaluation.report.tsne import tsne
 
 
 def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 200) -> Section:
+    """`word_sheet` as a section of the page."""
+    lead = (
+        f"The {words} most frequent words of either language, laid on paper by t-SNE of the shared vectors: "
+        "neighbours are true, distances across the sheet are not. Lines join words that are each other's "
+        "best translation; a pointer shows a word's candidates."
+    )
+    return Section("The shared space", lead, [Figure(word_sheet(alignment, languages, words), broad=True)])
+
+
+def word_sheet(alignment: Alignment, languages: tuple[str, str], words: int = 200) -> Markup:
     """The most frequent words of both languages on one sheet.
 
     Chosen by frequency alone, each side for itself, so that a failed alignment looks like one.
@@ -41,13 +52,7 @@ def shared_space(alignment: Alignment, languages: tuple[str, str], words: int = 
         tooltip = _candidates(word, alignment.reverse_lexicon if side else alignment.lexicon)
         x, y = spots[place]
         places.append(Place(word, x, y, side, tooltip, ties.get(place, ()), languages[side]))
-    lead = (
-        f"The {words} most frequent words of either language, laid on paper by t-SNE of the shared vectors: "
-        "neighbours are true, distances across the sheet are not. Lines join words that are each other's "
-        "best translation; a pointer shows a word's candidates."
-    )
-    sheet = word_map(places, "words of both languages in the shared space")
-    return Section("The shared space", lead, [Figure(sheet, broad=True)])
+    return word_map(places, "words of both languages in the shared space")
 
 
 def similarities(alignment: Alignment, known: Dictionary | None, generator: Generator) -> Section:

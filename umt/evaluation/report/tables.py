@@ -24,10 +24,14 @@ WITHOUT_INTERVAL = {"coverage", "mrr"}
 """Those without their interval there."""
 
 
-def show_run(text: Mapping[str, Any], alignment: Mapping[str, Any], terminal: Terminal) -> None:
-    """Print what bounds the scores below: what was found in the training text, and whether it aligned."""
-    findings = "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
-    terminal.print(f"audit:   {findings}")
+def show_run(text: Mapping[str, Any] | None, alignment: Mapping[str, Any], terminal: Terminal) -> None:
+    """Print what bounds the scores below: what was found in the training text, and whether it aligned.
+
+    text: None where there is none.
+    """
+    if text is not None:
+        findings = [*text["warnings"]] or ["no held-out sentence in the training text, no aligned sides"]
+        terminal.print(f"audit:   {'; '.join([*findings, text['shared_content']])}")
     terminal.print(f"verdict: {alignment['verdict']['label']}: {alignment['verdict']['reason']}")
 
 
