@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import regex
-from langcodes import Language, LanguageTagError
+from langcodes import Language
+from langcodes.tag_parser import LanguageTagError
 
 from umt.types import Lang
 
