@@ -31,7 +31,7 @@ def evaluate(config: DictConfig) -> None:
     from umt.pipeline.store import Store
 
     with program(config, list_reused=False) as (console, _):
-        run = build(config, Store(Path(config.store), console, only=("run",)))
+        run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         console.terminal.print(f"run found: {run.directory}", markup=False)
         rows = score_run(config, run, console)
         show(config, run, rows, console.terminal)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.pipeline import CONF
@@ -55,7 +56,8 @@ def build(config: DictConfig, store: Store) -> Run:
 
     words = store.build(stages.words, config.words, text or corpus, seed=seed)
     alignment = store.build(stages.align, config.aligner, words, seed=seed)
-    stages.check_alignment(config, store, alignment)
+    shared = store.build(stages.shared_content, None, text, alignment) if text else None
+    stages.check_alignment(config, store, alignment, shared)
     alignments = {"unsupervised": alignment}
     translators: dict[str, Artefact] = {}
 
@@ -88,12 +90,12 @@ def build(config: DictConfig, store: Store) -> Run:
         if bootstrap and not needs_lm:
             translators[name] = store.build(stages.bootstrap, config.bootstrap, text, control, seed=seed)
     parts = (
-        *filter(None, (text, words, bits, model, translator)),
+        *filter(None, (text, words, shared, bits, model, translator)),
         *alignments.values(),
         *translators.values(),
     )
     run = store.build(stages.run, inputs.run_identity(config), *parts)
-    return Run(run.path, corpus, held_out, text, model, translator, bits, alignments, translators)
+    return Run(run.path, corpus, held_out, text, shared, model, translator, bits, alignments, translators)
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
@@ -102,6 +104,7 @@ def train(config: DictConfig) -> float | None:
     from umt.pipeline import stages
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
+    from umt.pipeline.tracking import record_run
 
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)
@@ -109,6 +112,8 @@ def train(config: DictConfig) -> float | None:
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
         run = build(config, store)
         conclude(run, console)
+        if config.tracking and not team.rank:
+            record_run(instantiate(config.tracking), run)
     return run.criterion
 
 

@@ -1,13 +1,14 @@
 """Check that every number of the README is measured, and write where each comes from.
 
     python scripts/check_claims.py             ends with status 1 where a number has no result behind it
-    python scripts/check_claims.py --write     also writes docs/studies/evidence.md
+    python scripts/check_claims.py --write     also writes docs/studies/evidence.md, and commit, date and seed
+                                               into the links to it in README.md
 
 A number with a decimal point in a table, a list item or a paragraph of README.md needs a link to
 docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, or an entry of
 docs/results/earlier.json, whose numbers are those of the lab-book section that it names. A number counts as
 measured where a score, a bound of its interval or a number of that section rounds to it; of several runs the
-mean counts, too.
+mean counts, too. A score with its interval has to be one score with its interval there.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from scripts.stored_results import (
 
 README = ROOT / "README.md"
 PAGE = DOCS / "studies" / "evidence.md"
+INTERVAL = re.compile(r"(\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]")
 LINK = re.compile(r"docs/studies/evidence\.md#([\w-]+)")
 
 HEAD = """\
@@ -113,11 +115,21 @@ def problems(
             yield f"line {claim.line}: {', '.join(claim.numbers)} without a link to docs/studies/evidence.md"
         if unknown or not claim.names:
             continue
-        values = values_of([runs[name] for name in claim.names if name in runs])
+        chosen = [runs[name] for name in claim.names if name in runs]
+        values = values_of(chosen)
+        intervals = [(row.value, row.low, row.high) for run in chosen for row in run.rows]
         for name in claim.names:
             if name in earlier:
                 page, _, anchor = str(earlier[name]["entry"]).partition("#")
-                values += map(float, decimals(section(docs / page, anchor)))
+                entry = section(docs / page, anchor)
+                values += map(float, decimals(entry))
+                intervals += [
+                    (float(a), float(b), float(c)) for a, b, c in INTERVAL.findall(" ".join(entry.split()))
+                ]
+        for score in INTERVAL.findall(claim.text):
+            if not any(all(map(rounds_to, measured, score)) for measured in intervals):
+                shown = "{} [{}, {}]".format(*score)
+                yield f"line {claim.line}: {shown} is no score of {', '.join(claim.names)}"
         for number in claim.numbers:
             if not any(rounds_to(value, number) for value in values):
                 yield f"line {claim.line}: {number} is not among the results of {', '.join(claim.names)}"
@@ -148,6 +160,20 @@ def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[st
     return "\n".join(lines).rstrip() + "\n"
 
 
+def labelled(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
+    """The README with commit, date and seed in every link to evidence; a dagger before earlier results."""
+
+    def label(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in runs and name not in earlier:
+            return match.group(0)
+        about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
+        facts = f"{about['commit']}, {about['date']}, seed {about['seed']}"
+        return f"[{mark}{facts}](docs/studies/evidence.md#{name})"
+
+    return re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, text)
+
+
 def plain(text: str) -> str:
     """A claim in one cell of a table, without links and emphasis."""
     text = re.sub(r"<!--.*?-->", "", text)
@@ -158,16 +184,20 @@ def plain(text: str) -> str:
 
 def main() -> None:
     """Check, and write where asked."""
-    text = README.read_text(encoding="utf-8")
     runs = {run.name: run for run in stored_runs(RUNS)}
     earlier = earlier_results()
+    written = README.read_text(encoding="utf-8")
+    text = labelled(written, runs, earlier)
     assert all(name == slug(name) for name in (*runs, *earlier)), "names are anchors: lower case and hyphens"
     evidence = page(text, runs, earlier)
     wrong = list(problems(text, runs, earlier))
     if "--write" in sys.argv[1:]:
         PAGE.write_text(evidence, encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != evidence:
-        wrong.append(f"{PAGE.relative_to(ROOT)} is not up to date: python scripts/check_claims.py --write")
+        README.write_text(text, encoding="utf-8")
+    elif text != written or not PAGE.exists() or PAGE.read_text(encoding="utf-8") != evidence:
+        wrong.append(
+            f"it or {PAGE.relative_to(ROOT)} is not up to date: python scripts/check_claims.py --write"
+        )
     if wrong:
         sys.exit("\n".join(f"README.md: {sentence}" for sentence in wrong))
 

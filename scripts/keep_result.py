@@ -4,7 +4,8 @@
 
 Copies scores.json (translations, code lengths and the whole dictionary; not its subsets by part of speech)
 and config.yaml to docs/results/runs/NAME and writes about.json: command, commit, date, machine, seed, data,
-relation of the two sides, number of references. Then write the tables: python scripts/write_results.py
+relation of the two sides, vocabularies, number of references. Then write the tables:
+python scripts/write_results.py
 """
 
 from __future__ import annotations
@@ -75,6 +76,14 @@ def references_of(rows: Sequence[dict[str, Any]]) -> str:
     return ", ".join(sorted(signatures)).replace("nrefs:", "") or "none"
 
 
+def vocabulary_of(run: Path, manifest: dict[str, Any]) -> str:
+    """What the stage ``words`` says of both vocabularies, where its artefact lies beside the run."""
+    for path in (run.parent / name / "manifest.json" for name in manifest.get("inputs", {})):
+        if path.parent.name.startswith("words-") and path.exists():
+            return str(json.loads(path.read_text(encoding="utf-8"))["report"]["summary"])
+    return ""
+
+
 def git(*words: str) -> str:
     """The output of a git command in the project."""
     return subprocess.run(
@@ -109,6 +118,7 @@ def keep(run: Path, name: str, target: Path, **about: str | None) -> Path:
         "data": data_of(config),
         "relation": relation,
         "references": about["references"] or references_of(rows),
+        "vocabulary": vocabulary_of(run, manifest),
         "versions": {key: manifest[key] for key in ("umt", "torch") if key in manifest},
     }
     (folder / "about.json").write_text(

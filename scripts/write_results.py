@@ -140,7 +140,8 @@ def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = 
         lines += [
             f"## {data}",
             "",
-            f"The two sides: {about['relation']}. References: {about['references']}.",
+            f"The two sides: {about['relation']}. References: {about['references']}."
+            + (f" Vocabulary: {about['vocabulary']}." if about.get("vocabulary") else ""),
             "",
         ]
         lines += [*lines_of(group), ""]

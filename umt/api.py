@@ -153,7 +153,7 @@ def evaluate(*overrides: str, console: Console | None = None) -> TrainedRun:
     """``evaluate.py`` with these overrides: ``scores`` of a run that `train` made with them, and its page."""
     with _errors():
         config, console = _program(overrides), console or Console(list_reused=False)
-        run = build(config, Store(Path(config.store), console, only=("run",)))
+        run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         write_report(config, run, score_run(config, run, console))
         return TrainedRun(run.directory)
 

@@ -228,12 +228,17 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
     told = setting.measure(LINES, [], 1, tmp_path, quiet)
     assert json.loads(json.dumps(told)) == told
     both = told["pairs"]["both"]
-    for each in (both[quantity][way] for quantity in QUANTITIES for way in WAYS):
-        assert each["low"] < each["bits"] < each["high"]
+    for quantity in QUANTITIES:
+        assert [*both[quantity]] == ["code"] if "|" in quantity else [*WAYS]
+        for each in both[quantity].values():
+            assert each["low"] < each["bits"] < each["high"]
+    for quantity in ("K(X)", "K(Y)", "K(X,Y)"):  # mixed, both are no worse than either
+        assert both[quantity]["code"]["bits"] < 1.05 * min(both[quantity][way]["bits"] for way in WAYS)
     rows = {(row.system, row.set, row.score.name): row.score for row in bits_rows(told)}
-    score = rows["network", "both", "bits/byte K(Y|X)"]
+    assert ("network", "both", "bits/byte K(Y|X)") not in rows
+    score = rows["counts", "both", "bits/byte K(Y)"]
     size = told["sides"]["zh"]["bytes"]
-    assert score.low == pytest.approx(both["K(Y|X)"]["network"]["low"] / size)
+    assert score.low == pytest.approx(both["K(Y)"]["counts"]["low"] / size)
     assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
     shown = Terminal(width=200, file=StringIO())
     show_bits(told, shown)

@@ -193,3 +193,27 @@ def test_slug_is_the_anchor_of_github() -> None:
     assert (
         slug("2.5 Dual learning (`translator=cycle`): no gain") == "25-dual-learning-translatorcycle-no-gain"
     )
+
+
+def test_a_changed_number_of_the_readme_is_noticed() -> None:
+    """Nearly always: a lone number may be another one of the same evidence by chance."""
+    text = check_claims.README.read_text(encoding="utf-8")
+    runs, earlier = {run.name: run for run in stored_runs(RUNS)}, earlier_results()
+    noticed = []
+    for claim in check_claims.claims(text):
+        before, rest = text.split("\n")[: claim.line - 1], "\n".join(text.split("\n")[claim.line - 1 :])
+        for number in claim.numbers:
+            wrong = f"{float(number) + 1.7:.{len(number.partition('.')[2])}f}"
+            changed = "\n".join([*before, rest.replace(number, wrong, 1)])
+            noticed.append(any(check_claims.problems(changed, runs, earlier)))
+    assert len(noticed) > 50
+    assert sum(noticed) >= 0.95 * len(noticed)
+
+
+def test_links_to_evidence_say_commit_date_and_seed(tmp_path: Path) -> None:
+    run = store_run(tmp_path, "world", 1, 80.0)
+    earlier = {"old": {"commit": "before 7718e86", "date": "2026-11-26", "seed": "1, 2"}}
+    links = "[1](docs/studies/evidence.md#world) [](docs/studies/evidence.md#old)"
+    written = check_claims.labelled(links, {"world": run}, earlier)
+    assert "[abc1234, 2026-11-30, seed 1](docs/studies/evidence.md#world)" in written
+    assert "[† before 7718e86, 2026-11-26, seed 1, 2](docs/studies/evidence.md#old)" in written

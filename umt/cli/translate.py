@@ -4,9 +4,10 @@
     python -m umt.cli.translate --to zh --run runs/run-1b4dcebd3e1d --input in.txt --output out.txt
     python -m umt.cli.translate --to en --model DIR --alternatives 5 < in.txt
 
-A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
-number of the line in, a score in nats, the translation. The score is log p(translation | sentence) and log
-p(sentence | translation) together, by which they are ranked.
+A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of four columns: the
+number of the line in, a score in nats, the translation, and why it is doubtful, mostly empty. The score is
+log p(translation | sentence) and log p(sentence | translation) together, by which they are ranked. Without
+``--alternatives`` a translation that the model itself finds absurd is named on standard error.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
+_SHOWN = 10
+"""Doubtful lines that are named; of more the number is said."""
 _BATCH = 1000
 """Lines translated at once: enough to fill batches of like length, few enough to see them come."""
 
@@ -47,7 +50,9 @@ _BATCH = 1000
 def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
     parser = Command("umt.cli.translate", __doc__)
-    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument(
+        "sentence", nargs="*", type=_as_typed, help="to translate, instead of --input or standard input"
+    )
     parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
     parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
     where = parser.add_mutually_exclusive_group()
@@ -69,6 +74,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     return options
 
 
+def _as_typed(sentence: str) -> str:
+    """A sentence of the command line; UTF-8 where the locale could not read it."""
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in sentence)
+    return os.fsencode(sentence).decode("utf-8", "replace") if undecoded else sentence
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
     configure_libraries()
@@ -84,16 +95,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             console.terminal.print(printable(f"warning: {directory}: {warning}"), markup=False)
         typed = not options.sentence and options.input is None and sys.stdin.isatty()
         source = iter(options.sentence or _input_lines(options.input))
-        done, start, doubt = 0, time.perf_counter(), ""
+        done, doubtful, start, doubt = 0, 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
             if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
-            for line in _output_lines(translator, batch, done, options.alternatives):
+            for line, doubt_of_line in _output_lines(translator, batch, done, options.alternatives):
                 out.write((printable(line) if out.isatty() else line) + "\n")
+                doubtful += bool(doubt_of_line)
+                if doubt_of_line and doubtful <= _SHOWN:
+                    console.terminal.print(printable(f"warning: {doubt_of_line}"), markup=False)
             out.flush()
             done += len(batch)
             if console.terminal.is_terminal and not typed:
                 console.terminal.print(_speed(done, start), end="\r")
+        if doubtful > _SHOWN:
+            console.terminal.print(
+                f"warning: {doubtful:,} of {done:,} translations are doubtful", markup=False
+            )
         if not options.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
@@ -125,13 +143,19 @@ def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _output_lines(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
-    if not alternatives or not isinstance(translator, NeuralTranslator):
-        yield from translator.translate(batch)
+def _output_lines(
+    translator: Translator, batch: list[str], before: int, alternatives: int
+) -> Iterator[tuple[str, str]]:
+    """Lines to write, each with a warning about it, empty for most and where the line says it itself."""
+    if not isinstance(translator, NeuralTranslator):
+        yield from ((text, "") for text in translator.translate(batch))
         return
     for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
-        for text, score in hypotheses[:alternatives]:
-            yield f"{number}\t{score:.3f}\t{text}"
+        if not alternatives:
+            text, _, doubts = hypotheses[0]
+            yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""
+        for text, score, doubts in hypotheses[:alternatives]:
+            yield f"{number}\t{score:.3f}\t{text}\t{', '.join(doubts)}", ""
 
 
 def _input_lines(path: Path | None) -> Iterator[str]:
@@ -154,6 +178,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as what comes in, whatever the locale
         try:
             yield sys.stdout
         except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit

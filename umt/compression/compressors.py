@@ -8,6 +8,7 @@ import lzma
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import pyppmd
 import zstandard
 
 from umt.compression import context_mixing
@@ -30,6 +31,11 @@ def _zstd(data: bytes) -> int:
     return len(zstandard.ZstdCompressor(level=19).compress(data))
 
 
+def _ppmd(data: bytes) -> int:
+    """Order 16: longer contexts gain nothing on a megabyte of English or Chinese."""
+    return len(pyppmd.compress(data, max_order=16, mem_size=256 << 20))
+
+
 def context_mixing_size(data: bytes) -> int:
     """Bytes under context mixing, see `umt.compression.context_mixing`, with bytes for symbols."""
     if not data:
@@ -46,6 +52,7 @@ COMPRESSORS: Mapping[str, Callable[[bytes], int]] = {
     "bz2 -9": _bz2,
     "zstd -19": _zstd,
     "xz -9e": _xz,
+    "PPMd": _ppmd,
     "counts of bytes": context_mixing_size,
 }
 

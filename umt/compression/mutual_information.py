@@ -35,8 +35,9 @@ BITS = "bits.json"
 """The file of an artefact with the measurements."""
 
 CONTROLS = ("shuffled", "more_source", "other_domain")
-WAYS = ("code", "network")
-"""``code``: all experts mixed, the shortest code; ``network``: the network by itself."""
+WAYS = ("code", "network", "counts")
+"""``code``: all experts mixed, the shortest code; ``network``: the network by itself; ``counts``: the mixed
+counts by themselves."""
 
 _ENOUGH = 0.99  # share of the bytes of the text that a control replaces
 
@@ -129,7 +130,6 @@ class MutualInformation:
             "surface": compressed_sizes(
                 *("".join(f"{line}\n" for line in side).encode() for side in sides.values())
             ),
-            "counts": {side.lang: _counted(side) for side in (x, y)},
             "pairs": {"both": self._pair(run, x, y, "both", self.conditional)},
             "left_out": [],
         }
@@ -174,7 +174,7 @@ class MutualInformation:
         if not self.separate:
             joint = [run.networks((x, y), f"{name}, joint", number) for number in seeds]
             sides = [
-                _coded(text, [predictions[place] for predictions in joint])
+                _coded(text, [predictions[place] for predictions in joint], _counted(text))
                 for place, text in enumerate((x, y))
             ]
             return {"K(X,Y)": self._lengths(sides, (x, y))}
@@ -186,8 +186,9 @@ class MutualInformation:
         expert = self.cooccurrence
         own = [expert.unconditional(text, progress) for text in (x, y)]
         transferred = expert.joint(x, y, run.seed, progress)
-        separate_x, separate_y = map(_coded, (x, y), networks, own)
-        joint_x, joint_y = map(_coded, (x, y), networks, transferred)
+        counts = [_counted(text) for text in (x, y)]
+        separate_x, separate_y = map(_coded, (x, y), networks, counts, own)
+        joint_x, joint_y = map(_coded, (x, y), networks, counts, transferred)
         report: dict[str, Any] = {
             "K(X)": self._lengths([separate_x], (x,)),
             "K(Y)": self._lengths([separate_y], (y,)),
@@ -200,17 +201,21 @@ class MutualInformation:
             ),
         }
         if conditional:
-            given_x = _coded(y, networks[1], expert.conditional(y, x, run.seed, progress))
-            given_y = _coded(x, networks[0], expert.conditional(x, y, run.seed, progress))
-            report |= {"K(Y|X)": self._lengths([given_x], (y,)), "K(X|Y)": self._lengths([given_y], (x,))}
+            given_x = _coded(y, networks[1], counts[1], expert.conditional(y, x, run.seed, progress))
+            given_y = _coded(x, networks[0], counts[0], expert.conditional(x, y, run.seed, progress))
+            # A network and counts by themselves know nothing of the other text.
+            report["K(Y|X)"] = self._lengths([given_x], (y,), ("code",))
+            report["K(X|Y)"] = self._lengths([given_y], (x,), ("code",))
         return report
 
-    def _lengths(self, sides: Sequence[_Bits], texts: Sequence[CodedText]) -> dict[str, Any]:
+    def _lengths(
+        self, sides: Sequence[_Bits], texts: Sequence[CodedText], ways: Sequence[str] = WAYS
+    ) -> dict[str, Any]:
         """Bits, tables included: the mean over seeds, its 95% interval, and the mean per unit of text."""
         table = table_bits(texts)
         size = sum(int(text.sizes.sum()) for text in texts)
         lengths: dict[str, Any] = {}
-        for way in WAYS:
+        for way in ways:
             runs = [np.stack(side[way]) for side in sides]
             by_seed = sum(run.sum(1) for run in runs) + table
             low, high = length_interval(runs, [text.sizes for text in texts], self.resamples, self.blocks)
@@ -231,8 +236,11 @@ _Bits = dict[str, list[F64]]
 """Bits of each sentence: way -> one array a seed."""
 
 
-def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
-    """Bits of the sentences of ``text`` for each run of the network, with the same other experts."""
+def _coded(text: CodedText, networks: Sequence[Coded], counts: F64, *experts: F32) -> _Bits:
+    """Bits of the sentences of ``text`` for each run of the network, with the same other experts.
+
+    counts: the bits under counts only.
+    """
     return {
         "code": [
             text.per_sentence(
@@ -241,12 +249,13 @@ def _coded(text: CodedText, networks: Sequence[Coded], *experts: F32) -> _Bits:
             for network in networks
         ],
         "network": [text.per_sentence(network.nats / math.log(2)) for network in networks],
+        "counts": [counts] * len(networks),
     }
 
 
-def _counted(text: CodedText) -> float:
-    """Bits under counts only, the table included."""
-    return float(context_mixing.code_length(text.codes, text.tree, text.starts).sum() + text.table)
+def _counted(text: CodedText) -> F64:
+    """Bits of the sentences of ``text`` under counts only."""
+    return text.per_sentence(context_mixing.code_length(text.codes, text.tree, text.starts))
 
 
 def single_word_lines(lines: Sequence[str], lang: Lang) -> list[str]:

@@ -28,7 +28,7 @@ def bits_rows(measured: Mapping[str, Any]) -> Iterator[ScoreRow]:
     direction = "-".join(measured["languages"])
     for pair, results in measured["pairs"].items():
         for quantity in QUANTITIES:
-            for way in WAYS if quantity in results else ():
+            for way in (way for way in WAYS if way in results.get(quantity, ())):
                 length = results[quantity][way]
                 signature = f"prequential|{way}|seeds:{len(length['by_seed'])}|{_INTERVAL}"
                 score = Score(f"bits/byte {quantity}", *bits_per_byte(length), signature)

@@ -21,7 +21,7 @@ from umt.types import BadInput, Lang
 
 GROUPS = (
     *("corpus", "other_domain", "preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm"),
-    *("translator", "bits", "evaluation"),
+    *("translator", "bits", "evaluation", "tracking"),
 )
 """The places in the configuration that a choice of a group fills."""
 
@@ -32,7 +32,7 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     Raises BadInput when one lacks another, or what it needs of this machine, or refuses its values.
     """
     always = ("preparation", "words", "aligner", "control")
-    for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
+    for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits", "tracking"):
         if config[group]:
             _instantiate(group, config[group])
     if config.lm and config.translator and config.translator.schedules.synthetic and not config.bootstrap:

@@ -60,7 +60,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
     alignment, provenance = run.alignments["unsupervised"], provenance_of(config, run)
     spaces, truth = Alignment.load(alignment.path), inputs.scored_dictionary(config, run.corpus)
     source, target = run.corpus.languages
-    text_report = run.text.report if run.text else None
+    text_report = run.text_report
     shown = [
         sections.headline(rows, text_report, alignment.report),
         *(
@@ -86,7 +86,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
 
 def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Terminal) -> None:
     """Print the verdict of the alignment, the table of scores, and what could not be scored."""
-    show_run(run.text.report if run.text else None, run.alignments["unsupervised"].report, terminal)
+    show_run(run.text_report, run.alignments["unsupervised"].report, terminal)
     show_scores(rows, terminal, provenance_of(config, run))
     if run.bits_report:
         show_bits(run.bits_report, terminal)

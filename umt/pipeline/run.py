@@ -16,18 +16,26 @@ from umt.pipeline.artefact import Artefact
 class Run:
     """What one configuration built; ``translators`` and ``alignments`` are keyed by system.
 
-    text: None where the words come from files of vectors alone.
+    text: None where the words come from files of vectors alone; shared: what
+    `umt.pipeline.stages.shared_content` says of its two sides.
     """
 
     directory: Path
     corpus: Source
     held_out: tuple[HeldOut, ...]
     text: Artefact | None
+    shared: Artefact | None
     model: Artefact | None
     translator: Artefact | None
     bits: Artefact | None
     alignments: dict[str, Artefact]
     translators: dict[str, Artefact]
+
+    @property
+    def text_report(self) -> dict[str, Any] | None:
+        """What preparation says of the text and, as ``shared_content``, the lexicon of its sides."""
+        shared = self.shared.report["summary"] if self.shared else ""
+        return {**self.text.report, "shared_content": shared} if self.text else None
 
     @property
     def bits_report(self) -> dict[str, Any] | None:

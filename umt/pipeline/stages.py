@@ -7,6 +7,7 @@ the console, its ``warnings`` follow below.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from hydra.utils import get_class, instantiate
@@ -15,8 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from umt.align import Aligner, Alignment
 from umt.corpus import HeldOut, Source
 from umt.corpus.dictionary import Dictionary
+from umt.corpus.preparation.alignment_check import ALIGNED, NOT_ALIGNED, NOT_TESTED
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
+from umt.embeddings.counterparts import counterpart_excess
 from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
@@ -147,7 +150,42 @@ def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
-STAGES = (prepare, words, align, align_supervised, bootstrap, tokenise, pretrain, train_translator, bits, run)
+COUNTERPARTS = {"excess": 1.5, "z": 5.0, "items": 100}
+"""What sentences have to exceed both ways before the two texts are called one book in two languages."""
+
+MOST_SENTENCES = 1_000_000
+"""Of a side; of a larger text as many evenly spaced ones, of which nothing is said without a finding."""
+
+
+def shared_content(_: None, bench: StageContext, text: Artefact, alignment: Artefact) -> Report:
+    """Whether sentences of one side have counterparts in the other, by the lexicon: the audit's last test."""
+    spaces, prepared = Alignment.load(alignment.path), PreparedText(text.path)
+    steps = {lang: 1 + prepared.size(lang) // MOST_SENTENCES for lang in languages_of(text)}
+    first, second = ([*islice(prepared.segmented_lines(lang), 0, None, step)] for lang, step in steps.items())
+    both = (
+        counterpart_excess(first, second, spaces.lexicon),
+        counterpart_excess(second, first, spaces.reverse_lexicon),
+    )
+    items, excess = min(count for count, _, _ in both), min(ratio for _, ratio, _ in both)
+    z = min((ratio - 1) / max(error, 1e-9) for _, ratio, error in both)
+    found = items >= COUNTERPARTS["items"] and excess > COUNTERPARTS["excess"] and z > COUNTERPARTS["z"]
+    figures = f"the best match of a sentence stands out {excess:.2f} times as far as by chance"
+    too_few = items < COUNTERPARTS["items"] or (max(steps.values()) > 1 and not found)
+    if spaces.verdict.label == "failed" or too_few:
+        why = "too few of the sentences" if too_few else "no lexicon"
+        answer, statement = NOT_TESTED, f"sentences with counterparts: could not be tested, {why}"
+    elif found:
+        answer, statement = ALIGNED, f"the two sides seem to be one book in two languages: {figures}"
+    else:
+        answer, statement = NOT_ALIGNED, f"no sentences with counterparts: {figures}"
+    report = {"answer": answer, "items": items, "excess": round(excess, 3), "z": round(z, 1)}
+    return {**report, "summary": statement, "warnings": [statement] if answer == ALIGNED else []}
+
+
+STAGES = (
+    *(prepare, words, align, shared_content, align_supervised, bootstrap, tokenise, pretrain),
+    *(train_translator, bits, run),
+)
 
 
 def to_rebuild(config: DictConfig) -> tuple[str, ...]:
@@ -170,11 +208,14 @@ ADVICE = (
 """What may help where the two vocabularies were not matched."""
 
 
-def check_alignment(config: DictConfig, store: Store, alignment: Artefact) -> None:
-    """Raises AlignmentFailed where the alignment failed and more would be trained on it.
+def check_alignment(config: DictConfig, store: Store, alignment: Artefact, shared: Artefact | None) -> None:
+    """Raises AlignmentFailed where the alignment failed and more would be trained on it, and BadInput where
+    the sides share their sentences and ``audit=strict``.
 
     ``on_failed=continue`` goes on; scoring what was trained before always does.
     """
+    if shared and config.audit == "strict" and store.only is None and shared.report["warnings"]:
+        raise BadInput(f"audit=strict: {shared.report['summary']}; take other texts or run with audit=report")
     verdict = alignment.report["verdict"]
     stops = config.on_failed == "stop" and config.corpus  # vectors alone: nothing follows
     if verdict["label"] == "failed" and stops and store.only is None:
@@ -196,7 +237,7 @@ def planned(config: DictConfig) -> list[str]:
         bootstrap: config.bootstrap,
         train_translator: translator,
     }
-    order = (prepare, bits, words, align, tokenise, pretrain, bootstrap, train_translator)
+    order = (prepare, bits, words, align, shared_content, tokenise, pretrain, bootstrap, train_translator)
     return [stage.__name__ for stage in order if chosen.get(stage, True)]
 
 

@@ -188,7 +188,23 @@ def test_too_few_items_are_an_answer_of_their_own() -> None:
         traces(generator.gamma(4, 5, 200), []), traces(generator.gamma(4, 5, 200), []), generator
     )
     assert no_names["answer"] == NOT_TESTED
-    assert no_names["statement"].endswith("none by same lines")
+    assert no_names["statement"].endswith("none by same lines, same sequence")
+
+
+@pytest.mark.parametrize(("kept", "shuffled", "found"), [(0.9, False, True), (0.9, True, False)])
+def test_one_book_is_seen_by_the_sequence_of_its_lengths(kept: float, shuffled: bool, found: bool) -> None:
+    """Lines are missing on either side, and both begin with short ones."""
+    generator = np.random.default_rng(3)
+    trend = np.linspace(0.5, 1.5, 1200)
+    source, noise = trend * generator.gamma(4, 20, 1200), generator.normal(0.4, 0.08, 1200)
+    if shuffled:  # the trend remains
+        source, noise = source / trend, noise * trend
+    target = (generator.permutation(source) if shuffled else source) * noise
+    source = source * trend if shuffled else source
+    ours, theirs = (side[generator.random(1200) < kept].clip(1) for side in (source, target))
+    report = accidental_alignment(traces(ours, []), traces(theirs, []), generator)
+    assert report["same_sequence"]["found"] is found
+    assert not report["same_lines"]["found"]
 
 
 def test_held_out_lines_are_cleaned_as_training_lines_are(tmp_path: Path) -> None:

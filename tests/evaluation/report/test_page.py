@@ -42,6 +42,7 @@ TEXT: dict[str, Any] = {
     "sides": {"en": SIDE, "zh": SIDE},
     "leaks": LEAKS,
     "alignment": {"statement": "no accidental alignment found"},
+    "shared_content": "no sentences with counterparts",
 }
 BRIDGE = {"verdict": {"label": "aligned", "reason": "independent runs agree"}}
 

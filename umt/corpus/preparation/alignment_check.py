@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from umt.corpus.preparation.length_sequence import same_sequence
 from umt.types import F64, I64
 
 
@@ -48,6 +49,7 @@ def accidental_alignment(
     same_lines: do lengths at equal line numbers correlate more than at shifted ones?
     same_order: do numerals and names that each side holds once come in the same order?
     same_sentences: do rare numerals and names that share a sentence here share one there?
+    same_sequence: do lengths follow each other alike, though lines are missing or inserted?
     Each has its statistic, the number of items it rests on, the number it needs and whether it found an
     alignment.  The ``answer`` is `ALIGNED` where one did, `NOT_TESTED` where none did and one had too few
     items, else `NOT_ALIGNED`; the ``statement`` says it in a sentence.
@@ -56,6 +58,7 @@ def accidental_alignment(
         "same_lines": _same_lines(source, target, generator),
         "same_order": _same_order(source, target),
         "same_sentences": _same_sentences(source, target),
+        "same_sequence": same_sequence(source.lengths, target.lengths, generator),
     }
     names = {name: name.replace("_", " ") for name in tests}
     aligned = [names[name] for name, test in tests.items() if test["found"]]

@@ -48,9 +48,9 @@ def bits(measured: Mapping[str, Any]) -> Section:
     first, second = measured["languages"]
     lead = (
         f"X is {first}, Y is {second}. Prequential code lengths: a network pays for text before it learns "
-        "from it, and the subword table is paid too. code: network, company and counts mixed; network: what "
-        "it says on its own. Together, company is carried over by a lexicon found without a dictionary; "
-        "networks, counts and updates are those of the texts apart."
+        "from it, and the subword table is paid too. code: network, co-occurrence and counts mixed; network, "
+        "counts: either by itself. Together, co-occurrence is carried over by a lexicon found without a "
+        "dictionary; networks, counts and updates are those of the texts apart."
     )
     return Section("Bits", lead, blocks)
 
@@ -63,11 +63,13 @@ def _tables(measured: Mapping[str, Any]) -> Iterator[tuple[str, list[str], list[
     lines = []
     for pair, results in measured["pairs"].items():
         for quantity in (each for each in QUANTITIES if each in results):
-            code, network = (results[quantity][way] for way in WAYS)
-            per_byte, alone = map(_interval, (code, network))
-            units = [f"{code[unit]:.3f}" for unit in ("per_character", "per_token")]
-            lines.append([f"{quantity}, {pair}", f"{code['bits'] / 8:,.0f}", per_byte, *units, alone])
-    headings = ["code length", "bytes", "bits/byte", "bits/character", "bits/token", "network bits/byte"]
+            lengths = results[quantity]
+            code, *alone = (_interval(lengths[way]) if way in lengths else "" for way in WAYS)
+            units = [f"{lengths['code'][unit]:.3f}" for unit in ("per_character", "per_token")]
+            size = f"{lengths['code']['bits'] / 8:,.0f}"
+            lines.append([f"{quantity}, {pair}", size, code, *units, *alone])
+    headings = ["code length", "bytes", "bits/byte", "bits/character", "bits/token"]
+    headings += [f"{way} alone, bits/byte" for way in WAYS[1:]]
     yield "Prequential code lengths, every byte paid, 95% intervals", headings, lines
     lines = [
         [PAIRS[pair]]

@@ -30,10 +30,8 @@ def show_run(text: Mapping[str, Any] | None, alignment: Mapping[str, Any], termi
     text: None where there is none.
     """
     if text is not None:
-        findings = (
-            "; ".join(text["warnings"]) or "no held-out sentence in the training text, no aligned sides"
-        )
-        terminal.print(f"audit:   {findings}")
+        findings = [*text["warnings"]] or ["no held-out sentence in the training text, no aligned sides"]
+        terminal.print(f"audit:   {'; '.join([*findings, text['shared_content']])}")
     terminal.print(f"verdict: {alignment['verdict']['label']}: {alignment['verdict']['reason']}")
 
 
