@@ -44,9 +44,7 @@ def main() -> None:
     parser.add_argument("--counts", nargs=2, help='files of "word count" lines')
     parser.add_argument("--languages", default="en,zh")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--known", type=int, default=1000, help="pairs that maps are fitted on"
-    )
+    parser.add_argument("--known", type=int, default=1000, help="pairs that maps are fitted on")
     arguments = parser.parse_args()
     first, second = (Lang(code) for code in arguments.languages.split(","))
     files = VectorFiles(
