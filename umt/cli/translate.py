@@ -8,6 +8,9 @@ A line in is a line out. With ``--alternatives N`` there are up to N lines for e
 number of the line in, a score in nats, the translation, and why it is doubtful, mostly empty. The score is
 log p(translation | sentence) and log p(sentence | translation) together, by which they are ranked. Without
 ``--alternatives`` a translation that the model itself finds absurd is named on standard error.
+
+``--engine ctranslate2`` (or ctranslate2-int8, in short products) decodes a translator of
+translator.architecture=t5gemma2 by CTranslate2, where that is installed.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
 from rich.console import Console as Terminal
@@ -37,10 +41,12 @@ from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text
 from umt.smt.translator import PhraseBasedTranslator
+from umt.translation.export import by_ctranslate2
 from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
+_ENGINES = ("own", "ctranslate2", "ctranslate2-int8")
 _SHOWN = 10
 """Doubtful lines that are named; of more the number is said."""
 _BATCH = 1000
@@ -63,6 +69,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     parser.add_argument("--lexical", action="store_true", help="the run's word-by-word translator")
     parser.add_argument("--beam", type=int, default=8, metavar="N", help="hypotheses side by side; 1: greedy")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
+    parser.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what decodes, see below")
     parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
     parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")
     options = parser.parse_args(arguments)
@@ -89,6 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         directory = options.model or options.run or newest_run(Path("runs"))
         way, beam = LanguageDirection(options.source, options.to), max(options.beam, options.alternatives)
         translator = open_translator(directory, way, beam, options.lexical)
+        if options.engine != _ENGINES[0]:
+            if not isinstance(translator, NeuralTranslator):
+                raise BadInput(f"--engine {options.engine} decodes neural translators alone: leave it out")
+            with TemporaryDirectory() as scratch:
+                translator = by_ctranslate2(translator, Path(scratch), options.engine.endswith("int8"))
         if options.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
         for warning in training_warnings(directory, options.lexical):

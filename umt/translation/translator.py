@@ -82,6 +82,11 @@ class NeuralTranslator:
             lambda texts: [each[0].text for each in self._alternatives(texts)],
         )
 
+    def direction(self) -> Direction:
+        """From which language into which, and what may be written."""
+        allowed = self.allowed_subwords.get(self.target)
+        return Direction.between(self.tokenizer, self.source, self.target, allowed)
+
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
@@ -92,8 +97,7 @@ class NeuralTranslator:
     def _alternatives(self, normal: Sequence[str]) -> list[list[Alternative]]:
         """`alternatives` of normalised sentences."""
         pieces = [self._pieces(sentence) for sentence in normal]
-        allowed = self.allowed_subwords.get(self.target)
-        direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
+        direction = self.direction()
         flat = [piece for parts in pieces for piece in parts]
         hypotheses = self.generation.generate(self.model, flat, direction, Generator().manual_seed(0))
         outputs = iter(self._ranked(flat, hypotheses))
