@@ -56,15 +56,15 @@ def main() -> None:
         "--records", type=Path, default=Path("docs/results/transfer.jsonl"), help="runs to show"
     )
     parser.add_argument("--minutes", type=float, default=600, help="start no run later than this")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with user_errors(console):
-        if given.action == "show":
-            show(read(given.records), Path("docs/studies"))
+        if arguments.action == "show":
+            show(read(arguments.records), Path("docs/studies"))
             return
-        builder = Builder(given.data.resolve(), Store(given.store, console))
-        wanted = jobs(builder, given.only, given.corpora)
-        run(wanted, given.store / "transfer.jsonl", given.store / "transfer", given.minutes)
+        builder = Builder(arguments.data.resolve(), Store(arguments.store, console))
+        wanted = jobs(builder, arguments.only, arguments.corpora)
+        run(wanted, arguments.store / "transfer.jsonl", arguments.store / "transfer", arguments.minutes)
 
 
 if __name__ == "__main__":

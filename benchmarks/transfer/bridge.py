@@ -46,8 +46,8 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
         texts, others = ([part[which] for part in parts] for which in (0, 1))
         x, y = map(symbol_vectors, others)
         known = sides.known_pairs(dictionary, others, x, y)
-        found = ALIGNER.align(x, y, Generator().manual_seed(1))
-        both = mutual(*csls(found.source.vectors, found.target.vectors))
+        alignment = ALIGNER.align(x, y, Generator().manual_seed(1))
+        both = mutual(*csls(alignment.source.vectors, alignment.target.vectors))
         ids = np.concatenate(
             [text.numbers[[*map(int, side.words)]] for text, side in zip(others, (x, y), strict=True)]
         )

@@ -71,16 +71,16 @@ def _measure(
         "arms": {},
     }
     for arm, (pointers, odds) in arms.items():
-        given, points = _bits(y, [coded.log_odds, odds]), pointers >= 0
+        conditional, points = _bits(y, [coded.log_odds, odds]), pointers >= 0
         cost = points * math.log2(len(x.ends))
         if not points.all():
             cost = cost + kt_bits(points.astype(int), 2) / len(points)
         result["arms"][arm] = {
-            "given": round(float(given.sum()), 1),
+            "given": round(float(conditional.sum()), 1),
             "pointers": round(float(cost.sum()), 1),
             "pointing": int(points.sum()),
         }
-        result["blocks"][arm] = in_blocks(given + cost)
+        result["blocks"][arm] = in_blocks(conditional + cost)
     return {**result, "sentences": [len(x.ends), len(y.ends)], "bytes": int(y.sizes.sum())}
 
 
