@@ -374,3 +374,11 @@ def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translato
     small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
     assert small == capitals
     assert number == "1,234.5"
+
+
+def test_command_copies_addresses_too(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentences = ["She sees the sea.", "SHE SEES THE SEA.", "https://a.example/b?c=1"]
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), *sentences])
+    small, capitals, address = capsys.readouterr().out.splitlines()
+    assert small == capitals
+    assert address == sentences[2]

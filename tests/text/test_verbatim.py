@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from umt.text.verbatim import translate_around
+from umt.text.verbatim import is_plain, translate_around
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -37,6 +37,7 @@ def bracketed(texts: list[str]) -> list[str]:
 )
 def test_addresses_and_text_without_words_stay(sentence: str, translation: str) -> None:
     assert translate_around([sentence], EN, ZH, bracketed) == [translation]
+    assert is_plain(sentence, EN) == (translation == f"[{sentence}]")
 
 
 def test_latin_words_have_a_space_between_them() -> None:

@@ -41,6 +41,7 @@ from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text
 from umt.smt.translator import PhraseBasedTranslator
+from umt.text.verbatim import is_plain
 from umt.translation.export import by_ctranslate2
 from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
@@ -162,7 +163,14 @@ def _output_lines(
     if not isinstance(translator, NeuralTranslator):
         yield from ((text, "") for text in translator.translate(batch))
         return
-    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
+    whole = [bool(alternatives) or is_plain(line, translator.source) for line in batch]
+    plain = iter(translator.alternatives([line for line, as_is in zip(batch, whole, strict=True) if as_is]))
+    others = iter(translator.translate([line for line, as_is in zip(batch, whole, strict=True) if not as_is]))
+    for number, as_is in enumerate(whole, before + 1):
+        if not as_is:
+            yield next(others), ""
+            continue
+        hypotheses = next(plain)
         if not alternatives:
             text, _, doubts = hypotheses[0]
             yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""

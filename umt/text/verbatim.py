@@ -31,6 +31,12 @@ def translate_around(
     return [_joined(line, is_spaced(target)) for line in texts]
 
 
+def is_plain(sentence: str, lang: Lang) -> bool:
+    """Whether `translate_around` hands on a sentence in ``lang`` whole and as it is."""
+    words = _has_words(sentence, lang) and _ADDRESS.search(sentence) is None
+    return words and _uncapitalised(sentence) == sentence
+
+
 def _joined(parts: Sequence[str], spaced: bool) -> str:
     """The parts with the spaces that their language writes; Latin words always have one between them."""
     text = ""
