@@ -383,3 +383,11 @@ def test_addresses_stay_and_doubts_belong_to_their_line(translator: NeuralTransl
     assert "https://example.org/a" in both[0][0]
     assert both[1] == ("https://example.org/b", ())
     assert both[2][1] == translator.alternatives(lines[2:])[0][0].doubts == ("does not end", "repeats itself")
+
+
+def test_command_copies_addresses_too(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentences = ["She sees the sea.", "SHE SEES THE SEA.", "https://a.example/b?c=1"]
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), *sentences])
+    small, capitals, address = capsys.readouterr().out.splitlines()
+    assert small == capitals
+    assert address == sentences[2]

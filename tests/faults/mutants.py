@@ -211,6 +211,9 @@ def main() -> None:
                 sys.exit(f"{name}: its tests fail without a mutant")
             for what, changed in mutants(name, source, options.each, choose):
                 path.write_text(changed, encoding="utf-8")
+                if "jit" in source:
+                    for compiled in Path("umt").rglob("*.nb[ci]"):
+                        compiled.unlink()  # callers in other modules hold the unchanged code
                 survived = passes(TESTED[name])
                 total, dead = total + 1, dead + (not survived)
                 if survived:

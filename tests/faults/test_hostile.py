@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+import umt
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.cli import archive, sweep, translate
 from umt.compression.archive import Archiver
@@ -300,3 +302,13 @@ def test_control_characters_of_a_run_stay_from_the_terminal(
     assert not any((ord(letter) < 32 and letter != "\n") or 0x7F <= ord(letter) < 0xA0 for letter in shown)
     Artefact.open(place / "train_translator-1").verify()
     assert not os.path.exists(CANARY)
+
+
+def test_no_call_of_transformers_may_run_code_of_a_folder() -> None:
+    for path in Path(umt.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called = ast.unparse(node.func)
+                if called.startswith("Auto") and node.func.attr in ("from_pretrained", "from_config"):
+                    options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    assert options.get("trust_remote_code") == "False", f"{path}: {called}"

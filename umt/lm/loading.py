@@ -47,7 +47,7 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
-        kind = AutoConfig.from_pretrained(str(name)).model_type
+        kind = AutoConfig.from_pretrained(str(name), trust_remote_code=False).model_type
         network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
     except Exception as error:  # safetensors and json raise what they like
         raise BadInput(
