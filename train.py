@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.pipeline import CONF
@@ -103,6 +104,7 @@ def train(config: DictConfig) -> float | None:
     from umt.pipeline import stages
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
+    from umt.pipeline.tracking import record_run
 
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)
@@ -110,6 +112,8 @@ def train(config: DictConfig) -> float | None:
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
         run = build(config, store)
         conclude(run, console)
+        if config.tracking and not team.rank:
+            record_run(instantiate(config.tracking), run)
     return run.criterion
 
 

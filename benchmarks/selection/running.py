@@ -171,8 +171,7 @@ def run(setting: Setting, seed: int, store: Store) -> dict[str, Any]:
         load((parts.model if setting.fresh else parts.begun).path),
         load(parts.model.path),
     )
-    if strategy.architecture == "encoder_decoder" and model.encoder is None:
-        model = model.as_encoder_decoder()  # here, so that what learns is what is measured
+    model = model.divided(strategy.architecture)  # here, so that what learns is what is measured
     steps = strategy.optimisation.steps
     [dev] = [each for each in inputs.held_out(config, inputs.corpus(config)) if each.name == "dev"]
     truth = Truth(

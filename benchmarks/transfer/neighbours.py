@@ -32,9 +32,10 @@ def jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Itera
 
 
 def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> dict[str, list[CodedText]]:
-    """Name of each neighbour -> X and the neighbour."""
+    """Name of each neighbour -> X and the neighbour, all with as many symbols, so as many updates, as Y."""
     [x, more], [y, _] = (sides.coded(lang, size) for lang in (EN, ZH))
-    more = more.until(len(x.codes))
+    more = more.until(len(y.codes))
+    other = sides.alphabets[ZH].encode(first_bytes(elsewhere, 2 * size), ZH)
     random, shift = np.random.default_rng(seed), sides.vocabulary
     return {
         "nothing": [x],
@@ -42,7 +43,7 @@ def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> 
         "shuffled within sentences": [x, shuffled_within(y, random)],
         "Y": [x, y],
         "Y, ids permuted": [x, replace(y, numbers=random.permutation(y.numbers))],
-        "another domain": [x, sides.alphabets[ZH].encode(first_bytes(elsewhere, size), ZH)],
+        "another domain": [x, other.until(len(y.codes))],
         "more X, enciphered": [x, replace(more, numbers=more.numbers + shift, tag=more.tag + shift)],
         "more X": [x, more],
     }

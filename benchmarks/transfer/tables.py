@@ -16,7 +16,7 @@ from umt.compression.block_bootstrap import gain_interval
 from umt.evaluation.report.figures import intervals, line_chart
 from umt.evaluation.report.svg import standalone
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 NAME = "joint-compression"
 WAYS = ("network", "mixed")
 Drawn: TypeAlias = dict[str, list[tuple[float, float, float] | None]]
@@ -85,13 +85,14 @@ def neighbours(runs: Sequence[Record]) -> tuple[str, Markup]:
         for arm in _values(of_size, "arm"):
             cells = [f"{size / 1e6:g} MB", arm]
             for way in WAYS:
-                null, here, most = _matched(*(_of(of_size, arm=each) for each in (NULL, arm, "more X")))
-                saved, possible = _saved(null, here, way), _saved(null, most, way)
-                share = 100 * saved["bits"] / possible["bits"]
+                null, here = _matched(_of(of_size, arm=NULL), _of(of_size, arm=arm))
+                base, most = _matched(_of(of_size, arm=NULL), _of(of_size, arm="more X"))
+                saved = _saved(null, here, way)
+                share = saved["bits"] / _saved(base, most, way)["bits"] if most else None
                 cells += [
                     f"{_mean(here, way) / 8:,.0f}",
                     "" if arm == NULL else _bytes(saved),
-                    f"{share:.0f}%",
+                    "" if share is None else f"{share:z.1%}",
                 ]
                 if way == "network" and arm not in (NULL, "nothing"):
                     drawn[f"{size / 1e6:g} MB"].append(_interval(saved))

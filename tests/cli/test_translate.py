@@ -28,6 +28,7 @@ from umt.smt.stack_decoder import DecoderWeights
 from umt.smt.translator import PhraseBasedTranslator
 from umt.text.tokenizer import Tokenizer
 from umt.text.truecasing import Truecaser
+from umt.translation import doubts as signs
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -152,17 +153,17 @@ def test_nothing_on_standard_input_is_an_error(store: Path) -> None:
 
 
 def test_text_in_the_wrong_language_is_told_once(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for text, doubts in (("海看见她。", 1), ("She sees 海.", 0), ("", 0)):
+    for text, count in (("海看见她。", 1), ("She sees 海.", 0), ("", 0)):
         translate.main(["--to", "zh", "--run", str(store / "run-1"), text])
         said = capsys.readouterr()
-        assert said.err.count("warning: most of this is not en") == doubts
+        assert said.err.count("warning: most of this is not en") == count
         assert said.out.endswith("\n")
     lines = io.TextIOWrapper(io.BytesIO("海看见她。\n".encode() * 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", lines)
         patch.setattr(translate, "_BATCH", 1)
         translate.main(["--to", "zh", "--run", str(store / "run-1")])
-    assert capsys.readouterr().err.count("warning: ") == 1
+    assert capsys.readouterr().err.count("warning: most of this") == 1
 
 
 def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -183,7 +184,7 @@ def test_one_sentence_a_file_and_alternatives(
     assert sorted(tmp_path.iterdir()) == [tmp_path / "in.txt", out]
     model = str(store / "train_translator-1")
     rows = called(monkeypatch, capsys, "--to", "en", "--model", model, "--alternatives", "3", "海", "书")
-    numbers, scores, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
+    numbers, scores, _, _ = zip(*(row.split("\t") for row in rows.splitlines()), strict=True)
     assert set(numbers) == {"1", "2"}
     assert all(float(score) < 0 for score in scores)
 
@@ -295,6 +296,41 @@ def test_a_failure_keeps_what_was_done_under_another_name(
     assert len(left.read_text(encoding="utf-8").splitlines()) == 1
 
 
+def test_what_the_model_finds_absurd_is_marked(
+    translator: NeuralTranslator, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = translator._pieces("She sees the sea.")[0]
+    good, cut = np.array([5, 8, 9, 7]), Output(np.array([5, 6]), 9.0, False)
+
+    def reasons(output: Output, cost: float | None = 0.5, text: object = sentence) -> tuple[str, ...]:
+        return signs.doubts(text, output, 3, translator.tokenizer, cost)
+
+    assert reasons(Output(good, 3.0, True)) == ()
+    assert reasons(Output(good, 9.0, True)) == ("3.0 nats a subword where text of training cost 0.5",)
+    assert reasons(Output(good, 9.0, True), None) == ()
+    assert reasons(cut, None) == ("does not end",)
+    assert "repeats itself" in reasons(Output(np.array([5, 6] * 6), 1.0, True))
+    unknown = translator.tokenizer.encode(["Ωμέγα"], EN)[0]
+    assert reasons(Output(good, 1.0, True), text=unknown) == (
+        "most of the sentence is characters that it hardly knows",
+    )
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 1, "back_translation/nats": 9}\n' * 3
+        + '{"step": 2, "back_translation/nats": 1.5, "denoising/nats": 7}\n' * 10,
+        encoding="utf-8",
+    )
+    assert signs.training_cost(tmp_path) == 1.5
+    assert signs.training_cost(tmp_path / "nosuch") is None
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), *["Ωμέγα"] * 12])
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 12
+    assert shown.err.count("is doubtful: ") == 10
+    assert "12 of 12 translations are doubtful" in shown.err
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), "--alternatives", "2", "Ωμέγα"])
+    rows = [row.split("\t") for row in capsys.readouterr().out.splitlines()]
+    assert all("hardly knows" in row[3] for row in rows)
+
+
 def test_standard_input_is_read_as_files_are(
     store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,3 +348,29 @@ def test_standard_input_is_read_as_files_are(
         with pytest.raises(SystemExit):
             translate.main(run)
         assert reason in capsys.readouterr().err
+
+
+def test_output_is_utf_8_whatever_the_locale(store: Path) -> None:
+    line = [
+        sys.executable,
+        "-m",
+        "umt.cli.translate",
+        "--run",
+        str(store / "run-1"),
+        "--to",
+        "zh",
+        "😀 https://x.y",
+    ]
+    for strange in (
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "gbk"},
+    ):
+        done = subprocess.run(line, env=os.environ | strange, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode() == "😀https://x.y\n"
+
+
+def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translator: NeuralTranslator) -> None:
+    small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
+    assert small == capitals
+    assert number == "1,234.5"

@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def start(program: str, store: Path, log: Path) -> int:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)
@@ -112,6 +115,8 @@ def kill_during(program: str, store: Path, log: Path, artefact: str, moment: flo
     artefact: the name of a folder of the store; empty for the program itself.
     Raises AssertionError where it ends in an error, or where a process of it outlives it.
     """
+    if artefact and (store / artefact).exists():
+        return False
     process = start(program, store, log)
     mark = f".{artefact}.*-{process}.partial"  # of this process
     while artefact and not any(store.glob(mark)):
@@ -202,7 +207,7 @@ def main() -> None:
             for artefact, seconds in [*turns, ("", 5.0)]:
                 program = "train" if artefact else "evaluate"
                 for _ in range(options.each):
-                    if not kill_during(program, store, log, artefact, choose.uniform(0, seconds or 5)):
+                    if not kill_during(program, store, log, artefact, choose.uniform(0, 0.7 * seconds or 5)):
                         break
                     counts[artefact or program] = counts.get(artefact or program, 0) + 1
                 if not artefact or kills + sum(counts.values()) >= options.kills:

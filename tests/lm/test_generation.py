@@ -25,6 +25,7 @@ from umt.lm.generation import Direction, Generation, Output, Search
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.kernels import DecodingWeights, KVCache
 from umt.lm.search import Greedy, Sampling
+from umt.lm.t5gemma2 import Division
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
@@ -34,7 +35,7 @@ ALLOWED = torch.tensor([END, *range(5, VOCABULARY - 7)])
 WAY = Direction(EN, ZH, END, ALLOWED)
 
 
-@pytest.fixture(scope="module", params=["joint", "encoder_decoder"])
+@pytest.fixture(scope="module", params=["joint", "encoder_decoder", "t5gemma2"])
 def model(request: pytest.FixtureRequest) -> JointLM:
     """Random weights, large enough for a distribution that is far from flat and ends now and then."""
     made = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
@@ -42,10 +43,9 @@ def model(request: pytest.FixtureRequest) -> JointLM:
         made.embeddings.mul_(120)
         made.embeddings[END] *= 1.5
     made.network.double()
-    if request.param == "joint":
+    made = made.divided(request.param)
+    if made.encoder is None:
         return made
-    made = made.as_encoder_decoder()
-    assert made.encoder is not None
     with torch.no_grad():
         for number, weight in enumerate(made.encoder.layers.parameters()):
             weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
@@ -169,19 +169,19 @@ def test_a_loop_attends_as_products_over_all_rows_do(
             same(each, other)
 
 
-def trained_in_fp32(joint: bool) -> JointLM:
+def trained_in_fp32(kind: Division) -> JointLM:
     """Random weights in fp32, far from flat."""
     model = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))
     with torch.no_grad():
         model.embeddings.mul_(120)
         model.embeddings[END] *= 1.5
-    return model if joint else model.as_encoder_decoder()
+    return model.divided(kind)
 
 
 @pytest.mark.parametrize("search", [*SEARCHES, Beam(4), Beam(3, 1.0)], ids=str)
-@pytest.mark.parametrize("joint", [True, False], ids=["joint", "encoder-decoder"])
-def test_plain_transformers_decode_alike(sources: list[Ids], search: Search, joint: bool) -> None:
-    model = trained_in_fp32(joint)
+@pytest.mark.parametrize("kind", ["joint", "encoder_decoder", "t5gemma2"])
+def test_plain_transformers_decode_alike(sources: list[Ids], search: Search, kind: Division) -> None:
+    model = trained_in_fp32(kind)
     plain = JointLM(model.network, model.encoder, kernels=False)
     generation = Generation(search, length_ratio=1.2, length_offset=5, cache_positions=400, workers=2)
     ours = generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))

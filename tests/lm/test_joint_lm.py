@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
     LlamaConfig,
     LlamaForCausalLM,
     Qwen3Config,
@@ -23,6 +24,7 @@ from transformers import (
 from umt.lm import kernels
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.loading import load, save
+from umt.lm.t5gemma2 import Division
 from umt.text.tokenizer import Tokenizer
 from umt.training.permutation import Permutation
 from umt.types import BadInput, Lang
@@ -113,9 +115,9 @@ def given_and_asked() -> tuple[Tensor, Tensor, Tensor]:
     return ids[:, :-1], ids[:, 1:], (places >= begins[:, None]) & (places < ends[:, None])
 
 
-def divided() -> JointLM:
+def divided(kind: Division = "encoder_decoder") -> JointLM:
     """An encoder-decoder with an encoder of its own."""
-    model = made().as_encoder_decoder()
+    model = made().divided(kind)
     assert model.encoder is not None
     with torch.no_grad():
         for number, weight in enumerate(model.encoder.layers.parameters()):
@@ -135,7 +137,10 @@ def asked_of(model: JointLM) -> list[Tensor]:
 
 
 def test_encoder_decoder_kernels_equal_transformers() -> None:
-    model = divided()
+    same_by_kernels(divided())
+
+
+def same_by_kernels(model: JointLM) -> None:
     with no_transformers():
         ours = asked_of(model)
     theirs = asked_of(plain(model))
@@ -157,8 +162,37 @@ def test_a_fresh_encoder_decoder_differs_by_its_reading_alone() -> None:
     assert not torch.allclose(other.target_states(seen, asked), joint.target_states(seen, asked), rtol=1e-2)
 
 
-def test_the_company_of_a_row_changes_nothing() -> None:
-    model, (seen, _, asked) = divided(), given_and_asked()
+def test_t5gemma2_kernels_equal_transformers() -> None:
+    model, (seen, _, asked) = divided("t5gemma2"), given_and_asked()
+    assert model.trains_by_kernels
+    same_by_kernels(model)
+    asked[:] = True  # without a source: a language model
+    torch.testing.assert_close(
+        model.target_states(seen, asked), plain(model).target_states(seen, asked), rtol=1e-4, atol=2e-5
+    )
+
+
+def test_t5gemma2_is_that_of_transformers(tmp_path: Path) -> None:
+    model, (seen, _, asked) = divided("t5gemma2"), given_and_asked()
+    save(model, tmp_path)
+    again = load(tmp_path)
+    assert again.merged
+    assert torch.equal(again.target_states(seen, asked), model.target_states(seen, asked))
+    theirs = AutoModelForSeq2SeqLM.from_pretrained(tmp_path).eval()
+    begin = int(asked[3].int().argmax())  # its row is read on its own, without padding
+    logits = theirs(input_ids=seen[3:4, :begin], decoder_input_ids=seen[3:4, asked[3]]).logits[0]
+    ours = model.logits(model.target_states(seen[3:4], asked[3:4]))
+    torch.testing.assert_close(logits, ours, rtol=1e-4, atol=2e-5)
+
+
+def test_no_t5gemma2_is_made_of_a_llama() -> None:
+    with pytest.raises(BadInput, match="no T5Gemma 2 can be made of a LlamaForCausalLM"):
+        JointLM(LlamaForCausalLM(LlamaConfig(**SIZE))).divided("t5gemma2")
+
+
+@pytest.mark.parametrize("kind", ["encoder_decoder", "t5gemma2"])
+def test_the_company_of_a_row_changes_nothing(kind: Division) -> None:
+    model, (seen, _, asked) = divided(kind), given_and_asked()
     together = model.target_states(seen, asked)
     alone = [model.target_states(seen[row : row + 1], asked[row : row + 1]) for row in range(len(seen))]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)

@@ -179,6 +179,15 @@ def test_store_removes_what_a_killed_build_left(tmp_path: Path) -> None:
     assert [place.name for place in tmp_path.glob(".*")] == []
 
 
+def test_reuse_removes_what_a_build_left_that_was_killed_at_its_end(tmp_path: Path) -> None:
+    made = Store(tmp_path, Diary()).build(first, numbered(3))
+    (tmp_path / f".lock-{made.path.name}").touch()
+    for left in (f".unfinished-{made.path.name}-0123", f".{made.path.name}.vm-999999999.partial"):
+        (tmp_path / left / "checkpoints").mkdir(parents=True)
+    assert Store(tmp_path, Diary()).build(first, numbered(3)) == made
+    assert list(tmp_path.iterdir()) == [made.path]
+
+
 def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
     """Host names and process numbers say nothing between containers: the lock does."""
     place = tmp_path / ".other-1.vm-999999999.partial"

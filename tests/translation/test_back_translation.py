@@ -12,6 +12,7 @@ import torch
 from tests.small_translation import EN, ZH, cipher, network, source_writer
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
+from umt.lm.t5gemma2 import Division
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
@@ -167,8 +168,8 @@ def test_renderings_in_the_wrong_language_are_not_learned_from(tmp_path: Path) -
     assert strict.accepted < 0.3 * strict.written
 
 
-@pytest.mark.parametrize("architecture", ["joint", "encoder_decoder"])
-def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["joint", "encoder_decoder", "t5gemma2"])
+def test_back_translation_mends_a_poor_bootstrap(architecture: Division, tmp_path: Path) -> None:
     """Three in ten words of the bootstrap are wrong; learning from it, then from itself, mends most."""
     tokenizer, texts, truth = cipher(tmp_path)
     english, chinese = texts
@@ -199,8 +200,7 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: str, tmp_path: Pa
     with torch.no_grad():  # roughly as aligned vectors do
         for forward, here in into_english.items():
             model.embeddings[forward] = model.embeddings[here] + 0.5 * model.embeddings[forward]
-    if architecture == "encoder_decoder":
-        model = model.as_encoder_decoder()
+    model = model.divided(architecture)
     parts = {
         "synthetic": Synthetic(task, poor, Schedule(((0, 1), (0.4, 1), (0.5, 0)))),
         "back": BackTranslation(task, texts, source_writer(tokenizer, texts, Filters()), ours),

@@ -4,9 +4,13 @@
     python -m umt.cli.translate --to zh --run runs/run-1b4dcebd3e1d --input in.txt --output out.txt
     python -m umt.cli.translate --to en --model DIR --alternatives 5 < in.txt
 
-A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of three columns: the
-number of the line in, a score in nats, the translation. The score is log p(translation | sentence) and log
-p(sentence | translation) together, by which they are ranked.
+A line in is a line out. With ``--alternatives N`` there are up to N lines for each, of four columns: the
+number of the line in, a score in nats, the translation, and why it is doubtful, mostly empty. The score is
+log p(translation | sentence) and log p(sentence | translation) together, by which they are ranked. Without
+``--alternatives`` a translation that the model itself finds absurd is named on standard error.
+
+``--engine ctranslate2`` (or ctranslate2-int8, in short products) decodes a translator of
+translator.architecture=t5gemma2 by CTranslate2, where that is installed.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
 from rich.console import Console as Terminal
@@ -36,10 +41,14 @@ from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text
 from umt.smt.translator import PhraseBasedTranslator
+from umt.translation.export import by_ctranslate2
 from umt.translation.prompting import PromptedTranslator
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
+_ENGINES = ("own", "ctranslate2", "ctranslate2-int8")
+_SHOWN = 10
+"""Doubtful lines that are named; of more the number is said."""
 _BATCH = 1000
 """Lines translated at once: enough to fill batches of like length, few enough to see them come."""
 
@@ -47,7 +56,9 @@ _BATCH = 1000
 def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     """What the command line says."""
     parser = Command("umt.cli.translate", __doc__)
-    parser.add_argument("sentence", nargs="*", help="to translate, instead of --input or standard input")
+    parser.add_argument(
+        "sentence", nargs="*", type=_as_typed, help="to translate, instead of --input or standard input"
+    )
     parser.add_argument("--to", required=True, type=Lang, metavar="LANG", help="such as zh")
     parser.add_argument("--from", dest="source", type=Lang, metavar="LANG", help="the other one if not given")
     where = parser.add_mutually_exclusive_group()
@@ -58,6 +69,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     parser.add_argument("--lexical", action="store_true", help="the run's word-by-word translator")
     parser.add_argument("--beam", type=int, default=8, metavar="N", help="hypotheses side by side; 1: greedy")
     parser.add_argument("--alternatives", type=int, default=0, metavar="N", help="show the N best, scored")
+    parser.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what decodes, see below")
     parser.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst")
     parser.add_argument("--output", type=Path, metavar="FILE", help="appears when it is complete")
     options = parser.parse_args(arguments)
@@ -69,6 +81,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> Namespace:
     return options
 
 
+def _as_typed(sentence: str) -> str:
+    """A sentence of the command line; UTF-8 where the locale could not read it."""
+    undecoded = any("\ud800" <= letter <= "\udfff" for letter in sentence)
+    return os.fsencode(sentence).decode("utf-8", "replace") if undecoded else sentence
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Translate what the command line names."""
     configure_libraries()
@@ -78,22 +96,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         directory = options.model or options.run or newest_run(Path("runs"))
         way, beam = LanguageDirection(options.source, options.to), max(options.beam, options.alternatives)
         translator = open_translator(directory, way, beam, options.lexical)
+        if options.engine != _ENGINES[0]:
+            if not isinstance(translator, NeuralTranslator):
+                raise BadInput(f"--engine {options.engine} decodes neural translators alone: leave it out")
+            with TemporaryDirectory() as scratch:
+                translator = by_ctranslate2(translator, Path(scratch), options.engine.endswith("int8"))
         if options.alternatives and not isinstance(translator, NeuralTranslator):
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
         for warning in training_warnings(directory, options.lexical):
             console.terminal.print(printable(f"warning: {directory}: {warning}"), markup=False)
         typed = not options.sentence and options.input is None and sys.stdin.isatty()
         source = iter(options.sentence or _input_lines(options.input))
-        done, start, doubt = 0, time.perf_counter(), ""
+        done, doubtful, start, doubt = 0, 0, time.perf_counter(), ""
         for batch in _batches(source, 1 if typed else _BATCH):
             if not doubt and (doubt := _wrong_language_warning(translator, batch)):
                 console.terminal.print(doubt, markup=False)
-            for line in _output_lines(translator, batch, done, options.alternatives):
+            for line, doubt_of_line in _output_lines(translator, batch, done, options.alternatives):
                 out.write((printable(line) if out.isatty() else line) + "\n")
+                doubtful += bool(doubt_of_line)
+                if doubt_of_line and doubtful <= _SHOWN:
+                    console.terminal.print(printable(f"warning: {doubt_of_line}"), markup=False)
             out.flush()
             done += len(batch)
             if console.terminal.is_terminal and not typed:
                 console.terminal.print(_speed(done, start), end="\r")
+        if doubtful > _SHOWN:
+            console.terminal.print(
+                f"warning: {doubtful:,} of {done:,} translations are doubtful", markup=False
+            )
         if not options.sentence:
             console.terminal.print(f"{_speed(done, start)}, by {directory}")
 
@@ -125,13 +155,19 @@ def _batches(source: Iterator[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _output_lines(translator: Translator, batch: list[str], before: int, alternatives: int) -> Iterator[str]:
-    if not alternatives or not isinstance(translator, NeuralTranslator):
-        yield from translator.translate(batch)
+def _output_lines(
+    translator: Translator, batch: list[str], before: int, alternatives: int
+) -> Iterator[tuple[str, str]]:
+    """Lines to write, each with a warning about it, empty for most and where the line says it itself."""
+    if not isinstance(translator, NeuralTranslator):
+        yield from ((text, "") for text in translator.translate(batch))
         return
     for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
-        for text, score in hypotheses[:alternatives]:
-            yield f"{number}\t{score:.3f}\t{text}"
+        if not alternatives:
+            text, _, doubts = hypotheses[0]
+            yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""
+        for text, score, doubts in hypotheses[:alternatives]:
+            yield f"{number}\t{score:.3f}\t{text}\t{', '.join(doubts)}", ""
 
 
 def _input_lines(path: Path | None) -> Iterator[str]:
@@ -154,6 +190,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as what comes in, whatever the locale
         try:
             yield sys.stdout
         except BrokenPipeError:  # whoever read it has had enough; Python must not flush at exit

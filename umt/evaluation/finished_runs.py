@@ -101,7 +101,8 @@ class FinishedRun:
         saved = SavedJson.read(self.path / MANIFEST)
         saved.get("inputs", dict)
         config = saved.get("config", dict)
-        if type(config.get("seed")) is not int or "_target_" not in (config.get("corpus") or {}):
+        corpus = config.get("corpus")  # empty: vectors alone
+        if type(config.get("seed")) is not int or (corpus != {} and "_target_" not in (corpus or {})):
             raise damaged(saved.path, "its configuration lacks a seed or a corpus")
         return dict(saved.content)
 
@@ -199,10 +200,12 @@ def find_scored_runs(places: Iterable[Path]) -> list[FinishedRun]:
 
 def parameter_differences(configurations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of each configuration the parameters that are not the same in all, the seed aside, by dotted name."""
-    flat = [dict(_flat(configuration)) for configuration in configurations]
-    keys = sorted({key for parameters in flat for key in parameters} - {"seed"})
-    differing = [key for key in keys if len({json.dumps(each.get(key), sort_keys=True) for each in flat}) > 1]
-    return [{key: parameters[key] for key in differing if key in parameters} for parameters in flat]
+    every = [dict(flat(configuration)) for configuration in configurations]
+    keys = sorted({key for parameters in every for key in parameters} - {"seed"})
+    differing = [
+        key for key in keys if len({json.dumps(each.get(key), sort_keys=True) for each in every}) > 1
+    ]
+    return [{key: parameters[key] for key in differing if key in parameters} for parameters in every]
 
 
 def _runs_in(place: Path) -> Iterator[Path]:
@@ -211,10 +214,11 @@ def _runs_in(place: Path) -> Iterator[Path]:
             yield directory.resolve()
 
 
-def _flat(tree: Mapping[str, Any], root: str = "") -> Iterator[tuple[str, Any]]:
+def flat(tree: Mapping[str, Any], root: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a configuration with its dotted name."""
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{root}{key}.")
+            yield from flat(value, f"{root}{key}.")
         else:
             yield f"{root}{key}", value
 

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import DynamicCache, EncoderDecoderCache
 
 from umt.lm.joint_lm import JointLM
 from umt.lm.kernels import BLOCK, DecodingWeights, KVCache
 from umt.lm.mixed_precision import autocast
-from umt.lm.plain_forward import read
+from umt.lm.plain_forward import merged_states, read
 
 
 class DecodingCache(Protocol):
@@ -63,9 +63,8 @@ def cache_opener(
     on_gpu = model.device.type == "cuda"
     if not model.decodes_by_kernels:
         short = torch.bfloat16 if on_gpu else torch.float32
-        return lambda prompts, lengths, beams, steps: TransformersCache(
-            model, allowed, prompts, lengths, beams, short
-        )
+        kind = MergedCache if model.merged else TransformersCache
+        return lambda prompts, lengths, beams, steps: kind(model, allowed, prompts, lengths, beams, short)
     everything = torch.bfloat16 if on_gpu else None
     products = None if dtype == torch.float32 else dtype
     weights = DecodingWeights.of(model.network, allowed, everything, products, model.encoder)
@@ -74,7 +73,7 @@ def cache_opener(
 
 def cache_capacity(model: JointLM, share: float) -> int:
     """Positions whose keys and values, in bf16, fit into this share of the memory of the model's GPU."""
-    config: Any = model.network.config
+    config: Any = model.inner.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     size = 2 * config.num_hidden_layers * heads * dim * torch.bfloat16.itemsize
@@ -102,7 +101,7 @@ class TransformersCache:
         """Reads the prompts."""
         self.model, self.beams, self.dtype = model, beams, dtype
         self.head = model.head.detach()[allowed.to(model.device)]
-        self.past: Any = DynamicCache(config=model.network.config.get_text_config())
+        self.past: Any = DynamicCache(config=model.inner.config)
         longest = prompts.shape[1]
         places = torch.arange(longest, device=prompts.device) - (longest - lengths)[:, None]
         self.mask = places >= 0  # (batch, longest), later (rows, longest and all that is written)
@@ -125,7 +124,7 @@ class TransformersCache:
     def _read(self, ids: Tensor, places: Tensor) -> Tensor:
         """(rows, length, width) states of ``ids`` at ``places``, both (rows, length), which join the past."""
         with autocast(self.model.device, self.dtype):
-            return read(self.model.network.base_model, ids, self.mask.long(), places, self.past)
+            return read(self.model.inner, ids, self.mask.long(), places, self.past)
 
     def step(self, tokens: Tensor) -> Tensor:
         """See `DecodingCache`."""
@@ -153,3 +152,28 @@ class TransformersCache:
         self.past.batch_select_indices(rows)
         self.mask, self.places = self.mask[rows], self.places[rows]
         return order
+
+
+class MergedCache(TransformersCache):
+    """That of a T5 Gemma 2: keys and values of the encoder's states beside those of what is written."""
+
+    def _prefill(self, prompts: Tensor, places: Tensor) -> None:
+        """Read the prompts (batch, longest), padded on the left, at ``places``, which differ by row."""
+        encoder: Any = self.model.encoder
+        with autocast(self.model.device, self.dtype):
+            output = encoder(input_ids=prompts, attention_mask=self.mask, position_ids=places)
+        self.states = output.last_hidden_state.repeat_interleave(self.beams, 0)
+        self.longest = prompts.shape[1]
+        self.past = EncoderDecoderCache(DynamicCache(), DynamicCache())
+
+    def _read(self, ids: Tensor, places: Tensor) -> Tensor:
+        """See `TransformersCache`; ``places`` follow from the past."""
+        inner: Any = self.model.inner
+        visible, own = self.mask[:, : self.longest], self.mask[:, self.longest :]
+        with autocast(self.model.device, self.dtype):
+            return merged_states(inner, ids, own[:, None, None], self.states, visible, self.past)
+
+    def compact(self, staying: Tensor) -> Tensor:
+        """See `DecodingCache`."""
+        self.states = self.states[staying.repeat_interleave(self.beams)]
+        return super().compact(staying)

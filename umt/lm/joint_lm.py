@@ -1,7 +1,7 @@
 """The joint language model: one decoder-only Transformer for both languages, on ``transformers``.
 
-The saved folder opens with ``AutoModelForCausalLM.from_pretrained``; `JointLM` adds a bidirectional switch,
-and an output head that is computed only where a loss is asked for.
+The saved folder opens with ``AutoModelForCausalLM``, that of a T5 Gemma 2 with ``AutoModelForSeq2SeqLM``;
+`JointLM` adds a bidirectional switch, and an output head that is computed only where a loss is asked for.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedModel
+from transformers import Gemma3ForCausalLM, PreTrainedModel
 
 from umt.lm import kernels as hand_written
+from umt.lm.gemma3 import random_gemma3
 from umt.lm.kernels import Network
 from umt.lm.mixed_precision import autocast
 from umt.lm.plain_forward import hidden_states, hidden_states_after
+from umt.lm.t5gemma2 import (
+    Division,
+    T5Gemma2ForConditionalGeneration,
+    is_divisible,
+    t5gemma2_from,
+    text_encoder,
+)
 from umt.runtime.validate import require
 from umt.types import BadInput
-
-EMBEDDING_STD = 0.02
-"""Root mean square of random embeddings: small, so that an untrained network gives nearly equal probabilities
-to all subwords, which a prequential code, paid from the first subword on, gains by."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Architecture:
 class JointLM(nn.Module):
     """Decoder-only Transformer language model of both languages: ``p(next subword | subwords so far)``.
 
-    network: any causal language model of ``transformers`` with a linear head.
+    network: any causal language model of ``transformers`` with a linear head, or a T5 Gemma 2, which has an
+        encoder of its own.
     encoder: a bidirectional network for the source; ``network`` continues from its keys and values, layer by
         layer, as from its own past (He et al. 2018, "Layer-wise coordination between encoder and decoder").
         None: ``network`` reads the source itself, from left to right.
@@ -68,6 +73,9 @@ class JointLM(nn.Module):
         kernels: bool = True,
     ) -> None:
         super().__init__()
+        self.merged = isinstance(network, T5Gemma2ForConditionalGeneration)
+        if isinstance(network, T5Gemma2ForConditionalGeneration):
+            encoder = text_encoder(network)
         self.network, self.encoder = network, encoder
         self.kernels = kernels
         inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
@@ -86,38 +94,25 @@ class JointLM(nn.Module):
         end: int = 1,
         kernels: bool = True,
     ) -> JointLM:
-        """A Gemma 3 with tied embeddings and random weights; every layer looks at all that came before.
-
-        Norms before and after each half of a layer, norms of queries and keys, and embeddings that are
-        scaled on the way in: as many products as a Llama, which learns far more slowly
-        (docs/decisions/035-joint-model-like-gemma-3.md). kernels: see the class.
-        """
-        config = Gemma3TextConfig(
-            vocab_size=vocabulary,
-            hidden_size=architecture.width,
-            intermediate_size=architecture.hidden,
-            num_hidden_layers=architecture.layers,
-            num_attention_heads=architecture.heads,
-            num_key_value_heads=architecture.heads,
-            head_dim=architecture.width // architecture.heads,
-            query_pre_attn_scalar=architecture.width // architecture.heads,
-            max_position_embeddings=architecture.context,
-            layer_types=["full_attention"] * architecture.layers,
-            rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 10_000.0}},
-            tie_word_embeddings=True,
-            pad_token_id=pad,
-            eos_token_id=end,
-            bos_token_id=None,
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(1 << 62, (1,), generator=generator)))
-            network = Gemma3ForCausalLM(config)
-            with torch.no_grad():
-                for weight in network.parameters():
-                    if weight.ndim == 2:
-                        weight.normal_(std=weight.shape[1] ** -0.5)
-                network.model.embed_tokens.weight.mul_(EMBEDDING_STD * architecture.width**0.5)
+        """A `umt.lm.gemma3.random_gemma3`; kernels: see the class."""
+        network = random_gemma3(architecture, vocabulary, generator, pad, end)
         return cls(network, None, kernels)
+
+    def divided(self, division: Division) -> JointLM:
+        """A model that reads its source by an encoder where ``division`` asks for one and there is none yet.
+
+        joint: one network reads the source, from the left, and continues with the target. encoder_decoder:
+        see `as_encoder_decoder`. t5gemma2: a `umt.lm.t5gemma2`. Raises BadInput where the network is none
+        that can be divided so.
+        """
+        if division == "joint" or self.encoder is not None:
+            return self
+        if division == "encoder_decoder":
+            return self.as_encoder_decoder()
+        if not is_divisible(self.network, division):
+            raise BadInput(f"no T5Gemma 2 can be made of a {type(self.network).__name__}")
+        whole = t5gemma2_from(cast(Gemma3ForCausalLM, self.network))
+        return JointLM(whole, None, self.kernels)
 
     def as_encoder_decoder(self) -> JointLM:
         """An encoder-decoder that begins with these weights on either side; embeddings are shared.
@@ -142,9 +137,15 @@ class JointLM(nn.Module):
         return cast(Tensor, self.network.get_output_embeddings().weight)  # type: ignore[no-untyped-call]
 
     @property
+    def inner(self) -> PreTrainedModel:
+        """The network that writes, without its head."""
+        base = self.network.base_model
+        return cast(PreTrainedModel, base.decoder if self.merged else base)
+
+    @property
     def context(self) -> int:
         """The longest sequence, in subwords."""
-        return int(self.network.config.max_position_embeddings)
+        return int(self.inner.config.max_position_embeddings)
 
     @property
     def device(self) -> torch.device:
@@ -177,7 +178,7 @@ class JointLM(nn.Module):
         """
         if ids.shape[1] > self.context:
             raise ValueError(f"{ids.shape[1]} subwords exceed the context of {self.context}")
-        inner, ids = self.network.base_model, to_device(ids, self.device)
+        inner, ids = self.inner, to_device(ids, self.device)
         if mask is None and self.trains_by_kernels:
             states = hand_written.forward(cast(Network, inner), ids, bidirectional=bidirectional, dtype=dtype)
             if states is not None:
@@ -219,9 +220,10 @@ class JointLM(nn.Module):
         """(batch, length, width) of ``ids`` (batch, length) after the first ``lengths`` (batch,) of
         ``sources`` (batch, longest).
         """
-        inner, encoder = cast(Network, self.network.base_model), cast(Network, self.encoder)
+        inner, encoder = cast(Network, self.inner), cast(Network, self.encoder)
         if self.trains_by_kernels:
-            memory = hand_written.encode(encoder, sources, lengths, dtype=dtype)
+            decoder = inner if self.merged else None
+            memory = hand_written.encode(encoder, sources, lengths, dtype=dtype, decoder=decoder)
             if memory is not None:
                 states = hand_written.forward(inner, ids, dtype=dtype, memory=memory)
                 if states is not None:
@@ -263,7 +265,8 @@ class JointLM(nn.Module):
     def matrix_parameters(self) -> int:
         """N of the rule that a training step costs 6 N operations a token: weights in matrix products, the
         head included, the look-up of embeddings not."""
-        inside = sum(weight.numel() for weight in self.network.base_model.parameters() if weight.ndim == 2)
+        weights = (weight for weight in self.network.base_model.parameters() if weight.requires_grad)
+        inside = sum(weight.numel() for weight in weights if weight.ndim == 2)
         return inside - self.embeddings.numel() + self.head.numel()
 
 

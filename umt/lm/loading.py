@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.logging import disable_progress_bar
 
 from umt.lm.joint_lm import JointLM
 from umt.lm.kernels import Network, supported
+from umt.lm.t5gemma2 import Division, is_divisible
 from umt.runtime.files import MANIFEST
 from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput
@@ -46,7 +47,8 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
-        network = _opened(AutoModelForCausalLM, name)
+        kind = AutoConfig.from_pretrained(str(name)).model_type
+        network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
     except Exception as error:  # safetensors and json raise what they like
         raise BadInput(
             f"no causal language model could be opened at {name}: {_first_line(error)} "
@@ -97,10 +99,11 @@ def reload(directory: Path, model: JointLM) -> JointLM:
 def save(model: JointLM, directory: Path) -> None:
     """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them.
 
-    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out.
+    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out; a T5
+    Gemma 2 with ``AutoModelForSeq2SeqLM``.
     """
     model.network.save_pretrained(directory)
-    if model.encoder is not None:
+    if model.encoder is not None and not model.merged:
         model.encoder.save_pretrained(directory / ENCODER)
 
 
@@ -121,11 +124,11 @@ def check_causal_lm(model: JointLM, name: str | Path) -> None:
         raise BadInput(f"{name} makes its logits in a way of its own, which is not supported")
 
 
-def unknown_kind(name: str) -> str | None:
-    """The kind of a causal model, in a folder or on the hub, where `umt.lm.kernels` does not know its layers.
+def undivided_kind(name: str, division: Division) -> str | None:
+    """The kind of a causal model, in a folder or on the hub, that `JointLM.divided` cannot divide so.
 
-    Only its configuration is read. None where it is known, or where nothing can be read: what opens the model
-    says why.
+    Only its configuration is read. None where it can, or where nothing can be read: what opens the model says
+    why.
     """
     for local in (True, False):  # what was fetched once asks for no connection
         try:
@@ -134,7 +137,7 @@ def unknown_kind(name: str) -> str | None:
                 network = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
         except Exception:  # json and the hub raise what they like
             continue
-        return None if supported(network) else type(network).__name__
+        return None if is_divisible(network, division) else type(network).__name__
     return None
 
 

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import DynamicCache, EncoderDecoderCache
+
+from umt.lm.t5gemma2 import T5Gemma2Decoder
 
 
 def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectional: bool) -> Tensor:
@@ -17,6 +19,12 @@ def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectio
     attended to. bidirectional: every position sees every other, instead of those before it.
     """
     masks: dict[str, Any] = {}
+    if isinstance(inner, T5Gemma2Decoder):  # nothing is to be read, and one masked state stands for that
+        visible = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        own = visible[:, None, None].expand(-1, 1, ids.shape[1], -1)
+        own = own if bidirectional else own.tril()
+        states = torch.zeros(len(ids), 1, inner.config.hidden_size, device=ids.device)
+        return merged_states(inner, ids, own, states, states[..., 0] > 0)
     if bidirectional:
         visible = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
         masks["attention_mask"] = visible[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
@@ -35,6 +43,10 @@ def hidden_states_after(
     keys and values are the past of ``ids``.
     """
     length, visible = ids.shape[1], torch.arange(sources.shape[1], device=ids.device) < lengths[:, None]
+    if isinstance(inner, T5Gemma2Decoder):
+        states = encoder(input_ids=sources, attention_mask=visible).last_hidden_state
+        own = torch.ones(len(ids), 1, length, length, dtype=torch.bool, device=ids.device).tril()
+        return merged_states(inner, ids, own, states, visible)
     past = DynamicCache(config=cast(Any, inner).config)
     mask = visible[:, None, None].expand(-1, 1, sources.shape[1], -1)
     read(encoder, sources, mask, None, past)
@@ -44,6 +56,31 @@ def hidden_states_after(
     )
     places = lengths[:, None] + torch.arange(length, device=ids.device)
     return read(inner, ids, mask, places, past)
+
+
+def merged_states(
+    inner: T5Gemma2Decoder,
+    ids: Tensor,
+    mask: Tensor,
+    states: Tensor,
+    visible: Tensor,
+    past: EncoderDecoderCache | None = None,
+) -> Tensor:
+    """(batch, length, width) states of ``ids`` (batch, length), whose keys and values join ``past``.
+
+    mask: (batch, 1, length, all own keys). states: (batch, longest, width) of an encoder; visible: (batch,
+    longest) which of them may be attended to.
+    """
+    others = visible[:, None, None].expand(-1, 1, ids.shape[1], -1)
+    output = inner(
+        input_ids=ids,
+        attention_mask=dict.fromkeys(("full_attention", "sliding_attention"), mask),
+        encoder_hidden_states=states,
+        encoder_attention_mask={"full_attention": others},
+        cache=past,
+        use_cache=past is not None,
+    )
+    return cast(Tensor, output.last_hidden_state)
 
 
 def read(inner: nn.Module, ids: Tensor, mask: Tensor, places: Tensor | None, past: DynamicCache) -> Tensor:

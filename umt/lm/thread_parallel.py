@@ -32,7 +32,7 @@ def sum_nll(
     threads and the gradient is computed at once; numbers depend on the number of threads by rounding only.
     """
     threads = min(torch.get_num_threads(), len(inputs))
-    inner = cast(Network, model.network.base_model)
+    inner = cast(Network, model.inner)
     undivided = threads < 2 or not torch.is_grad_enabled() or not model.trains_by_kernels
     if undivided or model.device.type != "cpu" or not on_cpu(inner, inputs):
         return cast(Tensor, model(inputs, targets, predicted, bidirectional, dtype))

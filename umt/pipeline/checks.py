@@ -11,7 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 
 from umt.corpus import HeldOut
-from umt.lm.loading import unknown_kind
+from umt.lm.loading import undivided_kind
+from umt.lm.t5gemma2 import Division
 from umt.pipeline import inputs
 from umt.pipeline.errors import about_strategy
 from umt.runtime.distributed import init_process_group
@@ -21,7 +22,7 @@ from umt.types import BadInput, Lang
 
 GROUPS = (
     *("corpus", "other_domain", "preparation", "words", "aligner", "control", "bootstrap", "tokenizer", "lm"),
-    *("translator", "bits", "evaluation"),
+    *("translator", "bits", "evaluation", "tracking"),
 )
 """The places in the configuration that a choice of a group fills."""
 
@@ -32,7 +33,7 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     Raises BadInput when one lacks another, or what it needs of this machine, or refuses its values.
     """
     always = ("preparation", "words", "aligner", "control")
-    for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits"):
+    for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits", "tracking"):
         if config[group]:
             _instantiate(group, config[group])
     if config.lm and config.translator and config.translator.schedules.synthetic and not config.bootstrap:
@@ -111,12 +112,13 @@ def _named(option: str) -> Iterator[None]:
         raise BadInput(sentence if sentence.startswith(option) else f"{option}: {sentence}") from None
 
 
-def _check_network(name: str, architecture: str) -> None:
+def _check_network(name: str, architecture: Division) -> None:
     """A pretrained network must divide into encoder and decoder where the architecture demands it."""
-    if architecture == "encoder_decoder" and (kind := unknown_kind(name)):
+    if kind := undivided_kind(name, architecture):
+        networks = "" if architecture == "t5gemma2" else "a Llama, a Qwen 3 or "
         raise BadInput(
-            f"translator.architecture=encoder_decoder divides a Llama, a Qwen 3 or a Gemma 3 without sliding "
-            f"windows, and lm.name={name} is a {kind}: choose translator.architecture=joint"
+            f"translator.architecture={architecture} divides {networks}a Gemma 3 without sliding windows, "
+            f"and lm.name={name} is a {kind}: choose translator.architecture=joint"
         )
 
 

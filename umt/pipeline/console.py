@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -41,6 +43,8 @@ def literal(text: object) -> str:
 
 
 def _terminal() -> Terminal:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the locale cannot write ends no run
     terminal = Terminal(highlight=False, soft_wrap=True)
     return terminal if terminal.is_terminal else Terminal(highlight=False, soft_wrap=True, width=160)
 

@@ -96,8 +96,12 @@ class Demonstration:
                     {
                         "kind": kind,
                         "alternatives": [
-                            {"text": text, "score": None if score != score else round(score, 2)}
-                            for text, score in alternatives
+                            {
+                                "text": text,
+                                "score": None if score != score else round(score, 2),
+                                "doubts": doubts,
+                            }
+                            for text, score, doubts in alternatives
                         ],
                         "words": words,
                         "cosines": self._cosines(result["words"], source, words, to),

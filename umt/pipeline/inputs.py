@@ -185,7 +185,7 @@ def run_identity(config: DictConfig) -> DictConfig:
     """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
     machine."""
     settings = settings_of(config)
-    for key in ("store", "rebuild", "runtime", "on_failed"):
+    for key in ("store", "rebuild", "runtime", "on_failed", "tracking"):
         del settings[key]
     for key in _OTHERS:
         settings["evaluation"].pop(key, None)

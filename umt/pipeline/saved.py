@@ -49,7 +49,7 @@ def open_translator(directory: Path, way: LanguageDirection, beam: int, lexical:
 
     Raises BadInput when ``directory`` holds neither, or does not translate that way.
     """
-    directory = _translator_dir(directory, lexical)
+    directory = translator_directory(directory, lexical)
     try:
         return _opened(directory, way, beam)
     except BadInput:
@@ -83,7 +83,7 @@ def bootstrap_translator(
 
 def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
     """Warnings of its training: a failed alignment below it, true pairs, and what the stage reported."""
-    translator = _translator_dir(directory, lexical)
+    translator = translator_directory(directory, lexical)
     manifest = translator / MANIFEST
     report = _json(manifest)["report"] if manifest.exists() else {}
     pairs = report.get("parallel_pairs", 0)
@@ -136,6 +136,17 @@ def _opened(directory: Path, way: LanguageDirection, beam: int) -> Opened:
     return PhraseBasedTranslator.load(directory / f"{source}-{target}")
 
 
+def neural_translators(directory: Path, beam: int) -> list[NeuralTranslator]:
+    """Both directions of the neural translator in ``directory``. Raises BadInput when there is none."""
+    about = directory / "translator.json"
+    if not (directory / "config.json").exists() or not about.exists():
+        raise BadInput(f"{directory} holds no neural translator: give a run, or the folder of a saved one")
+    first, second = (Lang(lang) for lang in _json(about)["languages"])
+    ways = (LanguageDirection(first, second), LanguageDirection(second, first))
+    opened = (open_translator(directory, way, beam) for way in ways)
+    return [translator for translator in opened if isinstance(translator, NeuralTranslator)]
+
+
 def language_model(directory: Path) -> Path:
     """Where the language model lies that a run trained; ``directory`` itself where that is no run.
 
@@ -144,7 +155,7 @@ def language_model(directory: Path) -> Path:
     return artefact_of_run(directory, ("pretrain",), "language model")
 
 
-def _translator_dir(directory: Path, lexical: bool) -> Path:
+def translator_directory(directory: Path, lexical: bool = False) -> Path:
     """``directory``, or the part of it that translates where it is a run."""
     return artefact_of_run(
         directory, ("bootstrap",) if lexical else ("train_translator", "bootstrap"), "translator"

@@ -151,6 +151,7 @@ class Store:
         if artefact is not None:
             if self.check_files:
                 artefact.verify()
+            self._clear(final.name)
             self.observer.reused(name, artefact, artefact.manifest.get("code") not in (None, recipe["code"]))
             return artefact
         if not may_build:
@@ -168,8 +169,7 @@ class Store:
                     self._run(partial(stage, config), inputs, final, recipe, scratch)
                 self.team.barrier()
                 if self.team.rank == 0:
-                    for left in self.root.glob(f".unfinished-{final.name}-*"):
-                        shutil.rmtree(left, ignore_errors=True)
+                    self._remove_scratch(final.name)
                 artefact = Artefact.open(final)
         artefact = artefact or Artefact.open(final)
         self.observer.finished(name, artefact)
@@ -229,6 +229,17 @@ class Store:
             finally:
                 with suppress(OSError):
                     scratch.rmdir()  # nothing was begun that could be gone on with
+
+    def _remove_scratch(self, name: str) -> None:
+        for left in self.root.glob(f".unfinished-{name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _clear(self, name: str) -> None:
+        """Remove what a build left that was killed after its artefact had appeared."""
+        if self.team.rank == 0 and any(self.root.glob(f".*{name}*")):
+            with suppress(OSError), exclusive_lock(self._lock_file(name)):  # held: another is building it
+                remove_unfinished(self.root, name, exclusive=True)
+                self._remove_scratch(name)
 
     def _remove_left_over(self, name: str) -> None:
         """Remove what killed builds left, where this process holds the lock of ``name``.

@@ -22,6 +22,7 @@ from umt.text.normalisation import normaliser
 from umt.text.punctuation import is_punctuation
 from umt.text.segmentation import segmenter
 from umt.text.truecasing import Truecaser
+from umt.text.verbatim import translate_around
 from umt.types import BadInput, Lang
 
 _FORMAT = 1
@@ -60,16 +61,16 @@ class PhraseBasedTranslator:
 
         Words without translations are replaced by `OovResolver`, or copied.
         """
-        normalise, source_segmenter, target_segmenter = (
-            normaliser(self.source),
-            segmenter(self.source),
-            segmenter(self.target),
-        )
+        normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        return translate_around(normal, self.source, self.target, self._translate)
+
+    def _translate(self, normal: Sequence[str]) -> list[str]:
+        source_segmenter, target_segmenter = segmenter(self.source), segmenter(self.target)
         unknown = OovResolver(tuple(self.vocabulary[word] for word in translatable_words(self.options)))
         source_suffixes, target_suffixes = (
             self.inflections.get(lang, SuffixSplitter()) for lang in (self.source, self.target)
         )
-        segmented = source_segmenter.batch(normalise(sentence) for sentence in sentences)
+        segmented = source_segmenter.batch(normal)
         words = [unknown.resolve(source_suffixes.split_words(words)) for words in segmented]
         pieces = [_pieces(sentence) for sentence in words]
         flat = [piece for sentence in pieces for piece in sentence]

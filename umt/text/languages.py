@@ -7,44 +7,30 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+
+import regex
+from langcodes import Language
+from langcodes.tag_parser import LanguageTagError
 
 from umt.types import Lang
 
-# Ranges for `re`, which is far faster on them than a library that knows \p{Script}.
-_RANGES = {
-    "Latin": "A-Za-zªºÀ-ÖØ-öø-ɏḀ-ỿ",
-    "Greek": "Ͱ-Ͽἀ-῿",
-    "Cyrillic": "Ѐ-ԯ",
-    "Armenian": "԰-֏",
-    "Hebrew": "֐-׿",
-    "Arabic": "؀-ۿݐ-ݿ",
-    "Devanagari": "ऀ-ॿ",
-    "Bengali": "ঀ-৿",
-    "Tamil": "஀-௿",
-    "Thai": "฀-๿",
-    "Georgian": "Ⴀ-ჿ",
-    "Hangul": "가-힯ᄀ-ᇿ",
-    "Han": "㐀-鿿豈-﫿\U00020000-\U0003ffff〇",
-    "Kana": "぀-ヿ",
-}
-_SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    "zh": ("Han",),
-    "ja": ("Kana", "Han"),
-    "ko": ("Hangul",),
-    "th": ("Thai",),
-    "el": ("Greek",),
-    "he": ("Hebrew",),
-    "hy": ("Armenian",),
-    "ka": ("Georgian",),
-    "bn": ("Bengali",),
-    "ta": ("Tamil",),
-    **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "mk", "kk", "mn"), ("Cyrillic",)),
-    **dict.fromkeys(("ar", "fa", "ur"), ("Arabic",)),
-    **dict.fromkeys(("hi", "mr", "ne"), ("Devanagari",)),
-}
+_PARTS = {"Hans": ("Hani",), "Hant": ("Hani",), "Jpan": ("Hira", "Kana", "Hani"), "Kore": ("Hang",)}
+"""Scripts of which a language writes several, or a part, as Unicode's properties name them."""
+_UNSPACED = {"Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"}
+
+
+@cache
+def _ranges(script: str) -> str:
+    """The characters of a script (Unicode's Script_Extensions) as ranges for `re`, which is far faster on
+    them than a library that knows properties."""
+    every = "".join(chr(code) for code in range(0x40000) if not 0xD800 <= code < 0xE000)
+    runs = regex.findall(rf"\p{{scx={script}}}+", every)
+    return "".join(f"{re.escape(run[0])}-{re.escape(run[-1])}" for run in runs)
+
+
 # A character of these says about as much as five letters: a Chinese line may well name English products.
-_DENSE = re.compile(f"[{_RANGES['Han']}{_RANGES['Kana']}{_RANGES['Hangul']}]")
+_DENSE = re.compile(f"[{''.join(map(_ranges, ('Hani', 'Hira', 'Kana', 'Hang')))}]")
 _DENSITY = 5
 
 # For telling languages of one script apart before anything is known about the text; a dozen are enough.
@@ -59,19 +45,24 @@ _FUNCTION_WORDS = {
 }
 
 
+@cache
 def scripts(lang: Lang) -> tuple[str, ...]:
-    """The scripts that a language is written in; Latin where we know nothing else."""
-    return _SCRIPTS.get(lang, ("Latin",))
+    """The scripts that a language is usually written in, as Unicode's codes; Latin where it is unknown."""
+    try:
+        script = Language.get(lang).maximize().script or "Latn"
+    except LanguageTagError:
+        script = "Latn"
+    return _PARTS.get(script, (script,))
 
 
 @lru_cache(maxsize=8)
 def _of_script(lang: Lang) -> re.Pattern[str]:
-    return re.compile(f"[{''.join(_RANGES[name] for name in scripts(lang))}]+")
+    return re.compile(f"[{''.join(map(_ranges, scripts(lang)))}]+")
 
 
 def other_script_share(letters: str, lang: Lang) -> float:
     """The share of the letters that another script writes, in [0, 1]; ``letters`` holds nothing else."""
-    if not letters or (letters.isascii() and scripts(lang) == ("Latin",)):
+    if not letters or (letters.isascii() and scripts(lang) == ("Latn",)):
         return 0.0
     foreign = _of_script(lang).sub("", letters)
     if not foreign:
@@ -134,4 +125,4 @@ def function_word_vote(lines: Iterable[str], lang: Lang, other: Lang) -> bool | 
 
 def is_spaced(lang: Lang) -> bool:
     """Whether a language puts spaces between its words."""
-    return not {"Han", "Kana", "Thai"} & set(scripts(lang))
+    return not _UNSPACED & set(scripts(lang))

@@ -90,7 +90,7 @@ class Adversary:
         sentences = [text.ids(line) for line in self.batches[side].draw()]
         tag = [tokenizer.tag(text.lang)]
         batch = pad([np.concatenate((tag, each)) for each in sentences], tokenizer.pad).to(model.device)
-        reader = model.network.base_model if model.encoder is None else model.encoder
+        reader = model.inner if model.encoder is None else model.encoder
         output = reader(input_ids=batch, use_cache=False, output_hidden_states=True)
         states = output.hidden_states[len(output.hidden_states) // 2][:, 1:]  # (sentences, length, width)
         real = (batch[:, 1:] != tokenizer.pad)[..., None]

@@ -26,6 +26,7 @@ from umt.lm.search import Greedy, Sampling
 from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged
 from umt.text.normalisation import normaliser
 from umt.text.tokenizer import Ids, Tokenizer
+from umt.text.verbatim import translate_around
 from umt.translation.translator import allowed_subwords
 from umt.types import BadInput, Lang
 
@@ -166,6 +167,9 @@ class PromptedTranslator:
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order, always the same; a sentence too long for the model is cut."""
         normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        return translate_around(normal, self.source, self.target, self._translate)
+
+    def _translate(self, normal: Sequence[str]) -> list[str]:
         most = self.model.context // 3
         ids = [each[:most] for each in self.tokenizer.encode(normal, self.source)]
         answers = self.translate_ids(ids, Generator().manual_seed(0)).target

@@ -82,8 +82,7 @@ class TranslatorTraining:
     """Trains a joint language model to translate both ways.
 
     schedules: when each objective takes part.
-    architecture: ``joint``: one network reads the source, from the left, and continues with the target;
-        ``encoder_decoder``: a copy of it becomes an encoder, see `JointLM.as_encoder_decoder`.
+    architecture: ``joint``, ``encoder_decoder`` or ``t5gemma2``, see `JointLM.divided`.
     parallel_pairs: true pairs for ``schedules.supervised``.
     noise: on the sources of denoising.
     source_noise: on the sources of the other objectives, null for none.
@@ -93,7 +92,7 @@ class TranslatorTraining:
 
     optimisation: OptimiserConfig
     schedules: ObjectiveSchedules
-    architecture: Literal["joint", "encoder_decoder"] = "encoder_decoder"
+    architecture: Literal["joint", "encoder_decoder", "t5gemma2"] = "encoder_decoder"
     parallel_pairs: int = 0
     noise: Noise = field(default_factory=Noise)
     source_noise: Noise | None = None
@@ -119,8 +118,7 @@ class TranslatorTraining:
         Raises BadInput when an objective lacks its data.
         """
         steps, validation = self.optimisation.steps, self.validation
-        if self.architecture == "encoder_decoder" and model.encoder is None:
-            model = model.as_encoder_decoder()
+        model = model.divided(self.architecture)
         usage = SubwordUsage.count(data.tokenizer, data.texts)
         task = TranslationTask(
             data.tokenizer, steps, self.batching.tokens, self.batching.max_tokens, seed, self.word_dropout

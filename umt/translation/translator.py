@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -23,24 +23,24 @@ from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.translation.filters import repeated_bigrams
+from umt.text.verbatim import translate_around
+from umt.translation.doubts import doubts, is_looping, training_cost
 from umt.types import BadInput, Lang
 
 _FILE = "translator.json"
 _BEGIN = regex.compile(rf" (?!{SUFFIX_MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
-_LOOPING = 0.3
-"""Share of repeated bigrams in a loop, beyond that of the sentence."""
 _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 
 class Alternative(NamedTuple):
     """A translation and its score in nats: log p(translation | sentence), with log p(sentence | translation)
-    added by the noisy channel.
+    added by the noisy channel; doubts: why it is not to be trusted, see `umt.translation.doubts`.
     """
 
     text: str
     score: float
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class NeuralTranslator:
     noisy_channel: rerank the hypotheses y of the search by p(y | x) p(x | y), both of the one model (a noisy
         channel without a prior; Li et al. 2016, "Mutual information and diverse decoding"): what one
         direction invents or leaves out costs the other.
+    training_cost: nats a subword that text of training cost, see `umt.translation.doubts`; None: unknown.
     """
 
     source: Lang
@@ -62,6 +63,7 @@ class NeuralTranslator:
     longest: int = 100
     generation: Generation = field(default_factory=lambda: Generation(Beam(4)))
     noisy_channel: bool = True
+    training_cost: float | None = None
 
     def __post_init__(self) -> None:
         for lang in (self.source, self.target):
@@ -72,28 +74,37 @@ class NeuralTranslator:
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order; an empty sentence gives an empty one."""
-        return [each[0].text for each in self.alternatives(sentences)]
+        normal = [normaliser(self.source)(sentence) for sentence in sentences]
+        return translate_around(
+            normal,
+            self.source,
+            self.target,
+            lambda texts: [each[0].text for each in self._alternatives(texts)],
+        )
+
+    def direction(self) -> Direction:
+        """From which language into which, and what may be written."""
+        allowed = self.allowed_subwords.get(self.target)
+        return Direction.between(self.tokenizer, self.source, self.target, allowed)
 
     def alternatives(self, sentences: Sequence[str]) -> list[list[Alternative]]:
         """The different translations of the search for each sentence, the best first.
 
         A sentence that is translated in pieces has one, of the best of every piece.
         """
-        pieces = [self._pieces(sentence) for sentence in sentences]
-        allowed = self.allowed_subwords.get(self.target)
-        direction = Direction.between(self.tokenizer, self.source, self.target, allowed)
+        return self._alternatives([normaliser(self.source)(sentence) for sentence in sentences])
+
+    def _alternatives(self, normal: Sequence[str]) -> list[list[Alternative]]:
+        """`alternatives` of normalised sentences."""
+        pieces = [self._pieces(sentence) for sentence in normal]
+        direction = self.direction()
         flat = [piece for parts in pieces for piece in parts]
         hypotheses = self.generation.generate(self.model, flat, direction, Generator().manual_seed(0))
         outputs = iter(self._ranked(flat, hypotheses))
+        both_ways = self._reranks(hypotheses)
         results = []
         for parts in pieces:
-            lists = [
-                [
-                    Alternative(self.tokenizer.decode(hypothesis.ids, self.target).strip(), -hypothesis.nll)
-                    for hypothesis in next(outputs)
-                ]
-                for _ in parts
-            ]
+            lists = [[self._alternative(part, one, both_ways) for one in next(outputs)] for part in parts]
             if not lists:
                 results.append([Alternative("", 0.0)])
             elif len(lists) == 1:
@@ -102,8 +113,26 @@ class NeuralTranslator:
                 space = "" if self.target in _UNSPACED else " "
                 joined = space.join(alternatives[0].text for alternatives in lists)
                 score = sum(alternatives[0].score for alternatives in lists)
-                results.append([Alternative(joined, score)])
+                reasons = dict.fromkeys(reason for alternatives in lists for reason in alternatives[0].doubts)
+                results.append([Alternative(joined, score, tuple(reasons))])
         return results
+
+    def _text(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``, without bytes that are no character where anything else is left."""
+        text = self.tokenizer.decode(ids, self.target)
+        return text.replace("\ufffd", "").strip() or text.strip()
+
+    def _alternative(self, piece: Ids, hypothesis: Output, both_ways: bool) -> Alternative:
+        """both_ways: whether the nats of ``hypothesis`` include those of the piece."""
+        subwords = len(hypothesis.ids) + 1 + both_ways * (len(piece) + 1)
+        return Alternative(
+            self._text(hypothesis.ids),
+            -hypothesis.nll,
+            doubts(piece, hypothesis, subwords, self.tokenizer, self.training_cost),
+        )
+
+    def _reranks(self, outputs: Sequence[Sequence[Output]]) -> bool:
+        return self.noisy_channel and any(len(hypotheses) > 1 for hypotheses in outputs)
 
     def _ranked(self, pieces: Sequence[Ids], outputs: list[list[Output]]) -> list[list[Output]]:
         """The hypotheses of each piece, the best first; their nats include the noisy channel's.
@@ -111,7 +140,7 @@ class NeuralTranslator:
         Hypotheses that were cut off, or repeat bigrams where the sentence does not, come after all others:
         every word of a loop is so likely that the mean of its nats is low.
         """
-        if self.noisy_channel and any(len(hypotheses) > 1 for hypotheses in outputs):
+        if self._reranks(outputs):
             sentences = [piece for piece, hypotheses in zip(pieces, outputs, strict=True) for _ in hypotheses]
             translations = [
                 hypothesis.ids.astype(self.tokenizer.dtype)
@@ -128,13 +157,12 @@ class NeuralTranslator:
                 for hypotheses in outputs
             ]
         return [
-            sorted(hypotheses, key=lambda one: not _complete_and_not_looping(one, piece))
+            sorted(hypotheses, key=lambda one: not one.ended or is_looping(one, piece))
             for piece, hypotheses in zip(pieces, outputs, strict=True)
         ]
 
-    def _pieces(self, sentence: str) -> list[Ids]:
+    def _pieces(self, normal: str) -> list[Ids]:
         """Subwords of the sentence, or of its parts where it is too long; none of an empty one."""
-        normal = normaliser(self.source)(sentence)
         if not normal:
             return []
         [ids] = self.tokenizer.encode([normal], self.source)
@@ -195,6 +223,7 @@ class NeuralTranslator:
             settings.number("longest", 1, model.context),
             generation or Generation(Beam(4)),
             noisy_channel,
+            training_cost(directory),
         )
 
 
@@ -205,11 +234,6 @@ def allowed_subwords(settings: SavedJson, tokenizer: Tokenizer) -> dict[Lang, li
         Lang(lang): settings.integers(f"written.{lang}", ids, len(tokenizer) - 1)
         for lang, ids in written.items()
     }
-
-
-def _complete_and_not_looping(hypothesis: Output, sentence: Ids) -> bool:
-    """Whether a hypothesis ended before the length limit, without a loop."""
-    return hypothesis.ended and repeated_bigrams(hypothesis.ids) <= repeated_bigrams(sentence) + _LOOPING
 
 
 def _unique(alternatives: Sequence[Alternative]) -> list[Alternative]:

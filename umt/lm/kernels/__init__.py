@@ -63,11 +63,12 @@ def encode(
     lengths: Tensor,
     *,
     dtype: torch.dtype = torch.float32,
+    decoder: Network | None = None,
 ) -> EncoderMemory | None:
     """What ``network`` reads, from both sides, in the first ``lengths`` (batch,) of ``ids`` (batch, longest).
 
-    The other arguments, and None: as in `forward`.
+    decoder: see `umt.lm.kernels.cpu_forward.encode`. The other arguments, and None: as in `forward`.
     """
     if on_cpu(network, ids):
-        return cpu_forward.encode(network, ids, lengths, dtype)
+        return cpu_forward.encode(network, ids, lengths, dtype, decoder)
     return None

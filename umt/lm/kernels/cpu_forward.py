@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 
 from umt.lm.kernels.cpu_autograd import attention_block, mlp_block, rms_norm
@@ -47,11 +47,12 @@ class EncoderMemory(NamedTuple):
     """Keys and values of an encoder, from which a decoder continues.
 
     cache: a layer each, (2, batch * heads, longest, dim), keys and values. visible: (batch, longest), false
-    where a row has ended.
+    where a row has ended. places: (batch or 1,), the decoder's first place in each row.
     """
 
     cache: list[Tensor]
     visible: Tensor
+    places: Tensor
 
 
 def hidden_states(
@@ -73,7 +74,7 @@ def hidden_states(
         mask.fill_(-torch.inf).triu_(1)
     before = torch.zeros(1, dtype=torch.long)
     if memory is not None:
-        before = memory.visible.sum(1)
+        before = memory.places
         hidden = torch.zeros(memory.visible.shape).masked_fill_(~memory.visible, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
@@ -88,11 +89,16 @@ def hidden_states(
 
 
 def encode(
-    network: Network, ids: Tensor, lengths: Tensor, dtype: torch.dtype = torch.float32
+    network: Network,
+    ids: Tensor,
+    lengths: Tensor,
+    dtype: torch.dtype = torch.float32,
+    decoder: Network | None = None,
 ) -> EncoderMemory:
     """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
 
-    dtype: as in `hidden_states`; attention is in fp32.
+    dtype: as in `hidden_states`; attention is in fp32. decoder: what makes keys and values of the last
+    states; None: they are those of the encoder's own layers.
     """
     batch, longest = ids.shape
     visible = torch.arange(longest) < lengths[:, None]
@@ -102,12 +108,18 @@ def encode(
     x = network.embed_tokens(ids).view(batch * longest, -1)
     cache: list[Tensor] = []
     for layer in _layers(network, dtype):
-        if len(cache) + 1 == len(network.layers):  # nobody asks for the hidden states after the last one
+        # nobody asks for the hidden states after the last one
+        if decoder is None and len(cache) + 1 == len(network.layers):
             made = keys_and_values(x, layer, turns, mask, epsilon)
         else:
             x, made = layer_forward(x, layer, None, turns, mask, activation(network), epsilon)
         cache.append(made)
-    return EncoderMemory(cache, visible)
+    if decoder is None:
+        return EncoderMemory(cache, visible, visible.sum(1))
+    still = torch.ones_like(turns)
+    layers = _layers(decoder, dtype, network.norm)
+    cache = [keys_and_values(x, memory_layer(layer), still, mask, epsilon) for layer in layers]
+    return EncoderMemory(cache, visible, torch.zeros(1, dtype=torch.long))
 
 
 def layer_forward(
@@ -129,13 +141,21 @@ def keys_and_values(x: Tensor, layer: LayerWeights, turns: Tensor, mask: Tensor,
     return attention_block(x, layer.qkv, layer.qk_norm, None, None, None, turns, mask, epsilon)[1]
 
 
+def memory_layer(layer: LayerWeights) -> LayerWeights:
+    """``layer`` as it reads the states of an encoder before their last norm."""
+    return layer._replace(qkv=cast(Tensor, layer.memory))
+
+
 def _heads(network: Network) -> int:
     return int(network.config.num_attention_heads)
 
 
-def _layers(network: Network, dtype: torch.dtype) -> Iterator[LayerWeights]:
+def _layers(
+    network: Network, dtype: torch.dtype, encoder_norm: nn.Module | None = None
+) -> Iterator[LayerWeights]:
     for layer in network.layers:
-        yield layer_weights(layer, cast(int, network.config.head_dim), dtype, torch.float32)
+        dim = cast(int, network.config.head_dim)
+        yield layer_weights(layer, dim, dtype, torch.float32, encoder_norm)
 
 
 def _turns(network: Network, before: Tensor, length: int) -> Tensor:

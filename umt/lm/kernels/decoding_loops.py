@@ -61,6 +61,7 @@ def attend_to_cache(
     qk_norm: Any,
     epsilon: Any,
     turns: Any,
+    lengths: Any,
     places: Any,
     prompt: Any,
     generated: Any,
@@ -72,7 +73,8 @@ def attend_to_cache(
 
     qkv: (rows, (heads + 2 key heads) * dim) queries, keys and values of this position; overwritten.
     qk_norm: (2, dim) gains of norms of queries and keys, or (0, dim) where these are not normed.
-    turns: (context, dim / 2) unit complex numbers. places: (rows,) length of each row's prompt.
+    turns: (context, dim / 2) unit complex numbers. lengths: (rows,) of each row's prompt.
+    places: (rows,) that of the first step.
     prompt: (2, at least the sentences, key heads, longest, dim) keys and values, in any precision or the bits
     of bf16; a sentence has ``beams`` rows, which stand together.
     generated: (2, at least the rows, key heads, steps, dim), of which the first ``step`` are known and the
@@ -84,8 +86,8 @@ def attend_to_cache(
     query, mixed = np.empty(dim, qkv.dtype), np.empty(dim, qkv.dtype)
     weights = np.empty(prompt.shape[3] + generated.shape[3], qkv.dtype)
     for row in range(rows):
-        sentence, length, size = row // beams, places[row], places[row] + step + 1
-        turn = turns[min(length + step, len(turns) - 1)]  # a finished row may be beyond the context
+        sentence, length, size = row // beams, lengths[row], lengths[row] + step + 1
+        turn = turns[min(places[row] + step, len(turns) - 1)]  # a finished row may be beyond the context
         if len(qk_norm):
             for head in range(heads + kv_heads):
                 gains = qk_norm[0 if head < heads else 1]

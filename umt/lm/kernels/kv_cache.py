@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from umt.lm.kernels.cpu_forward import keys_and_values, layer_forward
+from umt.lm.kernels.cpu_forward import keys_and_values, layer_forward, memory_layer
 from umt.lm.kernels.cpu_loops import as_array
 from umt.lm.kernels.decoding_loops import argmax_nll, attend_to_cache
 from umt.lm.kernels.decoding_weights import DecodingWeights, matmul
@@ -48,7 +48,8 @@ class KVCache:
         both = zip(self.prompt, self.generated, strict=True) if self.by_loop else ()
         self.arrays = [(as_array(prompt), as_array(generated)) for prompt, generated in both]
         self.logits = weights.head.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
-        self.places = lengths.repeat_interleave(beams)
+        self.lengths = lengths.repeat_interleave(beams)
+        self.places = torch.zeros_like(self.lengths) if weights.merged else self.lengths
         self.mask: Tensor | None = None
         if not longest:
             return
@@ -77,10 +78,14 @@ class KVCache:
             mask = self.mask.repeat_interleave(weights.heads, 0)[:, None]
         x = weights.embeddings[prompts.flatten()]
         for number, layer in enumerate(weights.prompt_layers):
-            if number + 1 < len(weights.prompt_layers):
+            if weights.merged or number + 1 < len(weights.prompt_layers):
                 x, made = layer_forward(x, layer, None, turns, mask, weights.gate, weights.epsilon)
             else:
                 made = keys_and_values(x, layer, turns, mask, weights.epsilon)
+            if not weights.merged:
+                self.prompt[number] = made.view(2, batch, weights.heads, longest, weights.dim)
+        for number, layer in enumerate(weights.layers if weights.merged else ()):
+            made = keys_and_values(x, memory_layer(layer), torch.ones_like(turns), mask, weights.epsilon)
             self.prompt[number] = made.view(2, batch, weights.heads, longest, weights.dim)
 
     def _prefill(self, prompts: Tensor) -> None:
@@ -94,12 +99,14 @@ class KVCache:
         for number, layer in enumerate(weights.prompt_layers):
             qkv = weights.rotated(matmul(normed, layer.qkv, hidden), layer.qk_norm, turns)
             queries, both = qkv[:, :width], qkv[:, width:]
-            self.prompt[number] = both.view(batch, longest, 2, kv_heads, weights.dim).permute(2, 0, 3, 1, 4)
-            if number + 1 < len(weights.prompt_layers):
+            made = both.view(batch, longest, 2, kv_heads, weights.dim).permute(2, 0, 3, 1, 4).to(self.prompt)
+            if not weights.merged:
+                self.prompt[number] = made
+            if weights.merged or number + 1 < len(weights.prompt_layers):
                 attended = F.scaled_dot_product_attention(
                     queries.to(self.prompt).view(batch, longest, weights.heads, weights.dim).transpose(1, 2),
-                    self.prompt[number, 0],
-                    self.prompt[number, 1],
+                    made[0],
+                    made[1],
                     attn_mask=None if self.mask is None or not both_ways else self.mask[:, None, None],
                     is_causal=not both_ways,
                     scale=1.0,
@@ -107,6 +114,11 @@ class KVCache:
                 )
                 attended = attended.transpose(1, 2).reshape(batch * longest, -1)
                 normed = weights.finish_layer(hidden, attended, layer)
+        for number, layer in enumerate(weights.layers if weights.merged else ()):
+            qkv = matmul(normed, memory_layer(layer).qkv, hidden)
+            both = weights.rotated(qkv, layer.qk_norm, torch.ones_like(turns))[:, width:]
+            made = both.view(batch, longest, 2, kv_heads, weights.dim)
+            self.prompt[number] = made.permute(2, 0, 3, 1, 4)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Read one token a row, (rows,), and give the logits of the next: (rows, allowed and some more).
@@ -140,6 +152,7 @@ class KVCache:
                 gains.numpy(),
                 weights.epsilon,
                 weights.turns.numpy(),
+                self.lengths.numpy(),
                 self.places.numpy(),
                 *self.arrays[number],
                 self.beams,
@@ -216,6 +229,7 @@ class KVCache:
         past = by_sentence[..., : self.steps_done, :]
         past[:, :, gaps] = past[:, :, movers]
         self.prompt, self.generated = self.prompt[:, :, :count], self.generated[:, :, : count * self.beams]
+        self.lengths = self.lengths.view(-1, self.beams)[order].flatten()
         self.places = self.places.view(-1, self.beams)[order].flatten()
         self.mask = None if self.mask is None else self.mask[order]
         return order

@@ -13,8 +13,14 @@ import torch
 from torch import Tensor, nn
 from transformers import Gemma3TextModel, LlamaModel, PreTrainedModel, Qwen3Model
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
+from transformers.models.t5gemma2.modeling_t5gemma2 import (
+    T5Gemma2Decoder,
+    T5Gemma2Model,
+    T5Gemma2RMSNorm,
+    T5Gemma2TextEncoder,
+)
 
-Network = LlamaModel | Qwen3Model | Gemma3TextModel
+Network = LlamaModel | Qwen3Model | Gemma3TextModel | T5Gemma2TextEncoder | T5Gemma2Decoder
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
 
@@ -26,6 +32,8 @@ class LayerWeights(NamedTuple):
     output: (width, heads * dim).
     after_attention, after_mlp: (width,), the gains of a norm of what is added; None without one.
     gate_up: (2 hidden, width), gates, then ups. down: (width, hidden).
+    memory: as ``qkv``, of the states of an encoder, whose last norm's gains it holds; None where a decoder
+        goes on from an encoder's keys and values, or has no encoder.
     """
 
     qkv: Tensor
@@ -35,6 +43,7 @@ class LayerWeights(NamedTuple):
     gate_up: Tensor
     down: Tensor
     after_mlp: Tensor | None
+    memory: Tensor | None = None
 
 
 def supported(network: object) -> Network | None:
@@ -44,6 +53,7 @@ def supported(network: object) -> Network | None:
     that came before: no sliding windows, no caps on logits, no biases.
     """
     inner = network.base_model if isinstance(network, PreTrainedModel) else network
+    inner = inner.decoder if isinstance(inner, T5Gemma2Model) else inner
     if not isinstance(inner, Network):
         return None
     config: Any = inner.config
@@ -55,13 +65,20 @@ def supported(network: object) -> Network | None:
     return inner if fit else None
 
 
-def layer_weights(layer: nn.Module, dim: int, dtype: torch.dtype, gain_dtype: torch.dtype) -> LayerWeights:
+def layer_weights(
+    layer: nn.Module,
+    dim: int,
+    dtype: torch.dtype,
+    gain_dtype: torch.dtype,
+    encoder_norm: nn.Module | None = None,
+) -> LayerWeights:
     """The weights of ``layer``, through which gradients flow back into its parameters.
 
     dim: of a head. dtype: of the matrices; gain_dtype: of the gains.
+    encoder_norm: the last of an encoder to whose states the layer attends.
     """
     attention, mlp = cast(Any, layer).self_attn, cast(Any, layer).mlp
-    before, after = cast(Any, layer).input_layernorm, cast(Any, layer).post_attention_layernorm
+    before, after = attention_norms(layer)
     normed, sandwiched = hasattr(attention, "q_norm"), hasattr(layer, "pre_feedforward_layernorm")
     between = cast(Any, layer).pre_feedforward_layernorm if sandwiched else after
     qk_norm = None
@@ -84,13 +101,22 @@ def layer_weights(layer: nn.Module, dim: int, dtype: torch.dtype, gain_dtype: to
         (gate_up * rms_gain(between)).to(dtype),
         mlp.down_proj.weight.to(dtype),
         rms_gain(cast(Any, layer).post_feedforward_layernorm).to(gain_dtype) if sandwiched else None,
+        None if encoder_norm is None else (qkv * rms_gain(encoder_norm)).to(dtype),
     )
+
+
+def attention_norms(layer: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The norm before attention, and the next: of what attention adds, or before the feed-forward part."""
+    known: Any = layer
+    if hasattr(layer, "pre_self_attn_layernorm"):
+        return known.pre_self_attn_layernorm, known.post_self_attn_layernorm
+    return known.input_layernorm, known.post_attention_layernorm
 
 
 def rms_gain(norm: nn.Module) -> Tensor:
     """(width,) what an RMSNorm multiplies by; Gemma stores its difference from 1."""
     weight = cast(Tensor, norm.weight)
-    return weight + 1 if isinstance(norm, Gemma3RMSNorm) else weight
+    return weight + 1 if isinstance(norm, Gemma3RMSNorm | T5Gemma2RMSNorm) else weight
 
 
 def activation(inner: Network) -> str:
@@ -106,7 +132,7 @@ def embedding_scale(inner: Network) -> float:
 
 def rope(inner: Network, places: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosine and sine, (places, dim / 2), at ``places`` (places,), in the precision of ``like``."""
-    kind = ["full_attention"] if isinstance(inner, Gemma3TextModel) else []
+    kind = [] if isinstance(inner, LlamaModel | Qwen3Model) else ["full_attention"]
     cosine, sine = inner.rotary_emb(like, places[None], *kind)
     half = cosine.shape[-1] // 2
     return cosine[0, :, :half], sine[0, :, :half]

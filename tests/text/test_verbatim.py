@@ -1,0 +1,55 @@
+"""Addresses and text without words come through a translator as they are; headlines are sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from umt.text.verbatim import translate_around
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+
+
+def bracketed(texts: list[str]) -> list[str]:
+    return [f"[{text}]" for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "translation"),
+    [
+        ("The dog sleeps.", "[The dog sleeps.]"),
+        ("THE DOG SLEEPS.", "[The dog sleeps.]"),
+        ('"THE DOG SLEEPS."', '["The dog sleeps."]'),
+        ("NATO", "[NATO]"),
+        ("NATO says so.", "[NATO says so.]"),
+        ("Go to http://a.example/x_y?b=1&c=2#d.", "[Go to]http://a.example/x_y?b=1&c=2#d."),
+        (
+            "Ask bob.b+c@mail.example, or www.a.example/~b!",
+            "[Ask]bob.b+c@mail.example[, or]www.a.example/~b!",
+        ),
+        ("https://a.example", "https://a.example"),
+        ("3,456.7 %", "3,456.7 %"),
+        ("😀 !", "😀 !"),
+        ("Привет, мир.", "Привет, мир."),
+        ("你好。", "你好。"),
+        ("", ""),
+    ],
+)
+def test_addresses_and_text_without_words_stay(sentence: str, translation: str) -> None:
+    assert translate_around([sentence], EN, ZH, bracketed) == [translation]
+
+
+def test_latin_words_have_a_space_between_them() -> None:
+    assert translate_around(["Go to www.a.example e-mail."], EN, ZH, lambda _: ["去", "e-mail。"]) == [
+        "去www.a.example e-mail。"
+    ]
+
+
+def test_other_direction_writes_spaces() -> None:
+    sentences = ["请看https://a.example/b_c?d=1，好吗？", "OK", "写信给a@b.example。", "平常的句子。"]
+    assert translate_around(sentences, ZH, EN, bracketed) == [
+        "[请看] https://a.example/b_c?d=1 [，好吗？]",
+        "OK",
+        "[写信给] a@b.example 。",
+        "[平常的句子。]",
+    ]

@@ -1,0 +1,54 @@
+"""What no translator changes: addresses, and text without a letter of the language it translates from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import regex
+
+from umt.text.languages import is_spaced, other_script_share
+from umt.types import Lang
+
+_ADDRESS = regex.compile(
+    r"((?:https?://|www\.)[!-;=?-~]*[A-Za-z0-9/=#&%_]|[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+)
+_MARKS = tuple(".,;:!?")
+_CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
+
+
+def translate_around(
+    sentences: Sequence[str], source: Lang, target: Lang, translate: Callable[[list[str]], list[str]]
+) -> list[str]:
+    """Translations of normalised ``sentences`` by ``translate``, addresses and text without words copied.
+
+    A headline in capitals is translated as the sentence in small letters.
+    """
+    parts = [[part.strip() for part in _ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
+    outputs = iter(
+        translate([_uncapitalised(part) for line in parts for part in line if _has_words(part, source)])
+    )
+    texts = ([next(outputs) if _has_words(part, source) else part for part in line] for line in parts)
+    return [_joined(line, is_spaced(target)) for line in texts]
+
+
+def _joined(parts: Sequence[str], spaced: bool) -> str:
+    """The parts with the spaces that their language writes; Latin words always have one between them."""
+    text = ""
+    for part in parts:
+        latin = (text[-1:] + part[:1]).isascii() and (text[-1:] + part[:1]).isalnum()
+        text += " " * bool(text and (latin or (spaced and part[:1] not in _MARKS))) + part
+    return text
+
+
+def _has_words(part: str, lang: Lang) -> bool:
+    letters = "".join(filter(str.isalpha, part))
+    return bool(letters) and not _ADDRESS.fullmatch(part) and other_script_share(letters, lang) < 1
+
+
+def _uncapitalised(sentence: str) -> str:
+    """A sentence of several words in capitals, in small letters but for its first."""
+    if sentence.isupper() and len(_CAPITAL_WORD.findall(sentence)) > 1:
+        small = sentence.lower()
+        first = next(place for place, letter in enumerate(small) if letter.isalpha())
+        return small[:first] + small[first:].capitalize()
+    return sentence
