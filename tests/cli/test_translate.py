@@ -321,7 +321,7 @@ def test_what_the_model_finds_absurd_is_marked(
     )
     assert signs.training_cost(tmp_path) == 1.5
     assert signs.training_cost(tmp_path / "nosuch") is None
-    translate.main(["--to", "zh", "--run", str(store / "run-1"), *["Ωμέγα"] * 12])
+    translate.main(["--to", "zh", "--run", str(store / "run-1"), *["Ωμέγα sea"] * 12])
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 12
     assert shown.err.count("is doubtful: ") == 10
@@ -374,3 +374,12 @@ def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translato
     small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
     assert small == capitals
     assert number == "1,234.5"
+
+
+def test_addresses_stay_and_doubts_belong_to_their_line(translator: NeuralTranslator) -> None:
+    lines = ["She sees the sea https://example.org/a the sea.", "https://example.org/b", "She sees the sea."]
+    both = translator.translate_with_doubts(lines)
+    assert [text for text, _ in both] == translator.translate(lines)
+    assert "https://example.org/a" in both[0][0]
+    assert both[1] == ("https://example.org/b", ())
+    assert both[2][1] == translator.alternatives(lines[2:])[0][0].doubts == ("does not end", "repeats itself")

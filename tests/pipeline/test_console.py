@@ -141,3 +141,15 @@ def test_a_stage_without_progress_still_has_a_line() -> None:
     time.sleep(0.2)
     console.stopped()
     assert re.match(r"align +0 s  at work\n", output.getvalue())
+
+
+def test_a_long_description_leaves_room_for_count_and_time_left() -> None:
+    output = io.StringIO()
+    console = Console(Terminal(file=output, width=80, force_terminal=True, color_system=None))
+    console.started("train_translator")
+    console.progress("back-translation 1.204, synthetic 1.331, round trip 71.22 at step 1,200", 1300, 1800)
+    assert console._live is not None
+    console._live.refresh()
+    console.stopped()
+    shown = output.getvalue()
+    assert re.search(r"train_translator  back-translation 1\.2.*….*1300/1800 \d:\d\d:\d\d [-\d]+:", shown)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import re
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoTokenizer, GenerationConfig
 
+from tests.finished_runs import finished_run, right
 from umt.cli import export, translate
+from umt.evaluation.external_systems import TRANSLATOR
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.search import Greedy
+from umt.pipeline.model_card import model_card
 from umt.text.morphology import SuffixSplitter
 from umt.text.plain_text import plain_text_tokenizer
 from umt.text.tokenizer import Tokenizer
@@ -138,6 +142,19 @@ def test_ctranslate2_decodes_for_us(
         assert found[0].ids.tolist() == expected[0].ids.tolist()
         if expected[0].ended:
             assert found[0].nll == pytest.approx(expected[0].nll, abs=1e-2)
+
+
+def test_the_model_card_shows_scores_with_their_signatures(
+    translator: NeuralTranslator, tmp_path: Path
+) -> None:
+    run = finished_run(tmp_path, 1, {TRANSLATOR: [right(number) for number in range(30)]})
+    back = replace(translator, source=ZH, target=EN)
+    card = model_card(tmp_path / "align-1", run.path, back, "hf", 4)
+    assert re.search(r"\| test \| bleu \| 100\.0 \[100\.0, 100\.0\] \| .*tok:13a.* \|", card)
+    assert "unrelated" in card
+    assert (
+        "parallel" not in model_card(tmp_path / "align-1", run.path, translator, "hf", 4).split("Scores")[1]
+    )
 
 
 def test_what_cannot_be_exported_is_said_in_a_sentence(

@@ -162,10 +162,11 @@ def _output_lines(
     if not isinstance(translator, NeuralTranslator):
         yield from ((text, "") for text in translator.translate(batch))
         return
-    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
-        if not alternatives:
-            text, _, doubts = hypotheses[0]
+    if not alternatives:
+        for number, (text, doubts) in enumerate(translator.translate_with_doubts(batch), before + 1):
             yield text, f"line {number} is doubtful: {', '.join(doubts)}" if doubts else ""
+        return
+    for number, hypotheses in enumerate(translator.alternatives(batch), before + 1):
         for text, score, doubts in hypotheses[:alternatives]:
             yield f"{number}\t{score:.3f}\t{text}\t{', '.join(doubts)}", ""
 

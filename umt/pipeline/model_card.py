@@ -104,12 +104,10 @@ def model_card(place: Path, run: Path | None, translator: NeuralTranslator, form
         *("| test set | metric | score | signature |", "|---|---|---|---|"),
     ]
     for row in finished.rows:
-        if row.system == TRANSLATOR and row.direction == f"{source}-{target}":
-            score, times = row.score, 1 if "bit" in row.score.name else 100
-            lines.append(
-                f"| {row.set} | {score.name} | {times * score.value:.1f} [{times * score.low:.1f}, "
-                f"{times * score.high:.1f}] | {score.signature} |"
-            )
+        if (row.system, row.kind, row.direction) == (TRANSLATOR, "translation", f"{source}-{target}"):
+            score = row.score
+            figures = f"{score.value:.1f} [{score.low:.1f}, {score.high:.1f}]"
+            lines.append(f"| {row.set} | {score.name} | {figures} | {score.signature} |")
     return "\n".join([*lines, ""])
 
 

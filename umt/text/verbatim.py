@@ -31,6 +31,11 @@ def translate_around(
     return [_joined(line, is_spaced(target)) for line in texts]
 
 
+def translated_parts(sentence: str, source: Lang) -> int:
+    """How many parts of a normalised sentence `translate_around` has translated."""
+    return sum(_has_words(part.strip(), source) for part in _ADDRESS.split(sentence) if part.strip())
+
+
 def _joined(parts: Sequence[str], spaced: bool) -> str:
     """The parts with the spaces that their language writes; Latin words always have one between them."""
     text = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.text.verbatim import translate_around
+from umt.text.verbatim import translate_around, translated_parts
 from umt.translation.doubts import doubts, is_looping, training_cost
 from umt.types import BadInput, Lang
 
@@ -74,13 +75,25 @@ class NeuralTranslator:
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One translation a sentence, in order; an empty sentence gives an empty one."""
+        return [text for text, _ in self.translate_with_doubts(sentences)]
+
+    def translate_with_doubts(self, sentences: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+        """`translate`, and why each is not to be trusted (see `umt.translation.doubts`): empty for most."""
         normal = [normaliser(self.source)(sentence) for sentence in sentences]
-        return translate_around(
-            normal,
-            self.source,
-            self.target,
-            lambda texts: [each[0].text for each in self._alternatives(texts)],
-        )
+        reasons: list[tuple[str, ...]] = []
+
+        def translate(texts: list[str]) -> list[str]:
+            best = [alternatives[0] for alternatives in self._alternatives(texts)]
+            reasons.extend(one.doubts for one in best)
+            return [one.text for one in best]
+
+        outputs = translate_around(normal, self.source, self.target, translate)
+        remaining = iter(reasons)
+        parts = (islice(remaining, translated_parts(sentence, self.source)) for sentence in normal)
+        return [
+            (text, tuple(dict.fromkeys(chain.from_iterable(own))))
+            for text, own in zip(outputs, parts, strict=True)
+        ]
 
     def direction(self) -> Direction:
         """From which language into which, and what may be written."""
