@@ -53,7 +53,7 @@ def test_text_binary_and_gzip_are_told_by_their_content(tmp_path: Path) -> None:
     plain = text(tmp_path)
     (tmp_path / "binary").write_bytes(BINARY)
     (tmp_path / "dense").write_bytes(BINARY.replace(b"\n", b"").replace(b"4 2", b"4 2\n", 1))
-    (tmp_path / "zipped").write_bytes(gzip.compress(plain.read_bytes()))
+    (tmp_path / "zipped").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
     for path in (plain, tmp_path / "binary", tmp_path / "dense", tmp_path / "zipped"):
         found = read_vectors(path, {"the", "dog", "猫", "bird"})
         assert sorted(found) == ["dog", "the", "猫"], (
@@ -113,8 +113,11 @@ def test_changed_bytes_of_vectors_end_in_a_sentence(seed: int, tmp_path: Path) -
         (BINARY[:-6], "ends after 3 of the 4"),
         (b"4 2\n" + b"\xff" * 5000, "neither text nor"),
         (b"\xba\x16\x4f\x2f" + b"\0" * 50, "fastText model"),
-        (gzip.compress(b"2 2\nthe 1 2\n" * 99)[:-12], "compressed data cannot be read"),
-        (gzip.compress(b"2 2\nthe 1 2\n" * 99)[:30] + b"\xff" * 20, "compressed data cannot be read"),
+        (gzip.compress(b"2 2\nthe 1 2\n" * 99, mtime=0)[:-12], "compressed data cannot be read"),
+        (
+            gzip.compress(b"2 2\nthe 1 2\n" * 99, mtime=0)[:30] + b"\xff" * 20,
+            "compressed data cannot be read",
+        ),
         (lzma.compress(b"2 2\nthe 1 2\n" * 99)[:-12], "compressed data cannot be read"),
         (bz2.compress(b"2 2\nthe 1 2\n"), r"is a bzip2 archive.*\.gz, \.xz, \.zst"),
         (b"PK\x03\x04" + b"0" * 99, r"is a zip archive.*\.gz, \.xz, \.zst"),

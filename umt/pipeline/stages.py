@@ -168,13 +168,13 @@ def shared_content(_: None, bench: StageContext, text: Artefact, alignment: Arte
     )
     items, excess = min(count for count, _, _ in both), min(ratio for _, ratio, _ in both)
     z = min((ratio - 1) / max(error, 1e-9) for _, ratio, error in both)
-    matched = items >= COUNTERPARTS["items"] and excess > COUNTERPARTS["excess"] and z > COUNTERPARTS["z"]
+    shared = items >= COUNTERPARTS["items"] and excess > COUNTERPARTS["excess"] and z > COUNTERPARTS["z"]
     figures = f"the best match of a sentence stands out {excess:.2f} times as far as by chance"
-    too_few = items < COUNTERPARTS["items"] or (max(steps.values()) > 1 and not matched)
-    if spaces.verdict.label == "failed" or too_few:
-        why = "too few of the sentences" if too_few else "no lexicon"
+    too_few = items < COUNTERPARTS["items"] or max(steps.values()) > 1
+    if not shared and (too_few or spaces.verdict.label != "aligned"):
+        why = "too few of the sentences" if too_few else f"alignment {spaces.verdict.label}"
         answer, statement = NOT_TESTED, f"sentences with counterparts: could not be tested, {why}"
-    elif matched:
+    elif shared:
         answer, statement = ALIGNED, f"the two sides seem to be one book in two languages: {figures}"
     else:
         answer, statement = NOT_ALIGNED, f"no sentences with counterparts: {figures}"

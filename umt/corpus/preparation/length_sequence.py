@@ -46,8 +46,8 @@ def same_sequence(
         ]
     )
     z = (score - float(null.mean())) / (float(null.std()) + 1e-9)
-    in_order = score > 1.5 * float(null.max()) and z > 8
-    return {"found": in_order, "items": size, "needed": needed, "score": round(score, 1), "z": round(z, 1)}
+    aligned = score > 1.5 * float(null.max()) and z > 8
+    return {"found": aligned, "items": size, "needed": needed, "score": round(score, 1), "z": round(z, 1)}
 
 
 def _normalised(lengths: NDArray[Any], generator: np.random.Generator) -> F64:

@@ -153,8 +153,8 @@ def audit(report: Mapping[str, Any]) -> Section:
             Table(["held-out set", *languages], sets, "The same, by set"),
         ]
     )
-    finding = f"{report['alignment']['statement']}. By the lexicon: {report['shared_content']}."
-    between = Paragraph(f"Between the two sides: {finding}")
+    statements = f"{report['alignment']['statement']}. By the lexicon: {report['shared_content']}."
+    between = Paragraph(f"Between the two sides: {statements}")
     lead = "Every held-out sentence is looked for in the training text and removed before anything is learnt."
     return Section("Leak audit", lead, [tables, between])
 
