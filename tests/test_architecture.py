@@ -103,7 +103,7 @@ def test_variables_have_names_of_the_field() -> None:
     assert {place: count for place, count in counts.items() if count} == {}
 
 
-@pytest.mark.parametrize("folder", ["benchmarks", "scripts"])
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts", "tests"])
 def test_variables_beside_the_package_have_names_of_the_field(folder: str) -> None:
     for path in sorted((ROOT / folder).rglob("*.py")):
         names = set(banned_names(ast.parse(path.read_text(encoding="utf-8"))))

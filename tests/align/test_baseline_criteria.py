@@ -27,11 +27,11 @@ def test_frequency_and_mutuality_of_known_matches() -> None:
 def test_they_prefer_the_truth_to_a_destroyed_target() -> None:
     source, target = two_languages(150)
     aligner = Cooccurrence(words=150, drop=2, keep=0.8)
-    found = []
+    result = []
     for other in (target, permuted_space(target, 150, torch.Generator().manual_seed(1))):
         alignment = aligner.align(source, other, torch.Generator().manual_seed(0))
         matches = Matches.read(alignment, source, other, 150)
-        found.append(
+        result.append(
             (mean_cosine(alignment, 150), vecmap_objective(alignment, 150), frequency_correlation(matches))
         )
-    assert all(right > wrong for right, wrong in zip(*found, strict=True))
+    assert all(right > wrong for right, wrong in zip(*result, strict=True))

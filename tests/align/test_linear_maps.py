@@ -28,18 +28,18 @@ def space(lang: str, words: tuple[str, ...], vectors: Tensor) -> WordSpace:
 
 def test_a_hidden_rotation_is_recovered() -> None:
     x, hidden = random(60, 20), torch.linalg.qr(random(20, 20, seed=1)).Q
-    found = procrustes(x, x @ hidden)
-    assert found.dtype == torch.float64
-    assert torch.allclose(found, hidden, atol=1e-10)
+    result = procrustes(x, x @ hidden)
+    assert result.dtype == torch.float64
+    assert torch.allclose(result, hidden, atol=1e-10)
 
 
 def test_the_map_is_the_best_orthogonal_one() -> None:
     x, y = random(60, 20), random(60, 20, seed=1)
-    found = procrustes(x, y)
-    assert torch.allclose(found.T @ found, torch.eye(20).double(), atol=1e-10)
+    result = procrustes(x, y)
+    assert torch.allclose(result.T @ result, torch.eye(20).double(), atol=1e-10)
     for seed in range(5):
         turn = torch.linalg.matrix_exp(0.01 * (random(20, 20, seed=seed) - random(20, 20, seed=seed).T))
-        assert (x @ found - y).norm() < (x @ found @ turn - y).norm()
+        assert (x @ result - y).norm() < (x @ result @ turn - y).norm()
 
 
 def test_symmetric_maps_bring_pairs_together_through_a_rotation() -> None:
@@ -68,10 +68,10 @@ def test_the_aligner_translates_words_it_was_not_given() -> None:
     truth = Dictionary({f"e{n}": frozenset({f"z{n}"}) for n in range(40)})
     y = x @ hidden + 0.05 * random(200, 10, seed=2)
     source, target = space("en", english, x), space("zh", chinese, y)
-    found = Procrustes(truth).align(source, target, torch.Generator())
-    right = found.lexicon.candidates[40:, 0] == torch.arange(40, 200)
+    result = Procrustes(truth).align(source, target, torch.Generator())
+    right = result.lexicon.candidates[40:, 0] == torch.arange(40, 200)
     assert right.float().mean() > 0.95
-    assert found.verdict.label == "doubtful"
+    assert result.verdict.label == "doubtful"
 
 
 def test_the_aligner_knows_how_often_it_is_right() -> None:
@@ -80,11 +80,11 @@ def test_the_aligner_knows_how_often_it_is_right() -> None:
     for noise, least, most in ((0.02, 0.95, 1), (0.6, 0.2, 0.9)):
         source = space("en", english, x)
         target = space("zh", chinese, x @ hidden + noise * random(400, 10, seed=2))
-        given = Dictionary({f"e{n}": frozenset({f"z{n}"}) for n in range(100)})
-        found = Procrustes(given).align(source, target, torch.Generator())
-        true = (found.lexicon.candidates[100:, 0] == torch.arange(100, 400)).float().mean()
+        inputs = Dictionary({f"e{n}": frozenset({f"z{n}"}) for n in range(100)})
+        result = Procrustes(inputs).align(source, target, torch.Generator())
+        true = (result.lexicon.candidates[100:, 0] == torch.arange(100, 400)).float().mean()
         assert least <= true <= most
-        assert found.verdict.estimated_precision == pytest.approx(float(true), abs=0.1)
+        assert result.verdict.estimated_precision == pytest.approx(float(true), abs=0.1)
     wrong = Dictionary({f"e{n}": frozenset({f"z{(n + 50) % 100}"}) for n in range(100)})
     assert (Procrustes(wrong).align(source, target, torch.Generator()).verdict.estimated_precision or 0) < 0.1
 

@@ -23,13 +23,13 @@ BY_EAR = str.maketrans("abdegiklmnorstuvz", "апдекиклмнорстувз"
 
 def names(count: int, seed: int) -> list[str]:
     """Distinct words of two to four syllables."""
-    rng, found = np.random.default_rng(seed), dict[str, None]()
-    while len(found) < count:
+    rng, result = np.random.default_rng(seed), dict[str, None]()
+    while len(result) < count:
         syllables = rng.integers(2, 5)
-        found[
+        result[
             "".join(rng.choice(list("bdgklmnrstvz")) + rng.choice(list("aeiou")) for _ in range(syllables))
         ] = None
-    return list(found)
+    return list(result)
 
 
 def pairs_of(sources: list[str], targets: list[str]) -> tuple[Romanised, Romanised, np.ndarray]:
@@ -86,11 +86,11 @@ def test_expectation_maximisation_never_loses_likelihood_and_hears_the_letters()
 def test_the_share_beyond_chance_rises_with_the_score() -> None:
     rng = np.random.default_rng(0)
     chance = rng.normal(size=4000)
-    found = np.concatenate([rng.normal(size=350), rng.normal(6, 1, size=50)])
-    shares = _true_pair_rate(found, chance)
+    result = np.concatenate([rng.normal(size=350), rng.normal(6, 1, size=50)])
+    shares = _true_pair_rate(result, chance)
     assert shares[350:].mean() > 0.95
     assert shares[:350].mean() < 0.1
-    assert (np.diff(shares[np.argsort(found)]) >= 0).all()
+    assert (np.diff(shares[np.argsort(result)]) >= 0).all()
 
 
 def renamed(space: WordSpace, words: list[str], lang: Lang) -> WordSpace:

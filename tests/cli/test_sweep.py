@@ -20,9 +20,9 @@ def finished(store: Path, number: int, p1: float | None, verdict: str = "aligned
     corpus = {"_target_": "umt.corpus.synthetic.source.SyntheticWorld", "size": size}
     aligned = {"stage": "align", "report": {"verdict": {"label": verdict}}}
     run = {"config": {"seed": number, "corpus": corpus}, "inputs": {f"align-{number}": "2026"}}
-    for name, told in ((f"align-{number}", aligned), (f"run-{number}", run)):
+    for name, output in ((f"align-{number}", aligned), (f"run-{number}", run)):
         (store / name).mkdir()
-        (store / name / "manifest.json").write_text(json.dumps(told))
+        (store / name / "manifest.json").write_text(json.dumps(output))
     if p1 is not None:
         row = {
             "set": "dictionary",
@@ -46,20 +46,20 @@ def test_seeds_are_summed_up_and_a_confident_failure_is_counted(tmp_path: Path) 
     finished(tmp_path, 3, 0.01)
     finished(tmp_path, 4, 0.02, "failed")
     finished(tmp_path, 5, None)
-    told = shown(tmp_path)
-    assert "5 runs (seeds 1, 2, 3, 4, 5); 4 aligned, 1 failed" in told
-    assert "2 of 4 collapsed, 1 of these called aligned" in told
-    assert "1 not scored" in told
-    [line] = [line for line in told.splitlines() if "p@1 covered" in line]
+    output = shown(tmp_path)
+    assert "5 runs (seeds 1, 2, 3, 4, 5); 4 aligned, 1 failed" in output
+    assert "2 of 4 collapsed, 1 of these called aligned" in output
+    assert "1 not scored" in output
+    [line] = [line for line in output.splitlines() if "p@1 covered" in line]
     assert [cell.strip() for cell in line.split("│")[5:-1]] == ["4", "0.307", "0.348", "0.010", "0.700"]
 
 
 def test_other_settings_are_another_table(tmp_path: Path) -> None:
     finished(tmp_path, 1, 0.5)
     finished(tmp_path, 2, 0.5, size=20)
-    told = shown(tmp_path)
-    assert "corpus.size=10" in told
-    assert "corpus.size=20" in told
+    output = shown(tmp_path)
+    assert "corpus.size=10" in output
+    assert "corpus.size=20" in output
     assert "corpus.size=20" not in shown(tmp_path / "run-2")
     assert differences([{"a": {"b": 1, "c": 2}, "seed": 1}, {"a": {"b": 1}, "seed": 2}]) == ["a.c=2", ""]
 

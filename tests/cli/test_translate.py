@@ -61,11 +61,13 @@ def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory
 
 def test_order_and_empty_lines_stay(translator: NeuralTranslator) -> None:
     sentences = ["She sees the sea.", "", "  ", "The old man reads a long book.", "She sees the sea."]
-    found = translator.translate(sentences)
-    assert [bool(each) for each in found] == [True, False, False, True, True]
-    assert found[0] == found[4]
-    assert [found[0], found[3]] == [translator.translate([sentences[n]])[0] for n in (0, 3)]
-    assert len(found[3]) > len(found[0]), "untrained, it writes to the limit, which is longer for the longer"
+    result = translator.translate(sentences)
+    assert [bool(each) for each in result] == [True, False, False, True, True]
+    assert result[0] == result[4]
+    assert [result[0], result[3]] == [translator.translate([sentences[n]])[0] for n in (0, 3)]
+    assert len(result[3]) > len(result[0]), (
+        "untrained, it writes to the limit, which is longer for the longer"
+    )
     assert translator.translate([]) == []
 
 
@@ -97,10 +99,10 @@ def test_saved_and_loaded_both_ways(translator: NeuralTranslator, tmp_path: Path
 
 def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path) -> None:
     wide = NeuralTranslator.load(store / "train_translator-1", EN, ZH, Generation(Beam(6)))
-    [found] = wide.alternatives(["She sees the sea."])
-    texts = [each.text for each in found]
+    [result] = wide.alternatives(["She sees the sea."])
+    texts = [each.text for each in result]
     assert len(texts) == len(set(texts)) > 1
-    assert all(each.score < 0 for each in found)
+    assert all(each.score < 0 for each in result)
 
 
 def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
@@ -126,20 +128,20 @@ def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) ->
 
 def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> None:
     loop, cut, good = np.array([5, 6] * 6), np.array([5, 6, 7]), np.array([5, 8, 9, 7])
-    said = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
-    ranked = replace(translator, noisy_channel=False)._ranked([good], [said])
+    message = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
+    ranked = replace(translator, noisy_channel=False)._ranked([good], [message])
     assert [each.nll for each in ranked[0]] == [3.0, 1.0, 2.0]
-    [kept] = replace(translator, noisy_channel=False)._ranked([loop], [said])
-    assert [each.nll for each in kept] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
+    [retained] = replace(translator, noisy_channel=False)._ranked([loop], [message])
+    assert [each.nll for each in retained] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
 
 
-def run(store: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def run(store: Path, *arguments: str, inputs: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     line = [sys.executable, "-m", "umt.cli.translate", "--run", str(store / "run-1"), *arguments]
-    return subprocess.run(line, input=given, capture_output=True, check=False)
+    return subprocess.run(line, input=inputs, capture_output=True, check=False)
 
 
 def test_lines_in_lines_out(store: Path) -> None:
-    done = run(store, "--to", "zh", given=b"She sees the sea.\n\nThe old man")
+    done = run(store, "--to", "zh", inputs=b"She sees the sea.\n\nThe old man")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode().split("\n")
     assert [bool(line) for line in lines] == [True, False, True, False]
@@ -155,9 +157,9 @@ def test_nothing_on_standard_input_is_an_error(store: Path) -> None:
 def test_text_in_the_wrong_language_is_told_once(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text, count in (("海看见她。", 1), ("She sees 海.", 0), ("", 0)):
         translate.main(["--to", "zh", "--run", str(store / "run-1"), text])
-        said = capsys.readouterr()
-        assert said.err.count("warning: most of this is not en") == count
-        assert said.out.endswith("\n")
+        message = capsys.readouterr()
+        assert message.err.count("warning: most of this is not en") == count
+        assert message.out.endswith("\n")
     lines = io.TextIOWrapper(io.BytesIO("海看见她。\n".encode() * 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", lines)
@@ -176,11 +178,11 @@ def test_one_sentence_a_file_and_alternatives(
 ) -> None:
     monkeypatch.chdir(store.parent)
     monkeypatch.setattr(translate, "newest_run", lambda _: store / "run-1")
-    said = called(monkeypatch, capsys, "--to", "zh", "She sees the sea.")
+    message = called(monkeypatch, capsys, "--to", "zh", "She sees the sea.")
     (tmp_path / "in.txt").write_text("She sees the sea.\n\n", encoding="utf-8")
     out = tmp_path / "out.txt"
     called(monkeypatch, capsys, "--to", "zh", "--input", str(tmp_path / "in.txt"), "--output", str(out))
-    assert out.read_text(encoding="utf-8") == said + "\n"
+    assert out.read_text(encoding="utf-8") == message + "\n"
     assert sorted(tmp_path.iterdir()) == [tmp_path / "in.txt", out]
     model = str(store / "train_translator-1")
     rows = called(monkeypatch, capsys, "--to", "en", "--model", model, "--alternatives", "3", "海", "书")
@@ -226,9 +228,9 @@ def test_the_word_by_word_translator_of_a_run_that_has_both(
         there.chdir(store / "run-1")
         assert neural == called(monkeypatch, capsys, "--to", "zh", "--run", ".", "She sees sea.")
     translate.main(["--to", "zh", "--lexical", *both, "She sees sea.", "", "Sea sees 7."])
-    said = capsys.readouterr()
-    assert said.out == "她看见海。\n\n海看见7。\n"
-    assert "no alignment was found" in said.err, "what was told against it, not against the other"
+    message = capsys.readouterr()
+    assert message.out == "她看见海。\n\n海看见7。\n"
+    assert "no alignment was found" in message.err, "what was told against it, not against the other"
     assert called(monkeypatch, capsys, "--to", "en", "--lexical", *both, "海看见她。") == "sea sees she.\n"
     with pytest.raises(SystemExit):
         translate.main(["--to", "zh", "--lexical", "--alternatives", "2", *both, "x"])
@@ -252,10 +254,10 @@ def test_one_sentence_says_what_is_wrong(
     with pytest.raises(SystemExit) as stopped:
         translate.main([*arguments, *run_])
     assert stopped.value.code == 2
-    told = capsys.readouterr().err
-    assert WRONG[arguments] in told
-    assert told.startswith("error: ")
-    assert len(told.strip().splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert WRONG[arguments] in printed
+    assert printed.startswith("error: ")
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_an_interrupt_is_one_sentence_of_its_own(

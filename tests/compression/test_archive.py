@@ -37,12 +37,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_code_lengths_have_intervals_and_units(saved: Path) -> None:
     model, tokenizer = load(saved), Tokenizer.load(saved)
-    found = held_out_code_length(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
-    assert found["together"].bits.sum() == pytest.approx(found[EN].bits.sum() + found[ZH].bits.sum())
-    assert found[EN].bits[0] == pytest.approx(found[EN].bits[3], rel=1e-5)
-    score = found[EN].per("byte", "bits/byte")
+    result = held_out_code_length(model, tokenizer, {EN: LINES[EN], ZH: LINES[ZH][:7]})
+    assert result["together"].bits.sum() == pytest.approx(result[EN].bits.sum() + result[ZH].bits.sum())
+    assert result[EN].bits[0] == pytest.approx(result[EN].bits[3], rel=1e-5)
+    score = result[EN].per("byte", "bits/byte")
     assert score.low < score.value < score.high
-    assert found[ZH].per("character", "c").value > 2 * found[ZH].per("byte", "b").value
+    assert result[ZH].per("character", "c").value > 2 * result[ZH].per("byte", "b").value
     ones = np.ones(4, np.int64)
     assert CodeLength(2.0 * ones, ones, ones, ones).per("token", "t").value == 2
 
@@ -169,12 +169,12 @@ def test_an_interrupt_says_what_was_not_written(
     assert capsys.readouterr().err == f"error: interrupted, {tmp_path / 'out'} was not written\n"
 
 
-def _fails(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def _fails(arguments: list[str], output: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
     message = capsys.readouterr().err
-    assert any(each in message for each in told.split("|")), message
+    assert any(each in message for each in output.split("|")), message
     assert message.count("\n") == 1
 
 

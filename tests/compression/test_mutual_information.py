@@ -54,8 +54,8 @@ def test_counts_approach_the_entropy_of_their_source() -> None:
 def test_counts_trust_an_expert_that_knows() -> None:
     symbols = np.random.default_rng(0).choice(4, 5_000)
     tree = PrefixCode.canonical(np.full(4, 2))
-    told = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
-    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [told.astype(np.float32)])
+    output = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
+    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [output.astype(np.float32)])
     assert bits.sum() < 0.1 * 2 * len(symbols)
     with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
         context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
@@ -63,18 +63,18 @@ def test_counts_trust_an_expert_that_knows() -> None:
 
 def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
     noise = bytes(np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8))
-    found = compressed_sizes(noise, noise)
-    assert all(2_900 < each["first"] < 3_500 for each in found.values()), found
-    assert found["xz -9e"]["ncd"] < 0.1
+    result = compressed_sizes(noise, noise)
+    assert all(2_900 < each["first"] < 3_500 for each in result.values()), result
+    assert result["xz -9e"]["ncd"] < 0.1
     assert context_mixing_size(b"") == 0
 
 
 def test_symbols_are_the_text_and_the_table_is_paid() -> None:
-    found = vocabularies(LINES, 290, disjoint=True)
-    en, zh = (found[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
+    result = vocabularies(LINES, 290, disjoint=True)
+    en, zh = (result[lang].encode(LINES[lang], lang) for lang in (EN, ZH))
     assert not set(en.numbers) & set(zh.numbers)
-    pieces = found[ZH].tokenizer.pieces
-    numbers = zh.numbers[zh.codes] - found[ZH].first
+    pieces = result[ZH].tokenizer.pieces
+    numbers = zh.numbers[zh.codes] - result[ZH].first
     assert b"".join(pieces[number] or b"\n" for number in numbers).decode().split("\n")[:-1] == LINES[ZH]
     assert en.sizes.sum() == len("\n".join(LINES[EN])) + 1
     assert 100 < en.table < 5_000
@@ -109,15 +109,15 @@ def test_a_prequential_code_approaches_the_entropy_and_resumes(tmp_path: Path) -
     chances = np.array([0.7, 0.1, 0.1, 0.1])
     text = _stream(np.random.default_rng(0).choice(4, 6_000, p=chances), 0)
     setting = Prequential(TINY, increments=2, epochs=1, row_length=25, rows=2)
-    (told,) = setting.code([text], 5, 1, tmp_path, quiet)
-    bits = told.nats.sum() / math.log(2) / 6_000
+    (output,) = setting.code([text], 5, 1, tmp_path, quiet)
+    bits = output.nats.sum() / math.log(2) / 6_000
     entropy = -(chances * np.log2(chances)).sum()
     assert entropy * 0.97 < bits < entropy * 1.12
     signs = np.where(text.tree.bits[text.codes].ravel() == 1, 1, -1)
-    assert np.logaddexp(0, -signs * told.log_odds).sum() == pytest.approx(told.nats.sum(), rel=1e-4)
+    assert np.logaddexp(0, -signs * output.log_odds).sum() == pytest.approx(output.nats.sum(), rel=1e-4)
     (tmp_path / "1.npz").unlink()
     (again,) = setting.code([text], 5, 1, tmp_path, quiet)
-    assert (again.nats == told.nats).all()
+    assert (again.nats == output.nats).all()
 
 
 def test_each_language_saves_the_other_bits_where_both_have_structure(tmp_path: Path) -> None:
@@ -190,9 +190,9 @@ def test_company_is_carried_over_without_a_dictionary_and_nothing_from_a_destroy
     real, null = gain(y), gain(y.shuffled(generator))
     assert real > 200
     assert abs(null) < 0.1 * real
-    told = context_mixing.code_length(y.codes, y.tree, y.starts, [expert.conditional(y, x, 1, quiet)]).sum()
+    output = context_mixing.code_length(y.codes, y.tree, y.starts, [expert.conditional(y, x, 1, quiet)]).sum()
     assert (
-        told
+        output
         < context_mixing.code_length(y.codes, y.tree, y.starts, [expert.unconditional(y, quiet)]).sum() - 100
     )
 
@@ -225,31 +225,31 @@ def test_bits_of_two_texts_end_to_end(tmp_path: Path) -> None:
         seeds=1,
         controls=("shuffled",),
     )
-    told = setting.measure(LINES, [], 1, tmp_path, quiet)
-    assert json.loads(json.dumps(told)) == told
-    both = told["pairs"]["both"]
+    output = setting.measure(LINES, [], 1, tmp_path, quiet)
+    assert json.loads(json.dumps(output)) == output
+    both = output["pairs"]["both"]
     for quantity in QUANTITIES:
         assert [*both[quantity]] == ["code"] if "|" in quantity else [*WAYS]
         for each in both[quantity].values():
             assert each["low"] < each["bits"] < each["high"]
     for quantity in ("K(X)", "K(Y)", "K(X,Y)"):  # mixed, both are no worse than either
         assert both[quantity]["code"]["bits"] < 1.05 * min(both[quantity][way]["bits"] for way in WAYS)
-    rows = {(row.system, row.set, row.score.name): row.score for row in bits_rows(told)}
+    rows = {(row.system, row.set, row.score.name): row.score for row in bits_rows(output)}
     assert ("network", "both", "bits/byte K(Y|X)") not in rows
     score = rows["counts", "both", "bits/byte K(Y)"]
-    size = told["sides"]["zh"]["bytes"]
+    size = output["sides"]["zh"]["bytes"]
     assert score.low == pytest.approx(both["K(Y)"]["counts"]["low"] / size)
     assert score.signature.endswith("seeds:1|bootstrap over seeds and stretches of text")
     shown = Terminal(width=200, file=StringIO())
-    show_bits(told, shown)
-    page = bits(told).html()
+    show_bits(output, shown)
+    page = bits(output).html()
     for text in (shown.file.getvalue(), page):
         assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in text
     nothing = dict.fromkeys(("bits", "low", "share"), -1e-9) | {"high": 1.0}
-    page = bits({**told, "pairs": {"both": {**both, "gain": nothing}}}).html()
+    page = bits({**output, "pairs": {"both": {**both, "gain": nothing}}}).html()
     assert "0.00%" in page
     assert "-0" not in page
-    table = sum(side["table_bits"] for side in told["sides"].values())
+    table = sum(side["table_bits"] for side in output["sides"].values())
     separate = both["K(X)"]["code"]["bits"] + both["K(Y)"]["code"]["bits"]
     assert both["gain"]["bits"] == pytest.approx(separate - both["K(X,Y)"]["code"]["bits"])
     assert both["K(X,Y)"]["code"]["bits"] > table > 0
@@ -270,20 +270,20 @@ def test_a_control_needs_as_much_text_as_what_it_stands_for(tmp_path: Path) -> N
         separate=False,
     )
     apart = LINES[ZH][::-1]
-    told = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)
-    assert list(told["pairs"]) == ["both"]
-    assert told["left_out"] == [
+    output = setting.measure(LINES, apart[:60], 1, tmp_path / "short", quiet)
+    assert list(output["pairs"]) == ["both"]
+    assert output["left_out"] == [
         "control more_source left out: it needs 1,350 bytes of en beyond those coded, there are 183",
         "control other_domain left out: it needs 1,350 bytes of zh of another domain, there are 900",
     ]
     shown = Terminal(width=200, file=StringIO())
-    show_bits(told, shown)
-    for sentence in told["left_out"]:
+    show_bits(output, shown)
+    for sentence in output["left_out"]:
         assert sentence in shown.file.getvalue()
-        assert sentence in bits(told).html()
-    told = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
-    assert list(told["pairs"]) == ["both", "more_source", "other_domain"]
-    assert told["left_out"] == []
+        assert sentence in bits(output).html()
+    output = setting.measure({**LINES, EN: LINES[EN] * 2}, apart, 1, tmp_path / "enough", quiet)
+    assert list(output["pairs"]) == ["both", "more_source", "other_domain"]
+    assert output["left_out"] == []
 
 
 def test_runs_are_cached_by_the_content_of_texts(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def inverse(cipher: Cipher) -> dict[str, str]:
 
 def decipher(cipher: Cipher, line: str) -> str:
     back = inverse(cipher)
-    return re.sub(r"[^\W\d_]+", lambda found: back[found[0].lower()], line)
+    return re.sub(r"[^\W\d_]+", lambda result: back[result[0].lower()], line)
 
 
 def test_truth_inverts_the_text(cipher: Cipher) -> None:
@@ -39,7 +39,7 @@ def test_truth_inverts_the_text(cipher: Cipher) -> None:
     secret = list(cipher.sentences(XX))
     assert len(secret) > 1500
     for line in secret:
-        assert re.sub(r"[^\W\d_]+", lambda found: back[found[0].lower()], line).lower() in plain
+        assert re.sub(r"[^\W\d_]+", lambda result: back[result[0].lower()], line).lower() in plain
 
 
 def test_halves_are_disjoint_and_held_out_lines_stand_in_neither(cipher: Cipher) -> None:
@@ -48,9 +48,9 @@ def test_halves_are_disjoint_and_held_out_lines_stand_in_neither(cipher: Cipher)
     assert not source & target
     assert not (source | target) & set(pairs.unpaired_side(EN))
     assert 0.8 < len(source) / len(target) < 1.25
-    found = pairs.pairs()
-    assert len(found) == 20
-    for (plain,), (secret,) in zip(found.sides[EN], found.sides[XX], strict=True):
+    result = pairs.pairs()
+    assert len(result) == 20
+    for (plain,), (secret,) in zip(result.sides[EN], result.sides[XX], strict=True):
         assert cipher.encipher(plain) == secret
         assert decipher(cipher, secret).lower() == plain.lower()
 

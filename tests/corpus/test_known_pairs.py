@@ -60,14 +60,14 @@ def test_pairs_the_wrong_way_round(tmp_path: Path) -> None:
 
 
 def test_pairs_of_a_held_out_set_are_left_out_and_counted(tmp_path: Path) -> None:
-    said = [
+    message = [
         "A cat sleeps.\t猫在睡觉。",
         "The dog barks.\t狗叫了。",
         "A bird sings.\t鸟在唱歌。",
         "It rains.\t下雨了。",
     ]
     file = tmp_path / "pairs.tsv"
-    file.write_text("\n".join(said), encoding="utf-8")
+    file.write_text("\n".join(message), encoding="utf-8")
     (tmp_path / "test.en").write_text("a cat sleeps!\nHello.\n", encoding="utf-8")
     (tmp_path / "test.zh").write_text("一只猫睡了\n鳥在唱歌。\n", encoding="utf-8")
     test = ParallelFiles("test", PAIR, tmp_path / "test.en", tmp_path / "test.zh")

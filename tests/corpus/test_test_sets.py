@@ -88,11 +88,11 @@ def test_rows_of_the_hub_stay_pairs_where_a_side_is_empty(tmp_path: Path) -> Non
         held_out.pairs()
 
 
-def checkups(*told: tuple[float, float, float]) -> list[dict[str, float]]:
+def checkups(*output: tuple[float, float, float]) -> list[dict[str, float]]:
     """(round_trip, BLEU of both directions, collapsed) of each check-up of a run."""
     return [
         {"step": step, "round_trip": trip, "bleu en-zh": bleu + 1, "bleu zh-en": bleu - 1, "collapsed": bad}
-        for step, (trip, bleu, bad) in enumerate(told, 1)
+        for step, (trip, bleu, bad) in enumerate(output, 1)
     ]
 
 
@@ -105,7 +105,7 @@ def test_what_choosing_a_translator_costs() -> None:
     assert ranking.everywhere == pytest.approx(0)
     assert (ranking.lost, ranking.most, ranking.overall) == pytest.approx((1.5, 3, 3))
     assert tables.Ranking.of(measure, [rising]).within == pytest.approx(1)
-    assert [told["step"] for told in tables.sound(deceiving)] == [2, 3, 4]
+    assert [output["step"] for output in tables.sound(deceiving)] == [2, 3, 4]
     assert tables.sound(deceiving[:1]) == deceiving[:1]
     short = tables.Ranking.of(measure, [rising, deceiving[:3]])
     assert short.within == pytest.approx(1)  # three check-ups are too few

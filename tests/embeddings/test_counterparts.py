@@ -27,9 +27,9 @@ def lexicon(generator: np.random.Generator, right: float) -> Lexicon:
 
 
 @pytest.mark.parametrize(
-    ("right", "same", "found"), [(0.9, True, True), (0.5, True, True), (0.9, False, False)]
+    ("right", "same", "result"), [(0.9, True, True), (0.5, True, True), (0.9, False, False)]
 )
-def test_counterparts_stand_out(right: float, same: bool, found: bool) -> None:
+def test_counterparts_stand_out(right: float, same: bool, result: bool) -> None:
     generator = np.random.default_rng(0)
     source = sentences(generator)
     other = generator.permutation(source) if same else sentences(generator)
@@ -41,5 +41,5 @@ def test_counterparts_stand_out(right: float, same: bool, found: bool) -> None:
     )
     items, excess, error = counterpart_excess(x, y, lexicon(generator, right), sample=300)
     assert items > 200
-    assert (excess > 1.5) is found
-    assert ((excess - 1) / error > 5) is found
+    assert (excess > 1.5) is result
+    assert ((excess - 1) / error > 5) is result

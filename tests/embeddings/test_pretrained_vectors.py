@@ -55,13 +55,13 @@ def test_text_binary_and_gzip_are_told_by_their_content(tmp_path: Path) -> None:
     (tmp_path / "dense").write_bytes(BINARY.replace(b"\n", b"").replace(b"4 2", b"4 2\n", 1))
     (tmp_path / "zipped").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
     for path in (plain, tmp_path / "binary", tmp_path / "dense", tmp_path / "zipped"):
-        found = read_vectors(path, {"the", "dog", "猫", "bird"})
-        assert sorted(found) == ["dog", "the", "猫"], (
+        result = read_vectors(path, {"the", "dog", "猫", "bird"})
+        assert sorted(result) == ["dog", "the", "猫"], (
             "a word counts in lower case where it is not there as it is"
         )
-        assert found["the"].tolist() == [1.0, -0.5]
-        assert found["dog"].tolist() == [0.25, 3.0]
-        assert found["猫"].tolist() == [7.0, 8.0]
+        assert result["the"].tolist() == [1.0, -0.5]
+        assert result["dog"].tolist() == [0.25, 3.0]
+        assert result["猫"].tolist() == [7.0, 8.0]
 
 
 def test_wrappings_and_separators_change_nothing(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ def naive(source: Tensor, target: Tensor, neighbourhood: int) -> Tensor:
     return 2 * scores - rows[:, None] - columns
 
 
-def agrees(found: Neighbours, scores: Tensor, k: int) -> None:
+def agrees(result: Neighbours, scores: Tensor, k: int) -> None:
     expected = scores.topk(min(k, scores.shape[1]), 1)
-    assert torch.allclose(found.scores.double(), expected.values, atol=1e-5)
-    assert torch.equal(found.indices, expected.indices)
+    assert torch.allclose(result.scores.double(), expected.values, atol=1e-5)
+    assert torch.equal(result.indices, expected.indices)
 
 
 @pytest.mark.parametrize("shape", [(700, 900, 5), (900, 70, 10), (3, 7, 4), (1, 1, 1), (33, 64, 33)])
@@ -37,21 +37,21 @@ def test_equals_the_naive_search(
     rows, columns, k = shape
     source, target = vectors(rows, 1), vectors(columns, 2)
     plain = source.double() @ target.double().T
-    for found, scores in zip(nearest(source, target, k), (plain, plain.T), strict=True):
-        agrees(found, scores, k)
+    for result, scores in zip(nearest(source, target, k), (plain, plain.T), strict=True):
+        agrees(result, scores, k)
     scaled = naive(source, target, 10)
-    for found, scores in zip(csls(source, target, k), (scaled, scaled.T), strict=True):
-        agrees(found, scores, k)
-    for found, scores in zip(csls_from_similarity(source @ target.T, k), (scaled, scaled.T), strict=True):
-        agrees(found, scores, k)
+    for result, scores in zip(csls(source, target, k), (scaled, scaled.T), strict=True):
+        agrees(result, scores, k)
+    for result, scores in zip(csls_from_similarity(source @ target.T, k), (scaled, scaled.T), strict=True):
+        agrees(result, scores, k)
 
 
 def test_each_row_may_choose_from_a_share() -> None:
     source, target = vectors(200, 1), vectors(300, 2)
     similarity = source @ target.T
-    found = csls_from_similarity(similarity, 1, 10, 0.3, torch.Generator().manual_seed(0))
+    result = csls_from_similarity(similarity, 1, 10, 0.3, torch.Generator().manual_seed(0))
     scaled = naive(source, target, 10)
-    for one, scores in zip(found, (scaled, scaled.T), strict=True):
+    for one, scores in zip(result, (scaled, scaled.T), strict=True):
         chosen = scores.gather(1, one.indices)
         assert torch.allclose(one.scores.double(), chosen, atol=1e-5)
         places = (scores > chosen).sum(1).double()  # geometric: the best is kept three times in ten

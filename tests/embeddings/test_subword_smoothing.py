@@ -14,11 +14,11 @@ STEMS, ENDINGS, DIM = 60, 10, 16
 
 def script(letters: str, length: int, count: int, seed: int) -> list[str]:
     """Distinct random strings."""
-    generator, found = Generator().manual_seed(seed), dict[str, None]()
-    while len(found) < count:
+    generator, result = Generator().manual_seed(seed), dict[str, None]()
+    while len(result) < count:
         drawn = torch.randint(len(letters), (length,), generator=generator).tolist()
-        found["".join(letters[place] for place in drawn)] = None
-    return list(found)
+        result["".join(letters[place] for place in drawn)] = None
+    return list(result)
 
 
 def world(seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -65,8 +65,8 @@ def whole(model: JointLM, source: Ids, beginnings: Sequence[Sequence[int]]) -> t
     asked = torch.arange(rows.shape[1]).expand(len(rows), -1) > len(source)
     with torch.no_grad():
         last = model.target_states(rows, asked).view(len(rows), -1, model.head.shape[1])[:, -1]
-        told: torch.Tensor = (last @ model.head.T)[:, ALLOWED].log_softmax(-1)
-    return told
+        report: torch.Tensor = (last @ model.head.T)[:, ALLOWED].log_softmax(-1)
+    return report
 
 
 def one_by_one(model: JointLM, source: Ids, cap: int, search: Search, draws: torch.Tensor) -> Output:
@@ -98,8 +98,8 @@ def beam(model: JointLM, source: Ids, cap: int, search: Beam) -> list[Output]:
     alive: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     for step in range(1, cap + 1):
         grown = []
-        told = whole(model, source, [written for _, written in alive]).tolist()
-        for (score, written), row in zip(alive, told, strict=True):
+        report = whole(model, source, [written for _, written in alive]).tolist()
+        for (score, written), row in zip(alive, report, strict=True):
             grown += [(score + p, (*written, int(t))) for p, t in zip(row, ALLOWED.tolist(), strict=True)]
         grown = sorted(grown, reverse=True)[: 2 * size]
         over = [each for each in grown[:size] if each[1][-1] == END or step == cap]
@@ -114,10 +114,10 @@ def beam(model: JointLM, source: Ids, cap: int, search: Beam) -> list[Output]:
     ]
 
 
-def same(found: Output, expected: Output) -> None:
-    assert found.ids.tolist() == expected.ids.tolist()
-    assert found.nll == pytest.approx(expected.nll, abs=1e-4)
-    assert found.ended == expected.ended
+def same(result: Output, expected: Output) -> None:
+    assert result.ids.tolist() == expected.ids.tolist()
+    assert result.nll == pytest.approx(expected.nll, abs=1e-4)
+    assert result.ended == expected.ended
 
 
 SEARCHES = [
@@ -206,9 +206,9 @@ def test_short_products_change_little(sources: list[Ids]) -> None:
 @pytest.mark.parametrize("search", [Beam(1), Beam(4), Beam(3, 1.0), Beam(5, 2.0)], ids=str)
 def test_the_cache_changes_no_beam(model: JointLM, sources: list[Ids], search: Beam) -> None:
     generation = Generation(search, length_ratio=1.0, length_offset=4, cache_positions=400, workers=2)
-    found = generation.generate(model, sources, WAY)
+    result = generation.generate(model, sources, WAY)
     caps = generation.max_lengths(sources, model.context).tolist()
-    for source, cap, outputs in [*zip(sources, caps, found, strict=True)][::2]:
+    for source, cap, outputs in [*zip(sources, caps, result, strict=True)][::2]:
         if len(source):
             for each, expected in zip(outputs, beam(model, source, cap, search), strict=True):
                 same(each, expected)
@@ -243,8 +243,8 @@ def test_grouped_heads_and_ragged_prompts(network: PreTrainedModel) -> None:
     greedy = Generation(length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
     for source, [output] in zip(sources, greedy, strict=True):
         same(output, one_by_one(model, source, len(source) + 3, Greedy(), torch.empty(0)))
-    found = Generation(Beam(3), length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
-    for source, outputs in zip(sources, found, strict=True):
+    result = Generation(Beam(3), length_ratio=1.0, length_offset=3, workers=1).generate(model, sources, WAY)
+    for source, outputs in zip(sources, result, strict=True):
         for each, expected in zip(outputs, beam(model, source, len(source) + 3, Beam(3)), strict=True):
             same(each, expected)
 

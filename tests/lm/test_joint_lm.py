@@ -204,8 +204,8 @@ def test_what_is_no_number_is_not_lost_on_the_way_to_the_loss(precision: torch.d
     hidden = torch.randn(4, 8, generator=torch.Generator().manual_seed(1)).to(precision)
     head = torch.randn(100, 8, generator=torch.Generator().manual_seed(2)).to(precision).requires_grad_()
     hidden[1] = bad
-    found = kernels.cross_entropy(hidden, head, torch.arange(4))
-    assert found.isfinite().tolist() == [True, False, True, True]
+    result = kernels.cross_entropy(hidden, head, torch.arange(4))
+    assert result.isfinite().tolist() == [True, False, True, True]
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["joint", "encoder-decoder"])
@@ -218,9 +218,9 @@ def test_products_in_bf16_lead_the_same_way(apart: bool) -> None:
         gradients = torch.autograd.grad(nats, list(model.parameters()), allow_unused=True)
         return float(nats.detach()), torch.cat([each.flatten() for each in gradients if each is not None])
 
-    (exact, way), (found, other) = led(torch.float32), led(torch.bfloat16)
-    assert found == pytest.approx(exact, rel=0.01)
-    assert found != exact
+    (exact, way), (result, other) = led(torch.float32), led(torch.bfloat16)
+    assert result == pytest.approx(exact, rel=0.01)
+    assert result != exact
     assert float(torch.cosine_similarity(way, other, 0)) > 0.999
 
 
@@ -251,10 +251,10 @@ def test_an_encoder_is_saved_beside_its_decoder(tmp_path: Path) -> None:
 
 def test_logits_kept_or_computed_twice_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids = made(), numbers()
-    kept = everything(model, ids, False)
+    retained = everything(model, ids, False)
     monkeypatch.setattr(CROSS_ENTROPY, "_KEPT", 0)
     monkeypatch.setattr(CROSS_ENTROPY, "_BLOCK", 1)
-    for one, other in zip(kept, everything(model, ids, False), strict=True):
+    for one, other in zip(retained, everything(model, ids, False), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -300,8 +300,8 @@ def test_other_programs_open_it(tmp_path: Path) -> None:
     torch.testing.assert_close(theirs(ids).logits, model.logits(model.hidden(ids)), rtol=1e-4, atol=1e-5)
     again = load(tmp_path)
     assert torch.equal(again.hidden(ids), model.hidden(ids))
-    told = pipeline("text-generation", model=str(tmp_path))("<en>the cat", max_new_tokens=3)
-    assert "the cat" in told[0]["generated_text"]
+    output = pipeline("text-generation", model=str(tmp_path))("<en>the cat", max_new_tokens=3)
+    assert "the cat" in output[0]["generated_text"]
 
 
 def test_a_model_from_elsewhere_grows(tmp_path: Path) -> None:

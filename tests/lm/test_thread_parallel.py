@@ -55,5 +55,5 @@ def test_the_rows_of_a_gpu_stay_together(two_threads: None, monkeypatch: pytest.
     ids = torch.zeros(4, 6, dtype=torch.long)
     monkeypatch.setattr(JointLM, "device", torch.device("meta"))
     monkeypatch.setattr(JointLM, "forward", lambda model, *parts: parts)
-    told = sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
-    assert len(told[0]) == len(ids)
+    output = sum_nll(model, ids, ids, torch.ones_like(ids, dtype=torch.bool))
+    assert len(output[0]) == len(ids)

@@ -90,9 +90,11 @@ def test_yaml_lists_every_field(option: str) -> None:
     for node in targets(of_group(option)):
         kind = get_class(node._target_)
         fields = {field.name for field in dataclasses.fields(kind) if field.init}
-        given = {str(key) for key in node if not str(key).startswith("_")}
-        assert given <= fields, f"{option}: {kind.__name__} has no field {sorted(given - fields)}"
-        assert fields <= given | {"name"}, f"{option}: {sorted(fields - given)} cannot be overridden by name"
+        arguments = {str(key) for key in node if not str(key).startswith("_")}
+        assert arguments <= fields, f"{option}: {kind.__name__} has no field {sorted(arguments - fields)}"
+        assert fields <= arguments | {"name"}, (
+            f"{option}: {sorted(fields - arguments)} cannot be overridden by name"
+        )
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -187,13 +189,13 @@ def test_no_default_in_python_differs_from_the_yaml() -> None:
                     if f"corpus.{name}=" not in FILES[0]:
                         values.setdefault((node._target_, name), []).append(plain(node[name]))
     wrong = {}
-    for (kind, name), given in values.items():
+    for (kind, name), arguments in values.items():
         field = get_class(kind).__dataclass_fields__[name]  # type: ignore[attr-defined]
         makes = field.default_factory
         default = field.default if makes is dataclasses.MISSING else makes()
-        optional = any(dataclasses.is_dataclass(each) or isinstance(each, DictConfig) for each in given)
+        optional = any(dataclasses.is_dataclass(each) or isinstance(each, DictConfig) for each in arguments)
         if default is dataclasses.MISSING or (optional and default in (None, {})):
             continue
-        if default not in given:
-            wrong[f"{kind}.{name}={default!r}"] = given
+        if default not in arguments:
+            wrong[f"{kind}.{name}={default!r}"] = arguments
     assert not wrong

@@ -33,7 +33,7 @@ def command(override: str) -> None:
         instantiate(config.corpus)
 
 
-def told(capsys: pytest.CaptureFixture[str], override: str) -> str:
+def report(capsys: pytest.CaptureFixture[str], override: str) -> str:
     """The one sentence with which a command ends."""
     with pytest.raises(SystemExit) as stopped, option_errors():
         command(override)
@@ -60,7 +60,7 @@ def told(capsys: pytest.CaptureFixture[str], override: str) -> str:
 def test_what_is_wrong_and_what_would_be_right(
     override: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert expected in told(capsys, override)
+    assert expected in report(capsys, override)
 
 
 def test_a_cell_of_a_sweep_fails_without_ending_it_and_an_interrupt_ends_it(

@@ -139,10 +139,10 @@ def test_building_again_is_the_same_run(store: Path, trained: str) -> None:
 
 def test_a_further_test_set_trains_nothing(store: Path, trained: str, good: dict[str, Path]) -> None:
     sets = f"source: '{good['en']}', target: '{good['zh']}', languages: [en, zh]"
-    told = command(
+    output = command(
         "train.py", store, f"+evaluation.sets.more={{_target_: umt.corpus.files.ParallelFiles, {sets}}}"
     )
-    built = {line.split()[0] for line in told.splitlines() if " s  " in line}
+    built = {line.split()[0] for line in output.splitlines() if " s  " in line}
     assert built == {"prepare", "run"}
 
 
@@ -165,8 +165,8 @@ def test_another_run_stands_in_the_same_table(store: Path, scores: list[dict[str
     other = [f"+evaluation.external.twin={run}", "evaluation.compare.systems=[translator,twin]"]
     last = command("evaluate.py", store, *other).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
-    found = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}
-    assert found["twin"] == {**found["translator"], "system": "twin", "seconds": 0.0}
+    result = {row["system"]: row for row in rows if (row["name"], row["direction"]) == ("bleu", "en-zh")}
+    assert result["twin"] == {**result["translator"], "system": "twin", "seconds": 0.0}
     assert {row["value"] for row in rows if row["name"] == "p bleu"} == {1.0}
 
 
@@ -202,12 +202,12 @@ def test_only_drafts_are_searched_in_haste(store: Path, trained: str) -> None:
 def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) -> None:
     few = ["bootstrap=fewshot", "bootstrap.mining_sentences=1000", "bootstrap.sentences=40"]
     few += ["bootstrap.candidates=1", "bootstrap.shots=1"]
-    told = command("train.py", store, *few)
-    assert " mined" in told
+    output = command("train.py", store, *few)
+    assert " mined" in output
     last = command("evaluate.py", store, *few).splitlines()[-1]
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
-    found = {row["system"] for row in rows if row["name"] == "bleu"}
-    assert found == {"copy", "few-shot", "translator"}
+    result = {row["system"] for row in rows if row["name"] == "bleu"}
+    assert result == {"copy", "few-shot", "translator"}
 
 
 def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -224,10 +224,10 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str)
     assert stopped.value.code not in (0, None)
     left = list((tmp_path / "store").glob(".*")) if (tmp_path / "store").exists() else []
     assert left == []
-    told = capsys.readouterr().err.strip()
-    assert told.startswith("error: ")
-    assert len(told.splitlines()) == 1
-    return told
+    output = capsys.readouterr().err.strip()
+    assert output.startswith("error: ")
+    assert len(output.splitlines()) == 1
+    return output
 
 
 @pytest.fixture
@@ -252,17 +252,17 @@ def test_a_bad_file_is_named(
 ) -> None:
     bad = tmp_path / f"{kind}.txt"
     bad.write_bytes(BAD[kind])
-    told = refused(capsys, tmp_path, f"corpus.source={bad}", f"corpus.target={good['zh']}")
-    assert kind in told or "en text" in told
+    output = refused(capsys, tmp_path, f"corpus.source={bad}", f"corpus.target={good['zh']}")
+    assert kind in output or "en text" in output
 
 
 def test_a_missing_file_is_named(
     good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = refused(
+    output = refused(
         capsys, tmp_path, f"corpus.source={tmp_path / 'nosuch.txt'}", f"corpus.target={good['zh']}"
     )
-    assert "nosuch.txt" in told
+    assert "nosuch.txt" in output
 
 
 def test_one_side_only(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,13 +272,13 @@ def test_one_side_only(good: dict[str, Path], tmp_path: Path, capsys: pytest.Cap
 def test_the_same_file_twice(
     good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = refused(capsys, tmp_path, f"corpus.source={good['en']}", f"corpus.target={good['en']}")
-    assert "same" in told
+    output = refused(capsys, tmp_path, f"corpus.source={good['en']}", f"corpus.target={good['en']}")
+    assert "same" in output
 
 
 def test_swapped_sides(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, tmp_path, f"corpus.source={good['zh']}", f"corpus.target={good['en']}")
-    assert "swapped" in told
+    output = refused(capsys, tmp_path, f"corpus.source={good['zh']}", f"corpus.target={good['en']}")
+    assert "swapped" in output
 
 
 def test_a_vocabulary_smaller_than_asked(
@@ -300,10 +300,10 @@ def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> No
 def test_another_way_to_evaluate_trains_nothing(store: Path, scores: list[dict[str, Any]]) -> None:
     before = {path: path.stat().st_mtime for path in store.iterdir()}
     bleu = "{_target_: umt.evaluation.metrics.Bleu, resamples: 200}"
-    told = command(
+    output = command(
         "evaluate.py", store, f"evaluation.metrics=[{bleu}]", "search@evaluation.generation.search=greedy"
     )
-    last = Path(told.splitlines()[-1].removeprefix("scores: "))
+    last = Path(output.splitlines()[-1].removeprefix("scores: "))
     made = {path for path in store.iterdir() if path.stat().st_mtime != before.get(path)}
     rows = json.loads(last.read_text(encoding="utf-8"))
     assert made == {last.parent, store / LOG}

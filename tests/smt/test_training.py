@@ -156,8 +156,8 @@ def test_phrase_pairs_respect_links_and_take_unlinked_words_along() -> None:
         links=np.array([0 << 16 | 1, 1 << 16 | 2]),
         link_offsets=np.array([0, 2]),
     )
-    found = set(zip(*(part.tolist() for part in extract(linked, 3)[:2]), strict=True))
-    assert found == {
+    result = set(zip(*(part.tolist() for part in extract(linked, 3)[:2]), strict=True))
+    assert result == {
         (packed(3), packed(7)),
         (packed(3), packed(6, 7)),
         (packed(4), packed(8)),

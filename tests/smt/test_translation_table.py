@@ -31,9 +31,9 @@ def test_frequent_words_without_counterpart_learn_to_be_dropped() -> None:
     share = pairs.dropped / np.maximum(source.unigram, 1e-9)
     assert share[source.index["the"]] > 0.8
     assert share[source.index["cat"]] < 0.2
-    kept = pairs.dropped + np.bincount(pairs.source, pairs.mass, minlength=len(pairs.dropped))
+    retained = pairs.dropped + np.bincount(pairs.source, pairs.mass, minlength=len(pairs.dropped))
     for word in names:
-        assert kept[source.index[word]] == pytest.approx(source.unigram[source.index[word]])
+        assert retained[source.index[word]] == pytest.approx(source.unigram[source.index[word]])
 
 
 def test_sharper_lexicons_lean_on_their_first_candidates() -> None:

@@ -168,13 +168,13 @@ def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) 
 
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
-    said: list[float] = []
-    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: said.append(number) or sum(said))
+    message: list[float] = []
+    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: message.append(number) or sum(message))
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
         True,
         True,
     ]
-    said.clear()
+    message.clear()
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, False), (1, True))] == [
         False,
         False,
@@ -185,9 +185,9 @@ class Impossible:
     """A loss that is fine twice and then is not."""
 
     def loss(
-        self, given: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
+        self, inputs: JointLM, step: int, generator: Generator, dtype: torch.dtype = torch.float32
     ) -> Loss:
-        nats = given.embeddings.sum() * (math.nan if step == 2 else 0.0)
+        nats = inputs.embeddings.sum() * (math.nan if step == 2 else 0.0)
         return Loss(nats, 1, 1)
 
     def state(self) -> dict[str, Any]:
@@ -209,7 +209,7 @@ class Patience:
 
     seen = 0
 
-    def __call__(self, given: JointLM, step: int, record: Mapping[str, float]) -> None:
+    def __call__(self, inputs: JointLM, step: int, record: Mapping[str, float]) -> None:
         self.seen += 1
         if self.seen == 5:
             raise StopTraining("enough")
@@ -248,18 +248,18 @@ def test_frozen_embeddings_keep_their_values(data: Any, tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_falls_back_on_the_one_before(tmp_path: Path) -> None:
-    kept = Checkpoints(tmp_path)
+    retained = Checkpoints(tmp_path)
     for step in (1, 2, 3):
-        kept.save(step, {"weight": torch.full((3,), float(step))}, {"said": step})
-    assert kept.steps() == [2, 3]
+        retained.save(step, {"weight": torch.full((3,), float(step))}, {"said": step})
+    assert retained.steps() == [2, 3]
     (tmp_path / "3" / "tensors.safetensors").write_bytes(b"broken")
-    newest = kept.newest()
+    newest = retained.newest()
     assert newest is not None
     assert newest[0] == 2
     assert newest[1]["weight"].tolist() == [2, 2, 2]
     (tmp_path / "2" / "state.json").write_text("{")
     with pytest.raises(BadInput, match="remove that folder"):
-        kept.newest()
+        retained.newest()
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,9 +79,9 @@ def test_translations_start_side_by_side(tokenizer: Tokenizer, spaces: Spaces, w
         assert len(ids) == 1, f"{word} is no subword"
         rows[word.strip()] = vectors[int(ids[0])]
     for number, word in enumerate(ENGLISH):
-        told = [cosine(rows[word], rows[other]) for other in CHINESE]
-        assert told.index(max(told)) == number
-        assert max(told) > 0.9
+        output = [cosine(rows[word], rows[other]) for other in CHINESE]
+        assert output.index(max(output)) == number
+        assert max(output) > 0.9
 
 
 def test_pretraining_starts_from_aligned_vectors(tokenizer: Tokenizer, spaces: Spaces) -> None:
@@ -138,9 +138,9 @@ def test_a_model_remembers_wherever_it_is_copied_whether_it_is_a_code(
     spaces: Spaces, tokenizer: Tokenizer, shards: dict[Lang, TokenShards], tmp_path: Path
 ) -> None:
     def trained(name: str, start: Path | None, **weights: float) -> Path:
-        given = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
+        inputs = {"architecture": TINY} if start is None else {"architecture": None, "name": str(start)}
         pretraining = Pretraining(
-            **given,
+            **inputs,
             optimisation=OptimiserConfig(2),
             embeddings="own" if start else "random",
             row_length=16,
@@ -175,7 +175,7 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("theirs", "said"),
+    ("theirs", "answer"),
     [
         (CohereForCausalLM(CohereConfig(**SMALL, logit_scale=0.3)), "a way of its own"),
         (
@@ -184,9 +184,9 @@ SMALL: dict[str, Any] = {
         ),
     ],
 )
-def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, said: str, tmp_path: Path) -> None:
+def test_a_network_that_does_not_work_this_way_is_refused(theirs: Any, answer: str, tmp_path: Path) -> None:
     theirs.save_pretrained(tmp_path)
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=answer):
         load(tmp_path)
 
 
@@ -222,12 +222,14 @@ def test_pretraining_refuses_bad_options(options: dict[str, Any], message: str) 
 def test_compiled_training_is_the_same_up_to_rounding(
     tokenizer: Tokenizer, shards: dict[Lang, TokenShards], tmp_path: Path
 ) -> None:
-    told = []
+    output = []
     for compiled in (False, True):
         model = JointLM.create(TINY, len(tokenizer), Generator().manual_seed(1))
         causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
         pace = LoopOptions(every=1, compiled=compiled, exact=True)
         place = tmp_path / str(compiled)
-        told.append(fit(model, {"causal": causal}, OptimiserConfig(4), place, 1, lambda *_: None, pace=pace))
-    losses = [[record["causal/nats"] for record in records] for records in told]
+        output.append(
+            fit(model, {"causal": causal}, OptimiserConfig(4), place, 1, lambda *_: None, pace=pace)
+        )
+    losses = [[record["causal/nats"] for record in records] for records in output]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

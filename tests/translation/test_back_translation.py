@@ -136,7 +136,7 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
 
     losses(one, range(3))
     weights = model.embeddings.detach().clone()
-    kept = json.loads(json.dumps(one.state()))
+    retained = json.loads(json.dumps(one.state()))
     whole = losses(one, range(3, 9))
     with torch.no_grad():
         model.embeddings.copy_(weights)
@@ -147,7 +147,7 @@ def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:
         batches_per_generation=1,
         rounds=one.rounds,
     )
-    other.restore(kept)
+    other.restore(retained)
     assert losses(other, range(3, 9)) == pytest.approx(whole, nan_ok=True, abs=0)
 
 

@@ -43,7 +43,7 @@ def health(kind: str, directory: Path) -> OutputHealth:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "message"),
     [
         ("copied", "wrong language"),
         ("long", "times as long"),
@@ -51,11 +51,11 @@ def health(kind: str, directory: Path) -> OutputHealth:
         ("endless", "of its sentences end"),
     ],
 )
-def test_a_collapse_is_named(kind: str, said: str, tmp_path: Path) -> None:
+def test_a_collapse_is_named(kind: str, message: str, tmp_path: Path) -> None:
     guard = CollapseGuard(repeated=1.0) if kind == "long" else CollapseGuard()
     complaint = guard.diagnose({"en-zh": health(kind, tmp_path)})
     assert complaint is not None
-    assert said in complaint
+    assert message in complaint
     assert "en-zh" in complaint
 
 
@@ -145,11 +145,11 @@ def test_a_collapse_rolls_back_to_the_best_model(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 40)
     usage = SubwordUsage.count(tokenizer, texts)
     looked = ValidationSample({text.lang: sample_sentences(text, 10, 60, 1) for text in texts}, usage)
-    said: list[str] = []
+    message: list[str] = []
     checkups = Validation(
         looked, tokenizer, Generation(workers=1), CollapseGuard(1, 1, 1, 1000, 0, 0), "round_trip",
         10, 40, tmp_path,
-        lambda what, done, total: said.append(what),
+        lambda what, done, total: message.append(what),
     )  # fmt: skip
     model = network(tokenizer)
     drawn = Generation(Sampling(), workers=1)
@@ -162,10 +162,10 @@ def test_a_collapse_rolls_back_to_the_best_model(tmp_path: Path) -> None:
     checkups.guard = CollapseGuard(length_ratio=1.0)
     with pytest.raises(StopTraining, match=r"collapsed.*stopped at step 20, the model of step 10 is kept"):
         checkups(network(tokenizer, 64), 20, {})
-    step, kept = checkups.best_model(model)
+    step, retained = checkups.best_model(model)
     assert step == 10
-    assert kept.embeddings.shape[1] == 32
-    assert "round trip" in said[0]
+    assert retained.embeddings.shape[1] == 32
+    assert "round trip" in message[0]
     assert len((tmp_path / "health.jsonl").read_text().splitlines()) == 2
 
 
@@ -196,8 +196,8 @@ def test_the_best_model_is_kept_and_not_the_last(tmp_path: Path) -> None:
     checkups._line = lambda examined: ""  # type: ignore[method-assign]
     for step, width, best in ((10, 32, (10, 32)), (20, 64, (10, 32)), (30, 64, (30, 64))):
         checkups(network(tokenizer, width), step, {})
-        found, kept = checkups.best_model(network(tokenizer))
-        assert (found, kept.embeddings.shape[1]) == best
+        result, retained = checkups.best_model(network(tokenizer))
+        assert (result, retained.embeddings.shape[1]) == best
 
 
 class _Lengths(SequenceScorer):

@@ -109,10 +109,10 @@ def test_the_model_moves_along_the_gradient_of_the_expected_reward(
 def test_a_row_costs_what_the_judge_says(tmp_path: Path) -> None:
     tokenizer, (forward, _), truth = cipher(tmp_path, 40)
     model = network(tokenizer)
-    given, asked = [forward.ids(n) for n in range(6)], [truth.ids(n) for n in range(6)]
+    inputs, asked = [forward.ids(n) for n in range(6)], [truth.ids(n) for n in range(6)]
     tags = [(tokenizer.tag(EN), tokenizer.tag(ZH))] * 6
-    results = row_nll(model, make_batch(given, asked, tags, tokenizer.end, tokenizer.pad))
-    judged = SequenceScorer(model, tokenizer).conditional_nll(given, asked, EN, ZH)
+    results = row_nll(model, make_batch(inputs, asked, tags, tokenizer.end, tokenizer.pad))
+    judged = SequenceScorer(model, tokenizer).conditional_nll(inputs, asked, EN, ZH)
     assert results.tolist() == pytest.approx(judged.tolist(), rel=1e-4)
 
 

@@ -138,10 +138,10 @@ def test_ctranslate2_decodes_for_us(
     )  # fmt: skip
     ours = Generation(search, 0.0, 40).generate(translator.model, sources, translator.direction())
     theirs = other.generation.generate(translator.model, sources, translator.direction())
-    for expected, found in zip(ours, theirs, strict=True):
-        assert found[0].ids.tolist() == expected[0].ids.tolist()
+    for expected, result in zip(ours, theirs, strict=True):
+        assert result[0].ids.tolist() == expected[0].ids.tolist()
         if expected[0].ended:
-            assert found[0].nll == pytest.approx(expected[0].nll, abs=1e-2)
+            assert result[0].nll == pytest.approx(expected[0].nll, abs=1e-2)
 
 
 def test_the_model_card_shows_scores_with_their_signatures(

@@ -93,10 +93,10 @@ def test_mining_finds_what_belongs_together(
 def test_the_best_are_kept() -> None:
     scores = torch.tensor([0.1, -torch.inf, 0.9, 0.5])
     sides = (ids(1), ids(2), ids(3), ids(4))
-    kept = Examples(sides, sides, scores).best(3)
-    assert [int(each[0]) for each in kept.source] == [3, 4, 1]
+    retained = Examples(sides, sides, scores).best(3)
+    assert [int(each[0]) for each in retained.source] == [3, 4, 1]
     assert len(Examples(sides, sides, scores).best(4)) == 3, "what is unfit is never kept"
-    both = kept + kept.reversed()
+    both = retained + retained.reversed()
     assert len(both) == 6
     with pytest.raises(ValueError, match="4 sentences, 3"):
         Examples(sides, sides[:3], scores)
@@ -153,10 +153,10 @@ def test_what_is_saved_prompts_alike(
     tmp_path: Path,
 ) -> None:
     tokenizer, texts, _ = small
-    found = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
-    found.prompted.save(tmp_path)
+    result = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
+    result.prompted.save(tmp_path)
     greedy = Generation(Greedy())
-    for way in (found.prompted, found.prompted.reversed()):
+    for way in (result.prompted, result.prompted.reversed()):
         again = PromptedTranslator.load(tmp_path, way.source, way.target, way.generation)
         raw = [tokenizer.decode(each) for each in way.examples.source[:5]] + [""]
         assert again.translate(raw) == way.translate(raw)
@@ -180,15 +180,15 @@ def test_rounds_keep_the_best_and_hand_pairs_on(
     tmp_path: Path,
 ) -> None:
     tokenizer, texts, _ = small
-    found = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
-    start, *rounds = found.round_log
+    result = QUICK.run(network(tokenizer).eval(), tokenizer, space, texts, 1, lambda *_: None)
+    start, *rounds = result.round_log
     assert start["examples"] == 50
     for record in rounds:
         assert 1 <= record["en-zh pairs"] <= 10
         assert record["en-zh kept"] > record["en-zh all"]
     real = {tuple(np.asarray(texts[0].ids(line)).tolist()) for line in range(len(texts[0]))}
-    assert all(tuple(each.tolist()) in real for each in found.pairs[EN].target), "what is asked for is real"
-    assert len(found.prompted.examples) <= 50 + sum(r["en-zh pairs"] + r["zh-en pairs"] for r in rounds)
+    assert all(tuple(each.tolist()) in real for each in result.pairs[EN].target), "what is asked for is real"
+    assert len(result.prompted.examples) <= 50 + sum(r["en-zh pairs"] + r["zh-en pairs"] for r in rounds)
     assert load_bootstrap_pairs(tmp_path, (EN, ZH)) == []
     save_bootstrap_pairs(tmp_path, (ZH, ["天地"]), (EN, [" a b"]), tokenizer)
     [bitext] = load_bootstrap_pairs(tmp_path, (EN, ZH))

@@ -62,8 +62,8 @@ def test_word_dropout_hides_of_what_is_asked_for_alone(
     tokenizer, (english, _), truth = cipher(tmp_path, 200)
     shown: list[tuple[torch.Tensor, ...]] = []
 
-    def record(_: JointLM, *given: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        shown.append(given)
+    def record(_: JointLM, *inputs: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        shown.append(inputs)
         return torch.zeros(())
 
     monkeypatch.setattr(translation_objectives, "sum_nll", record)

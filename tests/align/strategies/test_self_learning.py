@@ -85,10 +85,10 @@ def test_a_start_may_pair_words_that_take_no_part() -> None:
             return torch.arange(WORDS - 150, WORDS).repeat(2, 1).T
 
     start = Procrustes(Rare(), ridge=0.1)
-    found = SelfLearning(start, Refinement(sizes=(0,)), words=300).align(
+    result = SelfLearning(start, Refinement(sizes=(0,)), words=300).align(
         source, target, torch.Generator().manual_seed(1)
     )
-    assert accuracy(found.lexicon.candidates) > 0.9
+    assert accuracy(result.lexicon.candidates) > 0.9
 
 
 def test_each_row_of_both_sides_brings_its_best() -> None:

@@ -96,8 +96,8 @@ def test_matching_and_map_find_a_hidden_rotation() -> None:
     x = reweight_spectrum(space, 150, 1.0)
     hidden = turned(12, 7)
     start = similarity_profiles(x, x @ hidden) + 0.3 * torch.randn(150, 150, generator=seeded(8))
-    found, _ = fitted_map(x, x @ hidden, start, torch.zeros(150, 150), SHARPNESS)
-    assert_close(found, hidden, atol=0.02, rtol=0)
+    result, _ = fitted_map(x, x @ hidden, start, torch.zeros(150, 150), SHARPNESS)
+    assert_close(result, hidden, atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("skewed", [False, True])
@@ -108,12 +108,12 @@ def test_the_convex_start_is_doubly_stochastic_and_fits(skewed: bool) -> None:
     a = x @ x.T
     b = a[order][:, order]
     uniform = torch.full((60, 60), 1 / 60)
-    found = convex_relaxation(a, b, torch.zeros(60, 60), 30)
+    result = convex_relaxation(a, b, torch.zeros(60, 60), 30)
     if skewed:
-        assert (a @ found - found @ b).norm() < 0.2 * (a @ uniform - uniform @ b).norm()
+        assert (a @ result - result @ b).norm() < 0.2 * (a @ uniform - uniform @ b).norm()
     else:
-        assert_close(found.sum(0), torch.ones(60), atol=0.02, rtol=0)
-        assert_close(found.sum(1), torch.ones(60), atol=0.02, rtol=0)
+        assert_close(result.sum(0), torch.ones(60), atol=0.02, rtol=0)
+        assert_close(result.sum(1), torch.ones(60), atol=0.02, rtol=0)
 
 
 def test_what_no_map_changes() -> None:

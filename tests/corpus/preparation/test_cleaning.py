@@ -105,14 +105,14 @@ def test_exact_and_near_duplicates(tmp_path: Path) -> None:
         "She came back.",
         "It was late at night.",
     ]
-    given = Given({EN: english, ZH: ["他走了以后没有回来。", "天很黑了。", "天很黑了！"]})
-    report = prepare_text(given, (), Preparation(), tmp_path, lambda *_: None)
+    inputs = Given({EN: english, ZH: ["他走了以后没有回来。", "天很黑了。", "天很黑了！"]})
+    report = prepare_text(inputs, (), Preparation(), tmp_path, lambda *_: None)
     drops = {lang: {why: each["count"] for why, each in side["dropped"].items()}
              for lang, side in report["sides"].items()}  # fmt: skip
     assert drops == {"en": {"duplicate": 1, "near duplicate": 1}, "zh": {"near duplicate": 1}}
     assert report["sides"]["en"]["kept"] == 3
-    kept = prepare_text(given, (), Preparation(keep_duplicates=True), tmp_path, lambda *_: None)
-    assert kept["sides"]["en"]["kept"] == 5
+    retained = prepare_text(inputs, (), Preparation(keep_duplicates=True), tmp_path, lambda *_: None)
+    assert retained["sides"]["en"]["kept"] == 5
 
 
 def test_seen_agrees_with_a_set() -> None:
@@ -155,8 +155,8 @@ def test_languages_of_one_script() -> None:
 def test_a_wrong_language_line_of_the_same_script_is_dropped(tmp_path: Path) -> None:
     english = [f"The {word} was in the house and it was not for the dog." for word in NOUNS]
     french = [f"Le {word} est dans la maison et il n'est pas pour le chien." for word in NOUNS]
-    given = Given({EN: [*english, "Le chat et le roi est dans la maison."], FR: french})
-    report = prepare_text(given, (), Preparation(), tmp_path, lambda *_: None)
+    inputs = Given({EN: [*english, "Le chat et le roi est dans la maison."], FR: french})
+    report = prepare_text(inputs, (), Preparation(), tmp_path, lambda *_: None)
     assert report["sides"]["en"]["dropped"]["other language"]["count"] == 1
     assert report["sides"]["fr"]["kept"] == len(NOUNS)
 
@@ -168,12 +168,12 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path) -> None:
     chinese = [
         "".join(generator.choice(list("的一是在不了有和人这中大为上个国我以要他"), 9)) for _ in range(15_000)
     ]
-    given = Given({EN: english, ZH: chinese})
+    inputs = Given({EN: english, ZH: chinese})
     seen: list[tuple[str, int]] = []
     reports = []
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
-        reports.append(prepare_text(given, (), Preparation(workers=workers), tmp_path / str(workers),
+        reports.append(prepare_text(inputs, (), Preparation(workers=workers), tmp_path / str(workers),
                                     lambda what, done, total: seen.append((what, done))))  # fmt: skip
     assert reports[0] == reports[1]
     assert seen[-2:] == [("lines", 30_000), ("endings", 0)]

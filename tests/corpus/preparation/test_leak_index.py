@@ -97,13 +97,13 @@ PLANTED = {
 }
 
 
-def prepared(given: Given, directory: Path, **options: Any) -> dict[str, Any]:
-    return prepare_text(given, (Bag(),), Preparation(**options), directory, lambda *_: None)
+def prepared(inputs: Given, directory: Path, **options: Any) -> dict[str, Any]:
+    return prepare_text(inputs, (Bag(),), Preparation(**options), directory, lambda *_: None)
 
 
 def test_planted_leaks_are_removed_and_counted(tmp_path: Path) -> None:
-    given = Given({lang: [*CLEAN[lang], *PLANTED[lang].values()] for lang in (EN, ZH)})
-    report = prepared(given, tmp_path)
+    inputs = Given({lang: [*CLEAN[lang], *PLANTED[lang].values()] for lang in (EN, ZH)})
+    report = prepared(inputs, tmp_path)
     assert report["leaks"]["removed"] == {lang: dict.fromkeys(PLANTED[lang], 1) for lang in (EN, ZH)}
     assert report["leaks"]["by_set"] == {"test": {EN: 3, ZH: 3}}
     assert report["warnings"]
@@ -112,9 +112,9 @@ def test_planted_leaks_are_removed_and_counted(tmp_path: Path) -> None:
 
 
 def test_strict_fails_on_a_leak_and_passes_without(tmp_path: Path) -> None:
-    given = Given({EN: [*CLEAN[EN], HELD[EN][0]], ZH: CLEAN[ZH]})
+    inputs = Given({EN: [*CLEAN[EN], HELD[EN][0]], ZH: CLEAN[ZH]})
     with pytest.raises(BadInput, match=r"audit=strict.*1 en and 0 zh"):
-        prepared(given, tmp_path, audit="strict")
+        prepared(inputs, tmp_path, audit="strict")
     assert prepared(Given(CLEAN), tmp_path, audit="strict")["warnings"] == []
 
 
@@ -152,9 +152,9 @@ def test_aligned_lines_are_found_and_shuffled_or_trending_ones_are_not() -> None
     generator = np.random.default_rng(1)
     source = generator.gamma(4, 10, 2000)
     target = source * generator.normal(0.4, 0.1, 2000)
-    found = accidental_alignment(traces(source, []), traces(target, []), generator)
-    assert found["same_lines"]["found"]
-    assert "same lines" in found["statement"]
+    result = accidental_alignment(traces(source, []), traces(target, []), generator)
+    assert result["same_lines"]["found"]
+    assert "same lines" in result["statement"]
     for independent in (generator.permutation(target), generator.gamma(4, 5, 2000)):
         assert not accidental_alignment(traces(source, []), traces(independent, []), generator)["found"]
     both_sorted = accidental_alignment(traces(np.sort(source), []), traces(np.sort(target), []), generator)
@@ -191,8 +191,10 @@ def test_too_few_items_are_an_answer_of_their_own() -> None:
     assert no_names["statement"].endswith("none by same lines, same sequence")
 
 
-@pytest.mark.parametrize(("kept", "shuffled", "found"), [(0.9, False, True), (0.9, True, False)])
-def test_one_book_is_seen_by_the_sequence_of_its_lengths(kept: float, shuffled: bool, found: bool) -> None:
+@pytest.mark.parametrize(("retained", "shuffled", "result"), [(0.9, False, True), (0.9, True, False)])
+def test_one_book_is_seen_by_the_sequence_of_its_lengths(
+    retained: float, shuffled: bool, result: bool
+) -> None:
     """Lines are missing on either side, and both begin with short ones."""
     generator = np.random.default_rng(3)
     trend = np.linspace(0.5, 1.5, 1200)
@@ -201,9 +203,9 @@ def test_one_book_is_seen_by_the_sequence_of_its_lengths(kept: float, shuffled: 
         source, noise = source / trend, noise * trend
     target = (generator.permutation(source) if shuffled else source) * noise
     source = source * trend if shuffled else source
-    ours, theirs = (side[generator.random(1200) < kept].clip(1) for side in (source, target))
+    ours, theirs = (side[generator.random(1200) < retained].clip(1) for side in (source, target))
     report = accidental_alignment(traces(ours, []), traces(theirs, []), generator)
-    assert report["same_sequence"]["found"] is found
+    assert report["same_sequence"]["found"] is result
     assert not report["same_lines"]["found"]
 
 

@@ -32,7 +32,7 @@ def verb(vocabulary: ConceptLexicon, word: str) -> int:
     return next(i for i, entry in enumerate(vocabulary.verbs) if entry.chinese == word)
 
 
-def said(
+def message(
     vocabulary: ConceptLexicon, sentence: Sentence, divergence: float = 1.0
 ) -> tuple[set[str], set[str]]:
     """All that both grammars make of a sentence."""
@@ -64,16 +64,16 @@ def test_agreement_aspect_and_negation(vocabulary: ConceptLexicon) -> None:
     dog, apple, eat = noun(vocabulary, "dog"), noun(vocabulary, "apple"), verb(vocabulary, "吃")
     one = Clause(eat, Phrase(dog, "the"), Phrase(apple, "a"), tense="present")
     many = replace(one, subject=Phrase(dog, "bare", 0))
-    assert said(vocabulary, Sentence(one)) == ({"The dog eats an apple."}, {"狗吃一个苹果。"})
-    assert said(vocabulary, Sentence(many))[0] == {"Dogs eat an apple."}
+    assert message(vocabulary, Sentence(one)) == ({"The dog eats an apple."}, {"狗吃一个苹果。"})
+    assert message(vocabulary, Sentence(many))[0] == {"Dogs eat an apple."}
     past, never = replace(one, tense="past"), replace(one, tense="past", negative=True)
-    assert said(vocabulary, Sentence(past)) == ({"The dog ate an apple."}, {"狗吃了一个苹果。"})
-    assert said(vocabulary, Sentence(never)) == (
+    assert message(vocabulary, Sentence(past)) == ({"The dog ate an apple."}, {"狗吃了一个苹果。"})
+    assert message(vocabulary, Sentence(never)) == (
         {"The dog did not eat an apple.", "The dog didn't eat an apple."},
         {"狗没吃一个苹果。", "狗没有吃一个苹果。"},
     )
-    assert said(vocabulary, Sentence(replace(one, tense="experience")))[1] == {"狗曾经吃过一个苹果。"}
-    assert said(vocabulary, Sentence(replace(one, tense="was doing"))) == (
+    assert message(vocabulary, Sentence(replace(one, tense="experience")))[1] == {"狗曾经吃过一个苹果。"}
+    assert message(vocabulary, Sentence(replace(one, tense="was doing"))) == (
         {"The dog was eating an apple."},
         {"狗正在吃一个苹果。"},
     )
@@ -82,20 +82,20 @@ def test_agreement_aspect_and_negation(vocabulary: ConceptLexicon) -> None:
 def test_passive_disposal_and_questions(vocabulary: ConceptLexicon) -> None:
     thief, wallet, steal = noun(vocabulary, "thief"), noun(vocabulary, "wallet"), verb(vocabulary, "偷")
     done = Clause(steal, Phrase(thief, "a"), Phrase(wallet, "the"), tense="past")
-    assert said(vocabulary, Sentence(replace(done, voice="passive"))) == (
+    assert message(vocabulary, Sentence(replace(done, voice="passive"))) == (
         {"The wallet was stolen by a thief."},
         {"钱包被一个小偷偷了。"},
     )
-    assert said(vocabulary, Sentence(replace(done, voice="disposal")))[1] == {"一个小偷把钱包偷了。"}
-    assert said(vocabulary, Sentence(replace(done, question="truth"))) == (
+    assert message(vocabulary, Sentence(replace(done, voice="disposal")))[1] == {"一个小偷把钱包偷了。"}
+    assert message(vocabulary, Sentence(replace(done, question="truth"))) == (
         {"Did a thief steal the wallet?"},
         {"一个小偷偷了钱包吗？"},
     )
-    assert said(vocabulary, Sentence(replace(done, question="object"))) == (
+    assert message(vocabulary, Sentence(replace(done, question="object"))) == (
         {"What did a thief steal?"},
         {"一个小偷偷了什么？"},
     )
-    assert said(vocabulary, Sentence(replace(done, question="subject"))) == (
+    assert message(vocabulary, Sentence(replace(done, question="subject"))) == (
         {"Who stole the wallet?"},
         {"谁偷了钱包？"},
     )
@@ -107,18 +107,18 @@ def test_places_measures_and_relative_clauses_stand_where_they_belong(vocabulary
     clause = Clause(
         read, Phrase(boy, "the"), Phrase(book, "number", 3), tense="past", place=Phrase(room, "the")
     )
-    assert said(vocabulary, Sentence(clause)) == (
+    assert message(vocabulary, Sentence(clause)) == (
         {"The boy read three books in the room."},
         {"男孩在房间里读了三本书。"},
     )
-    assert said(vocabulary, Sentence(clause), divergence=0)[1] == {"男孩读了三本书在房间里。"}
+    assert message(vocabulary, Sentence(clause), divergence=0)[1] == {"男孩读了三本书在房间里。"}
     bought = Clause(buy, Phrase(boy, "the"), None, tense="past")
     which = Phrase(book, "the", relative=bought, gap="object")
     seen = Clause(read, Phrase(noun(vocabulary, "girl"), "the"), which, tense="past")
     bought.object = which
-    assert said(vocabulary, Sentence(seen)) == (
+    assert message(vocabulary, Sentence(seen)) == (
         {"The girl read the book that the boy bought."},
         {"女孩读了男孩买的书。"},
     )
     owner = Clause(-3, Phrase(noun(vocabulary, "merchant"), "the"), Phrase(cow, "number", 2))
-    assert said(vocabulary, Sentence(owner)) == ({"The merchant has two cows."}, {"商人有两头奶牛。"})
+    assert message(vocabulary, Sentence(owner)) == ({"The merchant has two cows."}, {"商人有两头奶牛。"})

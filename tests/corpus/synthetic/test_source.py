@@ -54,8 +54,8 @@ def test_the_two_sides_and_the_held_out_pairs_say_different_things() -> None:
         speaker = Realiser(voice)
         documents = speaker.sampler.documents()
         sentences = [sentence for _ in range(60) for sentence in next(documents)]
-        said = [sentence.concepts() for sentence in sentences]
-        keys.append({key(each, SMALL.seed, speaker.same) for each in said if len(each) > TRIVIAL})
+        message = [sentence.concepts() for sentence in sentences]
+        keys.append({key(each, SMALL.seed, speaker.same) for each in message if len(each) > TRIVIAL})
     assert all(len(some) > 100 for some in keys)
     assert not any(keys[i] & keys[j] for i in range(4) for j in range(i))
 
@@ -68,14 +68,14 @@ def test_no_held_out_sentence_stands_in_the_text(english: list[str], chinese: li
 
 def test_held_out_pairs_are_pairs_with_several_references() -> None:
     pairs = WorldPairs(SMALL, "dev", 60)
-    found = pairs.pairs()
-    assert len(found) == 60
+    result = pairs.pairs()
+    assert len(result) == 60
     assert pairs.name == "dev"
-    assert found == WorldPairs(SMALL, "dev", 60).pairs()
-    assert sum(len(item) > 1 for item in found.sides[EN]) > 20
+    assert result == WorldPairs(SMALL, "dev", 60).pairs()
+    assert sum(len(item) > 1 for item in result.sides[EN]) > 20
     truth = SMALL.dictionary().pairs
     shares = []
-    for sources, targets in zip(found.sides[EN], found.sides[ZH], strict=True):
+    for sources, targets in zip(result.sides[EN], result.sides[ZH], strict=True):
         known = [word for word in words(sources[0]) if word in truth]
         shares.append(np.mean([any(zh in text for zh in truth[word] for text in targets) for word in known]))
     assert np.mean(shares) > 0.9
@@ -129,7 +129,7 @@ def test_lengths_are_bounded_and_frequencies_fall_as_in_language(
 def test_the_segmenter_recovers_the_chinese_words() -> None:
     speaker = Realiser(SMALL.side_spec("zh"))
     documents = speaker.sampler.documents()
-    found = total = 0
+    result = total = 0
 
     def spans(tokens: list[str]) -> set[tuple[int, int]]:
         ends = np.cumsum([len(token) for token in tokens]).tolist()
@@ -139,9 +139,9 @@ def test_the_segmenter_recovers_the_chinese_words() -> None:
         for sentence in next(documents):
             tokens = speaker.chinese.sentence(sentence)
             mine = spans(tokens)
-            found += len(mine & spans(rjieba.cut("".join(tokens))))
+            result += len(mine & spans(rjieba.cut("".join(tokens))))
             total += len(mine)
-    assert found / total > 0.97
+    assert result / total > 0.97
 
 
 def test_knobs_have_their_effect(chinese: list[str]) -> None:

@@ -88,9 +88,9 @@ def test_runs_are_named_by_what_differs(tmp_path: Path) -> None:
     assert run_labels(runs) == ["seed=1", "seed=2"]
     assert run_labels(runs[:1]) == ["run-1"]
     manifest = tmp_path / "run-2" / "manifest.json"
-    told = json.loads(manifest.read_text())
-    told["config"]["corpus"]["size"] = 10
-    manifest.write_text(json.dumps(told))
+    output = json.loads(manifest.read_text())
+    output["config"]["corpus"]["size"] = 10
+    manifest.write_text(json.dumps(output))
     runs = find_scored_runs([tmp_path])
     assert run_labels(runs) == ["seed=1", "seed=2 size=10"]
     assert "corpus.size" in overview(runs, run_labels(runs)).html()

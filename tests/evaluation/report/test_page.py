@@ -66,9 +66,9 @@ def rows(alignment: Alignment, truth: Dictionary) -> list[ScoreRow]:
     kinds = {
         f"{lang}{number}": "verb" if number % 2 else "noun" for lang in ("en", "zh") for number in range(150)
     }
-    found = list(lexicon_rows({"lexical": alignment}, truth, kinds, ("en-zh", "zh-en")))
-    found.append(ScoreRow("lexical", "test", "en-zh", Score("bleu", 13.0, 12.4, 13.6, "tok:zh"), 1.0))
-    return found
+    result = list(lexicon_rows({"lexical": alignment}, truth, kinds, ("en-zh", "zh-en")))
+    result.append(ScoreRow("lexical", "test", "en-zh", Score("bleu", 13.0, 12.4, 13.6, "tok:zh"), 1.0))
+    return result
 
 
 class Balanced(HTMLParser):
@@ -89,11 +89,11 @@ class Balanced(HTMLParser):
 def test_the_page_is_whole_and_asks_nothing_of_the_network(
     tmp_path: Path, rows: list[ScoreRow], alignment: Alignment, truth: Dictionary
 ) -> None:
-    said = Sample("test", "en-zh", "Is 1 < 2?", ("一小于二吗？",), {"lexical": "一 <b> 二"})
+    message = Sample("test", "en-zh", "Is 1 < 2?", ("一小于二吗？",), {"lexical": "一 <b> 二"})
     sections = [
         headline(rows, TEXT, BRIDGE),
         translation(rows, HERE),
-        samples([said]),
+        samples([message]),
         lexicon(rows, HERE),
         shared_space(alignment, ("en", "zh"), 60),
         similarities(alignment, truth, Generator().manual_seed(0)),
@@ -197,8 +197,8 @@ def test_pictures_are_well_formed_on_their_own() -> None:
 def test_what_a_stage_noted_becomes_curves(tmp_path: Path) -> None:
     for name in ("run-1", "pretrain-1", "words-1"):
         (tmp_path / name).mkdir()
-    told = {"inputs": {"pretrain-1": "2026", "words-1": "2026"}}
-    (tmp_path / "run-1" / "manifest.json").write_text(json.dumps(told))
+    output = {"inputs": {"pretrain-1": "2026", "words-1": "2026"}}
+    (tmp_path / "run-1" / "manifest.json").write_text(json.dumps(output))
     noted = [
         {"step": step, "causal/nats": 5 / step, "denoising/nats": 6 / step, "norm": 1.0} for step in (1, 2, 3)
     ]

@@ -48,8 +48,8 @@ def test_pairs_left_out_of_a_test_set_are_told(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("一。\n二。\n三。\n", encoding="utf-8")
     test = ParallelFiles("mine", (Lang("en"), Lang("zh")), tmp_path / "a", tmp_path / "b")
     run = cast(Run, SimpleNamespace(text=True, held_out=(test,), model=None))
-    told = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
-    assert list(missing_measurements("test", run)) == [told]
+    output = "held-out set mine: 1 of 3 pairs have an empty side and are left out"
+    assert list(missing_measurements("test", run)) == [output]
     [missing] = missing_measurements("dev", run)
     assert "no set of evaluation.split=dev" in missing
 

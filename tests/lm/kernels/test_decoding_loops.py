@@ -13,8 +13,8 @@ from umt.lm.kernels.decoding_loops import argmax_nll
 
 def test_powers_of_e_are_as_precise_as_the_numbers() -> None:
     x = np.linspace(-86, 80, 5001, dtype=np.float32)
-    found = np.array([exponential(each) for each in x])
-    assert np.abs(found / np.exp(x.astype(np.float64)) - 1).max() < 1e-6
+    result = np.array([exponential(each) for each in x])
+    assert np.abs(result / np.exp(x.astype(np.float64)) - 1).max() < 1e-6
     assert exponential(np.float32(-1e9)) < 1e-37
     assert np.isfinite(exponential(np.float32(1e9)))
 
@@ -25,8 +25,8 @@ def test_the_largest_is_the_largest(dtype: torch.dtype, shift: float) -> None:
     lines = (torch.randn(40, 37, generator=torch.Generator().manual_seed(1)) + shift).to(dtype)
     lines[:10, :36] = -torch.inf
     lines[10], lines[11, 5] = -torch.inf, torch.inf
-    found = [float(max_by_bits(as_array(line))) for line in lines]
-    assert found == lines.float().amax(1).tolist()
+    result = [float(max_by_bits(as_array(line))) for line in lines]
+    assert result == lines.float().amax(1).tolist()
 
 
 @pytest.mark.parametrize("smooth", [True, False])
