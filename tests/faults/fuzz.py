@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import HealthCheck, Phase, provided, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
@@ -355,7 +355,7 @@ def fuzz(name: str, count: int, seed: int, place: Path) -> tuple[int, int]:
 
     @seeded(seed)
     @common
-    @provided(inputs_of)
+    @given(inputs_of)
     def try_one(case: Any) -> None:
         nonlocal tried, taken
         tried += 1

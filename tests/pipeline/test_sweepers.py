@@ -24,7 +24,7 @@ def artefact(path: Path, report: dict[str, Any]) -> Artefact:
 def run(alignment: Path, translator: Artefact | None) -> Run:
     alignments = {"unsupervised": artefact(alignment, {})}
     nothing: Any = None
-    return Run(alignment, nothing, (), nothing, None, translator, None, alignments, {})
+    return Run(alignment, nothing, (), nothing, None, None, translator, None, alignments, {})
 
 
 def test_the_criterion_is_the_round_trip_else_the_support(tmp_path: Path) -> None:

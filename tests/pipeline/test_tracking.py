@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Run:
     nothing: Any = None
     history = [{"round_trip": 30.0, "collapsed": 0.0}]
     translator = Artefact(directory, {"report": {"history": history}})
-    return Run(directory, nothing, (), nothing, None, translator, None, {}, {})
+    return Run(directory, nothing, (), nothing, None, None, translator, None, {}, {})
 
 
 def test_mlflow_has_curves_and_parameters(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

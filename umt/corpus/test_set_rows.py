@@ -26,7 +26,7 @@ class _Rows:
 
     name: str
     languages: tuple[Lang, Lang]
-    source: Lang | None = None
+    source: Lang | None
 
     def _items(self) -> Iterator[Item]:
         raise NotImplementedError
@@ -66,6 +66,7 @@ class ParallelTsv(_Rows):
     name: str
     languages: tuple[Lang, Lang]
     path: Path
+    source = None  # both directions
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "languages", language_pair(self.languages))
@@ -102,12 +103,12 @@ class HubRows(_Rows):
     revision: str | None
     licence: str
     columns: Mapping[str, str]
+    source: Lang | None
     config: str | None = None
     files: str | None = None
     split: str = "train"
     only: Mapping[str, str] = field(default_factory=dict)
     left_out: str | None = None
-    source: Lang | None = None
     paragraphs: bool = False
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt.corpus import HeldOut
 from umt.lm.loading import undivided_kind
@@ -75,8 +75,17 @@ def check_options(config: DictConfig) -> None:
     languages = config.languages
     if not isinstance(languages, ListConfig) or len({*map(str, languages)}) != 2 or len(languages) != 2:
         raise BadInput(f"languages must be two different codes such as [en, zh], got {languages}")
-    if not isinstance(config.rebuild, ListConfig):
-        raise BadInput(f"rebuild must be a list of stages such as [align], got {config.rebuild}")
+    lists = {
+        "rebuild": "stages such as [align]",
+        "evaluation.metrics": "metrics such as [bleu]",
+        "evaluation.left_out": "names of test sets, [] for none",
+    }
+    for option, content in lists.items():
+        value = OmegaConf.select(config, option)
+        if not isinstance(value, ListConfig):
+            raise BadInput(f"{option} must be a list of {content}, got {value}")
+    if not isinstance(config.evaluation.sets, DictConfig):
+        raise BadInput(f"evaluation.sets must name test sets, {{}} for none, got {config.evaluation.sets}")
     for group in GROUPS:
         if config[group] is not None and not isinstance(config[group], DictConfig):
             raise BadInput(
