@@ -46,14 +46,7 @@ def build(config: DictConfig, store: Store) -> Run:
     pairs = inputs.parallel_pairs(config, corpus, held_out)
 
     text = store.build(stages.prepare, config.preparation, corpus, *held_out) if config.corpus else None
-    bits = None
-    if config.bits:
-        other = [
-            store.build(stages.prepare, config.preparation, source)
-            for source in inputs.other_domain_sources(config)
-        ]
-        bits = store.build(neural_stages.bits, config.bits, text, *other, seed=seed)
-
+    bits = build_bits(config, store, text) if text and config.bits else None
     words = store.build(stages.words, config.words, text or corpus, seed=seed)
     alignment = store.build(stages.align, config.aligner, words, seed=seed)
     shared = store.build(stages.shared_content, None, text, alignment) if text else None
@@ -96,6 +89,15 @@ def build(config: DictConfig, store: Store) -> Run:
     )
     run = store.build(stages.run, inputs.run_identity(config), *parts)
     return Run(run.path, corpus, held_out, text, shared, model, translator, bits, alignments, translators)
+
+
+def build_bits(config: DictConfig, store: Store, text: Artefact) -> Artefact:
+    """The code length of each side, alone and given the other or text of another domain."""
+    from umt.pipeline import inputs, neural_stages, stages
+
+    sources = inputs.other_domain_sources(config)
+    other_domain = [store.build(stages.prepare, config.preparation, source) for source in sources]
+    return store.build(neural_stages.bits, config.bits, text, *other_domain, seed=config.seed)
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")

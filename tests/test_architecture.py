@@ -95,6 +95,13 @@ def test_modules_stay_small_and_say_what_they_are(path: Path) -> None:
     assert ast.get_docstring(ast.parse(text)), "says nothing about itself"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_functions_stay_short(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{node.name}: over 60 lines is two functions"
+
+
 def test_variables_have_names_of_the_field() -> None:
     counts: Counter[str] = Counter()
     for path in MODULES:

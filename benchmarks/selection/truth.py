@@ -31,7 +31,7 @@ class Truth:
     """An `Objective` that asks for nothing: it sees the model where a check-up has just seen it.
 
     pairs: of which the first rendering is translated; start: the model before it learned to translate;
-    found: step -> what was measured.
+    result: step -> what was measured.
     """
 
     pairs: ParallelSet
