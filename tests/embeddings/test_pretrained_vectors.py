@@ -104,7 +104,7 @@ def test_changed_bytes_of_vectors_end_in_a_sentence(seed: int, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "does not begin with a line of two numbers"),
+        (b"", "is empty, or its first line is"),
         (b"the 0.1 x\n", "does not begin with a line of two numbers"),
         (b"3 2\nthe 0.1 0.2\n", "ends after 1 of the 3"),
         (b"2 2\nthe 0.1 0.2\ncat 0.1\n", "damaged at word 2: not 2 finite numbers"),

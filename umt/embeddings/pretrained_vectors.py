@@ -189,7 +189,7 @@ def _entries(path: Path, file: BufferedReader) -> _Entries:
     first = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     header = first.split()
     if not header:
-        raise BadInput(f"{path} begins with no line: give a file of word vectors")
+        raise BadInput(f"{path} is empty, or its first line is: give a file of word vectors")
     if len(header) > 2 and _numbers(b" ".join(header[1:]), len(header) - 1) is not None:
         return _Entries(_text(path, file, None, len(header) - 1, first), len(header) - 1, False)
     if len(header) != 2 or not all(part.isdigit() and len(part) < 12 for part in header):
