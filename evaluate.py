@@ -42,8 +42,8 @@ def evaluate(config: DictConfig) -> None:
         page = write_report(config, run, rows)
         console.stopped()
         show_example(run, console.terminal)
-        print(f"scores: {run.directory / SCORES[config.evaluation.split]}")
         print(f"report: {page} (open it in a browser)")
+        print(f"scores: {run.directory / SCORES[config.evaluation.split]}")
 
 
 def main() -> None:

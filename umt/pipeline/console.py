@@ -178,9 +178,8 @@ class _Display:
         coming = ", ".join(
             stage if seconds is None else f"{stage} {duration(seconds)}" for stage, seconds in self._plan
         )
-        return Group(
-            self.bars, Text(f"{left}{now}"), Text(f"to come: {coming}" if coming else "the last stage")
-        )
+        lines = f"{left}{now}\n{f'to come: {coming}' if coming else 'the last stage'}"
+        return Group(self.bars, Text(lines, no_wrap=False, overflow="fold"))
 
 
 class _LogLines:

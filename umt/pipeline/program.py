@@ -19,6 +19,7 @@ from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
 from umt.pipeline.console import Console, duration, printable
 from umt.pipeline.errors import sweep_cell, sweep_job
+from umt.pipeline.inputs import drop_unselected
 from umt.pipeline.run import Run
 from umt.pipeline.saved import LanguageDirection, open_translator
 from umt.pipeline.stages import ADVICE, planned
@@ -65,6 +66,7 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
 
 def announce(config: DictConfig, console: Console) -> None:
     """Print what a run will do: its stages, each with the time that it took last in this store."""
+    config = drop_unselected(config)
     stages, seconds = planned(config), _last_seconds(Path(config.store))
     measured = "here"
     if not seconds and config.corpus.get("_target_") == WORLD and config.corpus.size == WORLD_SIZE:
