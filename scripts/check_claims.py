@@ -161,17 +161,28 @@ def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[st
 
 
 def labelled(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
-    """The README with commit, date and seed in every link to evidence; a dagger before earlier results."""
+    """The README with commit, date and seed in every link to evidence; a dagger before earlier results.
 
-    def label(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in runs and name not in earlier:
-            return match.group(0)
-        about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
-        facts = f"{about['commit']}, {about['date']}, seed {about['seed']}"
-        return f"[{mark}{facts}](docs/studies/evidence.md#{name})"
+    Neighbours in a line that differ in the seed alone name commit and date once.
+    """
 
-    return re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, text)
+    lines = []
+    for line in text.split("\n"):
+        above = ""
+
+        def label(match: re.Match[str]) -> str:
+            nonlocal above
+            name = match.group(1)
+            if name not in runs and name not in earlier:
+                return match.group(0)
+            about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
+            facts = f"{mark}{about['commit']}, {about['date']}, "
+            shown = f"seed {about['seed']}" if facts == above else f"{facts}seed {about['seed']}"
+            above = facts
+            return f"[{shown}](docs/studies/evidence.md#{name})"
+
+        lines.append(re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, line))
+    return "\n".join(lines)
 
 
 def plain(text: str) -> str:

@@ -32,7 +32,7 @@ from umt.evaluation.rows import ScoreRow, System, group_by_system
 from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.pipeline import inputs, stages
 from umt.pipeline.artefact import commit
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
