@@ -105,10 +105,10 @@ def build_bits(config: DictConfig, store: Store, text: Artefact) -> Artefact:
 def train(config: DictConfig) -> float | None:
     """Build what is missing, then print where it is; returns what a sweeper maximises (`Run.criterion`)."""
     from umt.pipeline import stages
+    from umt.pipeline.display.tracking import record_run
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.resumption import resumed
     from umt.pipeline.store import Store
-    from umt.pipeline.tracking import record_run
 
     config = resumed(config)
     with program(config) as (console, team):

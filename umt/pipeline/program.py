@@ -17,7 +17,7 @@ from rich.console import Console as Terminal
 from umt.corpus.prepared_text import PreparedText
 from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
-from umt.pipeline.console import Console, duration, printable
+from umt.pipeline.display.console import Console, duration, printable
 from umt.pipeline.errors import sweep_cell, sweep_job
 from umt.pipeline.inputs import drop_unselected
 from umt.pipeline.run import Run
