@@ -6,7 +6,7 @@
 Packages libreoffice-help-en-us and libreoffice-help-zh-cn, version 4:7.4.7-1+deb12u14, under the Mozilla
 Public License 2.0; Debian's snapshot archive keeps every version. Both hold the same 2,560 pages, and a
 paragraph has the same id in both. So the two training texts are one manual in two translations, paragraphs
-shuffled, of which the Chinese translates two thirds. The pages are divided by a digest of their names: one
+shuffled, of which the Chinese translates three fifths. The pages are divided by a digest of their names: one
 in twenty is a test page, one in twenty a dev page, and their paragraphs are the pairs of ``test.*`` and
 ``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
 """
