@@ -69,15 +69,15 @@ def pages(package: bytes) -> dict[str, dict[str, str]]:
         size = int(package[place + 48 : place + 58])
         place += 60 + size + size % 2
     content = package[place + 60 : place + 60 + int(package[place + 48 : place + 58])]
-    found = {}
+    texts = {}
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for member in archive:
             name = member.name.partition("/text/")[2]
             if name.endswith(".html") and (file := archive.extractfile(member)):
                 parser = Paragraphs()
                 parser.feed(file.read().decode("utf-8"))
-                found[name] = parser.texts
-    return dict(sorted(found.items()))
+                texts[name] = parser.texts
+    return dict(sorted(texts.items()))
 
 
 def part_of(page: str) -> str:
@@ -91,9 +91,9 @@ def lay_out(english: dict[str, dict[str, str]], chinese: dict[str, dict[str, str
     sides = {"en": english, "zh": chinese}
     for lang, side in sides.items():
         texts = {text for page, own in side.items() if part_of(page) == "train" for text in own.values()}
-        kept = sorted(text for text in texts if lang == "en" or HAN.search(text))  # else not translated yet
-        random.Random(lang).shuffle(kept)
-        write(folder / f"{lang}.txt", kept)
+        chosen = sorted(text for text in texts if lang == "en" or HAN.search(text))  # else not translated yet
+        random.Random(lang).shuffle(chosen)
+        write(folder / f"{lang}.txt", chosen)
     for part in ("test", "dev"):
         pairs = dict.fromkeys(
             (text, chinese[page][name])
