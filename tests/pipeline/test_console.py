@@ -150,16 +150,19 @@ def test_one_display_shows_stages_done_running_and_to_come(tmp_path: Path) -> No
         ]
     )
     console.started("prepare")
-    console.finished("prepare", Artefact(tmp_path, {"seconds": 31.5, "report": {"summary": "9 sentences"}}))
+    console.finished(
+        "prepare", Artefact(tmp_path, {"seconds": 31.5, "report": {"summary": "9 sentences of text " * 3}})
+    )
     console.reused("words", Artefact(tmp_path, {"report": {"summary": "5 words"}}), False)
     console.started("align")
     console.progress("restarts [1]", 3, 12)
     shown = screen(console, output)
     console.stopped()
-    assert shown[:2] == ["prepare       31.5 s  9 sentences", "words         kept    5 words"]
-    assert re.match(r". align  restarts \[1\] .* 3/12 0:00:00 [-\d]+:[-\d]+", shown[2])
-    assert shown[3] == "about 19 min left; align took 20 s last time"
-    assert shown[4:] == ["to come: bootstrap 3 min, train_translator 15 min, align_supervised 8 s"]
+    assert shown[0] == "prepare       31.5 s  9 sentences of text 9 sentences of text 9 sentences of"
+    assert shown[1:3] == ["text", "words         kept    5 words"]
+    assert re.match(r". align  restarts \[1\] .* 3/12 0:00:00 [-\d]+:[-\d]+", shown[3])
+    assert shown[4] == "about 19 min left; align took 20 s last time"
+    assert shown[5:] == ["to come: bootstrap 3 min, train_translator 15 min, align_supervised 8 s"]
 
 
 def test_a_stage_that_was_not_expected_has_its_display_too() -> None:

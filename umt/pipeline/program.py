@@ -78,6 +78,7 @@ def announce(config: DictConfig, console: Console) -> None:
     console.terminal.print(
         f"stages: {', '.join(listed)}{about}; what was built with the same options is used again",
         markup=False,
+        soft_wrap=not console.terminal.is_terminal,
     )
 
 

@@ -121,7 +121,8 @@ class Console:
 
     def _line(self, stage: str, took: str, artefact: Artefact) -> None:
         summary = literal(artefact.report.get("summary", ""))
-        self.terminal.print(f"{escape(self.label)}[bold]{stage:<10}[/] {took}  {summary}")
+        line = f"{escape(self.label)}[bold]{stage:<10}[/] {took}  {summary}"
+        self.terminal.print(line, soft_wrap=not self.terminal.is_terminal)  # there between words
         for sentence in artefact.report.get("warnings", ()):
             self.terminal.print(f"{'':<22}  [yellow]{literal(sentence)}[/]")
 
