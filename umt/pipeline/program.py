@@ -74,7 +74,8 @@ def announce(config: DictConfig, console: Console) -> None:
     console.expect((stage, seconds.get(stage)) for stage in stages)
     listed = [f"{stage} ({duration(seconds[stage])})" if stage in seconds else stage for stage in stages]
     known = sum(seconds.get(stage, 0.0) for stage in stages)
-    about = f"; about {duration(known)} {measured} if nothing is built yet" if known else ""
+    least = "about" if seconds.keys() >= set(stages) else "more than"
+    about = f"; {least} {duration(known)} {measured} if nothing is built yet" if known else ""
     console.terminal.print(
         f"stages: {', '.join(listed)}{about}; what was built with the same options is used again",
         markup=False,
@@ -95,7 +96,7 @@ def conclude(run: Run, console: Console) -> None:
 
 def show_example(run: Run, terminal: Terminal) -> None:
     """Print a sentence of the source text, its translation, and the command that translates another."""
-    if terminal.quiet or not (run.text and (run.translators or run.translator)):
+    if terminal.quiet or not ((run.translators or run.translator) and run.text):
         return
     (source, target), text = run.corpus.languages, PreparedText(run.text.path)
     sentences = zip(text.sentences(source), text.words(source), strict=True)

@@ -175,7 +175,8 @@ class _Display:
         gone = time.monotonic() - self._start
         now = "" if self._last is None else f"; {self._stage} took {duration(self._last)} last time"
         known = [max(0.0, (self._last or 0.0) - gone), *(seconds or 0.0 for _, seconds in self._plan)]
-        left = f"about {duration(sum(known))} left" if sum(known) else "time left: not known yet"
+        least = "more than" if None in (self._last, *(seconds for _, seconds in self._plan)) else "about"
+        left = f"{least} {duration(sum(known))} left" if sum(known) else "time left: not known yet"
         coming = ", ".join(
             stage if seconds is None else f"{stage} {duration(seconds)}" for stage, seconds in self._plan
         )
