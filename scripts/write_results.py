@@ -135,7 +135,8 @@ def dials_of(data: str) -> str:
 
 def dials_table(turned: Sequence[Entry]) -> Iterator[str]:
     """One row a corpus whose dials are turned: BLEU and P@1 both ways, and the run."""
-    yield f"| dials | {' | '.join(f'phrase-based {way} | P@1 {way}' for way in WAYS)} | command, commit, run |"
+    scores = " | ".join(f"phrase-based {way} | P@1 {way}" for way in WAYS)
+    yield f"| dials | {scores} | command, commit, run |"
     yield "|---" * (2 + 2 * len(WAYS)) + "|"
     for entry in sorted(turned, key=lambda entry: dials_of(entry.runs[0].about["data"])):
         about, name = entry.runs[0].about, ", ".join(f"`{run.name}`" for run in entry.runs)
