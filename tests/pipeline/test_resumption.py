@@ -79,5 +79,7 @@ def test_a_class_that_no_option_names_is_refused(tmp_path: Path, group: str) -> 
     saved = OmegaConf.load(run / "config.yaml")
     OmegaConf.update(saved, f"{group}._target_", "os.system")
     (run / "config.yaml").write_text(OmegaConf.to_yaml(saved), encoding="utf-8")
-    with pytest.raises(BadInput, match="config.yaml names os.system, which no option of this program does"):
+    with pytest.raises(
+        BadInput, match=r"config\.yaml names os\.system, which no option of this program does"
+    ):
         resumed(configuration([f"resume={run}"]), [f"resume={run}"])

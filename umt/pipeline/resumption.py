@@ -41,8 +41,8 @@ def resumed(config: DictConfig, overrides: Sequence[str] | None = None) -> DictC
     for node in _strategies(saved):
         if node["_target_"] not in _machine_options():
             raise BadInput(
-                f"{run / 'config.yaml'} names {node['_target_']}, which no option of this program does, and a "
-                f"file chooses no code: give the options of that run instead of resume"
+                f"{run / 'config.yaml'} names {node['_target_']}, which no option of this program does: "
+                f"a file chooses no code, so give the options of that run instead of resume"
             )
         node.update(_machine_options()[node["_target_"]])
     result = config.copy()
