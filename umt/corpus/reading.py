@@ -22,6 +22,12 @@ def path_of(value: object) -> Path | None:
     return None if value is None or not str(value).strip() else Path(str(value))
 
 
+def maybe_compressed(path: Path) -> Path | None:
+    """The path itself or with the suffix of a compression, whichever exists first."""
+    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
+    return next((each for each in candidates if each.exists()), None)
+
+
 def files_under(path: Path, option: str) -> list[Path]:
     """The file itself, or every file of a folder in sorted order, behind links too; hidden ones are left out.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BufferedReader
@@ -139,12 +140,13 @@ def _read_counts(path: Path) -> dict[str, float]:
     """Word -> how often it was counted. Raises `BadInput` for a line that is not a word and a number."""
     counts = {}
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as raw:
+            text = decompressed(path, raw, wanted="a word and its count a line").read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, *CORRUPT_ERRORS) as error:
         raise BadInput(f"{path} cannot be read as text: {error}") from error
     for number, line in enumerate(text.split("\n"), start=1):
         parts = line.rsplit(None, 1)
-        if parts and (len(parts) < 2 or not parts[1].isdecimal() or int(parts[1]) < 1):
+        if parts and (len(parts) < 2 or not parts[1].isdecimal() or not 0 < float(parts[1]) < math.inf):
             raise BadInput(f"{path} line {number} is not a word, a space or tab, and its count")
         counts.update({parts[0].strip(): float(parts[1])} if parts else {})
     return counts

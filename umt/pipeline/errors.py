@@ -95,11 +95,11 @@ def about_strategy(error: InstantiationException) -> str | None:
         return str(cause)
     if cause is None:
         return " ".join(str(error).split())
-    if type(cause) not in (ValueError, TypeError):
+    if type(cause) not in (ValueError, TypeError, AttributeError):
         return None
     message = " ".join(str(cause).split())
     field = re.match(r"[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
-    if isinstance(cause, TypeError) and not field:
+    if isinstance(cause, (TypeError, AttributeError)) and not field:
         return f"{option} has a value of the wrong kind ({message}): see python train.py --cfg job"
     return f"{option}.{message}" if option and field else f"{option}: {message}".removeprefix(": ")
 
