@@ -90,9 +90,9 @@ class Files:
         folders = (path for path in (self.source, self.target) if path is not None)
         links = {folder: broken_links(folder) for folder in folders}
         return tuple(
-            f"{len(broken)} links in {folder} lead to nothing and are left out, the first is {broken[0]}"
+            f"{len(broken)} entries of {folder} are or lead to no file and are left out, first {broken[0]}"
             if len(broken) > 1
-            else f"the link {broken[0]} leads to nothing and is left out"
+            else f"{broken[0]} is or leads to no file and is left out"
             for folder, broken in links.items()
             if broken
         )

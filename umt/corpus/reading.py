@@ -46,14 +46,18 @@ def files_under(path: Path, option: str) -> list[Path]:
 
 
 def broken_links(path: Path) -> list[Path]:
-    """The links in a folder that lead to nothing, in sorted order; `files_under` leaves them out."""
-    return sorted(each for each in _walk(path) if not each.exists()) if path.is_dir() else []
+    """What in a folder is or leads to no file, in sorted order; `files_under` leaves it out."""
+    return sorted(each for each in _walk(path) if not each.is_file()) if path.is_dir() else []
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Every path in a folder that is no folder itself; links to folders are followed, each folder once."""
+
+    def refuse(error: OSError) -> None:
+        raise BadInput(f"{error.filename} cannot be read: {error.strerror}")
+
     visited = set[str]()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in visited:
             folders.clear()

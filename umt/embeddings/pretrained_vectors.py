@@ -188,6 +188,8 @@ class _Entries(NamedTuple):
 def _entries(path: Path, file: BufferedReader) -> _Entries:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
+    if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadInput(f"{path} is UTF-16: convert it with `iconv -f utf-16 -t utf-8`")
     first = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     header = first.split()
     if not header:
@@ -201,6 +203,9 @@ def _entries(path: Path, file: BufferedReader) -> _Entries:
         raise BadInput(f"{path} says it holds {words} words of {dim} dimensions: correct its first line")
     if _is_text(file.peek(1 << 14)[: 1 << 14]):
         return _Entries(_text(path, file, words, dim), dim, False)
+    line = file.peek(1 << 14).split(b"\n", 1)[0].strip().rsplit(None, dim)
+    if len(line) == dim + 1 and _numbers(b" ".join(line[1:]), dim) is not None:
+        raise BadInput(f"{path} is text, but not UTF-8: convert it, for example with iconv")
     return _Entries(_binary(path, file, words, dim), dim, True)
 
 
@@ -251,7 +256,7 @@ def _text(
         last = words is None or number + 1 == words
         if not line.endswith(b"\n") and (not line or not last) and len(line) < longest:
             raise BadInput(f"{path} is damaged: it ends after {number:,} of the {words:,} words it promises")
-        parts = line.rstrip().rsplit(None, dim)
+        parts = line.strip().rsplit(None, dim)
         number += 1
         if len(parts) != dim + 1:
             raise BadInput(f"{path} is damaged at word {number:,}: not {dim} finite numbers")
@@ -294,7 +299,10 @@ def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:
             return None
     else:
         try:
-            vector = np.array([float(value) for value in values.split(b" ")], dtype=np.float32)
+            vector = np.array([float(value) for value in values.split(b" ")])
         except ValueError:
             return None
+        if b"_" in values or np.abs(vector).max(initial=0) > np.finfo(np.float32).max:
+            return None
+        vector = vector.astype(np.float32)
     return vector if vector.shape == (dim,) and np.isfinite(vector).all() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from umt.pipeline import CONF
-from umt.pipeline.console import Console, printable
+from umt.pipeline.display.console import Console, printable
 from umt.pipeline.renamed import check_overrides, new_name
 from umt.runtime.interrupts import Terminated, stop_workers
 from umt.types import BadInput
@@ -98,7 +99,7 @@ def about_strategy(error: InstantiationException) -> str | None:
     if type(cause) not in (ValueError, TypeError, AttributeError):
         return None
     message = " ".join(str(cause).split())
-    field = re.match(r"[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
+    field = re.match(r"(?!there )[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
     if isinstance(cause, (TypeError, AttributeError)) and not field:
         return f"{option} has a value of the wrong kind ({message}): see python train.py --cfg job"
     return f"{option}.{message}" if option and field else f"{option}: {message}".removeprefix(": ")
@@ -135,6 +136,8 @@ def option_errors() -> Iterator[None]:
 
 def option_sentence(error: Exception) -> str | None:
     """What a user can do about ``error``, be it of an override; None where it is our mistake."""
+    if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+        return "a group takes the name of one of its choices, which --help lists, none for nothing: lm=none"
     of_hydra = type(error).__module__.startswith("hydra") and not isinstance(error, InstantiationException)
     return _about_option(error) if of_hydra else sentence_of(error)
 
@@ -146,6 +149,8 @@ def _about_option(error: Exception) -> str:
         return _about_grammar(error.override or "")
     if isinstance(cause, (InterpolationResolutionError, MissingMandatoryValue)):
         return _about_value(cause)
+    if several := re.search(r"[Aa]mbiguous value for argument '(.*)'", str(error)):
+        return f"{_about_grammar(several[1])}; several runs, one a value, need -m"
     group, name = _missing_choice(error)
     if name:
         known = sorted(set(getattr(error, "options", None) or ()))
@@ -178,12 +183,13 @@ def _missing_choice(error: Exception) -> tuple[str, str]:
 def _about_grammar(override: str) -> str:
     """How to write a value with characters that Hydra reads as its own."""
     name, equals, value = override.partition("=")
-    if not equals:
-        return f"{override} is no option: options are written name=value, such as seed=2"
-    bare = value.strip("\"'")
+    if not equals or name.startswith("-") or name != name.strip():
+        return f"{override!r} is no option: options are written name=value, such as seed=2"
+    bare = value.strip("\"'").replace("\\", "\\\\").replace('"', '\\"')
+    quoted = shlex.quote(f'{name}="{bare}"')
     return (
-        f"{name} has a value with characters that need quotes (a space, =, brackets, ~, letters that are not "
-        f"ASCII): write '{name}=\"{bare}\"', both kinds of quotes included"
+        f"{name} has a value with characters that need quotes (a space, a comma, =, brackets, ~, letters that "
+        f"are not ASCII): write {quoted}, both kinds of quotes included"
     )
 
 

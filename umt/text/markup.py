@@ -35,12 +35,12 @@ _LINK = re.compile(
 # Emphasis stands around words, never between Latin letters or digits (2*3*4, snake_case, don`t).
 _STARRED = re.compile(r"(?<![A-Za-z0-9*)])(\*{1,3})(?=[^\s*])([^*]*)(?<=[^\s*])\1(?![A-Za-z0-9*(])")
 _LOOSE_STARS = re.compile(
-    r"(?<![A-Za-z0-9*)])\*{2,3}(?=[^\W\d])|(?<=[^\W\d])\*{2,3}(?![A-Za-z0-9*(])|^\s*\*(?=[^\W\d])"
+    r"(?<![A-Za-z0-9*)(])(?<!, )\*{2,3}(?=[^\W\d])|(?<=[^\W\d])\*{2,3}(?![A-Za-z0-9*(])|^\s*\*(?=[^\W\d])"
 )
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_]*)(?<=[^\s_])__(?!\w)")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*")  # __init__ is a name
 _CODE = re.compile(r"(?<![A-Za-z0-9_])`([^`]*)`(?![A-Za-z0-9_])|`{2,}")
-_LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+(?![\d=>])|[-–—*•]+\s|[-–—](?=[^\W\d])|\|)+\s*")
+_LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+(?!\s?[\d=]|>)|[-–—*•]+\s|[-–—](?=[^\W\d])(?![a-z]\b)|\|(?!\w{1,20}\|))+\s*")
 _EVENT = (
     r"(?:laugh(?:s|ter|ing)?|applau(?:se|ds?|ding)|music|cheer(?:s|ing)?|videos?|audio|sing(?:s|ing)|unclear|"
     r"inaudible|crosstalk|sigh(?:s|ing)?|scream(?:s|ing)?|plays?|playing|begins?|starts?|ends?|stops?|continues?)"
@@ -59,7 +59,8 @@ _LABEL = re.compile(
     r"\]?\s*[:：]|(?-i:[A-Z][A-Z.'-]+(?:\s[A-Z.'-]+){0,2}):\s|[㐀-鿿]{2,6}:(?!\d))\s*",
     re.IGNORECASE,
 )
-_SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【]|^\s*[-–—]|:|：")
+_SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【:：]")  # one class, which `re` scans by a bitmap
+_BRACKET = re.compile(r"[\[(（【]")
 
 
 def decode_references(line: str) -> str:
@@ -92,10 +93,12 @@ def strip_tags(line: str) -> str:
 
 def strip_markup(line: str) -> str:
     """A line without character references, tags, Markdown, stage directions and speaker labels."""
-    if not _SUSPECT.search(line):
+    if not _SUSPECT.search(line) and line.lstrip()[:1] not in ("-", "–", "—"):
         return line
-    line = _LINK.sub(r"\1", strip_tags(decode_references(line)))
-    line = _emphasis(_ASIDE.sub(" ", line))
+    line = strip_tags(decode_references(line))
+    if _BRACKET.search(line):
+        line = _ASIDE.sub(" ", _LINK.sub(r"\1", line))
+    line = _emphasis(line)
     return _LABEL.sub("", _LEADING.sub("", line), count=1)
 
 

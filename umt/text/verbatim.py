@@ -10,7 +10,10 @@ from umt.text.languages import is_spaced, other_script_share
 from umt.types import Lang
 
 _ADDRESS = regex.compile(
-    r"((?:https?://|www\.)[!-;=?-~]*[A-Za-z0-9/=#&%_]|[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+    r"((?:(?i:https?|ftp)://|www\.)(?:[!-'*-;=?-~]|\([!-'*-;=?-~]*\))*(?:[A-Za-z0-9/=#&%_~$-]|\([!-'*-;=?-~]*\))"
+    r"|(?:mailto:)?[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
+    r"|(?<![\w.@/-])(?:[A-Za-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example)(?![A-Za-z0-9.-]*[A-Za-z0-9])"
+    r"(?:/[!-'*-;=?-~]*[A-Za-z0-9/=#&%_])?)"
 )
 _MARKS = tuple(".,;:!?")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
