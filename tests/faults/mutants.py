@@ -69,7 +69,11 @@ NAMED = (
         *("compression/prequential", "            learned_from.append(batch)\n"),
         "            coded_batches[-1] = network.score(batch)\n            learned_from.append(batch)\n",
     ),
-    ("compression/mixing/cooccurrence_expert", "(x, end, y, end_y, seed)", "(x, len(x.ends), y, len(y.ends), seed)"),
+    (
+        "compression/mixing/cooccurrence_expert",
+        "(x, end, y, end_y, seed)",
+        "(x, len(x.ends), y, len(y.ends), seed)",
+    ),
     ("compression/mixing/translation_expert", "pointers[:learned])", "pointers[:end])"),
     ("compression/mixing/translation_expert", "pointers[:learned])", "pointers)"),
     ("compression/mixing/translation_expert", "text.codes[: starts[count]]", "text.codes"),

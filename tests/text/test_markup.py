@@ -28,6 +28,10 @@ EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")
         "A[1](2) is an element",
         "(music is my life)",
         "the A* search",
+        "call f(*args, **kwargs)",
+        "> 5 of them",
+        "|x| is a norm",
+        "-v is an option",
     ],
 )
 def test_text_that_looks_like_markup_stays(text: str) -> None:

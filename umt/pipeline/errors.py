@@ -188,8 +188,8 @@ def _about_grammar(override: str) -> str:
     bare = value.strip("\"'").replace("\\", "\\\\").replace('"', '\\"')
     quoted = shlex.quote(f'{name}="{bare}"')
     return (
-        f"{name} has a value with characters that need quotes (a space, a comma, =, brackets, ~, letters that "
-        f"are not ASCII): write {quoted}, both kinds of quotes included"
+        f"{name} has a value with characters that need quotes (a space, a comma, =, brackets, ~, letters "
+        f"that are not ASCII): write {quoted}, both kinds of quotes included"
     )
 
 

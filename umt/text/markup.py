@@ -40,7 +40,9 @@ _LOOSE_STARS = re.compile(
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_]*)(?<=[^\s_])__(?!\w)")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*")  # __init__ is a name
 _CODE = re.compile(r"(?<![A-Za-z0-9_])`([^`]*)`(?![A-Za-z0-9_])|`{2,}")
-_LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+(?!\s?[\d=]|>)|[-–—*•]+\s|[-–—](?=[^\W\d])(?![a-z]\b)|\|(?!\w{1,20}\|))+\s*")
+_LEADING = re.compile(
+    r"^\s*(?:#{1,6}\s|>+(?!\s?[\d=]|>)|[-–—*•]+\s|[-–—](?=[^\W\d])(?![a-z]\b)|\|(?!\w{1,20}\|))+\s*"
+)
 _EVENT = (
     r"(?:laugh(?:s|ter|ing)?|applau(?:se|ds?|ding)|music|cheer(?:s|ing)?|videos?|audio|sing(?:s|ing)|unclear|"
     r"inaudible|crosstalk|sigh(?:s|ing)?|scream(?:s|ing)?|plays?|playing|begins?|starts?|ends?|stops?|continues?)"

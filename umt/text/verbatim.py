@@ -9,14 +9,15 @@ import regex
 from umt.text.languages import is_spaced, other_script_share
 from umt.types import Lang
 
-_ADDRESS = regex.compile(
-    r"((?:(?i:https?|ftp)://|www\.)(?:[!-'*-;=?-~]|\([!-'*-;=?-~]*\))*(?:[A-Za-z0-9/=#&%_~$-]|\([!-'*-;=?-~]*\))"
+ADDRESS = regex.compile(
+    r"((?:(?i:https?|ftp)://|www\.)(?:[!-'*-;=?-~]|\([!-'*-;=?-~]*\))*(?:[A-Za-z0-9/=#&%_~]|\([!-'*-;=?-~]*\))"
     r"|(?:mailto:)?[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
     r"|(?<![\w.@/-])(?:[A-Za-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example)(?![A-Za-z0-9.-]*[A-Za-z0-9])"
     r"(?:/[!-'*-;=?-~]*[A-Za-z0-9/=#&%_])?)"
 )
 _MARKS = tuple(".,;:!?")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
+_SENTENCES = regex.compile(r"(?<=[.!?][\"']?) ")
 
 
 def translate_around(
@@ -26,7 +27,7 @@ def translate_around(
 
     A headline in capitals is translated as the sentence in small letters.
     """
-    parts = [[part.strip() for part in _ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
+    parts = [[part.strip() for part in ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
     outputs = iter(
         translate([_uncapitalised(part) for line in parts for part in line if _has_words(part, source)])
     )
@@ -36,7 +37,7 @@ def translate_around(
 
 def translated_parts(sentence: str, source: Lang) -> int:
     """How many parts of a normalised sentence `translate_around` has translated."""
-    return sum(_has_words(part.strip(), source) for part in _ADDRESS.split(sentence) if part.strip())
+    return sum(_has_words(part.strip(), source) for part in ADDRESS.split(sentence) if part.strip())
 
 
 def _joined(parts: Sequence[str], spaced: bool) -> str:
@@ -50,11 +51,15 @@ def _joined(parts: Sequence[str], spaced: bool) -> str:
 
 def _has_words(part: str, lang: Lang) -> bool:
     letters = "".join(filter(str.isalpha, part))
-    return bool(letters) and not _ADDRESS.fullmatch(part) and other_script_share(letters, lang) < 1
+    return bool(letters) and not ADDRESS.fullmatch(part) and other_script_share(letters, lang) < 1
 
 
 def _uncapitalised(sentence: str) -> str:
-    """A sentence of several words in capitals, in small letters but for its first."""
+    """A text whose sentences of several words in capitals are in small letters but for their first."""
+    return " ".join(map(_headline_as_sentence, _SENTENCES.split(sentence)))
+
+
+def _headline_as_sentence(sentence: str) -> str:
     if sentence.isupper() and len(_CAPITAL_WORD.findall(sentence)) > 1:
         small = sentence.lower()
         first = next(place for place, letter in enumerate(small) if letter.isalpha())
