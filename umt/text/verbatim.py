@@ -9,12 +9,15 @@ import regex
 from umt.text.languages import is_spaced, other_script_share
 from umt.types import Lang
 
+_URL = r"[!-'*-;=?-~]"
+_DOMAINS = "com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example"
 ADDRESS = regex.compile(
-    r"((?:(?i:https?|ftp)://|www\.)(?:[!-'*-;=?-~]|\([!-'*-;=?-~]*\))*(?:[A-Za-z0-9/=#&%_~]|\([!-'*-;=?-~]*\))"
-    r"|(?:mailto:)?[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
-    r"|(?<![\w.@/-])(?:[A-Za-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example)(?![A-Za-z0-9.-]*[A-Za-z0-9])"
-    r"(?:/[!-'*-;=?-~]*[A-Za-z0-9/=#&%_])?)"
+    rf"((?:(?i:https?|ftp)://|www\.)(?:{_URL}|\({_URL}*\))*(?:[A-Za-z0-9/=#&%_~]|\({_URL}*\))"
+    r"|(?<![A-Za-z0-9_.+-])(?:mailto:)?[A-Za-z0-9_.+-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
+    rf"|(?<![A-Za-z0-9_.@/-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,9}}(?:{_DOMAINS})(?![A-Za-z0-9]|[.-][A-Za-z0-9])"
+    rf"(?:/{_URL}*[A-Za-z0-9/=#&%_])?)"
 )
+"""URLs with balanced brackets, e-mail and SSH addresses, and names of hosts; time is linear in the text."""
 _MARKS = tuple(".,;:!?")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
 _SENTENCES = regex.compile(r"(?<=[.!?][\"']?) ")
