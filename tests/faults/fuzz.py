@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gzip
+import lzma
 import random
 import resource
 import signal
@@ -21,29 +23,37 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
+import zstandard
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console as Terminal
 
 from tests.align.test_damaged_files import load_alignment, load_space, save_alignment, save_space
+from tests.finished_runs import finished_run
 from tests.small_texts import EN, LINES, ZH
+from umt.cli.sweep import find, show
 from umt.compression.archive import Header
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.files import ParallelFiles
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.prepared_text import PreparedText
 from umt.corpus.reading import lines
-from umt.embeddings.pretrained_vectors import read_vectors
+from umt.embeddings.pretrained_vectors import _read_counts, read_vectors
+from umt.evaluation.external_systems import ExternalSystem
+from umt.evaluation.finished_runs import find_scored_runs
 from umt.pipeline import inputs
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.checks import check_options, validate
 from umt.pipeline.errors import sentence_of
-from umt.runtime.files import MANIFEST
+from umt.runtime.files import MANIFEST, file_digests, write_json
+from umt.runtime.seeds import child_seed
 from umt.smt.kneser_ney import KneserNey
 from umt.smt.ngram import SPECIALS, NGram
 from umt.smt.phrase_table import PhrasePairs, PhraseScoring, read_table
@@ -141,20 +151,29 @@ def _archive(place: Path) -> None:
 
 
 def _manifest(place: Path) -> None:
-    content = (
-        '{"stage": "align", "fingerprint": "ab", "seed": 1, "made": "2026", "inputs": {"words-1": "x"}, '
-    )
-    (place / MANIFEST).write_text(
-        content + '"files": {"a.txt": "00"}, "report": {"verdict": {"label": "failed"}}}'
-    )
+    (place / "a.txt").write_text("x")
+    content = {"stage": "align", "fingerprint": "ab", "seed": 1, "made": "2026", "inputs": {"words-1": "x"}}
+    report = {"verdict": {"label": "failed"}, "content": "c"}
+    write_json(place / MANIFEST, {**content, "files": file_digests(place), "report": report})
 
 
 def _use_manifest(place: Path) -> None:
     artefact = Artefact.open(place)
     artefact.verify()
-    assert artefact.digest() is not None
-    assert artefact.version is not None
-    assert artefact.seed is not None
+    hash((artefact.digest(), artefact.version))
+    child_seed(artefact.seed, "align")
+
+
+def _run(place: Path) -> None:
+    finished_run(place, 1, {"translator": [f"Is {number}?" for number in range(30)]})
+
+
+def _use_run(place: Path) -> None:
+    show(find([place]), Terminal(file=StringIO()))
+    for run in find_scored_runs([place]):
+        run.test_set("test", "zh-en")
+        run.translations("test", "zh-en", "translator")
+        run.provenance.columns()
 
 
 def _shards(place: Path) -> None:
@@ -190,8 +209,32 @@ def _use_prepared(place: Path) -> None:
     assert prepared.size(EN) >= 0
 
 
+def _compressed(name: str, compress: Callable[[bytes], bytes]) -> Reader:
+    content = compress("one line\r\n第二行\n\nlast".encode() * 3)
+    return Reader(
+        name, lambda place: (place / name).write_bytes(content), lambda place: [*lines(place / name)]
+    )
+
+
 READERS: dict[str, Reader] = {
     "text": Reader("a.txt", _text, lambda place: [*lines(place / "a.txt")]),
+    "gzip": _compressed("a.gz", gzip.compress),
+    "xz": _compressed("a.xz", lzma.compress),
+    "zstd": _compressed("a.zst", zstandard.compress),
+    "word_counts": Reader(
+        "counts.tsv",
+        lambda place: (place / "counts.tsv").write_text("the\t12\ncat 3\n猫\t1\n", encoding="utf-8"),
+        lambda place: _read_counts(place / "counts.tsv"),
+    ),
+    "manifest_of_run": Reader(f"run-1/{MANIFEST}", _run, _use_run),
+    "manifest_of_alignment": Reader(f"align-1/{MANIFEST}", _run, _use_run),
+    "scores": Reader("run-1/scores.json", _run, _use_run),
+    "scored_set": Reader("run-1/test_sets/test.zh-en.json", _run, _use_run),
+    "external_system": Reader(
+        "news.en-zh.txt",
+        lambda place: (place / "news.en-zh.txt").write_text("一\n二\n三\n", encoding="utf-8"),
+        lambda place: ExternalSystem("theirs", place).translations_of("news", "en-zh", 3),
+    ),
     "held_out": Reader(
         "test.en",
         _sides,
@@ -241,7 +284,7 @@ def damaged(content: bytes, choose: random.Random) -> bytes:
     if choose.random() < 0.05:
         return choose.randbytes(choose.randrange(300))
     changed = bytearray(content)
-    for _ in range(choose.randint(1, 6)):
+    for _ in range(choose.choice((1, 1, 2, 3, 6))):
         at, kind = choose.randint(0, len(changed)), choose.random()
         if kind < 0.05:
             del changed[at:]
