@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -77,7 +78,18 @@ def sentence_of(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
         cause = cause.__cause__
+    if isinstance(cause, OSError):
+        return _about_file(cause)
     return None if cause is None else str(cause)
+
+
+def _about_file(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" of {error.filename}" if error.filename else ""
+        return f"no space is left on the disk{place}: free some and run the same command again"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and error.filename:
+        return f"{error.filename} cannot be opened: {error.strerror}; for another place give store=DIR"
+    return str(error)
 
 
 def about_strategy(error: InstantiationException) -> str | None:

@@ -176,7 +176,8 @@ def written_otherwise(lines: Sequence[str], normalise: Callable[[str], str]) -> 
 
 
 def _letters(words: Sequence[str]) -> str:
-    return _MARKS.sub("", "".join(words))
+    letters: str = _MARKS.sub("", "".join(words))
+    return letters
 
 
 def _check_language(opening: CleanedChunk, other: Lang) -> None:
