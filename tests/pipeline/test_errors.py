@@ -71,6 +71,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         ("seed =1", "options are written name=value, such as seed=2"),
         ("seed=[1]", "seed must be one value, got [1]"),
         ("evaluation.dictionary=null", "evaluation.dictionary must name train and test"),
+        ("words.dim={_target_:nothing}", "words.dim: Error locating target 'nothing'"),
         ("aligner.settings=3", "aligner has a value of the wrong kind"),
         ("lm.architecture=3", "lm has a value of the wrong kind"),
         ("lm.architecture=null", "lm: there is no architecture"),

@@ -104,6 +104,8 @@ def about_strategy(error: InstantiationException) -> str | None:
     option = place[1] if place else ""
     if isinstance(cause, OmegaConfBaseException):
         return _about_value(cause)
+    if str(error).startswith("Error locating target"):
+        return f"{option}: {str(error).partition(',')[0]}: give the full name of a class"
     if isinstance(cause, (BadInput, OSError)):
         return str(cause)
     if cause is None:
