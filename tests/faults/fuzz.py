@@ -44,7 +44,8 @@ from umt.corpus.files import ParallelFiles
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.prepared_text import PreparedText
 from umt.corpus.reading import lines
-from umt.embeddings.pretrained_vectors import _read_counts, read_vectors
+from umt.embeddings.counts import read_counts
+from umt.embeddings.pretrained_vectors import read_vectors
 from umt.evaluation.external_systems import ExternalSystem
 from umt.evaluation.finished_runs import find_scored_runs
 from umt.pipeline import inputs
@@ -223,7 +224,7 @@ READERS: dict[str, Reader] = {
     "word_counts": Reader(
         "counts.tsv",
         lambda place: (place / "counts.tsv").write_text("the\t12\ncat 3\n猫\t1\n", encoding="utf-8"),
-        lambda place: _read_counts(place / "counts.tsv"),
+        lambda place: read_counts(place / "counts.tsv"),
     ),
     "manifest_of_run": Reader(f"run-1/{MANIFEST}", _run, _use_run),
     "manifest_of_alignment": Reader(f"align-1/{MANIFEST}", _run, _use_run),

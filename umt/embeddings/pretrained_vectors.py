@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BufferedReader
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
+from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs, read_counts
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
 from umt.runtime.validate import require
@@ -118,7 +117,7 @@ class VectorFiles:
         _check_spread(path, vectors)
         frequencies = 1e6 / torch.arange(1, len(words) + 1, dtype=torch.float64)
         if counted:
-            counts = _read_counts(counted[0])
+            counts = read_counts(counted[0])
             frequencies = torch.tensor([counts.get(word, 1.0) for word in words], dtype=torch.float64)
         order = frequencies.argsort(descending=True, stable=True)
         ordered = tuple(words[row] for row in order.tolist())
@@ -134,22 +133,6 @@ def _path(paths: Mapping[str, str | None], lang: Lang) -> Path:
 def _check_spread(path: Path, vectors: Tensor) -> None:
     if float((vectors - vectors.mean(0)).abs().max()) <= 1e-6 * float(vectors.abs().max()):
         raise BadInput(f"{path} gives all {len(vectors):,} words the same vector: give another file")
-
-
-def _read_counts(path: Path) -> dict[str, float]:
-    """Word -> how often it was counted. Raises `BadInput` for a line that is not a word and a number."""
-    counts = {}
-    try:
-        with path.open("rb") as raw:
-            text = decompressed(path, raw, wanted="a word and its count a line").read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, *CORRUPT_ERRORS) as error:
-        raise BadInput(f"{path} cannot be read as text: {error}") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        parts = line.rsplit(None, 1)
-        if parts and (len(parts) < 2 or not parts[1].isdecimal() or not 0 < float(parts[1]) < math.inf):
-            raise BadInput(f"{path} line {number} is not a word, a space or tab, and its count")
-        counts.update({parts[0].strip(): float(parts[1])} if parts else {})
-    return counts
 
 
 def read_vectors(path: Path, words: Collection[str] | None = None, size: int = 0) -> dict[str, F32]:
@@ -299,10 +282,9 @@ def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:
             return None
     else:
         try:
-            vector = np.array([float(value) for value in values.split(b" ")])
+            numbers = [float(value) for value in values.split(b" ") if b"_" not in value]
         except ValueError:
             return None
-        if b"_" in values or np.abs(vector).max(initial=0) > np.finfo(np.float32).max:
-            return None
-        vector = vector.astype(np.float32)
+        with np.errstate(over="ignore"):
+            vector = np.array(numbers, dtype=np.float32)
     return vector if vector.shape == (dim,) and np.isfinite(vector).all() else None
