@@ -12,7 +12,8 @@ from rich.console import Console as Terminal
 
 from umt.cli import sweep
 from umt.cli.sweep import differences, find, show
-from umt.types import BadInput
+from umt.evaluation.rows import ScoreRow, save_scores
+from umt.types import BadInput, Score
 
 
 def finished(store: Path, number: int, p1: float | None, verdict: str = "aligned", size: int = 10) -> None:
@@ -24,14 +25,9 @@ def finished(store: Path, number: int, p1: float | None, verdict: str = "aligned
         (store / name).mkdir()
         (store / name / "manifest.json").write_text(json.dumps(output))
     if p1 is not None:
-        row = {
-            "set": "dictionary",
-            "direction": "en-zh",
-            "system": "unsupervised",
-            "name": "p@1 covered",
-            "value": p1,
-        }
-        (store / f"run-{number}" / "scores.json").write_text(json.dumps([row]))
+        score = Score("p@1 covered", p1, p1, p1, "")
+        row = ScoreRow("unsupervised", "dictionary", "en-zh", score, 0.0, "lexicon")
+        save_scores([row], store / f"run-{number}" / "scores.json")
 
 
 def shown(*places: Path) -> str:

@@ -47,13 +47,16 @@ def translator() -> NeuralTranslator:
     return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), length_offset=4))
 
 
+MADE = {"made": "2026", "fingerprint": "", "seed": 1, "inputs": {}}
+
+
 @pytest.fixture(scope="module")
 def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one run that has a neural part."""
     root = tmp_path_factory.mktemp("runs")
     for name, report in (("run-1", {"parts": ["words-1", "train_translator-1"]}), ("train_translator-1", {})):
         (root / name).mkdir()
-        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        manifest = {"stage": name.split("-")[0], "report": report, **MADE}
         (root / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     translator.save(root / "train_translator-1")
     return root
@@ -219,7 +222,7 @@ def test_the_word_by_word_translator_of_a_run_that_has_both(
         ("bootstrap-2", {"warnings": ["no alignment was found"]}),
     ):
         (store / name).mkdir(exist_ok=True)
-        manifest = {"stage": name.split("-")[0], "report": report, "made": "2026"}
+        manifest = {"stage": name.split("-")[0], "report": report, **MADE}
         (store / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     both = ["--run", str(store / "run-2")]
     neural = called(monkeypatch, capsys, "--to", "zh", *both, "She sees sea.")

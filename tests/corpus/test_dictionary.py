@@ -25,6 +25,8 @@ def written(path: Path, text: str) -> Path:
         "\ufeffＲｉｖｅｒ\t河流\r\nCat\t猫\r\ndon't\t别\r\nuse\t使用",
         "river\t河流\t0.91\ncat\t猫\t1e-3\ndon't\t别\t1\nuse\t使用\t\n",
         "river 河流 0.91\ncat 猫 0.5\ndon't 别 1\n\nuse 使用 1\n",
+        "river 河流 0.91 -2.5 2.718\ncat 猫\t\ndon't 别 100%\nuse\u3000使用\n",
+        "river ||| 河流 ||| 0.91\ncat ||| 猫\ndon't ||| 别\nuse ||| 使用\n",
     ],
 )
 def test_every_layout_gives_the_same_pairs(tmp_path: Path, text: str) -> None:
@@ -39,6 +41,12 @@ def test_every_layout_gives_the_same_pairs(tmp_path: Path, text: str) -> None:
 def test_a_third_column_of_words_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"line 2 .*3 columns"):
         Dictionary.read(written(tmp_path / "d", "river\t河流\ncat\t猫\tnoun\n"), PAIR)
+
+
+@pytest.mark.parametrize("text", ["river, 河流\n", "river; 河流\n", "river,河流\n"])
+def test_other_separators_are_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadInput, match=r"line 1 .*tab"):
+        Dictionary.read(written(tmp_path / "d", text), PAIR)
 
 
 def test_swapped_columns_are_named(tmp_path: Path) -> None:

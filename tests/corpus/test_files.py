@@ -125,12 +125,13 @@ def test_links_to_folders_are_followed_once_and_broken_ones_named(tmp_path: Path
     (folder / "more").symlink_to(elsewhere)
     (elsewhere / "back").symlink_to(folder)
     (folder / "gone.txt").symlink_to("nowhere")
+    os.mkfifo(elsewhere / "pipe")
     source = Files(PAIR, source=folder, target=write(tmp_path / "zh", CHINESE))
     assert list(source.sentences(EN)) == ENGLISH
     (tmp_path / "out").mkdir()
     report = prepare_text(source, (), Preparation(workers=1, audit="strict"), tmp_path / "out", quiet)
     (warning,) = report["warnings"]
-    assert "gone.txt leads to nothing" in warning
+    assert f"2 entries of {folder} are or lead to no file and are left out, first {folder}/gone" in warning
 
 
 def test_a_pipe_is_read_once_and_no_corpus(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 
 import pytest
 
-from umt.evaluation.external_systems import ExternalSystem, missing_translations, read_lines
+from umt.evaluation.external_systems import ExternalSystem, missing_translations
 from umt.types import BadInput
 
 
@@ -72,14 +73,17 @@ def test_files_of_others(tmp_path: Path) -> None:
     file.write_bytes("\ufeffone\r\n\r\n二".encode())
     assert theirs.translations_of("news", "en-zh", 3) == (("theirs", 0), ["one", "", "二"])
     file.write_bytes(b"")
-    with pytest.raises(BadInput, match="has 0 lines, the test set news has 1"):
+    with pytest.raises(BadInput, match=r"news\.en-zh\.txt is empty"):
         theirs.translations_of("news", "en-zh", 1)
     file.write_bytes(b"caf\xe9\n")
-    with pytest.raises(BadInput, match=r"news\.en-zh\.txt is not UTF-8"):
+    with pytest.raises(BadInput, match=r"news\.en-zh\.txt is not valid UTF-8 at line 1"):
         theirs.translations_of("news", "en-zh", 1)
 
 
 def test_a_carriage_return_within_a_line_ends_no_line(tmp_path: Path) -> None:
     file = tmp_path / "news.en-zh.txt"
     file.write_bytes("一\r二\r\n三\n".encode())
-    assert read_lines(file) == ["一\r二", "三"]
+    theirs = ExternalSystem("theirs", tmp_path)
+    assert theirs.translations_of("news", "en-zh", 2) == (("theirs", 0), ["一\r二", "三"])
+    file.with_name("news.zh-en.txt.xz").write_bytes(lzma.compress(b"one\ntwo\n"))
+    assert theirs.translations_of("news", "zh-en", 2) == (("theirs", 0), ["one", "two"])

@@ -2,48 +2,58 @@
 
     python -m tests.faults.fuzz READER --inputs 100000 --seed 1
 
-`READERS` lists the readers. An input is a valid file with random edits, or random bytes; for ``options``, a
-random value of a random option. A traceback, a signal, ten seconds of the processor or 4 GiB is a failure;
-the input is then left in ``--keep``, and the command ends with status 1.
+`READERS` lists the readers. An input is a valid file with random edits, or one that was taken before with
+further edits, or random bytes; for ``options``, a random value of a random option. A traceback, a signal, ten
+seconds of the processor or 4 GiB is a failure; the input is then left in ``--keep``, and the command ends
+with status 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
+import gzip
+import lzma
+import random
 import resource
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
+import zstandard
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
-from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console as Terminal
 
 from tests.align.test_damaged_files import load_alignment, load_space, save_alignment, save_space
+from tests.finished_runs import finished_run
 from tests.small_texts import EN, LINES, ZH
+from umt.cli.sweep import find, show
 from umt.compression.archive import Header
 from umt.corpus.dictionary import Dictionary
 from umt.corpus.files import ParallelFiles
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.prepared_text import PreparedText
 from umt.corpus.reading import lines
+from umt.embeddings.counts import read_counts
 from umt.embeddings.pretrained_vectors import read_vectors
+from umt.evaluation.external_systems import ExternalSystem
+from umt.evaluation.finished_runs import find_scored_runs
 from umt.pipeline import inputs
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.checks import check_options, validate
 from umt.pipeline.errors import sentence_of
-from umt.runtime.files import MANIFEST
+from umt.runtime.files import MANIFEST, file_digests, write_json
+from umt.runtime.seeds import child_seed
 from umt.smt.kneser_ney import KneserNey
 from umt.smt.ngram import SPECIALS, NGram
 from umt.smt.phrase_table import PhrasePairs, PhraseScoring, read_table
@@ -55,6 +65,8 @@ from umt.text.truecasing import Truecaser
 from umt.types import BadInput
 
 SECONDS, MEMORY = 10, 4 << 30
+_POOL = 50
+"""How many of the last inputs that were taken get further edits."""
 PARTS = (
     *(b"\0", b"\n", b"\r", b"\r\n", b"\t", b" ", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc2\x85"),
     *(b"\xe2\x80\xa8", b"1e999", b"nan", b"-1", b"9" * 30, b"[", b"{", b'"', b",", b"null", b"true", b"0.5"),
@@ -139,20 +151,29 @@ def _archive(place: Path) -> None:
 
 
 def _manifest(place: Path) -> None:
-    content = (
-        '{"stage": "align", "fingerprint": "ab", "seed": 1, "made": "2026", "inputs": {"words-1": "x"}, '
-    )
-    (place / MANIFEST).write_text(
-        content + '"files": {"a.txt": "00"}, "report": {"verdict": {"label": "failed"}}}'
-    )
+    (place / "a.txt").write_text("x")
+    content = {"stage": "align", "fingerprint": "ab", "seed": 1, "made": "2026", "inputs": {"words-1": "x"}}
+    report = {"verdict": {"label": "failed"}, "content": "c"}
+    write_json(place / MANIFEST, {**content, "files": file_digests(place), "report": report})
 
 
 def _use_manifest(place: Path) -> None:
     artefact = Artefact.open(place)
     artefact.verify()
-    assert artefact.digest() is not None
-    assert artefact.version is not None
-    assert artefact.seed is not None
+    hash((artefact.digest(), artefact.version))
+    child_seed(artefact.seed, "align")
+
+
+def _run(place: Path) -> None:
+    finished_run(place, 1, {"translator": [f"Is {number}?" for number in range(30)]})
+
+
+def _use_run(place: Path) -> None:
+    show(find([place]), Terminal(file=StringIO()))
+    for run in find_scored_runs([place]):
+        run.test_set("test", "zh-en")
+        run.translations("test", "zh-en", "translator")
+        run.provenance.columns()
 
 
 def _shards(place: Path) -> None:
@@ -188,8 +209,32 @@ def _use_prepared(place: Path) -> None:
     assert prepared.size(EN) >= 0
 
 
+def _compressed(name: str, compress: Callable[[bytes], bytes]) -> Reader:
+    content = compress("one line\r\n第二行\n\nlast".encode() * 3)
+    return Reader(
+        name, lambda place: (place / name).write_bytes(content), lambda place: [*lines(place / name)]
+    )
+
+
 READERS: dict[str, Reader] = {
     "text": Reader("a.txt", _text, lambda place: [*lines(place / "a.txt")]),
+    "gzip": _compressed("a.gz", gzip.compress),
+    "xz": _compressed("a.xz", lzma.compress),
+    "zstd": _compressed("a.zst", zstandard.compress),
+    "word_counts": Reader(
+        "counts.tsv",
+        lambda place: (place / "counts.tsv").write_text("the\t12\ncat 3\n猫\t1\n", encoding="utf-8"),
+        lambda place: read_counts(place / "counts.tsv"),
+    ),
+    "manifest_of_run": Reader(f"run-1/{MANIFEST}", _run, _use_run),
+    "manifest_of_alignment": Reader(f"align-1/{MANIFEST}", _run, _use_run),
+    "scores": Reader("run-1/scores.json", _run, _use_run),
+    "scored_set": Reader("run-1/test_sets/test.zh-en.json", _run, _use_run),
+    "external_system": Reader(
+        "news.en-zh.txt",
+        lambda place: (place / "news.en-zh.txt").write_text("一\n二\n三\n", encoding="utf-8"),
+        lambda place: ExternalSystem("theirs", place).translations_of("news", "en-zh", 3),
+    ),
     "held_out": Reader(
         "test.en",
         _sides,
@@ -234,19 +279,18 @@ READERS: dict[str, Reader] = {
 OPTIONS = "options"
 
 
-@st.composite
-def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+def damaged(content: bytes, choose: random.Random) -> bytes:
     """``content`` with one to six edits; now and then nothing but random bytes."""
-    if draw(st.integers(0, 19)) == 0:
-        return draw(st.binary(max_size=300))
+    if choose.random() < 0.05:
+        return choose.randbytes(choose.randrange(300))
     changed = bytearray(content)
-    for _ in range(draw(st.integers(1, 6))):
-        at, kind = draw(st.integers(0, len(changed))), draw(st.integers(0, 3))
-        new = draw(st.sampled_from(PARTS)) if kind < 2 else draw(st.binary(max_size=8))
-        if kind == 3:
+    for _ in range(choose.choice((1, 1, 2, 3, 6))):
+        at, kind = choose.randint(0, len(changed)), choose.random()
+        if kind < 0.05:
             del changed[at:]
         else:
-            changed[at : at + draw(st.integers(0, 12))] = new
+            new = choose.choice(PARTS) if kind < 0.5 else choose.randbytes(choose.randrange(9))
+            changed[at : at + choose.choice((0, 1, len(new), choose.randrange(13)))] = new
     return bytes(changed)
 
 
@@ -254,12 +298,19 @@ STRANGE = (
     "null ??? '' [] {} [1,2] {a:1} true nan inf -inf 1e400 -0 0 ${corpus.nope} ${seed} ${oc.env:NO_SUCH} "
     "[[[]]] [null] {a:{b:null}} / . .. \\ 'a b' 0x10 1_000 {_target_:int} ${ }"
 )
-VALUES = st.one_of(
-    st.sampled_from(STRANGE.split()),
-    st.integers().map(str),
-    st.floats(allow_nan=False).map(str),
-    st.text(max_size=8),
-)
+LETTERS = "aZ09 .,:;=+-*/%$~^!?@#&|<>()[]{}\"'`_\\\t\n\0é数ｱ\u202e\ud800😀"
+
+
+def random_value(choose: random.Random) -> str:
+    """What somebody might type after the equals sign, or would not."""
+    kind = choose.randrange(4)
+    if kind == 0:
+        return choose.choice(STRANGE.split())
+    if kind == 1:
+        return str(choose.choice((choose.randint(-9, 9), choose.randint(-(2**70), 2**70))))
+    if kind == 2:
+        return str(choose.choice((choose.random(), choose.uniform(-9, 9), choose.uniform(-1e308, 1e308))))
+    return "".join(choose.choices(LETTERS, k=choose.randrange(9)))
 
 
 def options_of(node: Any, above: str = "") -> Iterator[str]:
@@ -322,47 +373,34 @@ def attempt(use: Callable[[], object]) -> bool:
     return True
 
 
-def fuzz(name: str, count: int, seed: int, place: Path) -> tuple[int, int]:
-    """Try ``count`` inputs; how many there were, and how many were taken. Raises at a failure.
+def fuzz(name: str, count: int, seed: int, place: Path) -> int:
+    """Try ``count`` inputs; how many were taken. Raises at a failure.
 
     place: a folder; the input in question lies there.
     """
-    tried = taken = 0
-    common = settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-    )
+    choose, taken = random.Random(seed), 0
     if name == OPTIONS:
         with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base=None):
             config = compose("config", overrides=["bits=prequential"])
-        inputs_of = st.tuples(st.sampled_from(sorted(options_of(config))), VALUES)
-
-        def use(case: Any) -> bool:
-            (place / "input").write_text("=".join(case), errors="replace")
-            return attempt(lambda: use_option(config, *case))
-    else:
-        reader = READERS[name]
-        reader.save(place)
-        attempt(lambda: reader.use(place))
-        inputs_of = damaged((place / reader.file).read_bytes())
-
-        def use(case: Any) -> bool:
-            (place / reader.file).write_bytes(case)
-            return attempt(lambda: reader.use(place))
-
-    @seeded(seed)
-    @common
-    @given(inputs_of)
-    def try_one(case: Any) -> None:
-        nonlocal tried, taken
-        tried += 1
-        taken += use(case)
-
-    try_one()
-    return tried, taken
+        options = sorted(options_of(config))
+        for _ in range(count):
+            option, value = choose.choice(options), random_value(choose)
+            (place / "input").write_text(f"{option}={value}", errors="replace")
+            taken += attempt(partial(use_option, config, option, value))
+        return taken
+    reader = READERS[name]
+    reader.save(place)
+    attempt(partial(reader.use, place))
+    valid = (place / reader.file).read_bytes()
+    pool = [valid]  # what was taken gets further edits
+    for _ in range(count):
+        case = damaged(choose.choice((valid, choose.choice(pool))), choose)
+        (place / reader.file).write_bytes(case)
+        if attempt(partial(reader.use, place)):
+            taken += 1
+            if len(case) < 2 * len(valid) + 100:
+                pool = [*pool[-_POOL:], case]
+    return taken
 
 
 def main() -> None:
@@ -380,12 +418,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as temporary:
         place, start = arguments.keep or Path(temporary), time.perf_counter()
         place.mkdir(parents=True, exist_ok=True)
-        tried, taken = fuzz(arguments.reader, arguments.inputs, arguments.seed, place)
+        taken = fuzz(arguments.reader, arguments.inputs, arguments.seed, place)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     seconds = time.perf_counter() - start
-    print(f"{arguments.reader}: {tried:,} inputs, {taken:,} taken, the others refused in one sentence; "
-          f"{seconds:.0f} s, {peak:,} MiB at most")  # fmt: skip
+    print(f"{arguments.reader}: {arguments.inputs:,} inputs, {taken:,} taken, the others refused in one "
+          f"sentence; {seconds:.0f} s, {peak:,} MiB at most")  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,7 +5,7 @@
 For every module of `TESTED` the mutants of `NAMED` are tried, and so many are drawn: a comparison, an
 arithmetic or Boolean operator, a number, a condition or a truth value is changed. Each runs the tests of its
 module until one fails, in a fork of a process that has imported the libraries, on a copy of the project. A
-line is printed for each that survives.
+line is printed for each that survives. What ``--record FILE`` holds is not tried again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import ast
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -25,10 +26,10 @@ from pathlib import Path
 TESTED = {
     "embeddings/retrieval": "embeddings/test_retrieval",
     "align/agreement": "align/test_restarts",
-    "translation/validation": "translation/test_validation translation/test_collapse_guard",
-    "translation/criteria": "translation/test_validation translation/test_collapse_guard",
-    "translation/filters": "translation/test_validation translation/test_collapse_guard",
-    "translation/collapse_guard": "translation/test_validation translation/test_collapse_guard",
+    "translation/quality/validation": "translation/test_validation translation/test_collapse_guard",
+    "translation/quality/criteria": "translation/test_validation translation/test_collapse_guard",
+    "translation/quality/filters": "translation/test_validation translation/test_collapse_guard",
+    "translation/quality/collapse_guard": "translation/test_validation translation/test_collapse_guard",
     "corpus/preparation/leak_index": "corpus/preparation/test_leak_index",
     "corpus/preparation/held_out_filter": "corpus/preparation/test_leak_index corpus/test_files",
     "evaluation/metrics": "evaluation/test_metrics",
@@ -41,22 +42,23 @@ TESTED = {
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
     "pipeline/inputs": "pipeline/test_checks",
     "corpus/synthetic/source": "corpus/synthetic/test_source",
-    "compression/cooccurrence_expert": "compression/test_prequential",
-    "compression/logistic_mixing": "compression/test_prequential",
+    "compression/mixing/cooccurrence_expert": "compression/test_prequential",
+    "compression/mixing/translation_expert": "compression/test_translation_expert",
+    "compression/mixing/logistic_mixing": "compression/test_prequential",
     "compression/network_runs": "compression/test_mutual_information",
 }
 """Module -> its tests."""
 NAMED = (
     (
-        "translation/validation",
+        "translation/quality/validation",
         "round_trip_bleu(sentences, returned)",
         "round_trip_bleu(sentences, sentences)",
     ),
     ("translation/back_translation", " if accepted[number]]", "]"),
     ("translation/synthesis", "accepted = ended & nonempty & self", "accepted = ended | nonempty | self"),
-    ("translation/filters", "if self.length_ratio is not None and len(passed):", "if False:"),
-    ("translation/filters", '            "copied": self.copied,\n', ""),
-    ("translation/collapse_guard", "not 1 / self.length_ratio <=", "not 0 <="),
+    ("translation/quality/filters", "if self.length_ratio is not None and len(passed):", "if False:"),
+    ("translation/quality/filters", '            "copied": self.copied,\n', ""),
+    ("translation/quality/collapse_guard", "not 1 / self.length_ratio <=", "not 0 <="),
     ("evaluation/metrics", "return _PlainBleu(", "return _PlainBleu(lowercase=True, "),
     ("pipeline/inputs", 'dictionary(config, source, "train")', 'dictionary(config, source, "test")'),
     ("corpus/synthetic/source", "if part in ", "if part not in "),
@@ -67,18 +69,25 @@ NAMED = (
         *("compression/prequential", "            learned_from.append(batch)\n"),
         "            coded_batches[-1] = network.score(batch)\n            learned_from.append(batch)\n",
     ),
-    ("compression/cooccurrence_expert", "(x, end, y, end_y, seed)", "(x, len(x.ends), y, len(y.ends), seed)"),
-    ("compression/cooccurrence_expert", "weights[0] = self.weight", "weights[:] = self.weight"),
     (
-        "compression/logistic_mixing",
+        "compression/mixing/cooccurrence_expert",
+        "(x, end, y, end_y, seed)",
+        "(x, len(x.ends), y, len(y.ends), seed)",
+    ),
+    ("compression/mixing/translation_expert", "pointers[:learned])", "pointers[:end])"),
+    ("compression/mixing/translation_expert", "pointers[:learned])", "pointers)"),
+    ("compression/mixing/translation_expert", "text.codes[: starts[count]]", "text.codes"),
+    ("compression/mixing/cooccurrence_expert", "weights[0] = self.weight", "weights[:] = self.weight"),
+    (
+        "compression/mixing/logistic_mixing",
         "weights[:, own:] = _EXPERTS_WEIGHT",
         "weights[:, -1:] = _EXPERTS_WEIGHT",
     ),
     ("compression/network_runs", "content = hashlib", "content = name or hashlib"),
 )
 """(module, what is there, what takes its place): faults that the tests once let pass."""
-LIMIT = 600
-"""Seconds after which tests count as failed: the mutant does not end."""
+LIMIT = 300
+"""Seconds of the processor after which tests count as failed: the mutant does not end."""
 OTHER: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or,
@@ -163,13 +172,14 @@ def passes(tests: str) -> bool:
         os.dup2(null, 1)
         os.dup2(null, 2)
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
         for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
             del sys.modules[name]  # of the original
         import pytest
 
         files = [f"tests/{name}.py" for name in tests.split()]
         os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *files]))
-    end, status = time.monotonic() + LIMIT, None
+    end, status = time.monotonic() + 10 * LIMIT, None  # of a mutant that waits for ever
     while status is None and time.monotonic() < end:
         time.sleep(0.05)
         number, raw = os.waitpid(process, os.WNOHANG)
@@ -187,11 +197,14 @@ def main() -> None:
     )
     parser.add_argument("--each", type=int, default=10, help="mutants of a module that are drawn")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--record", type=Path, help="a file that gets the outcome of each mutant")
     parser.add_argument(
         "modules", nargs="*", default=[*TESTED], help="such as compression/archive; all of them"
     )
     options = parser.parse_args()
     here, choose = Path(__file__).resolve().parents[2], random.Random(options.seed)
+    record = (options.record or Path(os.devnull)).resolve()
+    known = dict(line.rsplit("\t", 1) for line in record.read_text().splitlines()) if record.exists() else {}
     import numba  # noqa: F401
     import sacrebleu  # noqa: F401
     import transformers  # noqa: F401
@@ -207,14 +220,19 @@ def main() -> None:
         for name in options.modules:
             path = Path("umt", f"{name}.py")
             source = path.read_text(encoding="utf-8")
-            if not passes(TESTED[name]):
+            changes = [*mutants(name, source, options.each, choose)]
+            if not all(f"{name} {what}" in known for what, _ in changes) and not passes(TESTED[name]):
                 sys.exit(f"{name}: its tests fail without a mutant")
-            for what, changed in mutants(name, source, options.each, choose):
-                path.write_text(changed, encoding="utf-8")
-                if "jit" in source:
-                    for compiled in Path("umt").rglob("*.nb[ci]"):
-                        compiled.unlink()  # callers in other modules hold the unchanged code
-                survived = passes(TESTED[name])
+            for what, changed in changes:
+                survived = known.get(f"{name} {what}") == "survived"
+                if f"{name} {what}" not in known:
+                    path.write_text(changed, encoding="utf-8")
+                    if "jit" in source:
+                        for compiled in Path("umt").rglob("*.nb[ci]"):
+                            compiled.unlink()  # callers in other modules hold the unchanged code
+                    survived = passes(TESTED[name])
+                    with record.open("a") as file:
+                        file.write(f"{name} {what}\t{'survived' if survived else 'dead'}\n")
                 total, dead = total + 1, dead + (not survived)
                 if survived:
                     print(f"{name} {what}", flush=True)

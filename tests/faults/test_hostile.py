@@ -79,7 +79,8 @@ def run_folder(place: Path, stage: str, **manifest: Any) -> Path:
     """A run whose only part is ``model`` as the outcome of ``stage``."""
     part = place / f"{stage}-1"
     (place / "model").rename(part)
-    write_json(part / MANIFEST, {"stage": stage, "report": {}, "made": "2026", "inputs": {}} | manifest)
+    common = {"report": {}, "made": "2026", "inputs": {}, "fingerprint": "", "seed": 1}
+    write_json(part / MANIFEST, {"stage": stage} | common | manifest)
     report = {"parts": [part.name]}
     (place / "run-1").mkdir()
     about = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from umt.pipeline import inputs
 from umt.pipeline.checks import check_options, validate
 from umt.pipeline.display.console import Console
-from umt.pipeline.errors import AlignmentFailed, option_errors, user_errors
+from umt.pipeline.errors import AlignmentFailed, option_errors, sentence_of, user_errors
 from umt.types import Lang
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -63,6 +64,17 @@ def refusal(capsys: pytest.CaptureFixture[str], *overrides: str) -> str:
         ("store=${corpus.nope}", "store refers to something that has no value"),
         ("store=''", "store is empty"),
         ("store=/data/a=b", "store has a value with characters that need quotes"),
+        ("store=/data/a,b", "write 'store=\"/data/a,b\"'"),
+        ("store=/data/it's (1)", "write 'store=\"/data/it'\"'\"'s (1)\"'"),
+        ("lm=null", "a group takes the name of one of its choices"),
+        ("--seed=1", "options are written name=value, such as seed=2"),
+        ("seed =1", "options are written name=value, such as seed=2"),
+        ("seed=[1]", "seed must be one value, got [1]"),
+        ("evaluation.dictionary=null", "evaluation.dictionary must name train and test"),
+        ("words.dim={_target_:nothing}", "words.dim: Error locating target 'nothing'"),
+        ("aligner.settings=3", "aligner has a value of the wrong kind"),
+        ("lm.architecture=3", "lm has a value of the wrong kind"),
+        ("lm.architecture=null", "lm: there is no architecture"),
         ("store=仓库", "write 'store=\"仓库\"'"),
         ("store=/data/x (1)", "write 'store=\"/data/x (1)\"'"),
     ],
@@ -71,6 +83,20 @@ def test_a_bad_value_names_its_option(
     override: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert expected in refusal(capsys, override)
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "sentence"),
+    [
+        (errno.ENOSPC, None, "no space is left on the disk: free some and run the same command again"),
+        (errno.EDQUOT, "/a/b", "no space is left on the disk of /a/b: free some"),
+        (errno.EROFS, "/a/.lock-b", "/a/.lock-b cannot be opened: Read-only file system; for another place"),
+        (errno.EACCES, "/a", "/a cannot be opened: Permission denied; for another place"),
+        (errno.EIO, "/a", "[Errno 5] Input/output error: '/a'"),
+    ],
+)
+def test_errors_of_files_say_what_to_do(number: int, file: str | None, sentence: str) -> None:
+    assert str(sentence_of(OSError(number, os.strerror(number), file))).startswith(sentence)
 
 
 def test_a_test_set_that_is_null_is_switched_off() -> None:

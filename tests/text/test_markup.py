@@ -10,6 +10,7 @@ from umt.text.markup import strip_markup
 from umt.text.normalisation import line_cleaner, normaliser
 from umt.text.segmentation import segmenter
 from umt.text.sentence_splitting import split_sentences
+from umt.text.verbatim import translate_around
 from umt.types import Lang
 
 EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")
@@ -28,6 +29,10 @@ EN, ZH, FR = Lang("en"), Lang("zh"), Lang("fr")
         "A[1](2) is an element",
         "(music is my life)",
         "the A* search",
+        "call f(*args, **kwargs)",
+        "> 5 of them",
+        "|x| is a norm",
+        "-v is an option",
     ],
 )
 def test_text_that_looks_like_markup_stays(text: str) -> None:
@@ -98,7 +103,8 @@ def test_simplified_text_is_not_simplified_again(raw: str, clean: str) -> None:
         ("B. C. ", EN), (".", EN), (".", ZH), ('."', EN), ("»", FR), ("*a", EN), ("<b>", EN),
         ("[(", EN), ("<xy>", EN), ("&amp;", EN), ('" a ', EN), ("- ", EN), ("__", EN), ("`a", EN),
         ("(laugh ", EN), ("一", ZH), ("；", ZH),
-        ("１，２３４", ZH), ("x", EN), ("这", ZH), ("[a](b.c", EN),
+        ("１，２３４", ZH), ("x", EN), ("这", ZH), ("[a](b.c", EN), ("a-", EN), ("1", EN),
+        ("www.", EN), ("a@", EN), ("a.com", EN), ("http://(", EN),
     ],
 )  # fmt: skip
 def test_time_is_linear_in_the_length_of_a_line(unit: str, lang: Lang) -> None:
@@ -110,4 +116,5 @@ def test_time_is_linear_in_the_length_of_a_line(unit: str, lang: Lang) -> None:
     split_sentences(clean, lang)
     words = segmenter(lang).words(clean)
     segmenter(lang).join(words)
+    translate_around([clean], lang, ZH if lang == EN else EN, lambda texts: texts)
     assert time.process_time() - start < 4

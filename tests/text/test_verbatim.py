@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from umt.text.normalisation import normaliser
 from umt.text.verbatim import translate_around
 from umt.types import Lang
 
@@ -28,6 +29,16 @@ def bracketed(texts: list[str]) -> list[str]:
             "[Ask]bob.b+c@mail.example[, or]www.a.example/~b!",
         ),
         ("https://a.example", "https://a.example"),
+        ("See HTTPS://A.example/wiki/Cat_(animal), now.", "[See]HTTPS://A.example/wiki/Cat_(animal)[, now.]"),
+        ("(ftp://a.example/b)", "(ftp://a.example/b)"),
+        (
+            "Read docs.a.example/guide or mailto:b@a.example.",
+            "[Read]docs.a.example/guide[or]mailto:b@a.example.",
+        ),
+        ("Clone git@a.example:b/c.git now", "[Clone]git@a.example:b/c.git[now]"),
+        ("e.g. this, i.e. that.", "[e.g. this, i.e. that.]"),
+        ("THE DOG SLEEPS. It is old.", "[The dog sleeps. It is old.]"),
+        ("NATO says. THE DOG SLEEPS!", "[NATO says. The dog sleeps!]"),
         ("3,456.7 %", "3,456.7 %"),
         ("😀 !", "😀 !"),
         ("Привет, мир.", "Привет, мир."),
@@ -37,6 +48,12 @@ def bracketed(texts: list[str]) -> list[str]:
 )
 def test_addresses_and_text_without_words_stay(sentence: str, translation: str) -> None:
     assert translate_around([sentence], EN, ZH, bracketed) == [translation]
+
+
+def test_an_address_survives_normalisation() -> None:
+    address = "https://a.example/b--c...d"
+    assert normaliser(EN)(f"See {address} -- or not") == f"See {address} – or not"
+    assert normaliser(ZH)(f"看{address}--好") == f"看{address}——好"
 
 
 def test_latin_words_have_a_space_between_them() -> None:

@@ -25,8 +25,8 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from umt.cli.command_line import Command
-from umt.evaluation.finished_runs import SCORES, FinishedRun, find_runs, parameter_differences
-from umt.evaluation.rows import DICTIONARY, OF_HUNDRED, system_label
+from umt.evaluation.finished_runs import FinishedRun, find_runs, parameter_differences
+from umt.evaluation.rows import DICTIONARY, OF_HUNDRED
 from umt.pipeline.display.console import Console, literal
 from umt.pipeline.errors import user_errors
 
@@ -42,13 +42,8 @@ class SweepRun(FinishedRun):
     @cached_property
     def scores(self) -> dict[tuple[str, str, str, str], float]:
         """(set, direction, system, name) -> value; empty before ``evaluate.py`` saw the run."""
-        path = self.path / SCORES[self.split]
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        systems = [system_label((row["system"], row.get("parallel_pairs", 0))) for row in rows]
-        return {
-            (row["set"], row["direction"], system, row["name"]): row["value"]
-            for system, row in zip(systems, rows, strict=True)
-        }
+        rows = self.rows if self.is_scored else []
+        return {(row.set, row.direction, row.label, row.score.name): row.score.value for row in rows}
 
     @property
     def collapsed(self) -> bool | None:

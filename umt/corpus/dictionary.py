@@ -17,6 +17,7 @@ from umt.text.normalisation import normaliser
 from umt.types import BadInput, Lang
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?%?")
+_SEPARATOR = re.compile(r"\t|\s\|{3}\s")
 
 
 class HasWords(Protocol):
@@ -37,9 +38,9 @@ class Dictionary:
 
     @classmethod
     def read(cls, path: Path, languages: tuple[Lang, Lang] | None = None) -> Dictionary:
-        """Read "word translation" lines, separated by a tab or by the first space; case is folded.
+        """Read "word translation" lines, separated by a tab, ``|||`` or the first space; case is folded.
 
-        A number in a third column is a score and left out.  With ``languages``, (source, target), words are
+        Numbers behind them are scores and left out.  With ``languages``, (source, target), words are
         normalised as text is: traditional characters become simplified, full-width ones ASCII.
         Raises `BadInput` when the file cannot be read, is not text, a line is not a pair, or the columns are
         the wrong way round.
@@ -49,12 +50,14 @@ class Dictionary:
         for number, line in enumerate(lines(path), start=1):
             if not line.strip():
                 continue
-            columns = _columns(line)
+            columns = _columns(line.strip())
             if len(columns) != 2 or not all(columns):
                 raise BadInput(
                     f"{path} line {number} is not a word, a space or tab, and its translation"
-                    + (f": it has {len(columns)} columns, give the first two" if len(columns) > 2 else "")
+                    + (f": it has {len(columns)} columns, give two" if len(columns) > 2 else "")
                 )
+            if len(columns[0]) > 1 and columns[0][-1] in ",;":
+                raise BadInput(f"{path} line {number} parts its columns by {columns[0][-1]}: use tabs")
             word, translation = (
                 clean(column).lower() for clean, column in zip(normalise, columns, strict=True)
             )
@@ -95,16 +98,12 @@ class Dictionary:
 
 
 def _columns(line: str) -> list[str]:
-    """The columns of a line, separated by tabs, else two by the first space; without a score at the end."""
-    if "\t" in line:
-        columns = [column.strip() for column in line.split("\t")]
-        while len(columns) > 2 and not columns[-1]:
-            columns.pop()
-        return columns[:2] if len(columns) == 3 and _NUMBER.fullmatch(columns[2]) else columns
-    columns = line.split()
-    if len(columns) > 2 and _NUMBER.fullmatch(columns[-1]):
+    """The columns of a line, separated by tabs or ``|||``, else two by the first space; without scores."""
+    separated = _SEPARATOR.search(line) is not None
+    columns = [column.strip() for column in _SEPARATOR.split(line)] if separated else line.split()
+    while len(columns) > 2 and _NUMBER.fullmatch(columns[-1]):
         columns.pop()
-    return [columns[0], " ".join(columns[1:])] if len(columns) > 1 else columns
+    return columns if separated or len(columns) < 2 else [columns[0], " ".join(columns[1:])]
 
 
 def _check_direction(path: Path, pairs: Mapping[str, set[str]], languages: tuple[Lang, Lang]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.corpus.reading import SUFFIXES, broken_links, file_digest, files_under, lines, path_of
+from umt.corpus.reading import broken_links, file_digest, files_under, lines, maybe_compressed, path_of
 from umt.types import BadInput, Lang
 
 HELD_OUT = ("test", "dev")
@@ -66,7 +66,7 @@ class Files:
         """The pairs under ``root``: ``test.*`` and ``dev.*``; raises BadInput when one side is missing."""
         sets = []
         for name in HELD_OUT if self.root else ():
-            sides = [_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]
+            sides = [maybe_compressed(Path(str(self.root)) / f"{name}.{lang}") for lang in self.languages]
             present = [side for side in sides if side]
             if len(present) == 1:
                 raise BadInput(
@@ -90,9 +90,9 @@ class Files:
         folders = (path for path in (self.source, self.target) if path is not None)
         links = {folder: broken_links(folder) for folder in folders}
         return tuple(
-            f"{len(broken)} links in {folder} lead to nothing and are left out, the first is {broken[0]}"
+            f"{len(broken)} entries of {folder} are or lead to no file and are left out, first {broken[0]}"
             if len(broken) > 1
-            else f"the link {broken[0]} leads to nothing and is left out"
+            else f"{broken[0]} is or leads to no file and is left out"
             for folder, broken in links.items()
             if broken
         )
@@ -121,7 +121,7 @@ class Files:
             option = f"corpus.{name}"
             if path is None:
                 option = "corpus.root"
-                path = _compressed(Path(str(self.root)) / f"{lang}.txt")
+                path = maybe_compressed(Path(str(self.root)) / f"{lang}.txt")
                 if path is None:
                     raise BadInput(
                         f"corpus.root={self.root} holds no {lang}.txt, nor a .gz, .xz or .zst of it"
@@ -192,9 +192,3 @@ class ParallelFiles:
 
     def _lines(self, lang: Lang) -> list[str]:
         return [line.strip() for path in self._paths(lang) for line in lines(path)]
-
-
-def _compressed(path: Path) -> Path | None:
-    """The path itself or with the suffix of a compression, whichever exists first."""
-    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
-    return next((each for each in candidates if each.exists()), None)

@@ -22,6 +22,12 @@ def path_of(value: object) -> Path | None:
     return None if value is None or not str(value).strip() else Path(str(value))
 
 
+def maybe_compressed(path: Path) -> Path | None:
+    """The path itself or with the suffix of a compression, whichever exists first."""
+    candidates = (path.with_name(path.name + suffix) for suffix in SUFFIXES)
+    return next((each for each in candidates if each.exists()), None)
+
+
 def files_under(path: Path, option: str) -> list[Path]:
     """The file itself, or every file of a folder in sorted order, behind links too; hidden ones are left out.
 
@@ -40,14 +46,18 @@ def files_under(path: Path, option: str) -> list[Path]:
 
 
 def broken_links(path: Path) -> list[Path]:
-    """The links in a folder that lead to nothing, in sorted order; `files_under` leaves them out."""
-    return sorted(each for each in _walk(path) if not each.exists()) if path.is_dir() else []
+    """What in a folder is or leads to no file, in sorted order; `files_under` leaves it out."""
+    return sorted(each for each in _walk(path) if not each.is_file()) if path.is_dir() else []
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Every path in a folder that is no folder itself; links to folders are followed, each folder once."""
+
+    def refuse(error: OSError) -> None:
+        raise BadInput(f"{error.filename} cannot be read: {error.strerror}")
+
     visited = set[str]()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in visited:
             folders.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
 from umt.types import I32, I64, BadInput
 
 SENTENCE_BREAK = -1
@@ -175,3 +177,19 @@ def _sparse(dense: I64, columns: int, words: int) -> Counts:
     starts = np.searchsorted(row, np.arange(len(dense) + 1))
     values = dense[row, column].astype(np.float32)
     return sp.csr_matrix((values, column.astype(np.int32), starts), shape=(len(dense), words))
+
+
+def read_counts(path: Path) -> dict[str, float]:
+    """Word -> how often it was counted. Raises `BadInput` for a line that is not a word and a number."""
+    counts = {}
+    try:
+        with path.open("rb") as raw:
+            text = decompressed(path, raw, wanted="a word and its count a line").read().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, *CORRUPT_ERRORS) as error:
+        raise BadInput(f"{path} cannot be read as text: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        parts = line.rsplit(None, 1)
+        if parts and (len(parts) < 2 or not parts[1].isdecimal() or not 0 < float(parts[1]) < math.inf):
+            raise BadInput(f"{path} line {number} is not a word, a space or tab, and its count")
+        counts.update({parts[0].strip(): float(parts[1])} if parts else {})
+    return counts

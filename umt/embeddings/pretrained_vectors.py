@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs
+from umt.embeddings.counts import SENTENCE_BREAK, IndexedCorpus, count_pairs, read_counts
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
 from umt.runtime.validate import require
@@ -117,7 +117,7 @@ class VectorFiles:
         _check_spread(path, vectors)
         frequencies = 1e6 / torch.arange(1, len(words) + 1, dtype=torch.float64)
         if counted:
-            counts = _read_counts(counted[0])
+            counts = read_counts(counted[0])
             frequencies = torch.tensor([counts.get(word, 1.0) for word in words], dtype=torch.float64)
         order = frequencies.argsort(descending=True, stable=True)
         ordered = tuple(words[row] for row in order.tolist())
@@ -133,21 +133,6 @@ def _path(paths: Mapping[str, str | None], lang: Lang) -> Path:
 def _check_spread(path: Path, vectors: Tensor) -> None:
     if float((vectors - vectors.mean(0)).abs().max()) <= 1e-6 * float(vectors.abs().max()):
         raise BadInput(f"{path} gives all {len(vectors):,} words the same vector: give another file")
-
-
-def _read_counts(path: Path) -> dict[str, float]:
-    """Word -> how often it was counted. Raises `BadInput` for a line that is not a word and a number."""
-    counts = {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read as text: {error}") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        parts = line.rsplit(None, 1)
-        if parts and (len(parts) < 2 or not parts[1].isdecimal() or int(parts[1]) < 1):
-            raise BadInput(f"{path} line {number} is not a word, a space or tab, and its count")
-        counts.update({parts[0].strip(): float(parts[1])} if parts else {})
-    return counts
 
 
 def read_vectors(path: Path, words: Collection[str] | None = None, size: int = 0) -> dict[str, F32]:
@@ -186,6 +171,8 @@ class _Entries(NamedTuple):
 def _entries(path: Path, file: BufferedReader) -> _Entries:
     if file.peek(4)[:4] == _FASTTEXT:
         raise BadInput(f"{path} is a fastText model: give its .vec file, the vectors alone")
+    if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadInput(f"{path} is UTF-16: convert it with `iconv -f utf-16 -t utf-8`")
     first = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf")
     header = first.split()
     if not header:
@@ -199,6 +186,9 @@ def _entries(path: Path, file: BufferedReader) -> _Entries:
         raise BadInput(f"{path} says it holds {words} words of {dim} dimensions: correct its first line")
     if _is_text(file.peek(1 << 14)[: 1 << 14]):
         return _Entries(_text(path, file, words, dim), dim, False)
+    line = file.peek(1 << 14).split(b"\n", 1)[0].strip().rsplit(None, dim)
+    if len(line) == dim + 1 and _numbers(b" ".join(line[1:]), dim) is not None:
+        raise BadInput(f"{path} is text, but not UTF-8: convert it, for example with iconv")
     return _Entries(_binary(path, file, words, dim), dim, True)
 
 
@@ -249,7 +239,7 @@ def _text(
         last = words is None or number + 1 == words
         if not line.endswith(b"\n") and (not line or not last) and len(line) < longest:
             raise BadInput(f"{path} is damaged: it ends after {number:,} of the {words:,} words it promises")
-        parts = line.rstrip().rsplit(None, dim)
+        parts = line.strip().rsplit(None, dim)
         number += 1
         if len(parts) != dim + 1:
             raise BadInput(f"{path} is damaged at word {number:,}: not {dim} finite numbers")
@@ -292,7 +282,9 @@ def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:
             return None
     else:
         try:
-            vector = np.array([float(value) for value in values.split(b" ")], dtype=np.float32)
+            numbers = [float(value) for value in values.split(b" ") if b"_" not in value]
         except ValueError:
             return None
+        with np.errstate(over="ignore"):
+            vector = np.array(numbers, dtype=np.float32)
     return vector if vector.shape == (dim,) and np.isfinite(vector).all() else None

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from umt.corpus.reading import lines, maybe_compressed
 from umt.evaluation.rows import System
 from umt.types import BadInput
 
@@ -29,18 +30,6 @@ Translations = tuple[System, list[str]]
 def translations_file(run: Path, test: str, direction: str, system: str) -> Path:
     """The translations of one test set by one system of an evaluated run, a line a sentence."""
     return run / FOLDER / f"{test}.{direction}.{system}.txt"
-
-
-def read_lines(file: Path) -> list[str]:
-    """The lines of a file of translations, without their ends, which are LF or CR LF; a CR within a line is
-    a part of it, as in corpora and test sets.
-
-    Raises UnicodeDecodeError when it is not UTF-8.
-    """
-    lines = [line.removesuffix("\r") for line in file.read_bytes().decode("utf-8-sig").split("\n")]
-    if not lines[-1]:
-        lines.pop()
-    return lines
 
 
 @dataclass(frozen=True)
@@ -86,28 +75,25 @@ class ExternalSystem:
         Raises BadInput when the lines are not ``sentences``, or a run does not say what its system was
         trained on.
         """
-        file, pairs = self.folder / f"{test}.{direction}.txt", 0
+        file, pairs = maybe_compressed(self.folder / f"{test}.{direction}.txt"), 0
         of_run = translations_file(self.folder, test, direction, TRANSLATOR)
         if of_run.exists():
             file, pairs = of_run, self._parallel_pairs()
-        if not file.exists():
+        if file is None:
             return None
-        try:
-            lines = read_lines(file)
-        except UnicodeDecodeError:
-            raise BadInput(f"{OPTION}.{self.name}: {file} is not UTF-8") from None
-        if len(lines) != sentences:
+        translations = [*lines(file)]
+        if len(translations) != sentences:
             raise BadInput(
-                f"{OPTION}.{self.name}: {file} has {len(lines):,} lines, "
+                f"{OPTION}.{self.name}: {file} has {len(translations):,} lines, "
                 f"the test set {test} has {sentences:,}"
             )
-        return (self.name, pairs), lines
+        return (self.name, pairs), translations
 
     def _parallel_pairs(self) -> int:
         index = self.folder / FOLDER / INDEX
         try:
             return int(json.loads(index.read_text(encoding="utf-8"))[TRANSLATOR])
-        except (OSError, KeyError):
+        except (OSError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             raise BadInput(
                 f"{OPTION}.{self.name}: {index} does not say on how many parallel pairs the translator "
                 "was trained: run python evaluate.py on that run again"

@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from umt.evaluation.external_systems import read_lines, translations_file
+from umt.corpus.reading import lines
+from umt.evaluation.external_systems import translations_file
 from umt.evaluation.rows import ScoreRow
 from umt.runtime.files import MANIFEST, neighbour, write_json
 from umt.runtime.saved_arrays import SavedJson, damaged
@@ -127,9 +128,10 @@ class FinishedRun:
     def verdict(self) -> str:
         """The verdict of its alignment; "none" where there is none."""
         for directory in self.stages.values():
-            manifest = _json(directory / MANIFEST)
-            if manifest["stage"] == "align":
-                return str(manifest["report"]["verdict"]["label"])
+            manifest = SavedJson.read(directory / MANIFEST)
+            if manifest.get("stage", str) == "align":
+                verdict = SavedJson(manifest.path, manifest.get("report", dict)).get("verdict", dict)
+                return str(verdict.get("label", "none"))
         return "none"
 
     @property
@@ -150,7 +152,7 @@ class FinishedRun:
             return [ScoreRow.from_json(record) for record in _json(path)]
         except OSError:
             raise BadInput(f"{self.path} has no {path.name}: run evaluate.py with its overrides") from None
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise BadInput(
                 f"{path} is damaged or of an older version: run python evaluate.py with the run's overrides"
             ) from None
@@ -158,12 +160,21 @@ class FinishedRun:
     def test_set(self, name: str, direction: str) -> TestSet | None:
         """Sources and references of a set that it was scored on; None where they were not kept."""
         path = self.path / TEST_SETS / f"{name}.{direction}.json"
-        return TestSet(**_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        saved = SavedJson.read(path)
+        sources, references = saved.get("sources", list), saved.get("references", list)
+        if len(sources) != len(references) or not all(
+            isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
+            for texts in (*references, sources or [""])
+        ):
+            raise damaged(path, "it holds no sources with references")
+        return TestSet(sources, references)
 
     def translations(self, name: str, direction: str, system: str) -> list[str] | None:
         """What one of its systems made of a test set; None where that was not kept."""
         path = translations_file(self.path, name, direction, system)
-        return read_lines(path) if path.exists() else None
+        return [*lines(path)] if path.exists() else None
 
 
 def find_runs(places: Iterable[Path]) -> list[FinishedRun]:
@@ -211,7 +222,8 @@ def parameter_differences(configurations: Sequence[Mapping[str, Any]]) -> list[d
 
 def _runs_in(place: Path) -> Iterator[Path]:
     for directory in [place] if (place / MANIFEST).exists() else place.glob("run-*"):
-        if (directory / MANIFEST).exists() and _json(directory / MANIFEST).get("stage", "run") == "run":
+        path = directory / MANIFEST
+        if path.exists() and SavedJson.read(path).content.get("stage", "run") == "run":
             yield directory.resolve()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from umt.align import Alignment
@@ -16,6 +16,7 @@ from umt.evaluation.lexicon_precision import Ranks, frequency_bands
 from umt.evaluation.rows import DICTIONARY, ScoreRow
 from umt.types import Score
 
+_HARDLY = 0.05
 READOUTS = {"": "lexicon", "csls": "CSLS", "nn": "nearest"}
 """How translations are read off: by the probabilities of the lexicon, by CSLS or by nearest neighbour in the
 shared space; the name of a score ends in the key."""
@@ -49,6 +50,17 @@ def lexicon_rows(
                         if not readout or score.name != "coverage":  # the same for every read-out
                             named = _named(score, readout)
                             yield ScoreRow(system, subset, direction, named, seconds, "lexicon")
+
+
+def unknown_dictionary(rows: Iterable[ScoreRow]) -> Iterator[str]:
+    """A sentence for each direction in which the text knows hardly a word of the dictionary."""
+    for row in rows:
+        coverage = (row.set, row.system, row.score.name) == (DICTIONARY, "unsupervised", "coverage")
+        if coverage and row.score.value < _HARDLY:
+            yield (
+                f"{row.direction}: the text knows {row.score.value:.1%} of the dictionary, too little: "
+                "is it of these languages, a word and its translation a line, written as the text is?"
+            )
 
 
 def _named(score: Score, readout: str) -> Score:

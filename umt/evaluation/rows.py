@@ -55,7 +55,13 @@ class ScoreRow:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ScoreRow:
-        """What `as_json` wrote. Raises KeyError when a field is missing."""
+        """What `as_json` wrote. Raises KeyError for a missing field, TypeError for one of another kind."""
+        for name in ("value", "low", "high", "seconds", "parallel_pairs", "references"):
+            if type(record[name]) not in (int, float):
+                raise TypeError(f"{name} is no number")
+        for name in ("system", "set", "direction", "kind", "name", "signature"):
+            if not isinstance(record[name], str):
+                raise TypeError(f"{name} is no text")
         score = Score(**{field.name: record[field.name] for field in fields(Score)})
         own = {field.name: record[field.name] for field in fields(cls) if field.name != "score"}
         return cls(score=score, **own)

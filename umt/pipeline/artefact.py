@@ -30,10 +30,15 @@ class Artefact:
         """Read the manifest; raises BadInput when it is damaged."""
         try:
             manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-            texts = (manifest["stage"], manifest["made"], *manifest.get("files", {}).values())
-            if not all(isinstance(text, str) for text in texts):
+            inputs, report = {**manifest["inputs"]}, {**manifest["report"]}
+            files = {**manifest.get("files", {})}
+            names = ("stage", "made", "fingerprint")
+            texts = (*(manifest[name] for name in names), *files.values(), *inputs.values())
+            if not all(isinstance(text, str) for text in (*texts, report.get("content", ""))):
                 raise TypeError
-            return cls(directory, {**manifest, "report": {**manifest["report"]}})
+            if type(manifest["seed"]) is not int:
+                raise TypeError
+            return cls(directory, {**manifest, "inputs": inputs, "files": files, "report": report})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise BadInput(
                 f"{directory / MANIFEST} is damaged: remove {directory}, it is built again"
@@ -41,7 +46,7 @@ class Artefact:
 
     def verify(self) -> None:
         """Raises BadInput when a file is not as it was written."""
-        for name, digest in self.manifest.get("files", {}).items():
+        for name, digest in self.manifest["files"].items():
             file = self.path / name
             if not file.is_file() or file_digest(file) != digest:
                 raise BadInput(

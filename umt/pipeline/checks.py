@@ -72,8 +72,11 @@ def check_options(config: DictConfig) -> None:
                 raise BadInput(str(error)) from None
             if option.startswith("runtime.") and value < 0:
                 raise BadInput(f"{option} must not be negative, got {value}")
+    for option in kinds:
+        if OmegaConf.is_config(value := OmegaConf.select(config, option)):
+            raise BadInput(f"{option} must be one value, got {value}")
     languages = config.languages
-    if not isinstance(languages, ListConfig) or len({*map(str, languages)}) != 2 or len(languages) != 2:
+    if not isinstance(languages, ListConfig) or len({*languages}) != 2 or len(languages) != 2:
         raise BadInput(f"languages must be two different codes such as [en, zh], got {languages}")
     lists = {
         "rebuild": "stages such as [align]",
@@ -84,8 +87,10 @@ def check_options(config: DictConfig) -> None:
         value = OmegaConf.select(config, option)
         if not isinstance(value, ListConfig):
             raise BadInput(f"{option} must be a list of {content}, got {value}")
-    if not isinstance(config.evaluation.sets, DictConfig):
-        raise BadInput(f"evaluation.sets must name test sets, {{}} for none, got {config.evaluation.sets}")
+    for option, content in (("sets", "test sets"), ("external", "systems"), ("dictionary", "train and test")):
+        value = config.evaluation[option]
+        if not isinstance(value, DictConfig):
+            raise BadInput(f"evaluation.{option} must name {content}, {{}} for none, got {value}")
     for group in GROUPS:
         if config[group] is not None and not isinstance(config[group], DictConfig):
             raise BadInput(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -76,7 +78,18 @@ def sentence_of(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, (BadInput, OSError, FloatingPointError)):
         cause = cause.__cause__
+    if isinstance(cause, OSError):
+        return _about_file(cause)
     return None if cause is None else str(cause)
+
+
+def _about_file(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" of {error.filename}" if error.filename else ""
+        return f"no space is left on the disk{place}: free some and run the same command again"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and error.filename:
+        return f"{error.filename} cannot be opened: {error.strerror}; for another place give store=DIR"
+    return str(error)
 
 
 def about_strategy(error: InstantiationException) -> str | None:
@@ -91,15 +104,17 @@ def about_strategy(error: InstantiationException) -> str | None:
     option = place[1] if place else ""
     if isinstance(cause, OmegaConfBaseException):
         return _about_value(cause)
+    if str(error).startswith("Error locating target"):
+        return f"{option}: {str(error).partition(',')[0]}: give the full name of a class"
     if isinstance(cause, (BadInput, OSError)):
         return str(cause)
     if cause is None:
         return " ".join(str(error).split())
-    if type(cause) not in (ValueError, TypeError):
+    if type(cause) not in (ValueError, TypeError, AttributeError):
         return None
     message = " ".join(str(cause).split())
-    field = re.match(r"[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
-    if isinstance(cause, TypeError) and not field:
+    field = re.match(r"(?!there )[a-z_][a-z0-9_]* (?=must|has|needs|and|is|cannot)", message)
+    if isinstance(cause, (TypeError, AttributeError)) and not field:
         return f"{option} has a value of the wrong kind ({message}): see python train.py --cfg job"
     return f"{option}.{message}" if option and field else f"{option}: {message}".removeprefix(": ")
 
@@ -135,6 +150,8 @@ def option_errors() -> Iterator[None]:
 
 def option_sentence(error: Exception) -> str | None:
     """What a user can do about ``error``, be it of an override; None where it is our mistake."""
+    if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+        return "a group takes the name of one of its choices, which --help lists, none for nothing: lm=none"
     of_hydra = type(error).__module__.startswith("hydra") and not isinstance(error, InstantiationException)
     return _about_option(error) if of_hydra else sentence_of(error)
 
@@ -146,6 +163,8 @@ def _about_option(error: Exception) -> str:
         return _about_grammar(error.override or "")
     if isinstance(cause, (InterpolationResolutionError, MissingMandatoryValue)):
         return _about_value(cause)
+    if several := re.search(r"[Aa]mbiguous value for argument '(.*)'", str(error)):
+        return f"{_about_grammar(several[1])}; several runs, one a value, need -m"
     group, name = _missing_choice(error)
     if name:
         known = sorted(set(getattr(error, "options", None) or ()))
@@ -178,12 +197,13 @@ def _missing_choice(error: Exception) -> tuple[str, str]:
 def _about_grammar(override: str) -> str:
     """How to write a value with characters that Hydra reads as its own."""
     name, equals, value = override.partition("=")
-    if not equals:
-        return f"{override} is no option: options are written name=value, such as seed=2"
-    bare = value.strip("\"'")
+    if not equals or name.startswith("-") or name != name.strip():
+        return f"{override!r} is no option: options are written name=value, such as seed=2"
+    bare = value.strip("\"'").replace("\\", "\\\\").replace('"', '\\"')
+    quoted = shlex.quote(f'{name}="{bare}"')
     return (
-        f"{name} has a value with characters that need quotes (a space, =, brackets, ~, letters that are not "
-        f"ASCII): write '{name}=\"{bare}\"', both kinds of quotes included"
+        f"{name} has a value with characters that need quotes (a space, a comma, =, brackets, ~, letters "
+        f"that are not ASCII): write {quoted}, both kinds of quotes included"
     )
 
 

@@ -24,6 +24,19 @@ _BINARY = {
     b"PK\x03\x04": "a zip archive",
     b"%PDF": "a PDF",
     b"PAR1": "a parquet file",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"\x04\x22\x4d\x18": "an lz4 archive",
+    b"\x1f\x9d": "a .Z archive",
+    b"\x5d\x00\x00": "an lzma archive",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
     b"\x7fELF": "a program",
@@ -98,7 +111,7 @@ def decompressed(path: Path, raw: io.BufferedReader, wanted: str = "plain UTF-8 
         raise BadInput(f"{path} {what}; fetch it again")
     for magic, name in _BINARY.items():
         if head.startswith(magic):
-            raise BadInput(f"{path} is {name}, not text: give {wanted}, or .gz, .xz, .zst of it")
+            raise BadInput(f"{path} is {name}: give {wanted}, or .gz, .xz, .zst of it")
     if kind == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
     if kind == "xz":

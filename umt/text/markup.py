@@ -35,12 +35,14 @@ _LINK = re.compile(
 # Emphasis stands around words, never between Latin letters or digits (2*3*4, snake_case, don`t).
 _STARRED = re.compile(r"(?<![A-Za-z0-9*)])(\*{1,3})(?=[^\s*])([^*]*)(?<=[^\s*])\1(?![A-Za-z0-9*(])")
 _LOOSE_STARS = re.compile(
-    r"(?<![A-Za-z0-9*)])\*{2,3}(?=[^\W\d])|(?<=[^\W\d])\*{2,3}(?![A-Za-z0-9*(])|^\s*\*(?=[^\W\d])"
+    r"(?<![A-Za-z0-9*)(])(?<!, )\*{2,3}(?=[^\W\d])|(?<=[^\W\d])\*{2,3}(?![A-Za-z0-9*(])|^\s*\*(?=[^\W\d])"
 )
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_]*)(?<=[^\s_])__(?!\w)")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*")  # __init__ is a name
 _CODE = re.compile(r"(?<![A-Za-z0-9_])`([^`]*)`(?![A-Za-z0-9_])|`{2,}")
-_LEADING = re.compile(r"^\s*(?:#{1,6}\s|>+(?![\d=>])|[-–—*•]+\s|[-–—](?=[^\W\d])|\|)+\s*")
+_LEADING = re.compile(
+    r"^\s*(?:#{1,6}\s|>+(?!\s?[\d=]|>)|[-–—*•]+\s|[-–—](?=[^\W\d])(?![a-z]\b)|\|(?!\w{1,20}\|))+\s*"
+)
 _EVENT = (
     r"(?:laugh(?:s|ter|ing)?|applau(?:se|ds?|ding)|music|cheer(?:s|ing)?|videos?|audio|sing(?:s|ing)|unclear|"
     r"inaudible|crosstalk|sigh(?:s|ing)?|scream(?:s|ing)?|plays?|playing|begins?|starts?|ends?|stops?|continues?)"

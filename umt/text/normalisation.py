@@ -15,6 +15,7 @@ import regex
 
 from umt.text.markup import decode_references, strip_markup, strip_tags
 from umt.text.script import simplified
+from umt.text.verbatim import ADDRESS
 from umt.types import Lang
 
 _INVISIBLE = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cn}\ufe0e\ufe0f\ufffd]+")
@@ -94,7 +95,15 @@ def _normalise_latin(sentence: str) -> str:
 
 
 def _dashes(sentence: str) -> str:
-    """En dashes stand between spaces, em dashes and hyphens touch their neighbours."""
+    """En dashes stand between spaces, em dashes and hyphens touch their neighbours; addresses keep theirs."""
+    if "--" in sentence and ADDRESS.search(sentence):
+        parts = ADDRESS.split(sentence)
+        parts[::2] = map(_dashes_of_text, parts[::2])
+        return "".join(parts)
+    return _dashes_of_text(sentence)
+
+
+def _dashes_of_text(sentence: str) -> str:
     if "-" in sentence or "–" in sentence or "—" in sentence:
         sentence = _DASH_RUN.sub("—", _DASH_BETWEEN_SPACES.sub("–", sentence))
         sentence = _DASH_HALF_SPACED.sub("—", _DASH_BETWEEN_DIGITS.sub("-", sentence))
@@ -126,7 +135,9 @@ def _chinese(sentence: str) -> str:
         if not changed:
             break
     sentence = _STOP_AFTER_HAN.sub("。", sentence)
-    sentence = _LONG_DASH.sub("——", _CHINESE_DOTS.sub("……", sentence))
+    parts = ADDRESS.split(sentence) if "--" in sentence else [sentence]
+    parts[::2] = (_LONG_DASH.sub("——", _CHINESE_DOTS.sub("……", part)) for part in parts[::2])
+    sentence = "".join(parts)
     tight: str = _CHINESE_SPACE.sub("", sentence)
     return tight
 

@@ -9,11 +9,18 @@ import regex
 from umt.text.languages import is_spaced, other_script_share
 from umt.types import Lang
 
-_ADDRESS = regex.compile(
-    r"((?:https?://|www\.)[!-;=?-~]*[A-Za-z0-9/=#&%_]|[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+_URL = r"[!-'*-;=?-~]"
+_DOMAINS = "com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example"
+ADDRESS = regex.compile(
+    rf"((?:(?i:https?|ftp)://|www\.)(?:{_URL}|\({_URL}*\))*(?:[A-Za-z0-9/=#&%_~]|\({_URL}*\))"
+    r"|(?<![A-Za-z0-9_.+-])(?:mailto:)?[A-Za-z0-9_.+-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
+    rf"|(?<![A-Za-z0-9_.@/-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,9}}(?:{_DOMAINS})(?![A-Za-z0-9]|[.-][A-Za-z0-9])"
+    rf"(?:/{_URL}*[A-Za-z0-9/=#&%_])?)"
 )
+"""URLs with balanced brackets, e-mail and SSH addresses, and names of hosts; time is linear in the text."""
 _MARKS = tuple(".,;:!?")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
+_SENTENCES = regex.compile(r"(?<=[.!?][\"']?) ")
 
 
 def translate_around(
@@ -23,7 +30,7 @@ def translate_around(
 
     A headline in capitals is translated as the sentence in small letters.
     """
-    parts = [[part.strip() for part in _ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
+    parts = [[part.strip() for part in ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
     outputs = iter(
         translate([_uncapitalised(part) for line in parts for part in line if _has_words(part, source)])
     )
@@ -33,7 +40,7 @@ def translate_around(
 
 def translated_parts(sentence: str, source: Lang) -> int:
     """How many parts of a normalised sentence `translate_around` has translated."""
-    return sum(_has_words(part.strip(), source) for part in _ADDRESS.split(sentence) if part.strip())
+    return sum(_has_words(part.strip(), source) for part in ADDRESS.split(sentence) if part.strip())
 
 
 def _joined(parts: Sequence[str], spaced: bool) -> str:
@@ -47,11 +54,15 @@ def _joined(parts: Sequence[str], spaced: bool) -> str:
 
 def _has_words(part: str, lang: Lang) -> bool:
     letters = "".join(filter(str.isalpha, part))
-    return bool(letters) and not _ADDRESS.fullmatch(part) and other_script_share(letters, lang) < 1
+    return bool(letters) and not ADDRESS.fullmatch(part) and other_script_share(letters, lang) < 1
 
 
 def _uncapitalised(sentence: str) -> str:
-    """A sentence of several words in capitals, in small letters but for its first."""
+    """A text whose sentences of several words in capitals are in small letters but for their first."""
+    return " ".join(map(_headline_as_sentence, _SENTENCES.split(sentence)))
+
+
+def _headline_as_sentence(sentence: str) -> str:
     if sentence.isupper() and len(_CAPITAL_WORD.findall(sentence)) > 1:
         small = sentence.lower()
         first = next(place for place, letter in enumerate(small) if letter.isalpha())

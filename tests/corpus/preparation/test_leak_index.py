@@ -239,3 +239,16 @@ def test_references_in_traditional_characters_are_a_warning(tmp_path: Path) -> N
     (warning,) = report["warnings"]
     assert "traditional" in warning
     assert report["relation"] is None
+
+
+@pytest.mark.parametrize(
+    ("written", "usual"),
+    [("Tｈe dog", "The"), ("The caf\u00ade", "cafe"), ("The dog &amp; cat", "&"), ("<b>The</b> dog", "The")],
+)
+def test_references_in_another_writing_are_a_warning(written: str, usual: str, tmp_path: Path) -> None:
+    held_out = Lines(
+        sides={EN: (f"{written} is asleep.",) * 2, ZH: ("这只狗睡着了。", "我们后来离开了车站。")}
+    )
+    report = prepare_text(Given(CLEAN), (held_out,), Preparation(audit="strict"), tmp_path, lambda *_: None)
+    (warning,) = report["warnings"]
+    assert f"for '{usual}'" in warning

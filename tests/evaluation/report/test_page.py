@@ -21,7 +21,7 @@ from umt.align.refinement import Refinement
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.corpus.dictionary import Dictionary
 from umt.evaluation.finished_runs import Provenance
-from umt.evaluation.lexicon_rows import lexicon_rows
+from umt.evaluation.lexicon_rows import lexicon_rows, unknown_dictionary
 from umt.evaluation.report.figures import histograms, intervals, line_chart, remove_overlaps, scatter
 from umt.evaluation.report.page import Cell, Figure, Heading, Paragraph, Section, Table, write_page
 from umt.evaluation.report.score_tables import lexicon
@@ -226,3 +226,10 @@ def test_overlaps_of_labels_are_removed() -> None:
     overlap = np.minimum(30 - gap[..., 0], 12 - gap[..., 1])[np.triu_indices(60, 1)]
     assert (overlap > 3).sum() <= 2
     assert np.abs(moved - spots).mean() < 40
+
+
+def test_a_dictionary_that_the_text_does_not_know_is_named() -> None:
+    scores = [Score("coverage", share, share, share, "") for share in (0.012, 0.5)]
+    rows = [ScoreRow("unsupervised", "dictionary", "en-zh", score, 0.0, "lexicon") for score in scores]
+    [sentence] = unknown_dictionary(rows)
+    assert sentence.startswith("en-zh: the text knows 1.2% of the dictionary")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import regex
 
 from umt.corpus import HasReadingWarnings, HeldOut, Source
 from umt.corpus.preparation.alignment_check import ALIGNED, SideStatistics, accidental_alignment
@@ -25,10 +26,12 @@ from umt.runtime.processes import cores
 from umt.text import morphology
 from umt.text.languages import LanguageClassifier, function_word_vote, scripts
 from umt.text.morphology import SuffixSplitter
+from umt.text.normalisation import normaliser
 from umt.text.script import is_traditional
 from umt.types import BadInput, Lang, ProgressCallback
 
 _SAMPLE = 20_000
+_MARKS = regex.compile(r"[\p{P}\p{S}\s]+")
 
 
 def prepare_text(
@@ -145,17 +148,36 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
 
 
 def _input_warnings(source: Source, held_out: Sequence[HeldOut]) -> list[str]:
-    """What was left unread, and references in another script than translations have."""
+    """What was left unread, and references in another writing than translations have."""
     warnings = list(source.reading_warnings()) if isinstance(source, HasReadingWarnings) else []
-    chinese = Lang("zh")
-    if chinese in source.languages:
-        warnings += [
-            f"the zh side of held-out set {test_set.name} is in traditional characters, translations are in "
-            f"simplified ones: as references it scores them far too low; convert it with opencc -c t2s"
-            for test_set in held_out
-            if is_traditional(test_set.unpaired_side(chinese))
-        ]
+    for test_set, lang in product(held_out, source.languages):
+        side = test_set.unpaired_side(lang)
+        if lang == "zh" and is_traditional(side):
+            warnings.append(
+                f"the zh side of held-out set {test_set.name} is in traditional characters, translations are "
+                f"in simplified ones: as references it scores them far too low; convert it with opencc -c t2s"
+            )
+        elif changed := written_otherwise(side, normaliser(lang)):
+            warnings.append(
+                f"the {lang} side of held-out set {test_set.name} is not written as translations are "
+                f"({changed[0][:20]!r} for {changed[1][:20]!r}): as references it scores them too low"
+            )
     return warnings
+
+
+def written_otherwise(lines: Sequence[str], normalise: Callable[[str], str]) -> tuple[str, str] | None:
+    """A word and its normal form, where normalisation changes words in a tenth of the lines or more."""
+    pairs = [(line.split(), normalise(line).split()) for line in lines]
+    changed = [pair for pair in pairs if _letters(pair[0]) != _letters(pair[1])]
+    if len(changed) < max(1, 0.1 * len(lines)):
+        return None
+    words = zip_longest(*changed[0], fillvalue="")
+    return next((old, new) for old, new in words if _letters([old]) != _letters([new]))
+
+
+def _letters(words: Sequence[str]) -> str:
+    letters: str = _MARKS.sub("", "".join(words))
+    return letters
 
 
 def _check_language(opening: CleanedChunk, other: Lang) -> None:

@@ -14,6 +14,7 @@ from umt.align import Alignment
 from umt.evaluation.bits_rows import bits_rows
 from umt.evaluation.external_systems import missing_translations
 from umt.evaluation.finished_runs import SCORES, FinishedRun, Provenance
+from umt.evaluation.lexicon_rows import unknown_dictionary
 from umt.evaluation.report import sections
 from umt.evaluation.report.bits import bits, show_bits
 from umt.evaluation.report.page import write_page
@@ -93,6 +94,7 @@ def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Termi
     translations = group_by_system(row for row in rows if row.kind == "translation")
     external = map(str, config.evaluation.external)
     for sentence in (
+        *unknown_dictionary(rows),
         *missing_measurements(config.evaluation.split, run),
         *missing_translations(external, translations),
     ):
