@@ -169,6 +169,7 @@ def test_scores_carry_their_recipe(scores: list[dict[str, Any]]) -> None:
     keys |= {"kind", "parallel_pairs", "references"}
     assert all(set(row) == keys for row in scores)
     systems = {"copy", "random", "phrase-based", "unsupervised", "supervised", "translator", "joint model"}
+    systems |= {"translator, given the source"}
     assert {row["system"] for row in scores} == systems
     of_bits = {row["direction"] for row in scores if row["system"] == "joint model"}
     assert of_bits == {"en", "zh", "together"}
