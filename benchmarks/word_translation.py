@@ -16,7 +16,7 @@ from torch import Generator
 
 from umt.align import Aligner
 from umt.align.refinement import Refinement
-from umt.align.strategies.procrustes import Procrustes
+from umt.align.strategies.procrustes import CrossValidatedMap
 from umt.align.strategies.supervised import Supervised
 from umt.cli.command_line import Command
 from umt.corpus.dictionary import Dictionary
@@ -36,6 +36,15 @@ def split(dictionary: Dictionary, words: list[str], known: int) -> tuple[Diction
     return training, Dictionary(forward), Dictionary(backward)
 
 
+def read_dictionaries(paths: list[Path], languages: tuple[Lang, Lang]) -> Dictionary:
+    """The pairs of all files."""
+    pairs: dict[str, frozenset[str]] = {}
+    for path in paths:
+        for word, translations in Dictionary.read(path, languages).pairs.items():
+            pairs[word] = pairs.get(word, frozenset()) | translations
+    return Dictionary(pairs)
+
+
 def main() -> None:
     """The command."""
     parser = Command("benchmarks.word_translation", __doc__)
@@ -52,12 +61,9 @@ def main() -> None:
         dict(zip((first, second), arguments.counts or (None, None), strict=True)),
     )
     source, target = (files.build(lang, None, Generator()) for lang in (first, second))
-    pairs: dict[str, frozenset[str]] = {}
-    for path in arguments.dictionary:
-        for word, translations in Dictionary.read(path, (first, second)).pairs.items():
-            pairs[word] = pairs.get(word, frozenset()) | translations
-    words = [word for word in source.words if pairs.get(word, frozenset()) & target.index.keys()]
-    training, forward, backward = split(Dictionary(pairs), words, arguments.known)
+    pairs = read_dictionaries(arguments.dictionary, (first, second))
+    words = [word for word in source.words if pairs.pairs.get(word, frozenset()) & target.index.keys()]
+    training, forward, backward = split(pairs, words, arguments.known)
 
     def report(name: str, aligner: Aligner, seed: int) -> None:
         start = time.process_time()
@@ -73,9 +79,10 @@ def main() -> None:
     )
     for seed in range(1, arguments.seeds + 1):
         report(f"unsupervised, seed {seed}", unsupervised, seed)
-    for reweight in (0.0, 0.5, 1.0):
-        for ridge in (0.1, 0.5):
-            report(f"map, reweight {reweight}, ridge {ridge}", Procrustes(training, reweight, ridge), 1)
+    choice: CrossValidatedMap = instantiate(configuration(["corpus=none", "words=file"]).control)
+    for each in choice.maps:
+        report(str(each), CrossValidatedMap([each], training), 1)
+    report("the best of these by cross-validation", choice.with_seeds(training), 1)
     report("refined map", Supervised(Refinement(), seeds=training), 1)
 
 
