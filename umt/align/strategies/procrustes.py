@@ -23,7 +23,7 @@ class Procrustes:
     """One symmetric, re-weighted map fitted on known pairs.
 
     seeds: where the pairs come from (a `Dictionary` will do). reweight, ridge: see `symmetric_maps`.
-    candidates: how many each lexicon row holds. The verdict is ``doubtful``: no null was run.
+    candidates: how many each lexicon row holds. The verdict is ``not judged``: no null was run.
     """
 
     control_name: ClassVar[str] = "single map"
@@ -61,12 +61,12 @@ def known_pairs(seeds: Seeds, source: WordSpace, target: WordSpace) -> Tensor:
 def mapped(
     fitter: PairedMap, source: WordSpace, target: WordSpace, pairs: Tensor, candidates: int, reason: str
 ) -> Alignment:
-    """Both spaces by the map fitted on (n, 2) known pairs; reason: of the verdict, which is ``doubtful``."""
+    """Both spaces by the map fitted on (n, 2) known pairs; reason: of the verdict, ``not judged``."""
     sides = source.normalised, target.normalised
     x, y = fitter.fit(*sides, pairs)
     left, right = Embeddings(source.words, x), Embeddings(target.words, y)
     precision = cross_validated_precision(fitter, sides, pairs, FREQUENT)
-    verdict = Verdict("doubtful", math.nan, math.nan, reason, precision)
+    verdict = Verdict("not judged", math.nan, math.nan, reason, precision)
     history = ({"pairs": float(len(pairs))},)
     return Alignment(left, right, *induce(left, right, candidates), history, verdict)
 
