@@ -58,7 +58,8 @@ np.save(out, match.most_diff_match(scores, 10))
 
 
 _MUSE = """
-import inspect, runpy
+import inspect, os, runpy
+os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # it reads its best map, saved a moment ago
 inspect.getargspec = lambda function: inspect.getfullargspec(function)[:4]  # gone since Python 3.11
 runpy.run_path("unsupervised.py", run_name="__main__")
 """
@@ -81,12 +82,11 @@ def jobs(arguments: Namespace, files: Sequence[Path], folder: Path) -> dict[str,
     if arguments.muse:
         headers = [path.open(encoding="utf-8").readline().split() for path in files]
         fewest, dim = min(75_000, *(int(words) for words, _ in headers)), headers[0][1]
-        truth = arguments.dictionary[0].resolve()  # it prints scores by it, and chooses nothing
         options = {
             "src_lang": first, "tgt_lang": second, "src_emb": one, "tgt_emb": other, "emb_dim": dim,
-            "dico_eval": truth, "exp_path": folder, "exp_name": "muse", "exp_id": "run", "cuda": False,
+            "exp_path": folder, "exp_name": "muse", "exp_id": "run", "cuda": False,
             "n_epochs": 5, "epoch_size": arguments.muse_epoch, "seed": 1, "normalize_embeddings": "center",
-            "dis_most_frequent": fewest,
+            "dis_most_frequent": fewest, "dico_eval": folder / "dictionary.txt",
         }  # fmt: skip
         flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         programs["MUSE"] = ([python, "-c", _MUSE, *flags], arguments.muse)
@@ -157,6 +157,8 @@ def main() -> None:
         files = [folder / f"{side.lang}.vec" for side in sides]
         for side, path in zip(sides, files, strict=True):
             side.embeddings().export(path)
+        with (folder / "dictionary.txt").open("w", encoding="utf-8") as file:  # MUSE logs scores by it
+            file.writelines(f"{word} {each}\n" for word, known in forward.pairs.items() for each in known)
         print("program | P@1 P@5 words | and back | seconds | GiB | verdict")
         for name, job in jobs(arguments, files, folder).items():
             status, seconds, memory = run(job, folder / f"{name}.log")

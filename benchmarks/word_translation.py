@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from torch import Generator
 
 from umt.align import Aligner
-from umt.align.refinement import Refinement
+from umt.align.restarts import Restarts
 from umt.align.strategies.procrustes import CrossValidatedMap
 from umt.align.strategies.supervised import Supervised
 from umt.cli.command_line import Command
@@ -74,7 +74,7 @@ def main() -> None:
             columns.append(f"{scores['p@1 covered']:.3f} {scores['p@5 covered']:.3f}")
         print(*columns, alignment.verdict.label, f"{alignment.verdict.score:.3f}", sep=" | ", flush=True)
 
-    unsupervised: Aligner = instantiate(
+    unsupervised: Restarts = instantiate(
         configuration(["corpus=none", "words=file", "runtime.workers=1"]).aligner
     )
     for seed in range(1, arguments.seeds + 1):
@@ -83,7 +83,7 @@ def main() -> None:
     for each in choice.maps:
         report(str(each), CrossValidatedMap([each], training), 1)
     report("the best of these by cross-validation", choice.with_seeds(training), 1)
-    report("refined map", Supervised(Refinement(), seeds=training), 1)
+    report("the pairs through the same refinement", Supervised(unsupervised.refinement, seeds=training), 1)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,13 @@ class CrossValidatedMap:
 
     control_name: ClassVar[str] = "best map"
 
-    maps: Sequence[PairedMap] = (SymmetricMap(0.5, 0.1), SymmetricMap(0.0, 0.1), RelaxedCsls())
+    maps: Sequence[PairedMap] = (
+        SymmetricMap(0.5, 0.1),
+        SymmetricMap(0.5, 0.5),
+        SymmetricMap(1.0, 0.1),
+        SymmetricMap(0.0, 0.1),
+        RelaxedCsls(),
+    )
     seeds: Seeds = field(default_factory=IdenticalStrings)
     words: int = 20_000
     candidates: int = 20
@@ -91,6 +97,7 @@ class CrossValidatedMap:
         require(self, positive="candidates words")
         if not self.maps:
             raise ValueError("maps is empty: name at least one")
+        object.__setattr__(self, "maps", tuple(self.maps))
 
     def with_seeds(self, seeds: Seeds, estimated_precision: float | None = None) -> CrossValidatedMap:
         """The same, fitted on other pairs; its precision is always cross-validated."""
