@@ -7,7 +7,7 @@ Each program runs from its own checkout, unsupervised, with the settings its aut
 of its own. P@1 and P@5, both ways, of the words whose translation the other file has; the vectors of all are
 searched by CSLS alike. Seconds are of the processor, all threads; memory is the peak of the process.
 
-MUSE runs without a GPU: five epochs of --muse-epoch samples each (1,000,000 by default, which takes days).
+MUSE runs without a GPU: five epochs of --muse-epoch samples each (1,000,000 by default: hours to days).
 coocmap counts a text itself; here its matching reads the cosines among the first --coocmap-words of each file
 in place of the counts, clipped as its authors clip them, and only those words are tested.
 """
