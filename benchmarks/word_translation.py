@@ -15,8 +15,8 @@ from hydra.utils import instantiate
 from torch import Generator
 
 from umt.align import Aligner
-from umt.align.refinement import Refinement
-from umt.align.strategies.procrustes import Procrustes
+from umt.align.restarts import Restarts
+from umt.align.strategies.procrustes import CrossValidatedMap
 from umt.align.strategies.supervised import Supervised
 from umt.cli.command_line import Command
 from umt.corpus.dictionary import Dictionary
@@ -36,6 +36,15 @@ def split(dictionary: Dictionary, words: list[str], known: int) -> tuple[Diction
     return training, Dictionary(forward), Dictionary(backward)
 
 
+def read_dictionaries(paths: list[Path], languages: tuple[Lang, Lang]) -> Dictionary:
+    """The pairs of all files."""
+    pairs: dict[str, frozenset[str]] = {}
+    for path in paths:
+        for word, translations in Dictionary.read(path, languages).pairs.items():
+            pairs[word] = pairs.get(word, frozenset()) | translations
+    return Dictionary(pairs)
+
+
 def main() -> None:
     """The command."""
     parser = Command("benchmarks.word_translation", __doc__)
@@ -52,12 +61,9 @@ def main() -> None:
         dict(zip((first, second), arguments.counts or (None, None), strict=True)),
     )
     source, target = (files.build(lang, None, Generator()) for lang in (first, second))
-    pairs: dict[str, frozenset[str]] = {}
-    for path in arguments.dictionary:
-        for word, translations in Dictionary.read(path, (first, second)).pairs.items():
-            pairs[word] = pairs.get(word, frozenset()) | translations
-    words = [word for word in source.words if pairs.get(word, frozenset()) & target.index.keys()]
-    training, forward, backward = split(Dictionary(pairs), words, arguments.known)
+    pairs = read_dictionaries(arguments.dictionary, (first, second))
+    words = [word for word in source.words if pairs.pairs.get(word, frozenset()) & target.index.keys()]
+    training, forward, backward = split(pairs, words, arguments.known)
 
     def report(name: str, aligner: Aligner, seed: int) -> None:
         start = time.process_time()
@@ -68,15 +74,16 @@ def main() -> None:
             columns.append(f"{scores['p@1 covered']:.3f} {scores['p@5 covered']:.3f}")
         print(*columns, alignment.verdict.label, f"{alignment.verdict.score:.3f}", sep=" | ", flush=True)
 
-    unsupervised: Aligner = instantiate(
+    unsupervised: Restarts = instantiate(
         configuration(["corpus=none", "words=file", "runtime.workers=1"]).aligner
     )
     for seed in range(1, arguments.seeds + 1):
         report(f"unsupervised, seed {seed}", unsupervised, seed)
-    for reweight in (0.0, 0.5, 1.0):
-        for ridge in (0.1, 0.5):
-            report(f"map, reweight {reweight}, ridge {ridge}", Procrustes(training, reweight, ridge), 1)
-    report("refined map", Supervised(Refinement(), seeds=training), 1)
+    choice: CrossValidatedMap = instantiate(configuration(["corpus=none", "words=file"]).control)
+    for each in choice.maps:
+        report(str(each), CrossValidatedMap([each], training), 1)
+    report("the best of these by cross-validation", choice.with_seeds(training), 1)
+    report("the pairs through the same refinement", Supervised(unsupervised.refinement, seeds=training), 1)
 
 
 if __name__ == "__main__":

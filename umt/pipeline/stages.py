@@ -104,7 +104,10 @@ def align_supervised(
     seeds = known.dictionary.with_stems(*stems(text))
     aligner = instantiate(config)
     if not isinstance(aligner, Supervised):
-        raise BadInput(f"aligner@control must be supervised or procrustes, not {type(aligner).__name__}")
+        raise BadInput(
+            "aligner@control must be supervised, procrustes or cross_validated_map, "
+            f"not {type(aligner).__name__}"
+        )
     precision = Alignment.load(unsupervised.path).verdict.estimated_precision
     fitted = aligner.with_seeds(seeds, precision).align(source, target, bench.generator())
     return {**_report_alignment(fitted, bench, spaces), "control": aligner.control_name}

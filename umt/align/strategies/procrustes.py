@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-import torch
 from torch import Generator, Tensor
 
 from umt.align import Alignment, Verdict
-from umt.align.linear_maps import map_to_shared_space
+from umt.align.paired_maps import FREQUENT, PairedMap, RelaxedCsls, SymmetricMap, cross_validated_precision
 from umt.align.seeds import IdenticalStrings, Seeds
 from umt.embeddings.lexicon import induce
-from umt.embeddings.retrieval import csls
 from umt.embeddings.wordspace import Embeddings, WordSpace
 from umt.runtime.validate import require
 from umt.types import BadInput
-
-_FREQUENT = 1000
-"""Most frequent words on which the precision of a lexicon is estimated, as where runs are compared."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +43,8 @@ class Procrustes:
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
         """Raises `BadInput` when the seeds hold fewer than two pairs that both vocabularies know."""
         pairs = known_pairs(self.seeds, source, target)
-        sides = source.normalised, target.normalised
-        x, y = map_to_shared_space(*sides, pairs, self.reweight, self.ridge)
-        left, right = Embeddings(source.words, x), Embeddings(target.words, y)
-        lexicon, reverse = induce(left, right, self.candidates)
-        reason = f"fitted on {len(pairs)} known pairs"
-        precision = cross_validated_precision(sides, pairs, self.reweight, self.ridge)
-        verdict = Verdict("not judged", math.nan, math.nan, reason, precision)
-        return Alignment(left, right, lexicon, reverse, ({"pairs": float(len(pairs))},), verdict)
+        fitter = SymmetricMap(self.reweight, self.ridge)
+        return mapped(fitter, source, target, pairs, self.candidates, f"fitted on {len(pairs)} known pairs")
 
 
 def known_pairs(seeds: Seeds, source: WordSpace, target: WordSpace) -> Tensor:
@@ -68,21 +58,57 @@ def known_pairs(seeds: Seeds, source: WordSpace, target: WordSpace) -> Tensor:
     return pairs
 
 
-def cross_validated_precision(
-    sides: tuple[Tensor, Tensor], pairs: Tensor, reweight: float, ridge: float, folds: int = 5
-) -> float | None:
-    """Precision at 1 of one map on frequent words by cross-validation; None where too few pairs are frequent.
+def mapped(
+    fitter: PairedMap, source: WordSpace, target: WordSpace, pairs: Tensor, candidates: int, reason: str
+) -> Alignment:
+    """Both spaces by the map fitted on (n, 2) known pairs; reason: of the verdict, ``not judged``."""
+    sides = source.normalised, target.normalised
+    x, y = fitter.fit(*sides, pairs)
+    left, right = Embeddings(source.words, x), Embeddings(target.words, y)
+    precision = cross_validated_precision(fitter, sides, pairs, FREQUENT)
+    verdict = Verdict("not judged", math.nan, math.nan, reason, precision)
+    history = ({"pairs": float(len(pairs))},)
+    return Alignment(left, right, *induce(left, right, candidates), history, verdict)
 
-    sides: two (words, dim) normalised. pairs: (n, 2). reweight, ridge: see `symmetric_maps`.
+
+@dataclass(frozen=True)
+class CrossValidatedMap:
+    """The map that predicts the known pairs best: the strongest control among maps.
+
+    seeds, candidates: as in `Procrustes`. maps: those to choose from, by the precision at 1 of five-fold
+    cross-validation on the known pairs themselves; of equals the first. words: the most frequent of both
+    sides that take part in the choice.
     """
-    hits = trials = 0
-    for fold in range(folds):
-        hidden = pairs[:, 0] % folds == fold
-        words = torch.tensor(sorted({*pairs[hidden & (pairs[:, 0] < _FREQUENT), 0].tolist()}))
-        if not len(words) or int((~hidden).sum()) < 2:
-            continue
-        x, y = map_to_shared_space(*sides, pairs[~hidden], reweight, ridge)
-        best = csls(x[:_FREQUENT], y, 1)[0].indices[words]
-        right = (pairs[:, 0] == words[:, None]) & (pairs[:, 1] == best)
-        hits, trials = hits + int(right.any(1).sum()), trials + len(words)
-    return hits / trials if trials else None
+
+    control_name: ClassVar[str] = "best map"
+
+    maps: Sequence[PairedMap] = (
+        SymmetricMap(0.5, 0.1),
+        SymmetricMap(0.5, 0.5),
+        SymmetricMap(1.0, 0.1),
+        SymmetricMap(0.0, 0.1),
+        RelaxedCsls(),
+    )
+    seeds: Seeds = field(default_factory=IdenticalStrings)
+    words: int = 20_000
+    candidates: int = 20
+
+    def __post_init__(self) -> None:
+        require(self, positive="candidates words")
+        if not self.maps:
+            raise ValueError("maps is empty: name at least one")
+        object.__setattr__(self, "maps", tuple(self.maps))
+
+    def with_seeds(self, seeds: Seeds, estimated_precision: float | None = None) -> CrossValidatedMap:
+        """The same, fitted on other pairs; its precision is always cross-validated."""
+        return replace(self, seeds=seeds)
+
+    def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
+        """Raises `BadInput` when the seeds hold fewer than two pairs that both vocabularies know."""
+        pairs = known_pairs(self.seeds, source, target)
+        sides = source.normalised[: self.words], target.normalised[: self.words]
+        frequent = pairs[(pairs < self.words).all(1)]
+        scores = [cross_validated_precision(each, sides, frequent, self.words) or 0.0 for each in self.maps]
+        best = self.maps[scores.index(max(scores))]
+        reason = f"{best}, chosen among {len(self.maps)} maps, fitted on {len(pairs)} known pairs"
+        return mapped(best, source, target, pairs, self.candidates, reason)

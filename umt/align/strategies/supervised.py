@@ -10,9 +10,10 @@ from torch import Generator
 
 from umt.align import Alignment, Verdict
 from umt.align.count_augmentation import CountAugmentation
+from umt.align.paired_maps import FREQUENT, SymmetricMap, cross_validated_precision
 from umt.align.refinement import Refinement
 from umt.align.seeds import IdenticalStrings, Seeds
-from umt.align.strategies.procrustes import cross_validated_precision, known_pairs
+from umt.align.strategies.procrustes import known_pairs
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
 
@@ -53,7 +54,8 @@ class Supervised:
         precision = self.estimated_precision
         if precision is None:
             sides = source.normalised, target.normalised
-            precision = cross_validated_precision(sides, pairs, self.reweight, self.ridge)
+            fitter = SymmetricMap(self.reweight, self.ridge)
+            precision = cross_validated_precision(fitter, sides, pairs, FREQUENT)
         shared = self.refinement.refine(source, target, pairs, generator)
         if self.count_augmentation is not None and source.counts:
             shared = self.count_augmentation.enrich(source, target, shared)
