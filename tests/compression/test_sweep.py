@@ -1,0 +1,77 @@
+"""The study over the dials of the generated world: its settings, its codes, and its correlations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.transfer import dials, sweep
+from benchmarks.transfer.prediction import partial_spearman
+from umt.align import Alignment, Verdict
+from umt.embeddings.lexicon import Lexicon
+from umt.embeddings.wordspace import Embeddings
+from umt.types import Lang
+
+EN, ZH = Lang("en"), Lang("zh")
+
+
+def test_settings_are_many_and_each_once() -> None:
+    settings = dials.settings()
+    assert len(settings) >= 200
+    assert len({tuple(sorted(each.items())) for each in settings}) == len(settings)
+    assert {each["size"] for each in settings[:20]} == set(dials.SIZES)
+    assert {"world", "none", None} == {each.get("mismatch") for each in settings}
+
+
+def test_mismatched_sides_come_from_two_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = {"size": 20, "seed": 1}
+    monkeypatch.setattr(dials, "SIZES", (50,))
+    mismatched, matched = dials.source({**setting, "mismatch": "world"}), dials.source(setting)
+    assert [*mismatched.sentences(EN)] == [*matched.sentences(EN)]
+    assert [*mismatched.sentences(ZH)] != [*matched.sentences(ZH)]
+
+
+def company(seed: int, names: tuple[str, ...]) -> list[list[str]]:
+    """Sentences of words that occur with the other words of their group, under these names."""
+    random = np.random.default_rng(seed)
+    groups = np.split(np.arange(len(names)), len(names) // 6)
+    return [
+        [names[word] for word in random.choice(groups[random.integers(len(groups))], 5)] for _ in range(1500)
+    ]
+
+
+def test_the_right_lexicon_saves_bits_and_a_permuted_one_none() -> None:
+    names = [tuple(f"{lang}{number}" for number in range(48)) for lang in (EN, ZH)]
+    sentences = dict(zip((EN, ZH), (company(seed, own) for seed, own in enumerate(names)), strict=True))
+    vectors = torch.randn(48, 70, generator=torch.Generator().manual_seed(1))
+    rows, sure = torch.arange(48)[:, None], torch.ones(48, 1)
+    alignment = Alignment(
+        *(Embeddings(own, vectors) for own in names),
+        Lexicon(names[0], names[1], rows, sure), Lexicon(names[1], names[0], rows, sure),
+        (), Verdict("aligned", 1.0, 0.0, ""),
+    )  # fmt: skip
+
+    class Text:
+        languages = EN, ZH
+        words = staticmethod(sentences.__getitem__)
+
+    saved = sweep.gains(Text, alignment, 1)  # type: ignore[arg-type]
+    assert saved["lexicon"] > 0.5
+    assert abs(saved["permuted"]) < 0.2 * saved["lexicon"]
+
+
+def test_words_as_symbols_are_the_text() -> None:
+    text = sweep.coded_words([["B", "a"], ["c", "a"]], ("a", "b"), EN, 7)
+    assert [*text.numbers[text.codes] - 7] == [1, 0, sweep.WORDS + 1, sweep.WORDS, 0, sweep.WORDS + 1]
+    assert [*text.ends] == [3, 6]
+
+
+def test_a_predictor_that_knows_the_size_alone_has_no_partial_correlation() -> None:
+    random = np.random.default_rng(0)
+    size, quality = random.normal(size=300), random.normal(size=300)
+    outcome, blind = size + quality, size + 0.3 * random.normal(size=300)
+    assert partial_spearman(blind, outcome) > 0.5
+    assert abs(partial_spearman(blind, outcome, size)) < 0.15
+    assert partial_spearman(quality, outcome, size) > 0.9
+    assert partial_spearman(np.exp(quality), quality) == pytest.approx(1)
