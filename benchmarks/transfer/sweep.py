@@ -53,8 +53,8 @@ OVERRIDES = (
     "runtime.threads=1",
 )
 """What makes a run of ``train.py`` as small."""
-WORDS, TOKENS = 1000, 12_000
-"""The most frequent words that are symbols, the others one symbol more; and symbols of each text."""
+WORDS, KNOWN, CODED = 1000, 60_000, 5_000
+"""The most frequent words are symbols; symbols of the text that is known, and of the one that is coded."""
 EXPERT = CooccurrenceExpert(None, None, doublings=4)  # type: ignore[arg-type]  # the lexicon is not its own
 quiet: ProgressCallback = lambda *_: None  # noqa: E731
 
@@ -144,8 +144,8 @@ def gains(text: PreparedText, alignment: Alignment, seed: int) -> dict[str, floa
     )
     result = {}
     for prefix, lexicon, known, coded in (
-        ("", alignment.lexicon, x, y),
-        ("reverse ", alignment.reverse_lexicon, y, x),
+        ("", alignment.lexicon, x, y.until(CODED)),
+        ("reverse ", alignment.reverse_lexicon, y, x.until(CODED)),
     ):
         table = lexicon_matrix(lexicon, known, coded)
         order, there = np.arange(table.shape[0]), np.flatnonzero(np.diff(table.indptr))
@@ -183,12 +183,12 @@ def bits(text: CodedText, expert: F32) -> float:
 
 
 def coded_words(lines: Any, words: tuple[str, ...], lang: Lang, first: int) -> CodedText:
-    """The first `TOKENS` words of a text as symbols: ``words``, one for all others, and ends."""
+    """The first `KNOWN` words of a text as symbols: ``words``, one for all others, and ends."""
     row = {word: number for number, word in enumerate(words)}
     stream: list[int] = []
     ends: list[int] = []
     for line in lines:
-        if len(stream) >= TOKENS:
+        if len(stream) >= KNOWN:
             break
         stream += [row.get(word.lower(), WORDS) for word in line] + [WORDS + 1]
         ends.append(len(stream))

@@ -304,7 +304,7 @@ def test_one_network_for_both_texts_sees_no_names(tmp_path: Path) -> None:
         CooccurrenceExpert(RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8)),
         vocabulary=270,
         limit=None,
-        seeds=2,
+        seeds=1,
         conditional=False,
         controls=("shuffled", "shuffled_within", "renamed"),
     )

@@ -37,15 +37,16 @@ def company(seed: int, names: tuple[str, ...]) -> list[list[str]]:
     random = np.random.default_rng(seed)
     groups = np.split(np.arange(len(names)), len(names) // 6)
     return [
-        [names[word] for word in random.choice(groups[random.integers(len(groups))], 5)] for _ in range(1500)
+        [names[word] for word in random.choice(groups[random.integers(len(groups))], 5)] for _ in range(2000)
     ]
 
 
-def test_the_right_lexicon_saves_bits_and_a_permuted_one_none() -> None:
-    names = [tuple(f"{lang}{number}" for number in range(48)) for lang in (EN, ZH)]
+def test_the_right_lexicon_saves_bits_and_a_permuted_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "CODED", 1200)
+    names = [tuple(f"{lang}{number}" for number in range(240)) for lang in (EN, ZH)]
     sentences = dict(zip((EN, ZH), (company(seed, own) for seed, own in enumerate(names)), strict=True))
-    vectors = torch.randn(48, 70, generator=torch.Generator().manual_seed(1))
-    rows, sure = torch.arange(48)[:, None], torch.ones(48, 1)
+    vectors = torch.randn(240, 70, generator=torch.Generator().manual_seed(1))
+    rows, sure = torch.arange(240)[:, None], torch.ones(240, 1)
     alignment = Alignment(
         *(Embeddings(own, vectors) for own in names),
         Lexicon(names[0], names[1], rows, sure), Lexicon(names[1], names[0], rows, sure),
