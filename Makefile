@@ -38,10 +38,12 @@ benchmark: $(VENV)/installed-dev
 documents: $(VENV)/installed
 	$(BIN)/python scripts/write_configuration.py
 	$(BIN)/python scripts/write_results.py
+	$(BIN)/python scripts/write_readme.py
 	$(BIN)/python scripts/check_claims.py --write
 
 # Every number of the README is in a stored result or in the lab book.
 claims: $(VENV)/installed
+	$(BIN)/python scripts/write_readme.py --check
 	$(BIN)/python scripts/check_claims.py
 	$(BIN)/python scripts/write_results.py --check
 	$(BIN)/python scripts/write_configuration.py --check

@@ -26,8 +26,8 @@ def evaluate(config: DictConfig) -> None:
     """Open the run, score it, show the scores."""
     from umt.cli.train import build
     from umt.evaluation.finished_runs import SCORES
+    from umt.pipeline.display.reporting import score_run, show, write_report
     from umt.pipeline.program import program
-    from umt.pipeline.reporting import score_run, show, write_report
     from umt.pipeline.store import Store
 
     with program(config, list_reused=False) as (console, _):

@@ -104,9 +104,9 @@ def build_bits(config: DictConfig, store: Store, text: Artefact) -> Artefact:
 def train(config: DictConfig) -> float | None:
     """Build what is missing, then print where it is; returns what a sweeper maximises (`Run.criterion`)."""
     from umt.pipeline import stages
+    from umt.pipeline.display.tracking import record_run
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
-    from umt.pipeline.tracking import record_run
 
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)

@@ -39,7 +39,7 @@ from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.loading import configure_libraries
 from umt.pipeline import inputs, neural_stages
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.store import Store
 from umt.text.normalisation import normaliser
@@ -48,8 +48,8 @@ from umt.text.tokenizer import Tokenizer
 from umt.training.loop import fit
 from umt.training.optimiser import OptimiserConfig
 from umt.translation.bitext import Bitext, encode_parallel_pairs, synthetic_pairs
-from umt.translation.filters import SubwordUsage
 from umt.translation.objectives import BitextObjective, TranslationTask
+from umt.translation.quality.filters import SubwordUsage
 from umt.types import Lang
 
 ROOT = Path(__file__).parent.parent

@@ -54,10 +54,10 @@ from umt.training.loop import LoopOptions, fit
 from umt.training.objective import Loss
 from umt.training.optimiser import OptimiserConfig
 from umt.translation.back_translation import BackTranslation
-from umt.translation.criteria import sample_sentences
-from umt.translation.filters import SubwordUsage
 from umt.translation.noise import word_starts
 from umt.translation.objectives import TranslationTask
+from umt.translation.quality.criteria import sample_sentences
+from umt.translation.quality.filters import SubwordUsage
 from umt.translation.synthesis import SyntheticSourceWriter
 from umt.translation.training import TranslatorTraining
 

@@ -21,7 +21,7 @@ from umt.cli.command_line import Command
 from umt.corpus import ParallelSet
 from umt.corpus.reading import lines
 from umt.evaluation.metrics import Bleu
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.store import Store
 from umt.smt.translator import PhraseBasedTranslator
 

@@ -8,7 +8,7 @@ A number with a decimal point in a table, a list item or a paragraph of README.m
 docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, or an entry of
 docs/results/earlier.json, whose numbers are those of the lab-book section that it names. A number counts as
 measured where a score, a bound of its interval or a number of that section rounds to it; of several runs the
-mean counts, too. A score with its interval has to be one score with its interval there.
+mean counts, too. A score with its interval, or a mean with the lowest and the highest, has to be one there.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from scripts.stored_results import (
 README = ROOT / "README.md"
 PAGE = DOCS / "studies" / "evidence.md"
 INTERVAL = re.compile(r"(\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]")
+SPREAD = re.compile(r"(\d+\.\d+) \((\d+\.\d+) to (\d+\.\d+)\)")
 LINK = re.compile(r"docs/studies/evidence\.md#([\w-]+)")
 
 HEAD = """\
@@ -93,14 +94,12 @@ def claims(text: str) -> Iterator[Claim]:
             block.append(line.strip())
 
 
-def values_of(runs: Sequence[Stored]) -> list[float]:
-    """Scores and bounds of some runs, and means over runs of the same score."""
-    values: list[float] = []
+def spreads(runs: Sequence[Stored]) -> list[tuple[float, float, float]]:
+    """Mean, lowest and highest over runs of the same score."""
     groups: dict[tuple[str, str, str, str], list[float]] = {}
     for row in (row for run in runs for row in run.rows):
-        values += (row.value, row.low, row.high)
         groups.setdefault((row.system, row.set, row.direction, row.name), []).append(row.value)
-    return values + [sum(group) / len(group) for group in groups.values()]
+    return [(sum(group) / len(group), min(group), max(group)) for group in groups.values()]
 
 
 def problems(
@@ -116,8 +115,8 @@ def problems(
         if unknown or not claim.names:
             continue
         chosen = [runs[name] for name in claim.names if name in runs]
-        values = values_of(chosen)
         intervals = [(row.value, row.low, row.high) for run in chosen for row in run.rows]
+        values = [value for interval in [*intervals, *spreads(chosen)] for value in interval]
         for name in claim.names:
             if name in earlier:
                 page, _, anchor = str(earlier[name]["entry"]).partition("#")
@@ -130,6 +129,10 @@ def problems(
             if not any(all(map(rounds_to, measured, score)) for measured in intervals):
                 shown = "{} [{}, {}]".format(*score)
                 yield f"line {claim.line}: {shown} is no score of {', '.join(claim.names)}"
+        for spread in SPREAD.findall(claim.text):
+            if not any(all(map(rounds_to, measured, spread)) for measured in spreads(chosen)):
+                shown = "{} ({} to {})".format(*spread)
+                yield f"line {claim.line}: {shown} is no mean, lowest, highest of {', '.join(claim.names)}"
         for number in claim.numbers:
             if not any(rounds_to(value, number) for value in values):
                 yield f"line {claim.line}: {number} is not among the results of {', '.join(claim.names)}"
@@ -161,17 +164,28 @@ def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[st
 
 
 def labelled(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
-    """The README with commit, date and seed in every link to evidence; a dagger before earlier results."""
+    """The README with commit, date and seed in every link to evidence; a dagger before earlier results.
 
-    def label(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in runs and name not in earlier:
-            return match.group(0)
-        about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
-        facts = f"{about['commit']}, {about['date']}, seed {about['seed']}"
-        return f"[{mark}{facts}](docs/studies/evidence.md#{name})"
+    Neighbours in a line that differ in the seed alone name commit and date once.
+    """
 
-    return re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, text)
+    lines = []
+    for line in text.split("\n"):
+        above = ""
+
+        def label(match: re.Match[str]) -> str:
+            nonlocal above
+            name = match.group(1)
+            if name not in runs and name not in earlier:
+                return match.group(0)
+            about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
+            facts = f"{mark}{about['commit']}, {about['date']}, "
+            shown = f"seed {about['seed']}" if facts == above else f"{facts}seed {about['seed']}"
+            above = facts
+            return f"[{shown}](docs/studies/evidence.md#{name})"
+
+        lines.append(re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, line))
+    return "\n".join(lines)
 
 
 def plain(text: str) -> str:

@@ -39,7 +39,7 @@ from umt.corpus.prepared_text import PreparedText
 from umt.embeddings.wordspace import Embeddings
 from umt.evaluation.metrics import Bleu, ChrF
 from umt.lm.joint_lm import JointLM
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from umt.runtime.files import write_json
@@ -48,7 +48,7 @@ from umt.text.tokenizer import Tokenizer
 from umt.training.embedding_init import subword_vectors
 from umt.training.pretraining import Pretraining
 from umt.translation.bitext import Bitext, synthetic_pairs
-from umt.translation.filters import SubwordUsage
+from umt.translation.quality.filters import SubwordUsage
 from umt.translation.training import TranslationData, TranslatorTraining
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang, ProgressCallback

@@ -4,8 +4,8 @@
     python scripts/write_results.py --check     ends with status 1 where the page is not up to date
 
 One table a corpus: for each test set and system the best command, by the sum of both directions.
-Repetitions of a command with other seeds are one entry: mean, lowest and highest. Of a command that was run
-at several commits the newest counts.
+Repetitions of a command with other seeds are one entry: mean, lowest and highest; commits stand beside the
+runs. Of a command that was run twice with one seed the newer counts.
 """
 
 from __future__ import annotations
@@ -71,15 +71,11 @@ class Entry:
 
 
 def entries(runs: Sequence[Stored]) -> list[Entry]:
-    """Runs grouped by their command; of several commits the newest."""
-    groups: dict[str, dict[str, list[Stored]]] = {}
-    for run in runs:
-        groups.setdefault(run.recipe, {}).setdefault(run.about["commit"], []).append(run)
-    newest = (
-        max(group.values(), key=lambda same: max(run.about["date"] for run in same))
-        for group in groups.values()
-    )
-    return [Entry(tuple(sorted(same, key=lambda run: (run.about["seed"], run.name)))) for same in newest]
+    """Runs grouped by their command; of several runs with one seed the newest."""
+    groups: dict[str, dict[int, Stored]] = {}
+    for run in sorted(runs, key=lambda run: str(run.about["date"])):
+        groups.setdefault(run.recipe, {})[run.about["seed"]] = run
+    return [Entry(tuple(group[seed] for seed in sorted(group))) for group in groups.values()]
 
 
 def figure(rows: Sequence[Row], places: int) -> str:

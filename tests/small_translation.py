@@ -11,7 +11,7 @@ from umt.lm.generation import Generation
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
-from umt.translation.filters import Filters, SubwordUsage
+from umt.translation.quality.filters import Filters, SubwordUsage
 from umt.translation.synthesis import SyntheticSourceWriter
 from umt.types import Lang
 

@@ -28,9 +28,9 @@ from umt.evaluation.text_scores import DEFAULT, score_texts
 from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
 from umt.pipeline.composition import configuration
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
+from umt.pipeline.display.reporting import score_run, write_report
 from umt.pipeline.errors import option_sentence
-from umt.pipeline.reporting import score_run, write_report
 from umt.pipeline.saved import (
     LanguageDirection,
     artefact_of_run,

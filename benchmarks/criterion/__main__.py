@@ -11,7 +11,7 @@ from benchmarks.criterion.running import read, study
 from benchmarks.criterion.seeds import from_seeds, told_of
 from benchmarks.criterion.tables import show
 from umt.cli.command_line import Command
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from umt.types import BadInput

@@ -9,7 +9,7 @@ from benchmarks.selection.running import read, study
 from benchmarks.selection.tables import show
 from umt.cli.command_line import Command
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from umt.types import BadInput

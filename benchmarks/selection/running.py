@@ -28,7 +28,7 @@ from umt.runtime.files import digest_of
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Tokenizer
 from umt.translation.bitext import Bitext, synthetic_pairs
-from umt.translation.collapse_guard import CollapseGuard, OutputHealth
+from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
 from umt.translation.training import TranslationData, TranslatorTraining
 
 OPEN = CollapseGuard(

@@ -25,7 +25,7 @@ OURS: dict[str, Measure] = {
     "code": lambda entry: entry["code"],
     "agreement": lambda entry: entry["agreement"],
 }
-"""What `umt.translation.criteria` offers."""
+"""What `umt.translation.quality.criteria` offers."""
 
 TRIED: dict[str, Measure] = {
     "code, y by the model before translation": lambda entry: -entry["first"] - entry["x given y"],

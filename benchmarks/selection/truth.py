@@ -18,8 +18,8 @@ from umt.lm.scoring import SequenceScorer
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.training.objective import Objective
-from umt.translation.criteria import sample_sentences
-from umt.translation.filters import SubwordUsage
+from umt.translation.quality.criteria import sample_sentences
+from umt.translation.quality.filters import SubwordUsage
 from umt.translation.training import TranslatorTraining
 
 SENTENCES = 100

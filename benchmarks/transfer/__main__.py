@@ -14,7 +14,7 @@ from benchmarks.transfer.texts import READ, ZH, Sides, prepared
 from umt.cli.command_line import Command
 from umt.compression.mutual_information import first_bytes
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 

@@ -19,7 +19,7 @@ from benchmarks.transfer.texts import EN, ZH, Sides
 from umt.align.linear_maps import procrustes
 from umt.align.refinement import Refinement
 from umt.align.strategies.cooccurrence import Cooccurrence
-from umt.compression.cooccurrence_expert import symbol_tokens
+from umt.compression.mixing.cooccurrence_expert import symbol_tokens
 from umt.compression.prequential import Prequential
 from umt.compression.symbols import CodedText
 from umt.corpus.dictionary import Dictionary

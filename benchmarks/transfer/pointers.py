@@ -15,10 +15,10 @@ from torch import Generator
 from benchmarks.transfer.bridge import ALIGNER, CODE, symbol_vectors
 from benchmarks.transfer.records import Job, Record, in_blocks
 from benchmarks.transfer.texts import EN, READ, ZH, Sides
-from umt.compression import context_mixing
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.translation_expert import TranslationExpert, offsets
 from umt.compression.mutual_information import first_bytes
 from umt.compression.symbols import CodedText, kt_bits
-from umt.compression.translation_expert import TranslationExpert, offsets
 from umt.embeddings.counts import Counts
 from umt.runtime.seeds import child_seed
 from umt.types import F32, F64, I64

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from umt.compression import context_mixing
+from umt.compression.mixing import context_mixing
 from umt.compression.prequential import Prequential
 from umt.compression.symbols import CodedText
 from umt.runtime.seeds import child_seed

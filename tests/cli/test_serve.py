@@ -17,7 +17,7 @@ import pytest
 
 from tests.evaluation.report.test_browser import CHROMIUM, SCRIPT, Browser, playwright
 from umt.cli import serve
-from umt.pipeline.demonstration import Demonstration
+from umt.pipeline.display.demonstration import Demonstration
 from umt.types import Lang
 
 uvicorn = pytest.importorskip("uvicorn")

@@ -28,7 +28,7 @@ from umt.smt.stack_decoder import DecoderWeights
 from umt.smt.translator import PhraseBasedTranslator
 from umt.text.tokenizer import Tokenizer
 from umt.text.truecasing import Truecaser
-from umt.translation import doubts as signs
+from umt.translation.quality import doubts as signs
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 

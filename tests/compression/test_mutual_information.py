@@ -15,12 +15,12 @@ from rich.console import Console as Terminal
 
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.align.strategies.cooccurrence import Cooccurrence
-from umt.compression import context_mixing
 from umt.compression.block_bootstrap import gain_interval, length_interval
 from umt.compression.compressors import compressed_sizes, context_mixing_size
-from umt.compression.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mixing.prefix_code import PrefixCode
 from umt.compression.mutual_information import WAYS, MutualInformation, NetworkRuns
-from umt.compression.prefix_code import PrefixCode
 from umt.compression.prequential import Prequential
 from umt.compression.symbols import CodedText, kt_bits, merge_bits, table_bits, vocabularies
 from umt.embeddings.count_vectors import RawCounts

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from tests.small_texts import EN, TINY, ZH, quiet
-from umt.compression import context_mixing
-from umt.compression.cooccurrence_expert import CooccurrenceExpert
-from umt.compression.prefix_code import PrefixCode
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mixing.prefix_code import PrefixCode
 from umt.compression.prequential import Prequential, PrequentialNetwork, Row
 from umt.compression.symbols import CodedText
 from umt.embeddings.count_vectors import RawCounts

@@ -8,9 +8,9 @@ import pytest
 
 from tests.compression.test_prequential import END, changed_at, family, guess, sentences, text
 from tests.small_texts import ZH
-from umt.compression import context_mixing
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.translation_expert import TranslationExpert, offsets
 from umt.compression.symbols import CodedText
-from umt.compression.translation_expert import TranslationExpert, offsets
 from umt.types import F64, I64
 
 EXPERT = TranslationExpert()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from scripts import check_claims, keep_result, write_results
+from scripts import check_claims, keep_result, write_readme, write_results
 from scripts.stored_results import (
     RUNS,
     Stored,
@@ -217,3 +218,16 @@ def test_links_to_evidence_say_commit_date_and_seed(tmp_path: Path) -> None:
     written = check_claims.labelled(links, {"world": run}, earlier)
     assert "[abc1234, 2026-11-30, seed 1](docs/studies/evidence.md#world)" in written
     assert "[† before 7718e86, 2026-11-26, seed 1, 2](docs/studies/evidence.md#old)" in written
+
+
+def test_tables_of_the_readme_are_those_of_the_stored_scores() -> None:
+    text = write_readme.README.read_text(encoding="utf-8")
+    tables = yaml.safe_load(write_readme.ROWS.read_text(encoding="utf-8"))
+    runs = {run.name: run for run in stored_runs(RUNS)}
+    assert text == write_readme.with_tables(text, tables, runs), "run python scripts/write_readme.py"
+    with pytest.raises(KeyError, match="no-such-run"):
+        write_readme.with_tables(
+            text, {"unsupervised": {"columns": [], "rows": [{"runs": ["no-such-run"]}]}}, runs
+        )
+    with pytest.raises(ValueError, match="lacks the mark"):
+        write_readme.with_tables("", tables, runs)

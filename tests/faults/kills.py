@@ -186,7 +186,7 @@ def main() -> None:
     options = parser.parse_args()
     for program in PROGRAMS:
         __import__(f"umt.cli.{program}")
-    from umt.pipeline import neural_stages, reporting, stages  # noqa: F401  (all that takes long to import)
+    from umt.pipeline import neural_stages, stages  # noqa: F401  (all that takes long to import)
 
     choose, kills, failed = random.Random(options.seed), 0, False
     with tempfile.TemporaryDirectory() as temporary:

@@ -18,7 +18,7 @@ from hydra.utils import instantiate
 from rich.console import Console as Terminal
 
 from umt.pipeline import errors
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
 from umt.types import BadInput
 

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 
 from umt.pipeline import inputs
 from umt.pipeline.checks import check_options, validate
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import AlignmentFailed, option_errors, user_errors
 from umt.types import Lang
 
@@ -93,7 +93,7 @@ PROGRAM = """
 import sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.runtime.interrupts import handle_signals
 from umt.runtime.processes import forkserver_context

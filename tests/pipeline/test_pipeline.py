@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_dir
 import train
 from umt.evaluation.finished_runs import LOG, FinishedRun
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import bootstrap_translator
 from umt.pipeline.store import Store

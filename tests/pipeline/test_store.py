@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import StageContext, Store
 from umt.types import BadInput
@@ -227,7 +227,7 @@ import sys; sys.path.insert(0, {str(place)!r})
 from pathlib import Path
 from omegaconf import OmegaConf
 from tests.pipeline.test_store import Diary, first
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 diary = Diary()
@@ -281,7 +281,7 @@ def test_scratch_is_not_gone_on_with_when_an_input_was_rebuilt(tmp_path: Path) -
 SHARED = """
 import sys, time
 from pathlib import Path
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from tests.pipeline.test_store import Diary

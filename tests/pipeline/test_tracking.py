@@ -10,8 +10,8 @@ import pytest
 
 from tests.finished_runs import finished_run
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.display.tracking import Mlflow, Wandb, record_run
 from umt.pipeline.run import Run
-from umt.pipeline.tracking import Mlflow, Wandb, record_run
 from umt.types import BadInput
 
 

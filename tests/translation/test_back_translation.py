@@ -21,8 +21,8 @@ from umt.training.schedule import Schedule
 from umt.translation.back_translation import BackTranslation, FrozenWriter
 from umt.translation.bitext import Bitext
 from umt.translation.dual_learning import row_nll
-from umt.translation.filters import Filters, SubwordUsage, reconstruction_f1
 from umt.translation.objectives import Supervised, Synthetic, TranslationTask, make_batch
+from umt.translation.quality.filters import Filters, SubwordUsage, reconstruction_f1
 from umt.types import Lang
 
 

@@ -16,11 +16,11 @@ from umt.lm.scoring import SequenceScorer
 from umt.lm.search import Sampling
 from umt.text.tokenizer import Ids
 from umt.training.loop import StopTraining
-from umt.translation.collapse_guard import CollapseGuard, OutputHealth
-from umt.translation.criteria import round_trip_bleu, sample_sentences
-from umt.translation.filters import Filters, OutputStatistics, SubwordUsage
+from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
+from umt.translation.quality.criteria import round_trip_bleu, sample_sentences
+from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage
+from umt.translation.quality.validation import Validation, ValidationResult, ValidationSample
 from umt.translation.training import BootstrapComparison
-from umt.translation.validation import Validation, ValidationResult, ValidationSample
 from umt.types import Lang
 
 

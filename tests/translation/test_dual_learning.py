@@ -34,8 +34,8 @@ from umt.training.optimiser import OptimiserConfig
 from umt.training.schedule import Schedule
 from umt.translation.bitext import Bitext
 from umt.translation.dual_learning import DualLearning, DualLearningConfig, advantages, row_nll
-from umt.translation.filters import Filters
 from umt.translation.objectives import Supervised, TranslationTask, make_batch
+from umt.translation.quality.filters import Filters
 from umt.types import Lang
 
 

@@ -19,7 +19,7 @@ from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.lm.search import Greedy
-from umt.pipeline.model_card import model_card
+from umt.pipeline.display.model_card import model_card
 from umt.text.morphology import SuffixSplitter
 from umt.text.plain_text import plain_text_tokenizer
 from umt.text.tokenizer import Tokenizer

@@ -18,8 +18,8 @@ from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.translation.bitext import load_bootstrap_pairs, save_bootstrap_pairs
 from umt.translation.fewshot import FewShot
-from umt.translation.filters import Filters
 from umt.translation.prompting import Examples, PromptedTranslator, build_prompt
+from umt.translation.quality.filters import Filters
 from umt.types import BadInput
 
 WAY = Direction(3, 4, 1, torch.tensor([1, 5]))

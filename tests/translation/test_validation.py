@@ -16,12 +16,12 @@ from umt.lm.joint_lm import JointLM
 from umt.text.tokenizer import Ids
 from umt.training.objective import Loss
 from umt.translation.back_translation import BackTranslation
-from umt.translation.collapse_guard import CollapseGuard, OutputHealth
-from umt.translation.criteria import round_trip_bleu
-from umt.translation.filters import Filters, OutputStatistics, SubwordUsage
 from umt.translation.objectives import SequenceBatch, TranslationTask
+from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
+from umt.translation.quality.criteria import round_trip_bleu
+from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage
+from umt.translation.quality.validation import ValidationSample
 from umt.translation.synthesis import SyntheticSources, SyntheticSourceWriter
-from umt.translation.validation import ValidationSample
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from umt.cli.train import build
 from umt.evaluation.report.shared_space import word_sheet
 from umt.evaluation.report.svg import standalone
 from umt.pipeline.composition import configuration
+from umt.pipeline.display.reporting import score_run, show
 from umt.pipeline.errors import ALIGNMENT_FAILED, option_errors
 from umt.pipeline.program import program
-from umt.pipeline.reporting import score_run, show
 from umt.pipeline.store import Store
 
 

@@ -22,7 +22,7 @@ import torch
 from umt.cli.command_line import Command
 from umt.compression.archive import Archiver, Header
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import language_model
 from umt.runtime.files import atomic_bytes

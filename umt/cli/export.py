@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 
 from umt.cli.command_line import Command
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
+from umt.pipeline.display.model_card import model_card
 from umt.pipeline.errors import user_errors
-from umt.pipeline.model_card import model_card
 from umt.pipeline.saved import neural_translators, translator_directory
 from umt.runtime.files import atomic_directory
 from umt.translation.export import export_ctranslate2, export_transformers

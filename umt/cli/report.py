@@ -17,7 +17,7 @@ from pathlib import Path
 from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import find_scored_runs
 from umt.evaluation.report.comparison import write_comparison
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.types import BadInput
 

@@ -23,7 +23,7 @@ from umt.corpus.reading import lines
 from umt.evaluation.metrics import SACRE_METRICS
 from umt.evaluation.rows import format_score
 from umt.evaluation.text_scores import DEFAULT, score_texts
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.types import BadInput, Lang
 

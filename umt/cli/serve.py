@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 from umt.cli.command_line import Command
 from umt.evaluation.report.page import Section, Widget, render_page
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console
-from umt.pipeline.demonstration import Demonstration
+from umt.pipeline.display.console import Console
+from umt.pipeline.display.demonstration import Demonstration
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import newest_run
 from umt.types import BadInput, Lang

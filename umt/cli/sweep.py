@@ -27,7 +27,7 @@ from rich.table import Table
 from umt.cli.command_line import Command
 from umt.evaluation.finished_runs import SCORES, FinishedRun, find_runs, parameter_differences
 from umt.evaluation.rows import DICTIONARY, OF_HUNDRED, system_label
-from umt.pipeline.console import Console, literal
+from umt.pipeline.display.console import Console, literal
 from umt.pipeline.errors import user_errors
 
 SHOWN = ("bleu", "p@1", "p@1 covered")

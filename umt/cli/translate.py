@@ -36,7 +36,7 @@ from umt.corpus.preparation.held_out_filter import is_other_language
 from umt.corpus.reading import lines, lines_of_stream
 from umt.evaluation.baselines import Translator
 from umt.lm.loading import configure_libraries
-from umt.pipeline.console import Console, printable
+from umt.pipeline.display.console import Console, printable
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import LanguageDirection, newest_run, open_translator, training_warnings
 from umt.runtime.files import atomic_text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from umt.lm.joint_lm import JointLM
+from umt.lm.scoring import SequenceScorer
 from umt.runtime.batching import budgeted, inside, pad
 from umt.text.tokenizer import Tokenizer
 from umt.types import F64, I64, Lang, Score
@@ -80,6 +81,55 @@ def held_out_code_length(
             np.array([len(each) + 1 for each in ids]),
         )
     return {**lengths, "together": CodeLength.joined(lengths.values())}
+
+
+@dataclass(frozen=True)
+class TranslatedCodeLength:
+    """Bits of sentences given their translations, and of the same sentences alone.
+
+    left_out: pairs that are longer than the context of the model, and in neither.
+    """
+
+    alone: CodeLength
+    given_translation: CodeLength
+    left_out: int
+
+    def share(self, resamples: int = 1000, seed: int = 0) -> Score:
+        """1 - K(y|x) / K(y), the share of its bits that the translation of a sentence saves."""
+        alone, conditional = self.alone.bits, self.given_translation.bits
+        drawn = np.random.default_rng(seed).multinomial(
+            len(alone), np.full(len(alone), 1 / len(alone)), resamples
+        )
+        low, high = np.quantile(1 - (drawn @ conditional) / (drawn @ alone), [0.025, 0.975])
+        signature = f"sentences:{len(alone)}|left out:{self.left_out}|resamples:{resamples}"
+        return Score(
+            "share saved", float(1 - conditional.sum() / alone.sum()), float(low), float(high), signature
+        )
+
+
+def translated_code_length(
+    model: tuple[JointLM, Tokenizer],
+    translator: tuple[JointLM, Tokenizer],
+    sources: Sequence[str],
+    targets: Sequence[str],
+    direction: tuple[Lang, Lang],
+) -> TranslatedCodeLength:
+    """Targets under a language model, and under a translator that is given their sources.
+
+    sources, targets: (pairs,) normalised; direction: their languages. Raises ValueError where no pair fits
+    the context of the translator.
+    """
+    (source, target), (network, tokenizer) = direction, translator
+    messages, decoded = tokenizer.encode(sources, source), tokenizer.encode(targets, target)
+    fits = [n for n, y in enumerate(decoded) if len(messages[n]) + len(y) <= network.context - 3]
+    nats = SequenceScorer(network, tokenizer).conditional_nll(
+        [messages[n] for n in fits], [decoded[n] for n in fits], source, target
+    )
+    alone = held_out_code_length(*model, {target: [targets[n] for n in fits]})[target]
+    conditional = replace(
+        alone, bits=nats / math.log(2), tokens=np.array([len(decoded[n]) + 1 for n in fits])
+    )
+    return TranslatedCodeLength(alone, conditional, len(sources) - len(fits))
 
 
 def scores(lengths: Mapping[str, CodeLength]) -> dict[str, list[Score]]:

@@ -11,8 +11,8 @@ import numpy as np
 import pyppmd
 import zstandard
 
-from umt.compression import context_mixing
-from umt.compression.prefix_code import PrefixCode
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.prefix_code import PrefixCode
 
 
 def _gzip(data: bytes) -> int:
@@ -37,7 +37,7 @@ def _ppmd(data: bytes) -> int:
 
 
 def context_mixing_size(data: bytes) -> int:
-    """Bytes under context mixing, see `umt.compression.context_mixing`, with bytes for symbols."""
+    """Bytes under context mixing, see `umt.compression.mixing.context_mixing`, with bytes for symbols."""
     if not data:
         return 0
     symbols = np.frombuffer(data, np.uint8).astype(np.int64)

@@ -1,7 +1,7 @@
 """Code lengths K(X), K(Y), K(X,Y), K(Y|X), K(X|Y) of two languages, the joint gain, and controls.
 
 A code mixes a prequential network (`umt.compression.prequential`) and a co-occurrence expert
-(`umt.compression.cooccurrence_expert`) with counts (`umt.compression.context_mixing`). Separately and
+(`umt.compression.mixing.cooccurrence_expert`) with counts (`.mixing.context_mixing`). Separately and
 jointly, each text has the same network, with as many updates, and the same counts; jointly, co-occurrence
 is also transferred from the other language. So a gain is the information of that language, and nothing else
 differs. It leaves the tables of subwords out: with a vocabulary for each language they cost the same in
@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from umt.compression import context_mixing
 from umt.compression.block_bootstrap import gain_interval, length_interval
 from umt.compression.compressors import compressed_sizes
-from umt.compression.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.cooccurrence_expert import CooccurrenceExpert
 from umt.compression.network_runs import NetworkRuns
 from umt.compression.prequential import Coded, Prequential
 from umt.compression.symbols import CodedText, SubwordAlphabet, table_bits, vocabularies

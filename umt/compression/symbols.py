@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers.pre_tokenizers import ByteLevel
 
-from umt.compression.prefix_code import PrefixCode
+from umt.compression.mixing.prefix_code import PrefixCode
 from umt.text.tokenizer import Tokenizer
 from umt.types import F64, I64, Bools, Lang
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from umt.embeddings.lexicon import Lexicon
 from umt.types import F64
@@ -46,12 +47,12 @@ def counterpart_excess(
     likelihood_ratios = _TRANSLATED * translated.data / frequency[translated.indices]
     translated.data = np.log1p(likelihood_ratios).astype(np.float32)
     largest = np.maximum(y @ -np.log(frequency), 1e-9)
-    y = (sp.diags((largest**-0.5).astype(np.float32)) @ y).T.tocsr()
+    y = (sp.diags((largest**-0.5).astype(np.float32)) @ y).tocsr()
     first: list[F64] = []
     step = max(1, _AT_ONCE // max(1, len(target)))
     for start in range(0, len(chosen), step):
-        scores = (translated[start : start + step] @ y).toarray()
-        best = np.sort(np.partition(scores, -_RANKS - 1, 1)[:, -_RANKS - 1 :], 1)[:, ::-1]
+        scores = y @ translated[start : start + step].toarray().T  # dense, since most pairs share a word
+        best = torch.from_numpy(scores.T.copy()).topk(_RANKS + 1).values.numpy()
         gaps = (best[:, :-1] - best[:, 1:]) * np.arange(1, _RANKS + 1)
         others = gaps[:, 1:].mean(1)
         first.append(gaps[others > 0, 0] / others[others > 0])

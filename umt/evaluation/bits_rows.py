@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from umt.compression.code_length import CodeLength, scores
+from umt.compression.code_length import CodeLength, TranslatedCodeLength, scores
 from umt.compression.mutual_information import WAYS
 from umt.evaluation.rows import ScoreRow
 from umt.types import Score
@@ -20,6 +20,12 @@ def code_length_rows(name: str, lengths: Mapping[str, CodeLength], seconds: floa
     for side, units in scores(lengths).items():
         for score in units:
             yield ScoreRow("joint model", name, side, score, seconds, "bits")
+
+
+def translated_rows(name: str, way: str, lengths: TranslatedCodeLength, seconds: float) -> Iterator[ScoreRow]:
+    """Bits of the target side of the held-out set ``name`` given its source side, and the share saved."""
+    for score in (*scores({way: lengths.given_translation})[way], lengths.share()):
+        yield ScoreRow("translator, given the source", name, way, score, seconds, "bits")
 
 
 def bits_rows(measured: Mapping[str, Any]) -> Iterator[ScoreRow]:

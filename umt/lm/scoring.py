@@ -67,7 +67,7 @@ class SequenceScorer:
     def criteria(
         self, sentences: Sequence[Ids], hypotheses: Sequence[Ids], source: Lang, target: Lang
     ) -> dict[str, float]:
-        """Selection criteria ``code`` and ``agreement`` of translations, see `umt.translation.criteria`.
+        """Selection criteria ``code`` and ``agreement`` of translations, see `translation.quality.criteria`.
 
         sentences: in the language ``source``; hypotheses: their translations into ``target``.
         """

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, OmegaConfBaseException
 
 from umt.pipeline import CONF
-from umt.pipeline.console import Console, printable
+from umt.pipeline.display.console import Console, printable
 from umt.pipeline.renamed import check_overrides, new_name
 from umt.runtime.interrupts import Terminated, stop_workers
 from umt.types import BadInput

@@ -30,7 +30,8 @@ from umt.translation.bitext import (
     load_bootstrap_pairs,
     synthetic_pairs,
 )
-from umt.translation.filters import SubwordUsage
+from umt.translation.quality.filters import SubwordUsage
+from umt.translation.quality.validation import LOG as HEALTH
 from umt.translation.training import (
     BootstrapComparison,
     TrainedTranslator,
@@ -38,7 +39,6 @@ from umt.translation.training import (
     TranslatorTraining,
 )
 from umt.translation.translator import NeuralTranslator
-from umt.translation.validation import LOG as HEALTH
 from umt.types import Lang
 
 Report = Mapping[str, Any]

@@ -13,7 +13,7 @@ from rich.console import Console as Terminal
 
 from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.errors import sweep_cell, sweep_job
 from umt.pipeline.run import Run
 from umt.pipeline.stages import ADVICE, planned

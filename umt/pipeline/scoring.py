@@ -12,10 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from umt.align import Alignment
-from umt.compression.code_length import held_out_code_length
+from umt.compression.code_length import held_out_code_length, translated_code_length
 from umt.corpus import HeldOut, ParallelSet
 from umt.evaluation.baselines import Copy, Translator
-from umt.evaluation.bits_rows import code_length_rows
+from umt.evaluation.bits_rows import code_length_rows, translated_rows
 from umt.evaluation.external_systems import (
     FOLDER,
     INDEX,
@@ -29,15 +29,18 @@ from umt.evaluation.lexicon_rows import lexicon_rows
 from umt.evaluation.metrics import Metric, PairedBootstrap, with_first_reference
 from umt.evaluation.report import sections
 from umt.evaluation.rows import ScoreRow, System, group_by_system
+from umt.lm.joint_lm import JointLM
 from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.pipeline import inputs, stages
 from umt.pipeline.artefact import commit
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.saved import bootstrap_translator
 from umt.runtime.files import write_json
 from umt.smt.random_control import permuted_translator
 from umt.smt.translator import PHRASE_BASED, PhraseBasedTranslator
+from umt.text.normalisation import normaliser
+from umt.text.tokenizer import Tokenizer
 from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput, Lang
 
@@ -237,12 +240,33 @@ def code_lengths(config: DictConfig, run: Run) -> Iterator[ScoreRow]:
         return
     model, tokenizer = load_with_tokenizer(run.model.path, **kernels_of(config))
     model.to(best_device()).eval()
+    translator = run.translator and load_with_tokenizer(run.translator.path, **kernels_of(config))
     dev = config.evaluation.split == "dev"
     for held_out in _chosen(config, run) if dev else run.held_out:
         start = time.perf_counter()
-        sides = {lang: [texts[0] for texts in side] for lang, side in held_out.pairs().sides.items()}
+        pairs = held_out.pairs()
+        sides = {lang: [texts[0] for texts in side] for lang, side in pairs.sides.items()}
         lengths = held_out_code_length(model, tokenizer, sides)
         yield from code_length_rows(held_out.name, lengths, time.perf_counter() - start)
+        if translator:
+            yield from _given_sources(pairs.direction, held_out.name, sides, (model, tokenizer), translator)
+
+
+def _given_sources(
+    only: Direction | None,
+    name: str,
+    sides: Mapping[Lang, Sequence[str]],
+    model: tuple[JointLM, Tokenizer],
+    translator: tuple[JointLM, Tokenizer],
+) -> Iterator[ScoreRow]:
+    """Bits of each side given the other under the translator; ``only`` in the direction of the set."""
+    translator[0].to(best_device()).eval()
+    source, target = sides
+    for direction in [only] if only else [(source, target), (target, source)]:
+        start = time.perf_counter()
+        texts, targets = (list(map(normaliser(lang), sides[lang])) for lang in direction)
+        lengths = translated_code_length(model, translator, texts, targets, direction)
+        yield from translated_rows(name, "-".join(direction), lengths, time.perf_counter() - start)
 
 
 def missing_measurements(split: str, run: Run) -> Iterator[str]:

@@ -59,7 +59,8 @@ _LABEL = re.compile(
     r"\]?\s*[:：]|(?-i:[A-Z][A-Z.'-]+(?:\s[A-Z.'-]+){0,2}):\s|[㐀-鿿]{2,6}:(?!\d))\s*",
     re.IGNORECASE,
 )
-_SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【]|^\s*[-–—]|:|：")
+_SUSPECT = re.compile(r"[<&*#\[\](){}`>_|•（【:：]")  # one class, which `re` scans by a bitmap
+_BRACKET = re.compile(r"[\[(（【]")
 
 
 def decode_references(line: str) -> str:
@@ -92,10 +93,12 @@ def strip_tags(line: str) -> str:
 
 def strip_markup(line: str) -> str:
     """A line without character references, tags, Markdown, stage directions and speaker labels."""
-    if not _SUSPECT.search(line):
+    if not _SUSPECT.search(line) and line.lstrip()[:1] not in ("-", "–", "—"):
         return line
-    line = _LINK.sub(r"\1", strip_tags(decode_references(line)))
-    line = _emphasis(_ASIDE.sub(" ", line))
+    line = strip_tags(decode_references(line))
+    if _BRACKET.search(line):
+        line = _ASIDE.sub(" ", _LINK.sub(r"\1", line))
+    line = _emphasis(line)
     return _LABEL.sub("", _LEADING.sub("", line), count=1)
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from umt.runtime.saved_arrays import SavedJson, damaged, strings
@@ -67,6 +68,7 @@ _WITHOUT_ENDINGS = frozenset({"zh", "vi", "th", "lo", "km", "my"})
 """Languages that say by words what others say by endings."""
 _LEAST, _SHARE = 3, 0.02
 """A stem must be found so often, and so often per occurrence of the form."""
+_REMEMBERED = 1_000_000
 _WORD = re.compile(r"(?<!\w)[A-Za-z]+(?!\w|'\w)")
 _JOINT = re.compile(rf"{SUFFIX_MARK}{SUFFIX_MARK}|([A-Za-z]+)?((?: ?{SUFFIX_MARK}[a-z]+)+)")
 _ENDING = re.compile(rf"{SUFFIX_MARK}([a-z]+)")
@@ -86,7 +88,7 @@ class SuffixSplitter:
         """From sentences of words with their case; none if ``other``, opposite it, has endings, too."""
         if lang != "en" or other not in _WITHOUT_ENDINGS:
             return cls()
-        counts = Counter(word for sentence in sentences for word in sentence)
+        counts = Counter(chain.from_iterable(sentences))
         small = Counter[str]()
         names = Counter[str]()
         for word, count in counts.items():
@@ -137,8 +139,8 @@ class SuffixSplitter:
         """Words with their case, each ending a word of its own, marked; capitals stay at the stem."""
         if not self.stem_and_suffix:
             return list(words)
-        split = self._split
-        return [part for word in words for part in split(word)]
+        memory = self._memory
+        return [part for word in words for part in memory.get(word) or self._split(word)]
 
     def join_words(self, words: Sequence[str]) -> list[str]:
         """The words that `split` would split so.
@@ -168,11 +170,20 @@ class SuffixSplitter:
         """The text that `cut` would cut so; what it never writes is read as by `whole`."""
         return _JOINT.sub(self._join, sentence) if SUFFIX_MARK in sentence else sentence
 
+    @cached_property
+    def _memory(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
     def _split(self, word: str) -> tuple[str, ...]:
+        """The parts of a word, which are remembered, since words of a text repeat."""
         parts = self.stem_and_suffix.get(word.lower())
-        if parts is None or not (word.islower() or word[1:].islower()):
-            return (word,)
-        return _like(word, parts[0]), SUFFIX_MARK + parts[1]
+        split: tuple[str, ...] = (word,)
+        if parts and (word.islower() or word[1:].islower()):
+            split = _like(word, parts[0]), SUFFIX_MARK + parts[1]
+        if len(self._memory) >= _REMEMBERED:
+            self._memory.clear()
+        self._memory[word] = split
+        return split
 
     def _join(self, match: re.Match[str]) -> str:
         if match[0] == 2 * SUFFIX_MARK:

@@ -28,9 +28,9 @@ from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.training.embedding_init import subword_vectors
 from umt.translation.bitext import save_bootstrap_pairs
-from umt.translation.criteria import sample_sentences
-from umt.translation.filters import Filters, OutputStatistics, SubwordUsage
 from umt.translation.prompting import FEW_SHOT, Examples, PromptedTranslator
+from umt.translation.quality.criteria import sample_sentences
+from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage
 from umt.types import BadInput, Lang, ProgressCallback
 
 

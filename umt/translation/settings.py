@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from umt.lm.generation import Generation
 from umt.runtime.validate import require
 from umt.training.schedule import Schedule
-from umt.translation.collapse_guard import CollapseGuard
-from umt.translation.criteria import Criterion, check_criterion
 from umt.translation.dual_learning import DualLearningConfig
-from umt.translation.filters import Filters
+from umt.translation.quality.collapse_guard import CollapseGuard
+from umt.translation.quality.criteria import Criterion, check_criterion
+from umt.translation.quality.filters import Filters
 
 
 @dataclass(frozen=True)

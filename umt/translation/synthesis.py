@@ -14,7 +14,7 @@ from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.scoring import SequenceScorer
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.translation.filters import Filters, OutputStatistics, SubwordUsage, reconstruction_f1
+from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage, reconstruction_f1
 from umt.types import Bools, Lang
 
 

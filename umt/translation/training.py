@@ -25,15 +25,15 @@ from umt.training.objective import Objective
 from umt.training.optimiser import OptimiserConfig
 from umt.translation.back_translation import BackTranslation, FrozenWriter
 from umt.translation.bitext import Bitext, TextTranslator
-from umt.translation.criteria import sample_sentences
 from umt.translation.dual_learning import DualLearning
-from umt.translation.filters import SubwordUsage
 from umt.translation.language_adversary import Adversary
 from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask
+from umt.translation.quality.criteria import sample_sentences
+from umt.translation.quality.filters import SubwordUsage
+from umt.translation.quality.validation import Validation, ValidationSample
 from umt.translation.settings import Batching, ObjectiveSchedules, SynthesisConfig, ValidationConfig
 from umt.translation.synthesis import SyntheticSourceWriter
-from umt.translation.validation import Validation, ValidationSample
 from umt.types import BadInput, Lang, ProgressCallback
 
 

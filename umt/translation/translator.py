@@ -25,7 +25,7 @@ from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.text.verbatim import translate_around, translated_parts
-from umt.translation.doubts import doubts, is_looping, training_cost
+from umt.translation.quality.doubts import doubts, is_looping, training_cost
 from umt.types import BadInput, Lang
 
 _FILE = "translator.json"
@@ -36,7 +36,7 @@ _UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 class Alternative(NamedTuple):
     """A translation and its score in nats: log p(translation | sentence), with log p(sentence | translation)
-    added by the noisy channel; doubts: why it is not to be trusted, see `umt.translation.doubts`.
+    added by the noisy channel; doubts: why it is not to be trusted, see `umt.translation.quality.doubts`.
     """
 
     text: str
@@ -53,7 +53,7 @@ class NeuralTranslator:
     noisy_channel: rerank the hypotheses y of the search by p(y | x) p(x | y), both of the one model (a noisy
         channel without a prior; Li et al. 2016, "Mutual information and diverse decoding"): what one
         direction invents or leaves out costs the other.
-    training_cost: nats a subword that text of training cost, see `umt.translation.doubts`; None: unknown.
+    training_cost: nats a subword that text of training cost, see `umt.translation.quality`; None: unknown.
     """
 
     source: Lang
@@ -78,7 +78,7 @@ class NeuralTranslator:
         return [text for text, _ in self.translate_with_doubts(sentences)]
 
     def translate_with_doubts(self, sentences: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-        """`translate`, and why each is not to be trusted (see `umt.translation.doubts`): empty for most."""
+        """`translate`, and why each is not to be trusted (see `quality.doubts`): empty for most."""
         normal = [normaliser(self.source)(sentence) for sentence in sentences]
         reasons: list[tuple[str, ...]] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from umt.lm.generation import Output
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.training.loop import LOG
-from umt.translation.filters import repeated_bigrams
+from umt.translation.quality.filters import repeated_bigrams
 
 BEYOND = 2.0
 """Nats a subword beyond what the text of training cost: a factor of 7 in probability at every subword. On the

@@ -10,7 +10,7 @@ import numpy as np
 
 from umt.runtime.validate import require
 from umt.text.tokenizer import Ids
-from umt.translation.filters import OutputStatistics, SubwordUsage
+from umt.translation.quality.filters import OutputStatistics, SubwordUsage
 from umt.types import Lang
 
 
@@ -18,7 +18,7 @@ from umt.types import Lang
 class OutputHealth:
     """Statistics of the translations of a sample.
 
-    foreign, copied, repeated: mean shares, see `umt.translation.filters.OutputStatistics`. length: median
+    foreign, copied, repeated: mean shares, see `OutputStatistics` in `filters`. length: median
     length ratio. diversity: distinct subwords of the translations over those of as much real text.
     finished: share that ended before the length limit.
     """

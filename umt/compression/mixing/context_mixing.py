@@ -1,7 +1,7 @@
 """A counting coder: how many bits a stream of symbols takes when contexts are counted as they pass.
 
 Context mixing in the manner of PAQ (Mahoney 2005): every symbol is a path of yes-or-no decisions down a
-prefix code (`umt.compression.prefix_code`), each context that the decision stands in predicts it from what
+prefix code (see `prefix_code`), each context that the decision stands in predicts it from what
 followed that context before, and an online logistic regression mixes the predictions, among them those of a
 neural network where one is given. Nothing is learned before the first symbol and nothing but the past is
 used: a decoder that repeats the steps gets the symbols back.
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from umt.compression.context_counts import (
+from umt.compression.mixing.context_counts import (
     TRUST,
     Counts,
     bucket,
@@ -27,7 +27,7 @@ from umt.compression.context_counts import (
     occurrences,
     recent,
 )
-from umt.compression.logistic_mixing import (
+from umt.compression.mixing.logistic_mixing import (
     CURVES,
     LENGTHS,
     Curves,
@@ -38,7 +38,7 @@ from umt.compression.logistic_mixing import (
     update_curves,
     update_mixers,
 )
-from umt.compression.prefix_code import PrefixCode
+from umt.compression.mixing.prefix_code import PrefixCode
 from umt.runtime.jit import inlined, jit
 from umt.types import F32, F64, I64, Bools
 

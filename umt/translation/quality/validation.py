@@ -18,9 +18,9 @@ from umt.lm.scoring import SequenceScorer
 from umt.runtime.files import atomic_directory, atomic_text
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.training.loop import StopTraining
-from umt.translation.collapse_guard import CollapseGuard, OutputHealth
-from umt.translation.criteria import Criterion, round_trip_bleu
-from umt.translation.filters import SubwordUsage
+from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
+from umt.translation.quality.criteria import Criterion, round_trip_bleu
+from umt.translation.quality.filters import SubwordUsage
 from umt.types import Lang, ProgressCallback
 
 LOG = "health.jsonl"

@@ -23,7 +23,7 @@ from umt.evaluation.report.tables import show_run, show_scores
 from umt.evaluation.report.training_curves import training_curves
 from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
 from umt.pipeline import inputs
-from umt.pipeline.console import Console
+from umt.pipeline.display.console import Console
 from umt.pipeline.run import Run
 from umt.pipeline.scoring import (
     code_lengths,

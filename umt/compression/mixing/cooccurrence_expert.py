@@ -66,7 +66,7 @@ class CooccurrenceExpert:
 
     def unconditional(self, text: CodedText, progress: ProgressCallback) -> F32:
         """Log odds of the decisions of ``text``, (decisions,), as
-        `umt.compression.context_mixing.code_length` takes them."""
+        `umt.compression.mixing.context_mixing.code_length` takes them."""
         return self._odds(
             text, [[sentence_cooccurrence(text, end)] for end in self._ends(text)[:-1]], progress
         )

@@ -40,7 +40,7 @@ class TranslationExpert:
         require(self, positive="rounds prior jump", share="uniform", within={"growth": "(1, inf)"})
 
     def log_odds(self, text: CodedText, other: CodedText, pointers: I64) -> F32:
-        """Log odds of the decisions of ``text``, as `umt.compression.context_mixing.code_length` takes them.
+        """Log odds of the decisions of ``text``, as `context_mixing.code_length` takes them.
 
         pointers: (sentences of ``text``,) a sentence of ``other`` each, or -1 for none.
         """

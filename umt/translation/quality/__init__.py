@@ -1,0 +1,1 @@
+"""Judging translations without references: filters, guards, criteria, validation during training."""
