@@ -25,9 +25,9 @@ from benchmarks.transfer.records import Job, Record
 from umt.align import Alignment
 from umt.align.agreement import Matches
 from umt.align.baseline_criteria import mean_cosine, mutual_share
-from umt.compression import context_mixing
-from umt.compression.cooccurrence_expert import CooccurrenceExpert
-from umt.compression.prefix_code import PrefixCode
+from umt.compression.mixing import context_mixing
+from umt.compression.mixing.cooccurrence_expert import CooccurrenceExpert
+from umt.compression.mixing.prefix_code import PrefixCode
 from umt.compression.symbols import CodedText
 from umt.corpus.preparation.prepare import prepare_text
 from umt.corpus.prepared_text import PreparedText
