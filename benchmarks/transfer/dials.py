@@ -20,6 +20,8 @@ SIZES = (1_000, 2_000, 4_000, 8_000, 16_000)
 SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LINES = {"lexical_gap": (0.3, 0.6), "noise": (0.15, 0.3), "order_divergence": (0.0, 0.5)}
 MIXED = 15
+FRESH = 1_500
+"""Sentences a side after the longest text, which no run aligns: they are coded."""
 HELD_OUT = 150
 """Pairs of the dev set; they are read to measure BLEU alone."""
 
@@ -79,16 +81,16 @@ def world(setting: Mapping[str, Any]) -> SyntheticWorld:
     return SyntheticWorld(**dials, preference_strength=strength, processes=1)
 
 
-def source(setting: Mapping[str, Any]) -> Prefix:
-    """The text of a setting: the first sentences of the longest text."""
-    dials = {name: value for name, value in setting.items() if name != "size"}
-    lines = _longest(tuple(dials.items()))
-    return Prefix({lang: each[: setting["size"]] for lang, each in lines.items()})
+def source(setting: Mapping[str, Any], fresh: bool = False) -> Prefix:
+    """The text of a setting, the first sentences of the longest one; or those that are ``fresh``."""
+    lines = _longest(tuple((name, value) for name, value in setting.items() if name != "size"))
+    part = slice(max(SIZES), None) if fresh else slice(setting["size"])
+    return Prefix({lang: each[part] for lang, each in lines.items()})
 
 
 @lru_cache(maxsize=1)
 def _longest(dials: tuple[tuple[str, Any], ...]) -> dict[Lang, list[str]]:
-    one = world({"size": max(SIZES), **dict(dials)})
+    one = world({"size": max(SIZES) + FRESH, **dict(dials)})
     other = replace(one, seed=one.seed + 1000) if "mismatch" in dict(dials) else one
     return {lang: [*side.sentences(lang)] for lang, side in zip(one.languages, (one, other), strict=True)}
 

@@ -111,14 +111,18 @@ def _interval(values: F64, outcome: F64, given: F64 | None = None) -> str:
         partial_spearman(values[chosen], outcome[chosen], None if given is None else given[chosen])
         for chosen in random.integers(len(values), size=(RESAMPLES, len(values)))
     ]
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [0.025, 0.975])
     return f"{partial_spearman(values, outcome, given):z.2f} [{low:z.2f}, {high:z.2f}]"
 
 
 def partial_spearman(values: F64, outcome: F64, given: F64 | None = None) -> float:
-    """Pearson's correlation of ranks, each with its regression on the ranks of ``given`` subtracted."""
+    """Pearson's correlation of ranks, each with its regression on the ranks of ``given`` subtracted.
+
+    0 where either does not vary.
+    """
     x, y = (rankdata(each) - (len(values) + 1) / 2 for each in (values, outcome))
     if given is not None:
         z = rankdata(given) - (len(values) + 1) / 2
-        x, y = (each - z * (each @ z) / (z @ z) for each in (x, y))
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
+        x, y = (each - z * (each @ z) / max(z @ z, 1.0) for each in (x, y))
+    norm = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / norm) if norm else 0.0

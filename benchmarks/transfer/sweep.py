@@ -8,7 +8,7 @@ dictionary and the dev set are read last, to measure.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -79,11 +79,12 @@ def _measure(setting: dict[str, Any], parts: dict[str, Any], folder: Path) -> Re
 
 def _values(setting: dict[str, Any], parts: dict[str, Any], folder: Path) -> Record:
     """Code lengths, unsupervised criteria, P@1 and BLEU of one setting."""
-    folder.mkdir(parents=True, exist_ok=True)
-    prepare_text(dials.source(setting), (), parts["preparation"], folder, quiet)
-    text, generator = PreparedText(folder), Generator().manual_seed(setting["seed"])
+    for name, fresh in (("text", False), ("fresh", True)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        prepare_text(dials.source(setting, fresh), (), parts["preparation"], folder / name, quiet)
+    text, generator = PreparedText(folder / "text"), Generator().manual_seed(setting["seed"])
     spaces = [
-        parts["words"].build(lang, read_tokens(folder / f"{lang}.words"), generator)
+        parts["words"].build(lang, read_tokens(text.directory / f"{lang}.words"), generator)
         for lang in text.languages
     ]
     alignment: Alignment = parts["aligner"].align(*spaces, generator)
@@ -94,7 +95,7 @@ def _values(setting: dict[str, Any], parts: dict[str, Any], folder: Path) -> Rec
         "verdict": alignment.verdict.label,
         "cosine": round(mean_cosine(alignment, 500), 4),
         "mutual": round(mutual_share(matches), 4),
-        **gains(text, alignment, setting["seed"]),
+        **gains(text, PreparedText(folder / "fresh"), alignment, setting["seed"]),
     }
     translators = parts["bootstrap"].fit(
         text, *text.languages, alignment.lexicon, alignment.reverse_lexicon, generator, quiet,
@@ -132,21 +133,22 @@ def bleu(hypotheses: list[str], references: Any, target: Lang) -> float:
     )
 
 
-def gains(text: PreparedText, alignment: Alignment, seed: int) -> dict[str, float]:
-    """Percent of the bits of the target text that the source text saves, by co-occurrence alone.
+def gains(text: PreparedText, fresh: PreparedText, alignment: Alignment, seed: int) -> dict[str, float]:
+    """Percent of the bits of ``fresh`` target text that the source text saves, by co-occurrence alone.
 
-    lexicon: through the lexicon that was found without a dictionary, whose bits are not counted. permuted:
-    with its rows permuted. reverse, reverse permuted: of the source text.
+    lexicon: through the lexicon that was found in ``text``, whose bits are not counted; it knows nothing of
+    the text that is coded. permuted: with its rows permuted. reverse, reverse permuted: of the source text.
     """
-    x, y = (
-        coded_words(text.words(lang), side.words[:WORDS], lang, number * (WORDS + 4))
-        for number, (lang, side) in enumerate(zip(text.languages, alignment.sides, strict=True))
-    )
+    x, y = text.languages
+    words = {lang: side.words[:WORDS] for lang, side in zip((x, y), alignment.sides, strict=True)}
     result = {}
-    for prefix, lexicon, known, coded in (
-        ("", alignment.lexicon, x, y.until(CODED)),
-        ("reverse ", alignment.reverse_lexicon, y, x.until(CODED)),
+    for prefix, lexicon, source, target in (
+        ("", alignment.lexicon, x, y),
+        ("reverse ", alignment.reverse_lexicon, y, x),
     ):
+        known = coded_words(text.words(source), words[source], source, KNOWN)
+        coded = coded_words(fresh.words(target), words[target], target, CODED)
+        assert (lexicon.source[:WORDS], lexicon.target[:WORDS]) == (words[source], words[target])
         table = lexicon_matrix(lexicon, known, coded)
         order, there = np.arange(table.shape[0]), np.flatnonzero(np.diff(table.indptr))
         order[there] = np.random.default_rng(seed).permutation(there)
@@ -160,12 +162,7 @@ def gains(text: PreparedText, alignment: Alignment, seed: int) -> dict[str, floa
 def lexicon_matrix(lexicon: Lexicon, x: CodedText, y: CodedText, candidates: int = 3) -> Counts:
     """(symbols of x, symbols of y) probabilities of the first candidates of the words that are symbols."""
     rows, columns = (
-        {
-            int(number - text.first): leaf
-            for leaf, number in enumerate(text.numbers)
-            if number - text.first < WORDS
-        }
-        for text in (x, y)
+        {int(number): leaf for leaf, number in enumerate(text.numbers) if number < WORDS} for text in (x, y)
     )
     table = sp.lil_matrix((len(x.numbers), len(y.numbers)), dtype=np.float32)
     for word, leaf in rows.items():
@@ -182,13 +179,13 @@ def bits(text: CodedText, expert: F32) -> float:
     return float(context_mixing.code_length(text.codes, text.tree, text.starts, [expert]).sum())
 
 
-def coded_words(lines: Any, words: tuple[str, ...], lang: Lang, first: int) -> CodedText:
-    """The first `KNOWN` words of a text as symbols: ``words``, one for all others, and ends."""
+def coded_words(lines: Iterable[list[str]], words: tuple[str, ...], lang: Lang, limit: int) -> CodedText:
+    """About the first ``limit`` words as symbols: ``words``, one for all others, and ends."""
     row = {word: number for number, word in enumerate(words)}
     stream: list[int] = []
     ends: list[int] = []
     for line in lines:
-        if len(stream) >= KNOWN:
+        if len(stream) >= limit:
             break
         stream += [row.get(word.lower(), WORDS) for word in line] + [WORDS + 1]
         ends.append(len(stream))
@@ -200,6 +197,6 @@ def coded_words(lines: Any, words: tuple[str, ...], lang: Lang, first: int) -> C
     leaf[used[order]] = np.arange(len(used))
     return CodedText(
         lang, leaf[stream], np.array(ends), np.diff([0, *ends]), np.diff([0, *ends]),
-        used[order] + first, first + WORDS + 2, PrefixCode.canonical(lengths[order]),
-        np.ones(len(used), np.bool_), 0.0, first=first,
+        used[order], WORDS + 2, PrefixCode.canonical(lengths[order]),
+        np.ones(len(used), np.bool_), 0.0,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.transfer import dials, sweep
-from benchmarks.transfer.prediction import partial_spearman
+from benchmarks.transfer.prediction import correlations, partial_spearman, phases
 from umt.align import Alignment, Verdict
 from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings
@@ -27,9 +27,12 @@ def test_settings_are_many_and_each_once() -> None:
 def test_mismatched_sides_come_from_two_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = {"size": 20, "seed": 1}
     monkeypatch.setattr(dials, "SIZES", (50,))
+    monkeypatch.setattr(dials, "FRESH", 10)
     mismatched, matched = dials.source({**setting, "mismatch": "world"}), dials.source(setting)
     assert [*mismatched.sentences(EN)] == [*matched.sentences(EN)]
     assert [*mismatched.sentences(ZH)] != [*matched.sentences(ZH)]
+    fresh = [*dials.source(setting, fresh=True).sentences(EN)]
+    assert fresh == [*dials.world({"size": 60, "seed": 1}).sentences(EN)][50:]
 
 
 def company(seed: int, names: tuple[str, ...]) -> list[list[str]]:
@@ -57,14 +60,14 @@ def test_the_right_lexicon_saves_bits_and_a_permuted_one_none(monkeypatch: pytes
         languages = EN, ZH
         words = staticmethod(sentences.__getitem__)
 
-    saved = sweep.gains(Text, alignment, 1)  # type: ignore[arg-type]
+    saved = sweep.gains(Text, Text, alignment, 1)  # type: ignore[arg-type]
     assert saved["lexicon"] > 0.5
     assert abs(saved["permuted"]) < 0.2 * saved["lexicon"]
 
 
 def test_words_as_symbols_are_the_text() -> None:
-    text = sweep.coded_words([["B", "a"], ["c", "a"]], ("a", "b"), EN, 7)
-    assert [*text.numbers[text.codes] - 7] == [1, 0, sweep.WORDS + 1, sweep.WORDS, 0, sweep.WORDS + 1]
+    text = sweep.coded_words([["B", "a"], ["c", "a"]], ("a", "b"), EN, 9)
+    assert [*text.numbers[text.codes]] == [1, 0, sweep.WORDS + 1, sweep.WORDS, 0, sweep.WORDS + 1]
     assert [*text.ends] == [3, 6]
 
 
@@ -76,3 +79,29 @@ def test_a_predictor_that_knows_the_size_alone_has_no_partial_correlation() -> N
     assert abs(partial_spearman(blind, outcome, size)) < 0.15
     assert partial_spearman(quality, outcome, size) > 0.9
     assert partial_spearman(np.exp(quality), quality) == pytest.approx(1)
+
+
+def test_tables_say_what_the_runs_say() -> None:
+    """Agreement orders the runs as P@1 does, the gain of the code the other way; an error is left out."""
+    runs = []
+    for number, (size, shift) in enumerate(
+        (size, shift) for size in (1000, 2000) for shift in (0, 0.25, 0.5)
+    ):
+        quality = (number + 1) / 8
+        result = {
+            **dict.fromkeys(("lexicon", "reverse lexicon"), -quality),
+            **dict.fromkeys(("permuted", "reverse permuted", "mutual", "round trip"), 0.0),
+            "agreement": quality,
+            "cosine": 0.1 * number**3,
+            "p@1": [quality, quality],
+            "bleu": [10 * quality, 12 * quality],
+        }
+        runs.append({"size": size, "domain_shift": shift, "seed": 1, "result": result})
+    runs.append({"size": 1000, "domain_shift": 1.0, "seed": 1, "result": {"error": "too little text"}})
+    rows = {row.split(" | ")[0]: row for row in correlations(runs)[0].splitlines()}
+    assert "6 runs" in rows["| predictor, 6 runs"]
+    assert " 1.00 [1.00, 1.00] | 1.00 " in rows["| agreement of independent alignments"]
+    assert " -1.00 [-1.00, -1.00] " in rows["| code: saved through the lexicon, both ways"]
+    table, picture = phases(runs)
+    assert "| 2,000 | 0.5 | 1 | -0.75 | -0.75 | 0.750 | 0.750 | 8.2 |" in table
+    assert picture.count("P@1 0.750") == 1
