@@ -83,12 +83,12 @@ def _values(setting: dict[str, Any], parts: dict[str, Any], folder: Path) -> Rec
         (folder / name).mkdir(parents=True, exist_ok=True)
         prepare_text(dials.source(setting, fresh), (), parts["preparation"], folder / name, quiet)
     text, generator = PreparedText(folder / "text"), Generator().manual_seed(setting["seed"])
-    spaces = [
+    source, target = (
         parts["words"].build(lang, read_tokens(text.directory / f"{lang}.words"), generator)
         for lang in text.languages
-    ]
-    alignment: Alignment = parts["aligner"].align(*spaces, generator)
-    matches = Matches.read(alignment, *spaces, 500)
+    )
+    alignment: Alignment = parts["aligner"].align(source, target, generator)
+    matches = Matches.read(alignment, source, target, 500)
     result: Record = {
         "agreement": round(alignment.verdict.score, 4),
         "null": round(alignment.verdict.null_score, 4),
