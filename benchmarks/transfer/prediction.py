@@ -106,23 +106,25 @@ def _label(run: Record) -> str:
 
 def _interval(values: F64, outcome: F64, given: F64 | None = None) -> str:
     """Spearman's correlation, partial where ``given``, with a 95% bootstrap interval over runs."""
-    random = np.random.default_rng(0)
-    drawn = [
-        partial_spearman(values[chosen], outcome[chosen], None if given is None else given[chosen])
-        for chosen in random.integers(len(values), size=(RESAMPLES, len(values)))
-    ]
+    chosen = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
+    drawn = partial_spearman(values[chosen], outcome[chosen], None if given is None else given[chosen])
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{partial_spearman(values, outcome, given):z.2f} [{low:z.2f}, {high:z.2f}]"
+    return f"{float(partial_spearman(values, outcome, given)):z.2f} [{low:z.2f}, {high:z.2f}]"
 
 
-def partial_spearman(values: F64, outcome: F64, given: F64 | None = None) -> float:
-    """Pearson's correlation of ranks, each with its regression on the ranks of ``given`` subtracted.
+def partial_spearman(values: F64, outcome: F64, given: F64 | None = None) -> F64:
+    """Pearson's correlation of ranks along the last axis, their regression on those of ``given`` subtracted.
 
     0 where either does not vary.
     """
-    x, y = (rankdata(each) - (len(values) + 1) / 2 for each in (values, outcome))
+    x, y = (rankdata(each, axis=-1) - (values.shape[-1] + 1) / 2 for each in (values, outcome))
     if given is not None:
-        z = rankdata(given) - (len(values) + 1) / 2
-        x, y = (each - z * (each @ z) / max(z @ z, 1.0) for each in (x, y))
-    norm = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / norm) if norm else 0.0
+        z = rankdata(given, axis=-1) - (values.shape[-1] + 1) / 2
+        x, y = (each - z * (_product(each, z) / np.maximum(_product(z, z), 1))[..., None] for each in (x, y))
+    norm = np.sqrt(_product(x, x) * _product(y, y))
+    return np.where(norm > 0, _product(x, y) / np.maximum(norm, 1e-12), 0.0)
+
+
+def _product(x: F64, y: F64) -> F64:
+    """Inner products along the last axis."""
+    return np.asarray((x * y).sum(-1))
