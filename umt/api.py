@@ -71,7 +71,7 @@ class TrainedRun:
 
     @property
     def verdict(self) -> str:
-        """``aligned``, ``doubtful`` or ``failed``, judged without a dictionary."""
+        """``aligned``, ``doubtful`` or ``failed``, without a dictionary; ``not judged`` for a single run."""
         return FinishedRun(self.path).verdict
 
     @property

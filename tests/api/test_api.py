@@ -63,8 +63,8 @@ def test_a_run_is_opened_and_translates(place: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(place)
     run = umt.load()
     assert run.path.parent.name == "runs"
-    assert (run.languages, run.verdict) == (("en", "zh"), "doubtful")
-    assert "its alignment is doubtful" in run.warnings()[0]
+    assert (run.languages, run.verdict) == (("en", "zh"), "not judged")
+    assert "its alignment was not judged" in run.warnings()[0]
     there = run.translate(["The old teacher reads a book.", ""])
     assert [bool(line) for line in there] == [True, False]
     assert any("一" <= letter <= "鿿" for letter in there[0])

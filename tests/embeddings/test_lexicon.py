@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from umt.corpus.dictionary import Dictionary
 from umt.embeddings.lexicon import Lexicon, induce
@@ -138,3 +139,46 @@ def test_bad_dictionary(tmp_path: Path) -> None:
             Dictionary.read(path)
     with pytest.raises(BadInput, match="nothere"):
         Dictionary.read(tmp_path / "nothere")
+
+
+def expected_frequencies(lexicon: Lexicon, source: Tensor) -> Tensor:
+    """(target words,) the shares of the words of a text that is translated word by word."""
+    share = (source / source.sum())[:, None] * lexicon.probabilities.double()
+    total = torch.zeros(len(lexicon.target), dtype=torch.float64)
+    return total.index_add_(0, lexicon.candidates.flatten(), share.flatten())
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_translations_follow_the_frequencies_of_the_target(
+    strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("umt.embeddings.lexicon._FUNCTION_WORDS", 0)
+    generator = torch.Generator().manual_seed(1)
+    words = tuple(f"w{n}" for n in range(30))
+    candidates = torch.stack([torch.randperm(30, generator=generator) for _ in words])
+    probabilities = torch.rand(30, 30, generator=generator).sort(1, descending=True).values
+    known = Lexicon(words, words, candidates, probabilities / probabilities.sum(1, keepdim=True))
+    source, target = (torch.randint(0, 99, (30,), generator=generator).double() for _ in range(2))
+    matched = known.with_matched_frequencies(source, target, strength)
+    assert torch.allclose(matched.probabilities.sum(1), torch.ones(30))
+    assert (matched.probabilities.diff(dim=1) <= 0).all()
+    again = known.with_matched_frequencies(7 * source, 3 * target, strength)
+    assert torch.allclose(matched.probabilities, again.probabilities)
+    wanted = target / target.sum()
+    before, after = (
+        float((expected_frequencies(each, source) - wanted).abs().sum()) for each in (known, matched)
+    )
+    assert after == pytest.approx(before) if strength == 0 else after < (1 - 0.5 * strength) * before
+    if strength == 1:
+        assert after < 0.01
+
+
+def test_function_words_keep_their_translations() -> None:
+    words = tuple(f"w{n}" for n in range(120))
+    candidates, probabilities = torch.tensor([[0, 1]] * 120), torch.tensor([[0.6, 0.4]] * 120)
+    counts = torch.ones(120, dtype=torch.float64)
+    known = Lexicon(words, words, candidates, probabilities)
+    matched = known.with_matched_frequencies(counts, torch.tensor([1.0, *[5.0] * 119]).double(), 1.0)
+    assert torch.equal(matched.candidates[:100], candidates[:100])
+    assert torch.allclose(matched.probabilities[:100], probabilities[:100])
+    assert (matched.candidates[100:, 0] == 1).all()

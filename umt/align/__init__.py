@@ -23,7 +23,7 @@ from umt.types import BadInput
 _FORMAT = 1
 _VERDICT_NUMBERS = "score", "null_score", "estimated_precision"
 
-Label = Literal["aligned", "doubtful", "failed"]
+Label = Literal["aligned", "doubtful", "failed", "not judged"]
 
 
 @dataclass(frozen=True)

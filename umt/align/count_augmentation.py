@@ -34,15 +34,18 @@ class CountAugmentation:
         all rounds but the last give the pairs that maps are fitted on; the last gives the lexicon.
     weight: of the counts of one window against 1 for the vectors.
     transliteration: re-ranks the candidates of each round by spelling; None: vectors and counts alone.
+    frequency_matching: how far the lexicons follow the frequencies of the words, from 0 to 1, see
+        `Lexicon.with_matched_frequencies`.
     """
 
     windows: tuple[int, ...] = (5,)
     columns: tuple[int, ...] = (500, 500, 4000)
     weight: float = 1.0
     transliteration: TransliterationReranker | None = None
+    frequency_matching: float = 0.6
 
     def __post_init__(self) -> None:
-        require(self, positive="windows columns weight")
+        require(self, positive="windows columns weight", within={"frequency_matching": "[0, 1]"})
 
     def enrich(self, source: WordSpace, target: WordSpace, shared: SharedSpace) -> SharedSpace:
         """``shared`` with better pairs, maps and lexicons, of as many candidates.
@@ -74,6 +77,10 @@ class CountAugmentation:
         k = shared.lexicon.candidates.shape[1]
         forward, backward = self._neighbours(left, right, source, target, columns, k)
         lexicon, reverse = lexicons_from_neighbours(source.words, target.words, forward, backward, k)
+        lexicon, reverse = (
+            one.with_matched_frequencies(here.frequencies, there.frequencies, self.frequency_matching)
+            for one, here, there in ((lexicon, source, target), (reverse, target, source))
+        )
         one, two = Embeddings(source.words, left), Embeddings(target.words, right)
         return SharedSpace(one, two, lexicon, reverse, pairs, (*shared.history, *history))
 

@@ -16,7 +16,7 @@ from umt.embeddings.lexicon import Lexicon
 from umt.embeddings.wordspace import Embeddings, WordSpace, normalise
 from umt.types import BadInput
 
-_UNJUDGED = "one run cannot be validated without a dictionary: use aligner=restarts, which compares several"
+_UNJUDGED = "one run has no other to be compared with: aligner=restarts compares several"
 
 
 def best(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,7 +134,7 @@ def alignment_of(
             f"{source.lang} and {target.lang}: no two words are each other's best match: give more text"
         )
     last = history[-1].get("similarity", math.nan) if history else math.nan
-    verdict = Verdict("doubtful", last, math.nan, _UNJUDGED)
+    verdict = Verdict("not judged", last, math.nan, _UNJUDGED)
     if refinement is not None:
         shared = refinement.refine(source, target, pairs, generator)
         rounds = (*history, *shared.history)

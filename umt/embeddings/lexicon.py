@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from umt.embeddings.wordspace import Embeddings
 from umt.runtime.saved_arrays import SavedArrays, SavedJson, damaged
 
 _FORMAT = 1
+_SINKHORN_STEPS = 30
+_FUNCTION_WORDS = 100  # about as many of the most frequent words are function words
+_RARE = 1e-9  # share of a text's tokens below which a word's frequency says nothing
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,33 @@ class Lexicon:
             precision = float((2**middle * logs).softmax(1).amax(1).mean())
             low, high = (middle, high) if precision < certainty else (low, middle)
         return float(2 ** ((low + high) / 2))
+
+    def with_matched_frequencies(self, source: Tensor, target: Tensor, strength: float) -> Lexicon:
+        """The lexicon whose translations are expected about as often as the target text has them.
+
+        p(y|x) becomes u_x p(y|x) v_y, rows that sum to one, v_y = (f_y / sum_x u_x f_x p(y|x))**strength:
+        the optimal transport plan nearest to the lexicon where the source's frequencies hold and the target's
+        are penalised by a Kullback-Leibler divergence (Chizat, Peyré, Schmitzer and Vialard, 2018, "Scaling
+        algorithms for unbalanced optimal transport problems"). A word that many claim becomes less likely.
+
+        The first ``_FUNCTION_WORDS`` rows stay, for what one language says by a function word others say by
+        word order or not at all: their frequencies are not those of their translations.
+
+        source, target: (words,) token counts of both texts. strength: 0 changes nothing, 1 matches exactly.
+        """
+        share, wanted = source / source.sum(), target / target.sum()
+        old, scale = self.probabilities.double(), torch.ones_like(wanted)
+        for _ in range(_SINKHORN_STEPS):
+            plan = old * (share / (old * scale[self.candidates]).sum(1))[:, None]
+            expected = torch.zeros_like(wanted).index_add_(0, self.candidates.flatten(), plan.flatten())
+            scale = ((wanted + _RARE) / (expected + _RARE)) ** strength
+        probabilities = old * scale[self.candidates]
+        probabilities /= probabilities.sum(1, keepdim=True)
+        probabilities[:_FUNCTION_WORDS] = old[:_FUNCTION_WORDS]
+        best = probabilities.sort(dim=1, descending=True, stable=True)
+        return replace(
+            self, candidates=self.candidates.gather(1, best.indices), probabilities=best.values.float()
+        )
 
     def with_inflected_forms(self, stems: Mapping[str, str]) -> Lexicon:
         """The lexicon with each inflected form translated as its stem; ``stems``: form -> stem."""

@@ -92,7 +92,7 @@ def training_warnings(directory: Path, lexical: bool = False) -> list[str]:
 
 
 def _alignment_warnings(artefact: Path) -> list[str]:
-    """A sentence for each alignment below ``artefact`` that failed or is doubtful."""
+    """A sentence for each alignment below ``artefact`` that failed, is doubtful or was not judged."""
     sentences: list[str] = []
     pending, visited = [artefact.resolve()], set[Path]()
     while pending:
@@ -109,6 +109,8 @@ def _alignment_warnings(artefact: Path) -> list[str]:
             )
         elif verdict.get("label") == "doubtful":
             sentences.append(f"its alignment is doubtful ({verdict['reason']}): check the translations")
+        elif verdict.get("label") == "not judged":
+            sentences.append(f"its alignment was not judged ({verdict['reason']}): check the translations")
     return sentences
 
 

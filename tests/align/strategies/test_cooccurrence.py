@@ -164,7 +164,7 @@ def test_bad_options_are_named(field: str, value: float) -> None:
 
 
 def test_a_verdict_has_three_labels() -> None:
-    with pytest.raises(ValueError, match="aligned, doubtful, failed"):
+    with pytest.raises(ValueError, match="aligned, doubtful, failed, not judged"):
         Verdict("perfect", 1, 0, "")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="estimated_precision"):
         Verdict("aligned", 1, 0, "", 1.5)

@@ -27,7 +27,7 @@ class Procrustes:
     """One symmetric, re-weighted map fitted on known pairs.
 
     seeds: where the pairs come from (a `Dictionary` will do). reweight, ridge: see `symmetric_maps`.
-    candidates: how many each lexicon row holds. The verdict is ``doubtful``: no null was run.
+    candidates: how many each lexicon row holds. The verdict is ``not judged``: no null was run.
     """
 
     control_name: ClassVar[str] = "single map"
@@ -53,7 +53,7 @@ class Procrustes:
         lexicon, reverse = induce(left, right, self.candidates)
         reason = f"fitted on {len(pairs)} known pairs"
         precision = cross_validated_precision(sides, pairs, self.reweight, self.ridge)
-        verdict = Verdict("doubtful", math.nan, math.nan, reason, precision)
+        verdict = Verdict("not judged", math.nan, math.nan, reason, precision)
         return Alignment(left, right, lexicon, reverse, ({"pairs": float(len(pairs))},), verdict)
 
 

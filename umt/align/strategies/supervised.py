@@ -28,7 +28,7 @@ class Supervised:
     `Restarts`. estimated_precision: of the lexicon, to which its probabilities are sharpened; the control is
     given that of the unsupervised alignment, so that both are equally confident. None: that of one map on the
     pairs by cross-validation. reweight, ridge: of that map (`symmetric_maps`).
-    The verdict is ``doubtful``: no null was run.
+    The verdict is ``not judged``: no null was run.
     """
 
     control_name: ClassVar[str] = "supervised"
@@ -57,6 +57,8 @@ class Supervised:
         shared = self.refinement.refine(source, target, pairs, generator)
         if self.count_augmentation is not None and source.counts:
             shared = self.count_augmentation.enrich(source, target, shared)
-        verdict = Verdict("doubtful", math.nan, math.nan, f"refined from {len(pairs)} known pairs", precision)
+        verdict = Verdict(
+            "not judged", math.nan, math.nan, f"refined from {len(pairs)} known pairs", precision
+        )
         history = ({"known pairs": float(len(pairs))}, *shared.history)
         return Alignment(shared.source, shared.target, shared.lexicon, shared.reverse, history, verdict)

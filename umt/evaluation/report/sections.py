@@ -33,7 +33,7 @@ from umt.runtime.files import MANIFEST, neighbour
 OURS = ("translator", "phrase-based")
 """The systems that a run is about, the best first; the others are there to compare."""
 
-TONES = {"aligned": "good", "doubtful": "fair", "failed": "bad"}
+TONES = {"aligned": "good", "doubtful": "fair", "not judged": "fair", "failed": "bad"}
 
 
 @dataclass(frozen=True)
