@@ -5,6 +5,7 @@ python train.py corpus=files corpus.source=A corpus.target=B    two files or fol
 python train.py aligner=cooccurrence                        another strategy, by one word
 python train.py corpus=none words=file words.paths.en=A.vec words.paths.zh=B.vec    vectors without a text
 python train.py -m seed=1,2,3                               a sweep
+python train.py resume=runs/run-0123456789ab                the options of a run again
 torchrun --nproc-per-node 2 train.py                        the language model on several devices
 python evaluate.py [the same overrides]                     the scores; of test sets: evaluation.split=test
 """
@@ -106,8 +107,10 @@ def train(config: DictConfig) -> float | None:
     from umt.pipeline import stages
     from umt.pipeline.display.tracking import record_run
     from umt.pipeline.program import announce, conclude, program
+    from umt.pipeline.resumption import resumed
     from umt.pipeline.store import Store
 
+    config = resumed(config)
     with program(config) as (console, team):
         rebuild = stages.to_rebuild(config)
         announce(config, console)

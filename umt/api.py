@@ -31,11 +31,12 @@ from umt.pipeline.composition import configuration
 from umt.pipeline.display.console import Console
 from umt.pipeline.display.reporting import score_run, write_report
 from umt.pipeline.errors import option_sentence
+from umt.pipeline.resumption import resumed
 from umt.pipeline.saved import (
     LanguageDirection,
     artefact_of_run,
-    newest_run,
     open_translator,
+    run_directory,
     training_warnings,
 )
 from umt.pipeline.store import Store
@@ -160,10 +161,7 @@ def evaluate(*overrides: str, console: Console | None = None) -> TrainedRun:
 
 def load(run: str | Path | None = None) -> TrainedRun:
     """A run by its directory; the newest under ``runs`` where none is named."""
-    path = Path(run) if run is not None else newest_run(Path("runs"))
-    if not (path / "config.yaml").exists():
-        raise BadInput(f"{path} is no run: give a directory such as runs/run-0123456789ab")
-    return TrainedRun(path)
+    return TrainedRun(run_directory(None if run is None else Path(run)))
 
 
 def score(
@@ -193,7 +191,7 @@ def compare(runs: Iterable[str | Path | TrainedRun], page: str | Path = "compari
 def _program(overrides: Sequence[str]) -> DictConfig:
     """The configuration of a program, checked, with the threads that it asks for."""
     configure_libraries()
-    config = configuration(overrides)
+    config = resumed(configuration(overrides), overrides)
     check_options(config)
     use_threads(config.runtime.threads)
     return config

@@ -104,22 +104,22 @@ def _label(run: Record) -> str:
     return f"{named}: P@1 {OUTCOMES['P@1'](run['result']):.3f}, BLEU {OUTCOMES['BLEU'](run['result']):.1f}"
 
 
-def _interval(values: F64, outcome: F64, given: F64 | None = None) -> str:
-    """Spearman's correlation, partial where ``given``, with a 95% bootstrap interval over runs."""
+def _interval(values: F64, outcome: F64, control: F64 | None = None) -> str:
+    """Spearman's correlation, partial where ``control``, with a 95% bootstrap interval over runs."""
     chosen = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    drawn = partial_spearman(values[chosen], outcome[chosen], None if given is None else given[chosen])
+    drawn = partial_spearman(values[chosen], outcome[chosen], None if control is None else control[chosen])
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{float(partial_spearman(values, outcome, given)):z.2f} [{low:z.2f}, {high:z.2f}]"
+    return f"{float(partial_spearman(values, outcome, control)):z.2f} [{low:z.2f}, {high:z.2f}]"
 
 
-def partial_spearman(values: F64, outcome: F64, given: F64 | None = None) -> F64:
-    """Pearson's correlation of ranks along the last axis, their regression on those of ``given`` subtracted.
+def partial_spearman(values: F64, outcome: F64, control: F64 | None = None) -> F64:
+    """Pearson's correlation of ranks along the last axis, their regression on those of ``control`` subtracted.
 
     0 where either does not vary.
     """
     x, y = (rankdata(each, axis=-1) - (values.shape[-1] + 1) / 2 for each in (values, outcome))
-    if given is not None:
-        z = rankdata(given, axis=-1) - (values.shape[-1] + 1) / 2
+    if control is not None:
+        z = rankdata(control, axis=-1) - (values.shape[-1] + 1) / 2
         x, y = (each - z * (_product(each, z) / np.maximum(_product(z, z), 1))[..., None] for each in (x, y))
     norm = np.sqrt(_product(x, x) * _product(y, y))
     return np.where(norm > 0, _product(x, y) / np.maximum(norm, 1e-12), 0.0)

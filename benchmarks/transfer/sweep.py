@@ -154,8 +154,8 @@ def gains(text: PreparedText, fresh: PreparedText, alignment: Alignment, seed: i
         order[there] = np.random.default_rng(seed).permutation(there)
         alone = bits(coded, EXPERT.unconditional(coded, quiet))
         for name, rows in (("lexicon", table), ("permuted", table[order])):
-            given = bits(coded, EXPERT.with_lexicon(coded, known, rows.tocsr(), quiet))
-            result[prefix + name] = round(100 * (alone - given) / alone, 4)
+            conditional = bits(coded, EXPERT.with_lexicon(coded, known, rows.tocsr(), quiet))
+            result[prefix + name] = round(100 * (alone - conditional) / alone, 4)
     return result
 
 

@@ -129,7 +129,7 @@ def test_too_many_at_once_are_refused(address: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["nosuch"], "nosuch"), (["--port", "x"], "invalid int value"), (["."], "config")],
+    [(["nosuch"], "there is no folder nosuch"), (["--port", "x"], "invalid int value"), (["."], "is no run")],
 )
 def test_a_run_that_is_none_is_one_sentence(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -242,7 +242,7 @@ WRONG = {
     ("--to", "zh", "--input", "nosuch.txt"): "nosuch.txt cannot be opened",
     ("--to", "zh", "--lexical", "x"): "has no translator",
     ("--to", "zh", "--beam", "0", "x"): "--beam must be at least 1",
-    ("--to", "zh", "--model", "nosuch", "x"): "nosuch holds no translator",
+    ("--to", "zh", "--model", "nosuch", "x"): "there is no folder nosuch",
 }
 
 

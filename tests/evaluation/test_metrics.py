@@ -134,6 +134,23 @@ def test_a_comet_model_that_cannot_be_had_is_one_sentence(monkeypatch: pytest.Mo
         Comet("nosuch/model").score(["a"], [["b"]], EN, ["c"])
 
 
+def test_xcomet_and_metricx_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = SimpleNamespace(predict=lambda rows, **_: SimpleNamespace(scores=[0.5] * len(rows)))
+    fake = ModuleType("comet")
+    fake.__spec__ = ModuleSpec("comet", None)
+    fake.__dict__.update(download_model=lambda name: name, load_from_checkpoint=lambda path: judge)
+    monkeypatch.setitem(sys.modules, "comet", fake)
+    score = metric_named("xcomet").score(["a"], [["b"]], EN, ["c"])
+    assert (score.name, score.value) == ("xcomet", 0.5)
+    assert "Unbabel/XCOMET-XL" in score.signature
+    with pytest.raises(BadInput, match="MetricX is in no package"):
+        metric_named("metricx")
+    monkeypatch.setitem(sys.modules, "comet", None)
+    monkeypatch.setattr("umt.evaluation.comet.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="pip install unbabel-comet"):
+        metric_named("xcomet")
+
+
 def test_bleu_is_cased() -> None:
     lower, right = ["the cat sat on the mat ."] * 2, [["The Cat Sat On The Mat ."]] * 2
     score = Bleu(100).score(lower, right, Lang("en"))
@@ -147,7 +164,8 @@ def test_further_metrics_by_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (plus.name, "nw:2" in plus.signature) == ("chrf++", True)
     assert plus.value < plain.value, "whole words differ more than their letters"
     with pytest.raises(
-        BadInput, match=r"no metric 'blue': choose among bleu, spbleu, chrf, chrf\+\+, ter, comet"
+        BadInput,
+        match=r"no metric 'blue': choose among bleu, spbleu, chrf, chrf\+\+, ter, comet, xcomet, metricx",
     ):
         metric_named("blue")
     pieces = pytest.importorskip("sentencepiece")

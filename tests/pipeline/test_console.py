@@ -18,6 +18,7 @@ from hydra.utils import instantiate
 from rich.console import Console as Terminal
 
 from umt.pipeline import errors
+from umt.pipeline.artefact import Artefact
 from umt.pipeline.display.console import Console
 from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
 from umt.types import BadInput
@@ -107,16 +108,70 @@ def test_an_interrupt_while_importing_is_one_sentence(program: str, tmp_path: Pa
     assert done.stderr == "error: interrupted before anything was begun\n"
 
 
+def screen(console: Console, output: io.StringIO) -> list[str]:
+    """What a terminal of 80 columns shows now."""
+    pyte = pytest.importorskip("pyte")
+    assert console._display is not None
+    console._display.live.refresh()
+    shown = pyte.Screen(80, 24)
+    pyte.Stream(shown).feed(output.getvalue().replace("\n", "\r\n"))
+    return [line.rstrip() for line in shown.display if line.strip()]
+
+
+def on_terminal() -> tuple[Console, io.StringIO]:
+    output = io.StringIO()
+    terminal = Terminal(file=output, width=80, height=24, force_terminal=True, color_system=None)
+    return Console(terminal), output
+
+
 def test_what_goes_on_keeps_its_bar() -> None:
-    console = Console(Terminal(quiet=True))
+    console, _ = on_terminal()
     console.started("pretrain")
-    assert console._live is not None
+    assert console._display is not None
+    bars = console._display.bars
     for step in (10, 20, 30):
         console.progress(f"loss {1 / step}", step, 100)
-    assert [(task.description, task.completed) for task in console._live.tasks] == [(f"loss {1 / 30}", 30)]
+    assert [(task.description, task.completed) for task in bars.tasks] == [(f"loss {1 / 30}", 30)]
     console.progress("another", 0, 100)
-    assert len(console._live.tasks) == 2
+    assert len(bars.tasks) == 2
     console.stopped()
+
+
+def test_one_display_shows_stages_done_running_and_to_come(tmp_path: Path) -> None:
+    console, output = on_terminal()
+    console.expect(
+        [
+            ("prepare", 30.0),
+            ("words", None),
+            ("align", 20.0),
+            ("bootstrap", 200.0),
+            ("train_translator", 900.0),
+            ("align_supervised", 8.0),
+        ]
+    )
+    console.started("prepare")
+    console.finished(
+        "prepare", Artefact(tmp_path, {"seconds": 31.5, "report": {"summary": "9 sentences of text " * 3}})
+    )
+    console.reused("words", Artefact(tmp_path, {"report": {"summary": "5 words"}}), False)
+    console.started("align")
+    console.progress("restarts [1]", 3, 12)
+    shown = screen(console, output)
+    console.stopped()
+    assert shown[0] == "prepare       31.5 s  9 sentences of text 9 sentences of text 9 sentences of"
+    assert shown[1:3] == ["text", "words         kept    5 words"]
+    assert re.match(r". align  restarts \[1\] .* 3/12 0:00:00 [-\d]+:[-\d]+", shown[3])
+    assert shown[4] == "about 19 min left; align took 20 s last time"
+    assert shown[5:] == ["to come: bootstrap 3 min, train_translator 15 min, align_supervised 8 s"]
+
+
+def test_a_stage_that_was_not_expected_has_its_display_too() -> None:
+    console, output = on_terminal()
+    console.started("evaluate")
+    shown = screen(console, output)
+    console.stopped()
+    assert re.match(r". evaluate  at work", shown[0])
+    assert shown[1:] == ["time left: not known yet", "the last stage"]
 
 
 def test_a_log_file_gets_a_line_of_the_current_stage() -> None:
@@ -143,13 +198,23 @@ def test_a_stage_without_progress_still_has_a_line() -> None:
     assert re.match(r"align +0 s  at work\n", output.getvalue())
 
 
-def test_a_long_description_leaves_room_for_count_and_time_left() -> None:
+def test_a_run_of_a_sweep_leads_its_lines_with_its_number() -> None:
     output = io.StringIO()
-    console = Console(Terminal(file=output, width=80, force_terminal=True, color_system=None))
+    console = Console(Terminal(file=output, width=160), interval=0.05, label="[3] ")
+    console.expect([("align", 20.0)])
+    console.started("align")
+    time.sleep(0.2)
+    console.stopped()
+    assert re.match(r"\[3\] align +0 s  at work, 20 s last time\n", output.getvalue())
+    console.reused("align", Artefact(Path(), {"report": {"summary": "aligned"}}), False)
+    assert "\n[3] align         kept    aligned\n" in output.getvalue()
+
+
+def test_a_long_description_leaves_room_for_count_and_time_left() -> None:
+    console, output = on_terminal()
     console.started("train_translator")
     console.progress("back-translation 1.204, synthetic 1.331, round trip 71.22 at step 1,200", 1300, 1800)
-    assert console._live is not None
-    console._live.refresh()
+    shown = screen(console, output)[0]
     console.stopped()
-    shown = output.getvalue()
     assert re.search(r"train_translator  back-translation 1\.2.*….*1300/1800 \d:\d\d:\d\d [-\d]+:", shown)
+    assert "━" in shown

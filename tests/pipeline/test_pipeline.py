@@ -125,6 +125,24 @@ def test_training_says_where_the_run_is(trained: str) -> None:
     assert (Path(last.removeprefix("run: ")) / "manifest.json").exists()
 
 
+def test_training_ends_with_a_translated_sentence_and_what_to_do_next(trained: str) -> None:
+    *_, english, chinese, translate, serve, score, run = trained.splitlines()
+    assert re.fullmatch(r"en: [A-Z].* .*", english)
+    assert chinese.startswith("zh: ")
+    directory = run.removeprefix("run: ")
+    assert f'umt-translate --run {directory} --to zh "' in translate
+    assert f"umt-serve {directory}" in serve
+    assert f"umt-evaluate resume={directory}" in score
+
+
+def test_a_run_is_taken_up_again_by_its_folder(trained: str) -> None:
+    last = trained.splitlines()[-1]
+    line = [sys.executable, "train.py", f"resume={last.removeprefix('run: ')}", "on_failed=continue"]
+    again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert again.splitlines()[-1] == last
+    assert again.count(" kept ") == len(re.findall(r"\d\.\d s  ", trained))
+
+
 def test_nothing_is_built_twice(store: Path, trained: str) -> None:
     again = command("train.py", store)
     assert again.count(" kept ") == len(re.findall(r"\d\.\d s  ", trained))  # not the lines of progress

@@ -50,6 +50,19 @@ def test_wandb_writes_its_file_offline(run: Run, tmp_path: Path, monkeypatch: py
     assert b"talks" in content
 
 
+def test_trackio_keeps_curves_here(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip("trackio")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    record_run(Wandb("trackio", "test"), run)
+    assert SQLiteStorage.get_runs("test") == ["run-1"]
+    assert (SQLiteStorage.get_run_config("test", "run-1") or {})["corpus.root"] == "talks"
+    curve = [log["pretrain/causal/nats"] for log in SQLiteStorage.get_logs("test", "run-1")[:3]]
+    assert curve == [1.0, 0.5, 1 / 3]
+    assert SQLiteStorage.get_logs("test", "run-1")[-1]["criterion"] == 30
+
+
 def test_a_tracker_that_is_missing_or_fails_is_one_sentence(run: Run) -> None:
     with pytest.raises(ValueError, match="library must be one of wandb, trackio"):
         Wandb("nosuch")

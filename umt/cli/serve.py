@@ -28,7 +28,7 @@ from umt.lm.loading import configure_libraries
 from umt.pipeline.display.console import Console
 from umt.pipeline.display.demonstration import Demonstration
 from umt.pipeline.errors import user_errors
-from umt.pipeline.saved import newest_run
+from umt.pipeline.saved import run_directory
 from umt.types import BadInput, Lang
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise BadInput("umt-serve needs two more packages: pip install 'umt[serve]'")
         import uvicorn
 
-        demonstration = Demonstration(options.run or newest_run(Path("runs")))
+        demonstration = Demonstration(run_directory(options.run))
         for lang in demonstration.languages:
             demonstration.translate(["."], lang)  # compiles what the first reader would wait for
         try:

@@ -1,4 +1,4 @@
-"""COMET, a learned metric that reads source, translation and reference; optional, for it wants a GPU."""
+"""COMET and xCOMET, learned metrics of source, translation and reference; optional, they want a GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from umt.types import BadInput, Lang, Score
 
 @dataclass(frozen=True)
 class Comet:
-    """A COMET model (Rei et al. 2020), read from the hub; about 0 to 1.
+    """A COMET model (Rei et al. 2020) or xCOMET (Guerreiro et al. 2024), read from the hub; about 0 to 1.
 
     model: its name. batch: sentences at once. resamples: bootstrap resamples behind the 95% interval.
     Raises BadInput when COMET is not installed, before anything is translated.
@@ -56,7 +56,8 @@ class Comet:
         draws = np.random.default_rng(12345).integers(0, len(scores), (self.resamples, len(scores)))
         low, high = np.quantile(scores[draws].mean(1), (0.025, 0.975))
         signature = f"model:{self.model}|bs:{self.resamples}|seed:12345"
-        return Score("comet", float(scores.mean()), float(low), float(high), signature)
+        name = "xcomet" if "xcomet" in self.model.lower() else "comet"
+        return Score(name, float(scores.mean()), float(low), float(high), signature)
 
 
 @cache

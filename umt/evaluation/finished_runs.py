@@ -169,9 +169,12 @@ class FinishedRun:
 def find_runs(places: Iterable[Path]) -> list[FinishedRun]:
     """Every finished run among or under ``places``, by seed.
 
-    Raises BadInput where there is none at all.
+    Raises BadInput where one of ``places`` is not there, or none holds a run.
     """
     known = list(places)
+    for place in known:
+        if not place.is_dir():
+            raise BadInput(f"there is no folder {place}: give the folder of a run, or of a sweep")
     runs = [FinishedRun(path) for path in sorted({path for place in known for path in _runs_in(place)})]
     if not runs:
         raise BadInput(f"no finished run under {', '.join(map(str, known))}: give a store or run directories")
@@ -185,8 +188,6 @@ def find_scored_runs(places: Iterable[Path]) -> list[FinishedRun]:
     """
     runs: dict[Path, FinishedRun] = {}
     for place in places:
-        if not place.is_dir():
-            raise BadInput(f"there is no folder {place}: give the folder of a run, or of a sweep")
         inside = find_runs([place])
         scored = [run for run in inside if run.is_scored]
         if not scored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from typing import ClassVar, Protocol
 
@@ -168,7 +169,21 @@ class Ter(_SacreScore):
 SACRE_METRICS: Mapping[str, type[_SacreScore]] = {
     kind.name: kind for kind in (Bleu, SpBleu, ChrF, ChrFPlusPlus, Ter)
 }
-METRICS: Mapping[str, Callable[[], Metric]] = {**SACRE_METRICS, "comet": Comet}
+
+
+def _metricx() -> Metric:
+    raise BadInput(
+        "MetricX is in no package that could be installed (github.com/google-research/metricx): give it the "
+        "files of translations/ in the run, or ask for comet or xcomet"
+    )
+
+
+METRICS: Mapping[str, Callable[[], Metric]] = {
+    **SACRE_METRICS,
+    "comet": Comet,
+    "xcomet": partial(Comet, "Unbabel/XCOMET-XL"),
+    "metricx": _metricx,
+}
 """By the word that stands for each in ``evaluation.metrics``."""
 
 

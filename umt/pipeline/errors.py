@@ -209,12 +209,12 @@ def sweep_job(console: Console) -> Iterator[None]:
         raise SweepJobFailed(str(end.__context__)) from None
 
 
-def sweep_cell() -> str:
-    """Number and overrides of this run of a sweep; empty outside one."""
+def sweep_cell() -> tuple[int, str]:
+    """Number and overrides of this run of a sweep; 0 and nothing outside one."""
     if not _in_sweep():
-        return ""
+        return 0, ""
     job = HydraConfig.get()
-    return f"run {job.job.num} of the sweep: {' '.join(job.overrides.task)}"
+    return int(job.job.num), " ".join(job.overrides.task)
 
 
 def _in_sweep() -> bool:

@@ -178,15 +178,16 @@ def drop_unselected(config: DictConfig) -> DictConfig:
     return selected
 
 
-_OTHERS = ("external", "compare", "split")
+NOT_OF_A_RUN = ("store", "rebuild", "resume", "runtime", "on_failed", "tracking")
+NOT_OF_ITS_EVALUATION = ("external", "compare", "split")
+"""Options that make no other run: its place, what is built again or compared with it, the machine."""
 
 
 def run_identity(config: DictConfig) -> DictConfig:
-    """What a run is, apart from where it lies, what is to be built again, what it is compared with and the
-    machine."""
+    """What a run is: all options but `NOT_OF_A_RUN`."""
     settings = settings_of(config)
-    for key in ("store", "rebuild", "runtime", "on_failed", "tracking"):
+    for key in NOT_OF_A_RUN:
         del settings[key]
-    for key in _OTHERS:
+    for key in NOT_OF_ITS_EVALUATION:
         settings["evaluation"].pop(key, None)
     return cast(DictConfig, OmegaConf.create(settings))

@@ -36,6 +36,16 @@ class LanguageDirection(NamedTuple):
         return source, self.target
 
 
+def run_directory(path: Path | None) -> Path:
+    """``path``, or the newest run under ``runs`` where that is None; raises BadInput where it is no run."""
+    if path is None:
+        return newest_run(Path("runs"))
+    _check_folder(path)
+    if not (path / "config.yaml").exists():
+        raise BadInput(f"{path} is no run: give a directory such as runs/run-0123456789ab")
+    return path
+
+
 def newest_run(store: Path) -> Path:
     """The directory of the latest run; raises BadInput when there is none."""
     made = {each.parent: _json(each)["made"] for each in store.glob(f"run-*/{MANIFEST}")}
@@ -165,7 +175,11 @@ def translator_directory(directory: Path, lexical: bool = False) -> Path:
 
 
 def artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path:
-    """The artefact of the first of ``stages`` that the run consists of; ``directory`` where it is no run."""
+    """The artefact of the first of ``stages`` that the run consists of; ``directory`` where it is no run.
+
+    Raises BadInput when the folder is not there, or the run has no such artefact.
+    """
+    _check_folder(directory)
     if not (directory / MANIFEST).exists():
         return directory
     manifest = _json(directory / MANIFEST)
@@ -180,6 +194,11 @@ def artefact_of_run(directory: Path, stages: tuple[str, ...], what: str) -> Path
     if (matching[0] / MANIFEST).exists():
         Artefact.open(matching[0]).verify()
     return matching[0]
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise BadInput(f"there is no folder {path}: give that of a run, or of a model")
 
 
 def _json(path: Path) -> Any:

@@ -24,7 +24,7 @@ from umt.embeddings.counts import read_tokens
 from umt.embeddings.wordspace import WordSpace
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.errors import AlignmentFailed
-from umt.pipeline.inputs import NoText, Supervision
+from umt.pipeline.inputs import KnowsTruth, NoText, Supervision
 from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
 from umt.pipeline.renamed import check_stages
 from umt.pipeline.store import StageContext, Store
@@ -238,7 +238,12 @@ def planned(config: DictConfig) -> list[str]:
         train_translator: translator,
     }
     order = (prepare, bits, words, align, shared_content, tokenise, pretrain, bootstrap, train_translator)
-    return [stage.__name__ for stage in order if chosen.get(stage, True)]
+    stages = [stage.__name__ for stage in order if chosen.get(stage, True)]
+    if config.evaluation.dictionary.train or issubclass(get_class(config.corpus._target_), KnowsTruth):
+        stages.append(align_supervised.__name__)
+        if config.bootstrap and not needs_lm(config):
+            stages.append(bootstrap.__name__)
+    return stages
 
 
 def directions(artefact: Artefact) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class Wandb:
         library = cast(Any, import_module(self.library))
         library.init(project=self.project, name=name, config=dict(config))
         for step, values in curves:
-            library.log({**values, "step": step})
+            library.log({**values, "training_step": step})  # "step" belongs to trackio
         library.finish()
 
 
