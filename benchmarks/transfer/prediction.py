@@ -113,7 +113,7 @@ def _interval(values: F64, outcome: F64, control: F64 | None = None) -> str:
 
 
 def partial_spearman(values: F64, outcome: F64, control: F64 | None = None) -> F64:
-    """Pearson's correlation of ranks along the last axis, their regression on those of ``control`` subtracted.
+    """Pearson's correlation of ranks along the last axis, less their regression on those of ``control``.
 
     0 where either does not vary.
     """
