@@ -71,3 +71,15 @@ def test_an_option_of_the_run_beside_it_is_refused(tmp_path: Path, override: str
         resumed(configuration([f"resume={tmp_path / 'nosuch'}"]), [])
     with pytest.raises(BadInput, match="is no run"):
         resumed(configuration([f"resume={tmp_path}"]), [])
+
+
+@pytest.mark.parametrize("group", ["words", "evaluation.generation", "aligner.refinement"])
+def test_a_class_that_no_option_names_is_refused(tmp_path: Path, group: str) -> None:
+    run, _ = saved_run(tmp_path)
+    saved = OmegaConf.load(run / "config.yaml")
+    OmegaConf.update(saved, f"{group}._target_", "os.system")
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(saved), encoding="utf-8")
+    with pytest.raises(
+        BadInput, match=r"config\.yaml names os\.system, which no option of this program does"
+    ):
+        resumed(configuration([f"resume={run}"]), [f"resume={run}"])

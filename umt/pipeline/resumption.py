@@ -23,8 +23,8 @@ def resumed(config: DictConfig, overrides: Sequence[str] | None = None) -> DictC
     """``config``, or where that says ``resume=RUN``, the options of the run and the store where it lies.
 
     What is no part of a run, such as ``runtime`` and ``evaluation.split``, is that of ``config``.
-    overrides: what was asked for; None: what the command line says. Raises BadInput when RUN is no run, or
-    when one of them is an option of the run itself.
+    overrides: what was asked for; None: what the command line says. Raises BadInput when RUN is no run, when
+    one of them is an option of the run itself, or when the run names a class that ``conf/`` does not.
     """
     if not config.resume:
         return config
@@ -39,7 +39,12 @@ def resumed(config: DictConfig, overrides: Sequence[str] | None = None) -> DictC
     run = run_directory(Path(str(config.resume)))
     saved: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))
     for node in _strategies(saved):
-        node.update(_machine_options().get(node["_target_"], {}))
+        if node["_target_"] not in _machine_options():
+            raise BadInput(
+                f"{run / 'config.yaml'} names {node['_target_']}, which no option of this program does: "
+                f"a file chooses no code, so give the options of that run instead of resume"
+            )
+        node.update(_machine_options()[node["_target_"]])
     result = config.copy()
     OmegaConf.set_struct(result, False)
     for key, value in saved.items():
