@@ -51,7 +51,7 @@ def test_the_right_lexicon_saves_bits_and_a_permuted_one_none(monkeypatch: pytes
     vectors = torch.randn(240, 70, generator=torch.Generator().manual_seed(1))
     rows, sure = torch.arange(240)[:, None], torch.ones(240, 1)
     alignment = Alignment(
-        *(Embeddings(own, vectors) for own in names),
+        Embeddings(names[0], vectors), Embeddings(names[1], vectors),
         Lexicon(names[0], names[1], rows, sure), Lexicon(names[1], names[0], rows, sure),
         (), Verdict("aligned", 1.0, 0.0, ""),
     )  # fmt: skip
