@@ -7,7 +7,7 @@ from pathlib import Path
 
 import benchmarks.transfer
 from benchmarks.criterion.corpora import Builder, named
-from benchmarks.transfer import bridge, cipher, neighbours, pointers
+from benchmarks.transfer import bridge, cipher, neighbours, pointers, sweep
 from benchmarks.transfer.records import Job, read, run
 from benchmarks.transfer.tables import show
 from benchmarks.transfer.texts import READ, ZH, Sides, prepared
@@ -19,7 +19,7 @@ from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 
 CORPORA = {"world": "world shift 0", "bible": "bible"}
-EXPERIMENTS = ["bridge", "neighbours", "cipher", "pointers"]
+EXPERIMENTS = ["bridge", "neighbours", "cipher", "pointers", "sweep"]
 ELSEWHERE = {"world": "bible", "bible": "commonvoice"}
 """Another domain."""
 SEEDS = 3
@@ -27,7 +27,9 @@ SEEDS = 3
 
 def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterator[Job]:
     """All measurements, as far as they are asked for."""
-    for name in corpora:
+    if "sweep" in experiments:
+        yield from sweep.jobs()
+    for name in corpora if experiments != ["sweep"] else []:
         corpus = named(builder.data, CORPORA[name])
         sides = Sides.of(prepared(builder, corpus.english))
         if "bridge" in experiments:

@@ -40,23 +40,13 @@ def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> 
     return {
         "nothing": [x],
         "shuffled over the text": [x, y.shuffled(random)],
-        "shuffled within sentences": [x, shuffled_within(y, random)],
+        "shuffled within sentences": [x, y.shuffled_within(random)],
         "Y": [x, y],
-        "Y, ids permuted": [x, replace(y, numbers=random.permutation(y.numbers))],
+        "Y, ids permuted": [x, y.renamed(random)],
         "another domain": [x, other.until(len(y.codes))],
         "more X, enciphered": [x, replace(more, numbers=more.numbers + shift, tag=more.tag + shift)],
         "more X": [x, more],
     }
-
-
-def shuffled_within(text: CodedText, random: np.random.Generator) -> CodedText:
-    """Each sentence's symbols in random order, its end in place."""
-    inner = np.ones(len(text.codes), np.bool_)
-    inner[text.ends - 1] = False
-    sentence = np.repeat(np.arange(len(text.ends)), np.diff(np.concatenate([[0], text.ends])))[inner]
-    codes = text.codes.copy()
-    codes[inner] = codes[inner][np.lexsort((random.random(len(sentence)), sentence))]
-    return replace(text, codes=codes)
 
 
 def _measure(vocabulary: int, texts: list[CodedText], seed: int, folder: Path) -> Record:

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from benchmarks.criterion.tables import table
+from benchmarks.transfer.prediction import correlations, phases
 from benchmarks.transfer.records import Record
 from umt.compression.block_bootstrap import gain_interval
 from umt.evaluation.report.figures import intervals, line_chart
@@ -28,14 +29,16 @@ def show(records: Sequence[Record], directory: Path) -> None:
     """Write the pictures, and the tables between the marks of the page that names them."""
     page = directory / f"{NAME}.md"
     text = page.read_text(encoding="utf-8")
-    for name, make in {
-        "bridge": bridge,
-        "neighbours": neighbours,
-        "cipher": cipher,
-        "pointers": pointers,
-    }.items():
+    for name, make, experiment in (
+        ("bridge", bridge, "bridge"),
+        ("neighbours", neighbours, "neighbours"),
+        ("cipher", cipher, "cipher"),
+        ("pointers", pointers, "pointers"),
+        ("correlations", correlations, "sweep"),
+        ("phases", phases, "sweep"),
+    ):
         for corpus in dict.fromkeys(each["corpus"] for each in records):
-            runs = [each for each in records if each["experiment"] == name and each["corpus"] == corpus]
+            runs = [each for each in records if each["experiment"] == experiment and each["corpus"] == corpus]
             if not runs:
                 continue
             rows, picture = make(runs)

@@ -295,3 +295,24 @@ def test_runs_are_cached_by_the_content_of_texts(tmp_path: Path) -> None:
     assert runs.networks((replace(one),), "y", 0) is first
     assert (runs.networks((other,), "x", 0)[0].nats != first[0].nats).any()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_network_for_both_texts_sees_no_names(tmp_path: Path) -> None:
+    """Side by side the target under other ids gains the same, shuffled less; alone each text is as before."""
+    setting = MutualInformation(
+        Prequential(TINY, increments=1, row_length=32, rows=2),
+        CooccurrenceExpert(RawCounts(dim=20, count_columns=20), Cooccurrence(words=20, drop=2, keep=0.8)),
+        vocabulary=270,
+        limit=None,
+        seeds=1,
+        conditional=False,
+        controls=("shuffled", "shuffled_within", "renamed"),
+    )
+    apart = setting.measure(LINES, [], 1, tmp_path, quiet)["pairs"]
+    pairs = replace(setting, shared=True).measure(LINES, [], 1, tmp_path, quiet)["pairs"]
+    for name, pair in pairs.items():
+        assert pair["K(X)"] == apart[name]["K(X)"]
+        assert pair["K(X,Y)"]["network"]["bits"] != apart[name]["K(X,Y)"]["network"]["bits"]
+    lengths = {name: pair["K(X,Y)"]["network"]["bits"] for name, pair in pairs.items()}
+    assert abs(lengths["renamed"] / lengths["both"] - 1) < 0.03
+    assert lengths["shuffled"] > lengths["shuffled_within"] > lengths["both"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.transfer import bridge, cipher, neighbours, pointers
+from benchmarks.transfer import bridge, cipher, pointers
 from benchmarks.transfer.records import Job, read, run
 from benchmarks.transfer.tables import NAME, show
 from tests.compression.test_prequential import END, SETTING, sentences, text
@@ -51,7 +51,7 @@ def test_only_the_share_asked_for_is_permuted() -> None:
 
 def test_words_are_shuffled_within_their_sentences() -> None:
     whole = text(sentences(30, 1))
-    mixed = neighbours.shuffled_within(whole, np.random.default_rng(1))
+    mixed = whole.shuffled_within(np.random.default_rng(1))
     assert (mixed.codes != whole.codes).any()
     for start, end in zip([0, *whole.ends[:-1]], whole.ends, strict=True):
         assert sorted(mixed.codes[start:end]) == sorted(whole.codes[start:end])

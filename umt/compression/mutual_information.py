@@ -34,7 +34,7 @@ from umt.types import F32, F64, BadInput, Lang, ProgressCallback
 BITS = "bits.json"
 """The file of an artefact with the measurements."""
 
-CONTROLS = ("shuffled", "more_source", "other_domain")
+CONTROLS = ("shuffled", "more_source", "other_domain", "shuffled_within", "renamed")
 WAYS = ("code", "network", "counts")
 """``code``: all experts mixed, the shortest code; ``network``: the network by itself; ``counts``: the mixed
 counts by themselves."""
@@ -72,7 +72,9 @@ class MutualInformation:
     seeds: networks that are averaged.
     conditional: whether K(Y|X) and K(X|Y) are measured.
     controls: among ``shuffled`` (the target's subwords permuted over its text), ``more_source`` (more text of
-        the source replaces the target) and ``other_domain`` (a target of another domain).
+        the source replaces the target), ``other_domain`` (a target of another domain), ``shuffled_within``
+        (its subwords permuted in each sentence) and ``renamed`` (its ids permuted, which changes nothing).
+    shared: whether K(X,Y) is that of one network for both texts, interleaved, and not of a network each.
     separate: False measures K(X,Y) only, under one network for both languages, mixed with counts.
     resamples: of the bootstrap behind each 95% interval (`umt.compression.block_bootstrap`).
     blocks: of neighbouring sentences that are resampled.
@@ -86,7 +88,8 @@ class MutualInformation:
     limit: int | None = 1_000_000
     seeds: int = 3
     conditional: bool = True
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = CONTROLS[:3]
+    shared: bool = False
     separate: bool = True
     resamples: int = 2000
     blocks: int = 50
@@ -133,9 +136,10 @@ class MutualInformation:
             "pairs": {"both": self._pair(run, x, y, "both", self.conditional)},
             "left_out": [],
         }
-        if "shuffled" in self.controls:
-            other = y.shuffled(np.random.default_rng(seed))
-            report["pairs"]["shuffled"] = self._pair(run, x, other, "shuffled")
+        destroyed = {"shuffled": y.shuffled, "shuffled_within": y.shuffled_within, "renamed": y.renamed}
+        for name in [*filter(self.controls.__contains__, destroyed)]:
+            other = destroyed[name](np.random.default_rng(seed))
+            report["pairs"][name] = self._pair(run, x, other, name)
         first, second = available
         rest = available[first][len(sides[first]) :]
         for control in (
@@ -188,7 +192,11 @@ class MutualInformation:
         transferred = expert.joint(x, y, run.seed, progress)
         counts = [_counted(text) for text in (x, y)]
         separate_x, separate_y = map(_coded, (x, y), networks, counts, own)
-        joint_x, joint_y = map(_coded, (x, y), networks, counts, transferred)
+        side_by_side = networks
+        if self.shared:
+            runs = [run.networks((x, y), f"{name}, both", number) for number in seeds]
+            side_by_side = [*map(list, zip(*runs, strict=True))]
+        joint_x, joint_y = map(_coded, (x, y), side_by_side, counts, transferred)
         report: dict[str, Any] = {
             "K(X)": self._lengths([separate_x], (x,)),
             "K(Y)": self._lengths([separate_y], (y,)),

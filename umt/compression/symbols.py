@@ -54,6 +54,20 @@ class CodedText:
         codes[inner] = generator.permutation(codes[inner])
         return replace(self, codes=codes)
 
+    def shuffled_within(self, generator: np.random.Generator) -> CodedText:
+        """The same subwords in every sentence, in random order."""
+        inner = np.ones(len(self.codes), np.bool_)
+        inner[self.ends - 1] = False
+        sizes = np.diff(np.concatenate([[0], self.ends]))
+        sentence = np.repeat(np.arange(len(self.ends)), sizes)[inner]
+        codes = self.codes.copy()
+        codes[inner] = codes[inner][np.lexsort((generator.random(len(sentence)), sentence))]
+        return replace(self, codes=codes)
+
+    def renamed(self, generator: np.random.Generator) -> CodedText:
+        """The same text, the network's ids of its symbols permuted."""
+        return replace(self, numbers=generator.permutation(self.numbers))
+
     def until(self, end: int) -> CodedText:
         """The sentences that end within the first ``end`` symbols; the tables stay as they are."""
         count = int(np.searchsorted(self.ends, end, side="right"))

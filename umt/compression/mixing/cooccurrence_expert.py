@@ -89,6 +89,17 @@ class CooccurrenceExpert:
             groups.append([sentence_cooccurrence(text, end), (forward.T @ pairs @ forward).tocsr()])
         return self._odds(text, groups, progress)
 
+    def with_lexicon(
+        self, text: CodedText, other: CodedText, lexicon: Counts, progress: ProgressCallback
+    ) -> F32:
+        """Log odds of ``text``, (decisions,), where all of ``other`` and a lexicon are known before.
+
+        lexicon: (symbols of ``other``, symbols of ``text``) p(translation | symbol); its bits are not in it.
+        """
+        transferred = (lexicon.T @ sentence_cooccurrence(other, len(other.ends)) @ lexicon).tocsr()
+        groups = [[sentence_cooccurrence(text, end), transferred] for end in self._ends(text)[:-1]]
+        return self._odds(text, groups, progress)
+
     def _ends(self, text: CodedText) -> list[int]:
         """Sentences before each renewal, and all in the end."""
         return [max(1, len(text.ends) >> step) for step in range(self.doublings, -1, -1)]
