@@ -132,7 +132,7 @@ def test_no_stage_of_training_opens_or_names_a_test_set() -> None:
         "translation/training",
         "translation/bitext",
         "translation/objectives",
-        "translation/validation",
+        "translation/quality/validation",
         "corpus/known_pairs",
     ):
         tree = ast.parse((ROOT / "umt" / f"{name}.py").read_text(encoding="utf-8"))
