@@ -12,8 +12,9 @@ in twenty is a test page, one in twenty a dev page, and their paragraphs are the
 ``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
 
 With ``--apart`` the English text is the help of the word processor, formulas, databases and programming, the
-Chinese that of spreadsheets, charts, slides and drawings; of the pages on what all programs share each language
-gets a half. No paragraph is then in both texts: two subjects near each other, and professional references.
+Chinese that of spreadsheets, charts, slides and drawings; of the pages on what all programs share each
+language gets a half. No paragraph is then in both texts: two subjects near each other, and professional
+references.
 """
 
 from __future__ import annotations
