@@ -36,7 +36,12 @@ from umt.evaluation.report.training_curves import LOGS, Curve, read_log
 from umt.evaluation.rows import Kind
 from umt.types import Lang
 
-KINDS: dict[Kind, str] = {"translation": "Translation", "lexicon": "Lexicon", "bits": "Code lengths"}
+KINDS: dict[Kind, str] = {
+    "translation": "Translation",
+    "lexicon": "Lexicon",
+    "bits": "Code lengths",
+    "order": "Document order",
+}
 
 _LONGEST_LABEL = 40  # of what differs; beyond it the name of the directory says less and is read faster
 _MOST_POINTS = 200  # of a curve
