@@ -17,6 +17,7 @@ from umt.lm.loading import record_objectives, save
 from umt.pipeline.order_scores import missing_order, order_scores
 from umt.types import Score
 
+SILENT: Any = SimpleNamespace(progress=lambda *_: None)
 CONFIG = OmegaConf.create(
     {
         "evaluation": {"order": {"_target_": "umt.lm.sentence_order.SentenceOrder", "window": 30}},
@@ -50,15 +51,15 @@ def rows(name: str) -> list[ScoreRow]:
 
 
 def test_outputs_stand_beside_real_text(run: Any) -> None:
-    scores = {row.system: row.score for row in order_scores(CONFIG, run, rows("novel"))}
+    scores = {row.system: row.score for row in order_scores(CONFIG, run, rows("novel"), SILENT)}
     assert list(scores) == ["real text", "good", "hallucinating"]
     assert scores["good"] == scores["real text"]
     assert scores["good"].low > 0 > scores["hallucinating"].low
-    assert list(missing_order(CONFIG, [*order_scores(CONFIG, run, rows("novel"))])) == []
+    assert list(missing_order(CONFIG, [*order_scores(CONFIG, run, rows("novel"), SILENT)])) == []
 
 
 def test_a_set_without_order_judges_nothing(run: Any) -> None:
-    found = [*order_scores(CONFIG, run, rows("list"))]
+    found = [*order_scores(CONFIG, run, rows("list"), SILENT)]
     assert [row.system for row in found] == ["real text"]
     [sentence] = missing_order(CONFIG, found)
     assert sentence.startswith(
@@ -69,4 +70,4 @@ def test_a_set_without_order_judges_nothing(run: Any) -> None:
 
 def test_it_can_be_left_out(run: Any) -> None:
     off = OmegaConf.merge(CONFIG, {"evaluation": {"order": None}})
-    assert [*order_scores(off, run, rows("novel"))] == []  # type: ignore[arg-type]
+    assert [*order_scores(off, run, rows("novel"), SILENT)] == []  # type: ignore[arg-type]

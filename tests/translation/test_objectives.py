@@ -22,6 +22,7 @@ from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask, make_batch
 from umt.translation.settings import Batching, ObjectiveSchedules, ValidationConfig
 from umt.translation.training import TranslationData, TranslatorTraining
+from umt.types import BadInput
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -165,6 +166,19 @@ def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
     assert learned.model.encoder is not None
     for name, weight in learned.model.encoder.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)
+
+
+def test_order_is_no_criterion_where_text_has_none(tmp_path: Path) -> None:
+    tokenizer, texts, truth = cipher(tmp_path, 60)
+    strategy = TranslatorTraining(
+        OptimiserConfig(1),
+        ObjectiveSchedules(supervised=Schedule()),
+        parallel_pairs=1,
+        validation=ValidationConfig(count=1, sentences=30, criterion="order"),
+    )
+    data = TranslationData(tokenizer, texts, parallel=[Bitext(texts[0], truth)])
+    with pytest.raises(BadInput, match="criterion=order needs consecutive sentences"):
+        strategy.learn(network(tokenizer), data, tmp_path / "fit", 1, lambda *_: None)
 
 
 def test_the_model_learns_to_deceive_the_discriminator(tmp_path: Path) -> None:

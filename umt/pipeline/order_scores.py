@@ -15,12 +15,15 @@ from umt.evaluation.rows import REAL_TEXT, ScoreRow, format_score, group_by_syst
 from umt.lm.loading import best_device, is_causal, load_with_tokenizer
 from umt.lm.scoring import SequenceScorer
 from umt.lm.sentence_order import SentenceOrder
+from umt.pipeline.display.console import Console
 from umt.pipeline.run import Run
 from umt.text.normalisation import normaliser
 from umt.types import Lang
 
 
-def order_scores(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Iterator[ScoreRow]:
+def order_scores(
+    config: DictConfig, run: Run, rows: Sequence[ScoreRow], console: Console
+) -> Iterator[ScoreRow]:
     """The order gain of the real text of each set in ``rows``, and where that has one, of each system.
 
     rows: scores of translations; what they were computed from is read from the folder of the run.
@@ -34,9 +37,10 @@ def order_scores(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Iter
     for (name, way, system), scores in group_by_system(
         row for row in rows if row.kind == "translation"
     ).items():
-        if system not in ("copy", "random"):
+        if system != "copy":
             systems[name, way].append(next(iter(scores.values())))
-    for (name, way), translated in systems.items():
+    for number, ((name, way), translated) in enumerate(systems.items()):
+        console.progress(f"document order {name} {way}", number, len(systems))
         lang, real = Lang(way.split("-")[1]), finished.test_set(name, way)
         texts = {(REAL_TEXT, 0): [texts[0] for texts in real.references] if real else []}
         for row in translated:
@@ -62,5 +66,5 @@ def missing_order(config: DictConfig, rows: Sequence[ScoreRow]) -> Iterator[str]
             yield (
                 f"no order in {row.set} {way}: its real text reads no better in order than permuted ({gain} "
                 "bits/byte): its sentences are not consecutive, or the model knows none "
-                f"(lm.consecutive={config.lm.consecutive}). No translation was measured by it"
+                f"(lm.consecutive={config.lm.get('consecutive', 1)}). No translation was measured by it"
             )

@@ -56,7 +56,9 @@ def _table(title: str, rows: Sequence[ScoreRow]) -> Table:
     """A line for each set, direction and system; a column for each score, its 95% interval beside it."""
     present = {row.score.name for row in rows}
     names = [name for name in SHOWN if name in present]
-    table = Table(title=title, title_justify="left", caption="with 95% intervals", caption_justify="left")
+    order = rows[0].kind == "order"
+    caption = "least and most over permutations" if order else "with 95% intervals"
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for heading in ("set", "direction", "system"):
         table.add_column(heading, no_wrap=True)
     for name in names:

@@ -43,7 +43,7 @@ def score_run(config: DictConfig, run: Run, console: Console) -> list[ScoreRow]:
     console.started("evaluate")
     rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
     rows += code_lengths(config, run)
-    rows += order_scores(config, run, rows)
+    rows += order_scores(config, run, rows, console)
     rows += bits_rows(run.bits_report) if run.bits_report else []
     console.stopped()
     save_scores(rows, run.directory / SCORES[config.evaluation.split])
