@@ -131,7 +131,8 @@ def score_sections(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[S
             blocks: list[Block] = [run_score_table(parts)]
             if kind == "translation":
                 blocks.append(Details("signatures", "\n".join(signatures)))
-            lead = "95% intervals below each value; a click on a heading sorts."
+            below = "Least and most over permutations" if kind == "order" else "95% intervals"
+            lead = f"{below} below each value; a click on a heading sorts."
             sections.append(Section(title, lead, blocks))
     return sections
 

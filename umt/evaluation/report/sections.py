@@ -103,7 +103,8 @@ def document_order(rows: Iterable[ScoreRow], provenance: Provenance) -> Section:
         "Bits per byte that sentences cost less in their order than permuted, each given those before it, by "
         "the joint language model, without references: mean, least and most over the permutations. Real text "
         "is by people, in the target language; where its least gain is not positive, the set or the model "
-        "knows no order, and translations are not measured. One that carries the text gains too."
+        "knows no order, and translations are not measured. One that carries the text gains as much, a wrong "
+        "but consistent lexicon (random) a part of it."
     )
     return Section("Document order", lead, [score_table(rows, provenance, strong=OURS)])
 
