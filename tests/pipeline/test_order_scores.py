@@ -59,9 +59,9 @@ def test_outputs_stand_beside_real_text(run: Any) -> None:
 
 
 def test_a_set_without_order_judges_nothing(run: Any) -> None:
-    found = [*order_scores(CONFIG, run, rows("list"), SILENT)]
-    assert [row.system for row in found] == ["real text"]
-    [sentence] = missing_order(CONFIG, found)
+    measured = [*order_scores(CONFIG, run, rows("list"), SILENT)]
+    assert [row.system for row in measured] == ["real text"]
+    [sentence] = missing_order(CONFIG, measured)
     assert sentence.startswith(
         "no order in list zh → en: its real text reads no better in order than permuted"
     )

@@ -143,7 +143,11 @@ class TranslatorTraining:
             progress=progress,
         )
         objectives = self._objectives(task, model, data, usage, scratch)
-        fit(model, objectives, self.optimisation, scratch, seed, progress, [callback])
+
+        def with_validation(what: str, done: int, total: int | None) -> None:
+            progress(", ".join(filter(None, (what, callback.latest))), done, total)
+
+        fit(model, objectives, self.optimisation, scratch, seed, with_validation, [callback])
         step, best = callback.best_model(model)
         return TrainedTranslator(best, tuple(callback.history), step, callback.stop_reason)
 

@@ -136,6 +136,15 @@ class Validation:
             self._save(model)
 
     @property
+    def latest(self) -> str:
+        """The last validation in a few words, empty before the first."""
+        if not self.history:
+            return ""
+        metrics = self.history[-1]
+        collapsed = ", collapsed" * bool(metrics["collapsed"])
+        return f"round trip {metrics['round_trip']:.1f}{collapsed} at step {metrics['step']:,.0f}"
+
+    @property
     def best(self) -> int | None:
         """The step of the best model, if any."""
         healthy = [metrics for metrics in self.history if not metrics["collapsed"]]
