@@ -138,7 +138,7 @@ def test_missing_segmenter_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
         ("zh_hant", "皇后以后不来了", "皇后以後不來了"),
         ("zh_hant", "這個程序里有文件", "這個程序里有文件"),
         ("zh_hk", "鼠标在电脑里面", "滑鼠在電腦裏面"),
-        ("ja", "これは本です。「はい」!", "これは本です。「はい」!"),
+        ("ja", "これは本です。「はい」!", "これは本です。「はい」！"),
         ("th", "น้ำ  เย็น", "น้ำ เย็น"),
         ("fr", "C’est vrai! « Oui»", "C'est vrai ! « Oui »"),
     ],

@@ -154,10 +154,11 @@ def normaliser(lang: Lang) -> Callable[[str], str]:
     """The function that normalises a sentence of a language: a raw line in, one clean line out.
 
     Character references are decoded and tags removed.  Chinese and Japanese keep their own punctuation;
-    Chinese becomes simplified, or traditional where ``lang`` says so (zh_hant); other languages get ASCII quotes and punctuation; French keeps its guillemets and its space
-    before ``; : ! ?``.  Idempotent.
+    Chinese becomes simplified, or traditional where ``lang`` says so (zh_hant); other languages get ASCII
+    quotes and punctuation; French keeps its guillemets and its space before ``; : ! ?``.  Idempotent.
     """
     han = partial(_chinese, lang)
+    special: dict[str, Callable[[str], str]]
     special = {"zh": han, "ja": han, "fr": _french, "th": _vowel_am, "lo": _vowel_am}
     spelling = special.get(primary(lang), _normalise_latin)
 

@@ -47,7 +47,9 @@ def plain_text_tokenizer(tokenizer: Tokenizer, source: Lang, target: Lang) -> Pr
     if len(tokenizer.parts) > 1:
         raise ValueError("a vocabulary in parts cannot be saved as one")
     subwords = Subwords.from_str(tokenizer.parts[0].to_str())
-    rules = _CHINESE if primary(source) == "zh" else (*_LATIN, *_split_rules(tokenizer.inflections.get(source)))
+    rules = (
+        _CHINESE if primary(source) == "zh" else (*_LATIN, *_split_rules(tokenizer.inflections.get(source)))
+    )
     subwords.normalizer = normalizers.Sequence(
         [
             *([] if primary(source) == "zh" else [normalizers.NFKC()]),

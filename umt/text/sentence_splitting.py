@@ -17,11 +17,13 @@ _LONGEST_ABBREVIATION = 12
 """Characters before a full stop that may hold an abbreviation: looking no further keeps the time linear."""
 _SPACED_END = regex.compile(r"(?:(?<![.!?])[.!?]++|…)[\"')\]»”’]*+(?=\s)|[。！？।॥۔؟።։]+[\"”」』）]*")
 _STARTS = regex.compile(r"\s*[\"'(\[«“‘¿¡–—-]*\s?[\p{Lu}\p{Lt}\p{Lo}\p{N}]")
-_UNSPACED_END = regex.compile(r"(?:[。！？!?။៕។]+|།(?:\s*།)*|…+)[”」』’）》\"]*|(?<=[\p{Han}\"”])\.(?=\s|$)|[;；](?=.{80})")
+_UNSPACED_END = regex.compile(
+    r"(?:[。！？!?။៕។]+|།(?:\s*།)*|…+)[”」』’）》\"]*|(?<=[\p{Han}\"”])\.(?=\s|$)|[;；](?=.{80})"
+)
 
 
 def estimated_words(line: str) -> int:
-    """About how many words a line holds, without segmenting it: spaces, 1.6 Han characters or 4 Thai letters a word."""
+    """About how many words a line holds: spaces, and 1.6 Han characters or 4 Thai letters a word."""
     spaces = line.count(" ") + 1
     if line.isascii():
         return spaces

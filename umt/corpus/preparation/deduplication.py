@@ -52,7 +52,9 @@ class SeenHashes:
 
 _NOT_KEY = re.compile(r"[\W_]+")
 # Vowel signs are no \w: without them की and का would be duplicates, and Burmese half marks.
-_VOWEL_SIGN = re.compile(f"[{''.join(filter(lambda sign: category(sign)[0] == 'M', map(chr, range(1 << 16))))}]")
+_VOWEL_SIGN = re.compile(
+    f"[{''.join(filter(lambda sign: category(sign)[0] == 'M', map(chr, range(1 << 16))))}]"
+)
 _NOT_KEY_OR_SIGN = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 
 _ASCII_KEY = {code: " " for code in range(128) if not chr(code).isalnum()}  # the same, five times as fast
