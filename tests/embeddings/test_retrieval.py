@@ -34,6 +34,7 @@ def test_equals_the_naive_search(
     shape: tuple[int, int, int], entries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(retrieval._ENTRIES, "cpu", entries)
+    monkeypatch.setattr(retrieval, "_ROWS", 1)
     rows, columns, k = shape
     source, target = vectors(rows, 1), vectors(columns, 2)
     plain = source.double() @ target.double().T
