@@ -93,7 +93,7 @@ PARTS = (
 
 
 class Reader(NamedTuple):
-    """files: one is damaged at a time; save: writes valid ones into a folder; use: works with what it reads."""
+    """files: one is damaged; save: writes valid ones into a folder; use: reads them and works with them."""
 
     files: str
     save: Callable[[Path], object]

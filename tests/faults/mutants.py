@@ -31,7 +31,7 @@ TESTED = {
     "translation/quality/filters": "translation/test_validation translation/test_collapse_guard",
     "translation/quality/collapse_guard": "translation/test_validation translation/test_collapse_guard",
     "corpus/preparation/leak_index": "corpus/preparation/test_leak_index",
-    "corpus/preparation/held_out_filter": "corpus/preparation/test_leak_index corpus/test_files",
+    "corpus/preparation/held_out_filter": "corpus/preparation/test_leak_index corpus/test_known_pairs",
     "evaluation/metrics": "evaluation/test_metrics",
     "compression/prequential": "compression/test_prequential compression/test_mutual_information",
     "compression/archive": "compression/test_archive",
