@@ -38,7 +38,7 @@ TESTED = {
     "training/checkpoint": "training/test_loop",
     "training/loop": "training/test_loop",
     "pipeline/store": "pipeline/test_store",
-    "translation/back_translation": "translation/test_validation",
+    "translation/back_translation": "translation/test_validation translation/test_back_translation",
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
     "pipeline/inputs": "pipeline/test_checks",
     "corpus/synthetic/source": "corpus/synthetic/test_source",
