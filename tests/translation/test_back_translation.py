@@ -214,3 +214,13 @@ def test_back_translation_mends_a_poor_bootstrap(architecture: Division, tmp_pat
     written = [each[0].ids for each in outputs]
     right = [np.mean(a == b) if len(a) == len(b) else 0.0 for a, (_, b) in zip(written, pairs, strict=False)]
     assert np.mean(right) > 0.8  # the bootstrap: 0.7
+
+
+def test_a_batch_holds_targets_and_sources_of_like_length_within_its_budget(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 100)
+    task = TranslationTask(tokenizer, steps=10, tokens=200, max_tokens=60, seed=1)
+    objective = BackTranslation(task, texts, source_writer(tokenizer, texts))
+    for text, batches in zip(texts, objective.batches, strict=True):
+        for _ in range(20):
+            lengths = [2 * len(text.ids(line)) + 3 for line in batches.draw()]  # two tags and an end
+            assert len(lengths) * max(lengths) <= 200
