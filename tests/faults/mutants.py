@@ -40,7 +40,7 @@ TESTED = {
     "pipeline/store": "pipeline/test_store",
     "translation/back_translation": "translation/test_validation translation/test_back_translation",
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
-    "pipeline/inputs": "pipeline/test_checks",
+    "pipeline/inputs": "pipeline/test_checks pipeline/test_errors corpus/test_known_pairs",
     "corpus/synthetic/source": "corpus/synthetic/test_source",
     "compression/mixing/cooccurrence_expert": "compression/test_prequential",
     "compression/mixing/translation_expert": "compression/test_translation_expert",

@@ -73,21 +73,23 @@ def test_a_rendering_from_which_the_sentence_does_not_follow_is_left_out(
     assert 0.3 * plain.accepted.sum() < fit_.sum() < 0.7 * plain.accepted.sum()
 
 
+@pytest.mark.parametrize("side", [0, 1])
 def test_a_rendering_that_does_not_lead_back_is_left_out(
+    side: int,
     half_taught: tuple[Tokenizer, tuple[TokenShards, TokenShards], JointLM],
 ) -> None:
     tokenizer, texts, model = half_taught
-    sentences = [texts[0].ids(line) for line in range(60)]
+    sentences = [texts[side].ids(line) for line in range(60)]
     plain = source_writer(tokenizer, texts)
-    written = plain.write(model, 0, sentences, generator(0))
-    outputs = plain.generation.generate(model, written.ids, plain.directions[1])
+    written = plain.write(model, side, sentences, generator(0))
+    outputs = plain.generation.generate(model, written.ids, plain.directions[1 - side])
     share = reconstruction_f1(sentences, [each[0].ids.astype(np.uint16) for each in outputs], len(tokenizer))
-    assert written.accepted.sum() > 30
+    assert written.accepted.sum() > 20
     least = float(np.quantile(share[written.accepted], 0.7))
     assert least > 0
     strict = source_writer(tokenizer, texts, Filters(None, None, None, None, reconstruction_f1=least))
     assert (
-        strict.write(model, 0, sentences, generator(0)).accepted.tolist()
+        strict.write(model, side, sentences, generator(0)).accepted.tolist()
         == (written.accepted & (share >= least)).tolist()
     )
     assert (strict.accepted, strict.written) == (int((written.accepted & (share >= least)).sum()), 60)
