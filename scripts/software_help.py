@@ -2,6 +2,7 @@
 
     python scripts/software_help.py data/software_help             by apt-get, on Debian 12: 5 MB
     python scripts/software_help.py data/software_help A.deb B.deb     of packages that lie here already
+    python scripts/software_help.py data/software_guides --apart       no page in both languages
 
 Packages libreoffice-help-en-us and libreoffice-help-zh-cn, version 4:7.4.7-1+deb12u14, under the Mozilla
 Public License 2.0; Debian's snapshot archive keeps every version. Both hold the same 2,560 pages, and a
@@ -9,6 +10,11 @@ paragraph has the same id in both. So the two training texts are one manual in t
 shuffled, of which the Chinese translates three fifths. The pages are divided by a digest of their names: one
 in twenty is a test page, one in twenty a dev page, and their paragraphs are the pairs of ``test.*`` and
 ``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
+
+With ``--apart`` the English text is the help of the word processor, formulas, databases and programming, the
+Chinese that of spreadsheets, charts, slides and drawings; of the pages on what all programs share each
+language gets a half. No paragraph is then in both texts: two subjects near each other, and professional
+references.
 """
 
 from __future__ import annotations
@@ -29,6 +35,11 @@ PACKAGES = {
     "en": ("libreoffice-help-en-us", "8faa840285734d6cfe1ed25537b48f07e74bd6412e3917bf8e5f8a653f7b3712"),
     "zh": ("libreoffice-help-zh-cn", "db867cdece4c2f9c7eebe65e519c6cf386fdcf49d6e061db3dffec893b3e1dee"),
 }
+APART = {
+    **dict.fromkeys(("swriter", "smath", "sdatabase", "sbasic"), "en"),
+    **dict.fromkeys(("scalc", "schart", "simpress", "sdraw"), "zh"),
+}
+"""Folder of a page -> the language whose text has it, with ``--apart``; of others, a digest decides."""
 BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6"}
 HAN = re.compile("[\u4e00-\u9fff]")
 LICENCE = f"""Texts of {" and ".join(name for name, _ in PACKAGES.values())}, version {VERSION},
@@ -80,18 +91,39 @@ def pages(package: bytes) -> dict[str, dict[str, str]]:
     return dict(sorted(texts.items()))
 
 
+Pages = dict[str, dict[str, str]]
+
+
 def part_of(page: str) -> str:
     """``test``, ``dev`` or ``train``, whatever other pages there are."""
-    return {0: "test", 1: "dev"}.get(int(hashlib.sha256(page.encode()).hexdigest(), 16) % 20, "train")
+    return {0: "test", 1: "dev"}.get(_digest(page) % 20, "train")
 
 
-def lay_out(english: dict[str, dict[str, str]], chinese: dict[str, dict[str, str]], folder: Path) -> None:
+def side_of(page: str) -> str:
+    """The language whose text has a page for training, where the two share none."""
+    return APART.get(page.partition("/")[0]) or ("en", "zh")[_digest(f"side of {page}") % 2]
+
+
+def _digest(text: str) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16)
+
+
+def lay_out(english: Pages, chinese: Pages, folder: Path, apart: bool) -> None:
     """Write ``en.txt``, ``zh.txt``, ``test.*``, ``dev.*`` and ``LICENCE.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
     sides = {"en": english, "zh": chinese}
+    seen: set[str] = set()  # English of the paragraphs that the other language must not have
     for lang, side in sides.items():
-        texts = {text for page, own in side.items() if part_of(page) == "train" for text in own.values()}
-        chosen = sorted(text for text in texts if lang == "en" or HAN.search(text))  # else not translated yet
+        texts = {
+            text
+            for page, own in side.items()
+            if part_of(page) == "train" and (not apart or side_of(page) == lang)
+            for name, text in own.items()
+            if (lang == "en" or HAN.search(text))  # else not translated yet
+            and english.get(page, {}).get(name) not in seen
+        }
+        seen.update(texts if apart else ())
+        chosen = sorted(texts)
         random.Random(lang).shuffle(chosen)
         write(folder / f"{lang}.txt", chosen)
     for part in ("test", "dev"):
@@ -134,10 +166,11 @@ def packages(files: list[Path]) -> dict[str, bytes]:
 
 def main() -> None:
     """The command."""
-    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+    names = [name for name in sys.argv[1:] if name != "--apart"]
+    if not names or any(name.startswith("-") for name in names):
         sys.exit(__doc__)
-    both = packages([Path(name) for name in sys.argv[2:]])
-    lay_out(pages(both["en"]), pages(both["zh"]), Path(sys.argv[1]))
+    both = packages([Path(name) for name in names[1:]])
+    lay_out(pages(both["en"]), pages(both["zh"]), Path(names[0]), "--apart" in sys.argv)
 
 
 if __name__ == "__main__":

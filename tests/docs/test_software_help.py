@@ -45,7 +45,7 @@ def test_pairs_have_one_id_and_no_test_page_is_learned_from(tmp_path: Path) -> N
         "par_id3": "This is paragraph number 3.",
         "par_id93": "Only in English 3",
     }
-    software_help.lay_out(both["en"], both["zh"], tmp_path)
+    software_help.lay_out(both["en"], both["zh"], tmp_path, apart=False)
     lines = {file.name: file.read_text("utf-8").splitlines() for file in tmp_path.iterdir()}
     for part in ("test", "dev"):
         pairs = [*zip(lines[f"{part}.en"], lines[f"{part}.zh"], strict=True)]
@@ -56,6 +56,24 @@ def test_pairs_have_one_id_and_no_test_page_is_learned_from(tmp_path: Path) -> N
     assert all("段" in line for line in lines["zh.txt"]), "what is not translated is no Chinese text"
     assert lines["zh.txt"] != sorted(lines["zh.txt"])
     assert "Mozilla Public License" in lines["LICENCE.txt"][1]
+
+
+def test_apart_no_paragraph_is_in_both_texts(tmp_path: Path) -> None:
+    names = [(folder, number) for folder in ("swriter", "scalc", "shared") for number in range(40)]
+    english, chinese = (
+        {f"{folder}/{n}": {"par_id1": f"{text} {folder} {n // 2}"} for folder, n in names}
+        for text in ("page", "页")
+    )
+    software_help.lay_out(english, chinese, tmp_path, apart=True)
+    sides = [
+        {line.partition(" ")[2] for line in (tmp_path / name).read_text("utf-8").splitlines()}
+        for name in ("en.txt", "zh.txt")
+    ]
+    assert not sides[0] & sides[1], "two pages of one paragraph each are in both texts"
+    assert [{line.partition(" ")[0] for line in side} for side in sides] == [
+        {"swriter", "shared"},
+        {"scalc", "shared"},
+    ]
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
