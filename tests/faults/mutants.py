@@ -155,7 +155,8 @@ def mutants(name: str, source: str, count: int, choose: random.Random) -> Iterat
     for module, before, after in NAMED:
         if module == name:
             assert before in source, f"{name} lacks {before}"
-            yield f"{before.strip()} -> {after.strip()}", source.replace(before, after)
+            what = " ".join(f"{before} -> {after}".split())  # a line of the record
+            yield what, source.replace(before, after)
     counter = Mutator()
     counter.visit(ast.parse(source))
     for place in sorted(choose.sample(range(counter.places), min(count, counter.places))):
