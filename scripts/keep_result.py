@@ -52,7 +52,7 @@ def data_of(config: dict[str, Any]) -> str:
 def relation_of(config: dict[str, Any]) -> str | None:
     """What the two sides are to each other, where that is known; a generated corpus says it by its dials."""
     corpus = config["corpus"]
-    relation = RELATIONS.get(corpus_of(config))
+    relation = RELATIONS.get(corpus_of(config)) or corpus.get("relation")
     turned = [dial for dial in ("domain_shift", "lexical_gap", "noise") if corpus.get(dial)]
     if relation and turned:
         relation += ", but for " + ", ".join(f"{dial}={corpus[dial]}" for dial in turned)
