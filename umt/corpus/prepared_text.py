@@ -41,8 +41,8 @@ class PreparedText:
         sides = saved.get("sides", dict)
         if len(saved.strings("languages")) != 2 or any(
             not isinstance(sides.get(lang), dict)
-            or type(kept := sides[lang].get("kept")) is not int
-            or kept < 0
+            or type(count := sides[lang].get("kept")) is not int
+            or count < 0
             for lang in saved.strings("languages")
         ):
             raise damaged(path, "it does not count the sentences of two languages")
