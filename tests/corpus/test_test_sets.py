@@ -48,7 +48,9 @@ def test_without_a_network_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         raise OSError("no route to host")
 
     monkeypatch.setattr(DATASETS["wmt22"], "source", offline)
-    with pytest.raises(BadInput, match=r"wmt22/en-zh cannot be fetched .no route to host.: give your own"):
+    with pytest.raises(
+        BadInput, match=r"wmt22/en-zh cannot be fetched .no route to host.: copy sacreBLEU.s folder wmt22 "
+    ):
         SacreBleuSet("news", PAIR, "wmt22/en-zh").pairs()
 
 

@@ -36,6 +36,7 @@ def test_equals_the_naive_search(
 ) -> None:
     monkeypatch.setitem(retrieval._ENTRIES, "cpu", entries)
     monkeypatch.setattr(retrieval, "_by_compiled_passes", lambda _: compiled)
+    monkeypatch.setattr(retrieval, "_ROWS", 1)
     rows, columns, k = shape
     source, target = vectors(rows, 1), vectors(columns, 2)
     plain = source.double() @ target.double().T
@@ -66,6 +67,7 @@ def test_threads_share_the_rows_and_the_columns() -> None:
 
 def test_a_block_holds_no_more_than_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(retrieval._ENTRIES, "cpu", 100)
+    monkeypatch.setattr(retrieval, "_ROWS", 1)
     sizes = [scores.numel() for _, scores in retrieval._blocks(vectors(20, 1), vectors(30, 2))]
     assert sum(sizes) == 600
     assert max(sizes) <= 100

@@ -19,6 +19,7 @@ from rich.console import Console as Terminal
 
 from umt.pipeline import errors
 from umt.pipeline.artefact import Artefact
+from umt.pipeline.display import console as console_module
 from umt.pipeline.display.console import Console
 from umt.pipeline.errors import SweepJobFailed, option_errors, user_errors
 from umt.types import BadInput
@@ -187,6 +188,22 @@ def test_a_log_file_gets_a_line_of_the_current_stage() -> None:
     printed = output.getvalue()
     time.sleep(0.15)
     assert output.getvalue() == printed
+
+
+def test_time_left_follows_the_rate_of_the_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that slows down from a step a second to one in ten seconds."""
+    now = 0.0
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: now)
+    log = console_module._LogLines("train", None, Terminal(file=io.StringIO()), 1e6)
+    for done, now in [(30 * n, 30.0 * n) for n in range(1, 21)]:
+        log.state("loss", done, 1000)
+        line = log.line(now)
+    assert line.endswith("600 of 1,000, 1 a second, 7 min left")
+    for done, now in [(600 + 3 * n, 600 + 30.0 * n) for n in range(1, 21)]:
+        log.state("loss", done, 1000)
+        line = log.line(now)
+    log.stop()
+    assert line.endswith("660 of 1,000, 0.1 a second, 57 min left")
 
 
 def test_a_stage_without_progress_still_has_a_line() -> None:

@@ -23,6 +23,15 @@ CHINESE = [
     "他在New York Times工作——每天12:30下班。",
     "约翰·史密斯穿着T恤去了KTV，don't worry。",
 ]
+WITHOUT_SPACES = {
+    "bo": "ང་ཚོས་དེབ་གསར་པ་ཞིག་ཉོས་པ་ཡིན། དེ་ནི་ང་།",
+    "ja": "Windows 11のパソコンは3万円で、「新しい本」を買いました！",
+    "km": "ខ្ញុំបានទិញសៀវភៅថ្មីមួយក្បាល។",
+    "lo": "ຂ້ອຍດື່ມນ້ຳ ແລະ ອ່ານປຶ້ມ",
+    "my": "ကျွန်တော် စာအုပ်အသစ် ဝယ်ခဲ့သည်။",
+    "th": "เมื่อวานนี้ฉันซื้อน้ำ 3 ขวด",
+}
+TRADITIONAL = ["我住在臺北，這裡的文件很多。", "他頭髮很長，Hello World發展很快：3,000元！"]
 FRENCH = [
     "L'eau qu'il a bue aujourd'hui n'était pas bonne !",
     "« Où est-ce ? », dit-elle ; j'ai 3,5 € (peut-être).",
@@ -30,9 +39,13 @@ FRENCH = [
 ]
 
 
+GROUPS = {"en": ENGLISH, "zh": CHINESE, "fr": FRENCH, "zh_hant": TRADITIONAL}
+GROUPS |= {lang: [sentence] for lang, sentence in WITHOUT_SPACES.items()}
+
+
 @pytest.mark.parametrize(
     ("lang", "sentence"),
-    [(lang, each) for lang, group in (("en", ENGLISH), ("zh", CHINESE), ("fr", FRENCH)) for each in group],
+    [(lang, each) for lang, group in GROUPS.items() for each in group],
 )
 def test_join_undoes_words(lang: Lang, sentence: str) -> None:
     assert normaliser(lang)(sentence) == sentence
@@ -86,9 +99,30 @@ def test_ascii_quotation_marks_open_and_close_by_turns() -> None:
     assert segmenter(Lang("en")).join(["it", "is", "done", ".", '"']) == 'it is done."'
 
 
-def test_no_segmenter_is_said() -> None:
-    with pytest.raises(BadInput, match="without spaces"):
-        segmenter(Lang("ja"))
+def test_traditional_chinese_is_cut_like_simplified() -> None:
+    words = segmenter(Lang("zh_hant")).words("這位歌手買了兩把吉他。")
+    assert words == ["這", "位", "歌手", "買", "了", "兩", "把", "吉他", "。"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "known"),
+    [
+        ("bo", "དེབ གསར"),
+        ("ja", "パソコン は"),
+        ("km", "សៀវភៅ ថ្មី"),
+        ("lo", "ອ່ານ ປຶ້ມ"),
+        ("my", "စာအုပ် အသစ်"),
+        ("th", "ซื้อ น้ำ"),
+    ],
+)
+def test_languages_without_spaces_are_cut_into_words(lang: str, known: str) -> None:
+    assert f" {known} " in f" {segmenter(Lang(lang)).segment_line(WITHOUT_SPACES[lang])} "
+
+
+def test_missing_segmenter_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("umt.text.segmentation.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"umt\[segmentation\]"):
+        segmenter.__wrapped__(Lang("ja"))
 
 
 @pytest.mark.parametrize(
@@ -100,6 +134,12 @@ def test_no_segmenter_is_said() -> None:
         ("zh", "這 是 Hello World 繁體字,對吗?（是的）", "这是Hello World繁体字，对吗？（是的）"),
         ("zh", "ＡＢＣ 123 元...... 「好」.", "ABC 123元……「好」."),
         ("zh", "他说(是的):好.", "他说（是的）：好。"),
+        ("zh_hant", "这个 软件的信息在网络上,对吗?", "這個軟體的資訊在網路上，對嗎？"),
+        ("zh_hant", "皇后以后不来了", "皇后以後不來了"),
+        ("zh_hant", "這個程序里有文件", "這個程序里有文件"),
+        ("zh_hk", "鼠标在电脑里面", "滑鼠在電腦裏面"),
+        ("ja", "これは本です。「はい」!", "これは本です。「はい」！"),
+        ("th", "น้ำ  เย็น", "น้ำ เย็น"),
         ("fr", "C’est vrai! « Oui»", "C'est vrai ! « Oui »"),
     ],
 )
@@ -119,6 +159,8 @@ def test_documents_become_sentences() -> None:
     assert split_sentences("他说：“走吧！”我们走了。好吗？嗯……走", Lang("zh")) == [
         "他说：“走吧！”", "我们走了。", "好吗？", "嗯……", "走",
     ]  # fmt: skip
+    assert split_sentences("ང་འགྲོ། ཁྱོད་ཡོང་།  དེ་རེད།", Lang("bo")) == ["ང་འགྲོ།", "ཁྱོད་ཡོང་།", "དེ་རེད།"]
+    assert split_sentences("मैं जाता हूँ। तुम आओ।", Lang("hi")) == ["मैं जाता हूँ।", "तुम आओ।"]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,19 @@ def test_rows_hold_whole_epochs(data: Any) -> None:
         assert np.array_equal(np.sort(epoch), np.arange(len(shards[EN])))
 
 
+def test_consecutive_sentences_stay_together(data: Any) -> None:
+    tokenizer, shards = data
+    size = len(shards[EN]) // 7 * 7
+    rows = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1, consecutive=7)
+    order = rows._order(0, 2 * size)
+    runs = order.reshape(-1, 7)
+    assert (np.diff(runs, axis=1) == 1).all()
+    assert (np.diff(runs[:, 0]) == 7).mean() < 0.1, "runs are shuffled"
+    for epoch in np.split(order, 2):
+        assert np.array_equal(np.sort(epoch), np.arange(size))
+    assert np.array_equal(rows._order(10, size + 20), order[10 : size + 20]), "from any position"
+
+
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.6])
 def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
     tokenizer, shards = data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask, make_batch
 from umt.translation.settings import Batching, ObjectiveSchedules, ValidationConfig
 from umt.translation.training import TranslationData, TranslatorTraining
+from umt.types import BadInput
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -165,6 +167,40 @@ def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
     assert learned.model.encoder is not None
     for name, weight in learned.model.encoder.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)
+
+
+def test_progress_carries_the_last_validation(tmp_path: Path) -> None:
+    tokenizer, texts, truth = cipher(tmp_path, 60)
+    strategy = TranslatorTraining(
+        OptimiserConfig(30, learning_rate=1e-3),
+        ObjectiveSchedules(supervised=Schedule()),
+        parallel_pairs=1,
+        architecture="joint",
+        batching=Batching(tokens=200, max_tokens=60),
+        validation=ValidationConfig(count=2, sentences=4),
+    )
+    data = TranslationData(tokenizer, texts, parallel=[Bitext(texts[0], truth)])
+    lines: dict[int, str] = {}
+    strategy.learn(
+        network(tokenizer), data, tmp_path / "fit", 1, lambda what, done, _: lines.update({done: what})
+    )
+    assert re.fullmatch(r"supervised [\d.]+ bits/byte, [\d,]+ tokens/s", lines[10]), "none yet"
+    for step in (20, 30):
+        line = r"supervised [\d.]+ bits/byte, [\d,]+ tokens/s, round trip \d+\.\d(, collapsed)? at step "
+        assert re.fullmatch(line + ("15" if step == 20 else "30"), lines[step])
+
+
+def test_order_is_no_criterion_where_text_has_none(tmp_path: Path) -> None:
+    tokenizer, texts, truth = cipher(tmp_path, 60)
+    strategy = TranslatorTraining(
+        OptimiserConfig(1),
+        ObjectiveSchedules(supervised=Schedule()),
+        parallel_pairs=1,
+        validation=ValidationConfig(count=1, sentences=30, criterion="order"),
+    )
+    data = TranslationData(tokenizer, texts, parallel=[Bitext(texts[0], truth)])
+    with pytest.raises(BadInput, match="criterion=order needs consecutive sentences"):
+        strategy.learn(network(tokenizer), data, tmp_path / "fit", 1, lambda *_: None)
 
 
 def test_the_model_learns_to_deceive_the_discriminator(tmp_path: Path) -> None:

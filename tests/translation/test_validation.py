@@ -22,6 +22,7 @@ from umt.translation.quality.criteria import round_trip_bleu
 from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage
 from umt.translation.quality.validation import ValidationSample
 from umt.translation.synthesis import SyntheticSources, SyntheticSourceWriter
+from umt.types import Lang, Score
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,26 @@ def test_round_trip_compares_the_sentence_with_its_translation_back(tmp_path: Pa
     ]
     assert result.criteria["round_trip"] == pytest.approx(np.mean(expected))
     assert 20 < result.criteria["round_trip"] < 99
+
+
+def test_order_of_translations_is_a_criterion_where_it_is_asked_for(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 40)
+    sentences = {text.lang: [np.asarray(text.ids(line)) for line in range(5)] for text in texts}
+    gains = {EN: 0.1, ZH: 0.3}
+
+    def order(translations: Sequence[Ids], lang: Lang) -> Score:
+        other = EN if lang == ZH else ZH
+        cut = len(translations[0]) - len(sentences[other][0])
+        assert cut == (0 if lang == ZH else -1), "the translations into the language"
+        return Score("order gain", gains[lang], 0.0, 1.0, "")
+
+    usage, generation = SubwordUsage.count(tokenizer, texts), Scripted(english=tokenizer.tag(EN))
+    without, measured = (
+        ValidationSample(sentences, usage, each).examine(network(tokenizer), tokenizer, generation).criteria
+        for each in (None, order)
+    )
+    assert measured.pop("order") == pytest.approx(0.2)
+    assert measured == without
 
 
 SOUND = OutputStatistics(np.ones(5), np.zeros(5), np.zeros(5), np.zeros(5))

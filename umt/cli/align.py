@@ -16,6 +16,7 @@ from __future__ import annotations
 import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,13 +34,14 @@ from umt.pipeline.program import program
 from umt.pipeline.store import Store
 
 
-def write_alignment(alignment: Alignment, languages: tuple[str, str], directory: Path) -> None:
-    """Everything for other programs and for the eye, into ``directory``."""
+def write_alignment(saved: Path, languages: tuple[str, str], directory: Path) -> None:
+    """Everything of a ``saved`` alignment for other programs and for the eye, into ``directory``."""
+    alignment = Alignment.load(saved)
     directory.mkdir(parents=True, exist_ok=True)
     alignment.lexicon.export(directory, "lexicon")
     alignment.reverse_lexicon.export(directory, "reverse")
-    for lang, side in zip(languages, alignment.sides, strict=True):
-        side.export(directory / f"{lang}.vec")
+    for name, lang, side in zip(("source", "target"), languages, alignment.sides, strict=True):
+        shutil.copyfile(saved / f"{name}.vec", directory / f"{lang}.vec")
         side.export(directory / f"{lang}.bin")
     verdict = alignment.verdict
     (directory / "verdict.txt").write_text(f"{verdict.label}: {verdict.reason}\n", encoding="utf-8")
@@ -72,7 +74,7 @@ def main() -> None:
             run = build(config, Store(Path(config.store), console))
             artefact = run.alignments["unsupervised"]
             show(config, run, score_run(config, run, console), console.terminal)
-            write_alignment(Alignment.load(artefact.path), (languages[0], languages[1]), arguments.out)
+            write_alignment(artefact.path, (languages[0], languages[1]), arguments.out)
             console.terminal.print(f"lexicons, vectors and picture: {arguments.out}", markup=False)
             if artefact.report["verdict"]["label"] == "failed":
                 sys.exit(ALIGNMENT_FAILED)

@@ -16,8 +16,6 @@ from umt.corpus.test_set_rows import ParallelTsv
 from umt.runtime.files import digest_of
 from umt.types import BadInput, Lang
 
-_ALTERNATIVE = "give your own files with umt.corpus.files.ParallelFiles, or leave it out"
-
 
 def named_sets(name: str, value: str | Sequence[str], languages: tuple[Lang, Lang]) -> list[HeldOut]:
     """Test sets by a short name: ``wmt24/en-zh`` of sacreBLEU, ``wmt22`` for every direction that it has,
@@ -82,6 +80,7 @@ class SacreBleuSet:
     def _sides(self) -> tuple[dict[Lang, tuple[tuple[str, ...], ...]], int]:
         """The side that people wrote first, and how many items are left out since a side is empty."""
         from sacrebleu.dataset import DATASETS
+        from sacrebleu.utils import SACREBLEU_DIR
 
         name, _, pair = self.testset.rpartition("/")
         source, target = (Lang(lang) for lang in pair.split("-"))
@@ -95,7 +94,9 @@ class SacreBleuSet:
         except (Exception, SystemExit) as error:
             # Whatever urllib, tar or the disk say; a damaged download ends in sys.exit there.
             raise BadInput(
-                f"the test set {self.testset} cannot be fetched ({error}): {_ALTERNATIVE}"
+                f"the test set {self.testset} cannot be fetched ({error}): copy sacreBLEU's folder {name} "
+                f"from a machine that has it to {SACREBLEU_DIR}, give two files instead, "
+                f"evaluation.sets.{self.name}=[A,B], or leave it out, evaluation.sets.{self.name}=null"
             ) from error
         rows = [
             (text, tuple(rendering.strip() for rendering in variants if rendering.strip()))

@@ -281,10 +281,12 @@ def _numbers(values: bytes | memoryview, dim: int) -> F32 | None:
         if strange:  # numbers of another width or byte order
             return None
     else:
+        numbers = values.split(b" ")
+        if len(numbers) != dim or b"_" in values:
+            return None
         try:
-            numbers = [float(value) for value in values.split(b" ") if b"_" not in value]
+            with np.errstate(over="ignore"):
+                vector = np.fromiter(map(float, numbers), np.float32, dim)
         except ValueError:
             return None
-        with np.errstate(over="ignore"):
-            vector = np.array(numbers, dtype=np.float32)
     return vector if vector.shape == (dim,) and np.isfinite(vector).all() else None

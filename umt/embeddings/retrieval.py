@@ -17,6 +17,8 @@ from torch import Generator, Tensor
 from umt.embeddings.topk_scan import update_column_topk, update_row_topk
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
+_ROWS = 256
+"""Rows of a block at least: products of fewer take nearly twice as long a row."""
 _SPARE = 40
 """Candidates beyond k that a row keeps until all neighbourhoods are known."""
 
@@ -181,7 +183,7 @@ def _csls_in_one_pass(
 
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of rows spread evenly over all: their numbers and similarities to all columns, in one buffer."""
-    height = max(1, _ENTRIES.get(source.device.type, 1 << 26) // len(target))
+    height = max(_ROWS, _ENTRIES.get(source.device.type, 1 << 26) // len(target))
     buffer = source.new_empty(min(height, len(source)), len(target))
     blocks = -(-len(source) // height)
     for first in range(blocks):

@@ -17,9 +17,11 @@ from sacrebleu.significance import PairedTest, Result
 
 from umt.evaluation.comet import Comet
 from umt.runtime.validate import require
+from umt.text.languages import primary
 from umt.types import BadInput, Lang, Score
 
-TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
+_CHARACTERS = dict.fromkeys(("th", "lo", "km", "my", "bo"), "char")
+TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"} | _CHARACTERS
 """sacreBLEU's tokenizer for each target language that is not written with spaces; ``13a`` for the others."""
 
 
@@ -162,7 +164,7 @@ class Ter(_SacreScore):
     name: ClassVar[str] = "ter"
 
     def sacre(self, target: Lang) -> SacreMetric:
-        unspaced = target in ("zh", "ja")
+        unspaced = primary(target) in ("zh", "ja")
         return TER(normalized=unspaced, asian_support=unspaced)  # the second works with the first alone
 
 
@@ -239,7 +241,7 @@ class PairedBootstrap:
 
 def bleu_metric(target: Lang) -> SacreMetric:
     """sacreBLEU's BLEU with the tokenizer of ``target``. Raises BadInput when that is not installed."""
-    return _sacre_bleu(TOKENIZERS.get(target, "13a"), f"BLEU into {target}")
+    return _sacre_bleu(TOKENIZERS.get(primary(target), "13a"), f"BLEU into {target}")
 
 
 def _sacre_bleu(tokenizer: str, what: str) -> SacreMetric:

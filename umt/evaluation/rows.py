@@ -16,11 +16,14 @@ DICTIONARY = "dictionary"
 BITS_UNITS = ("bits/byte", "bits/character", "bits/token")
 """The units in which a code length is given."""
 
+ORDER_GAIN, REAL_TEXT = "order gain", "real text"
+"""Bits per byte that the order of sentences saves, and the system of its row for text by people."""
+
 OF_HUNDRED = {"bleu", "spbleu", "chrf", "chrf++", "ter"}
 """The scores that reach 100, or about that, and of which one decimal is enough."""
 
-Kind = Literal["translation", "lexicon", "bits"]
-"""What a score is of: translations, a lexicon against a true dictionary, or a code length."""
+Kind = Literal["translation", "lexicon", "bits", "order"]
+"""What a score is of: translations, a lexicon against a true dictionary, a code length, an order."""
 
 System = tuple[str, int]
 """A system's id, which also names its files, and how many parallel pairs it was trained on."""

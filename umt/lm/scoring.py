@@ -30,7 +30,7 @@ class SequenceScorer:
     def nll(self, sentences: Sequence[Ids], lang: Lang) -> F64:
         """(sentences,) -log p(x, </s>), in nats."""
         tag, end = self.tokenizer.tag(lang), self.tokenizer.end
-        return self._nats([np.concatenate(([tag], x, [end])) for x in sentences], [1] * len(sentences))
+        return self.nll_after([np.concatenate(([tag], x, [end])) for x in sentences], 1)
 
     def conditional_nll(
         self, sources: Sequence[Ids], targets: Sequence[Ids], source: Lang, target: Lang
@@ -40,13 +40,14 @@ class SequenceScorer:
         rows = [
             np.concatenate(([before], x, [between], y, [end])) for x, y in zip(sources, targets, strict=True)
         ]
-        return self._nats(rows, [len(x) + 2 for x in sources])
+        return self.nll_after(rows, [len(x) + 2 for x in sources])
 
     @torch.no_grad()
-    def _nats(self, rows: Sequence[npt.NDArray[Any]], starts: Sequence[int]) -> F64:
-        """Nats of ``row[start:]`` given ``row[:start]``."""
+    def nll_after(self, rows: Sequence[npt.NDArray[Any]], starts: int | Sequence[int]) -> F64:
+        """(rows,) -log p(row[start:] | row[:start]), in nats; starts: one, or one a row."""
         self.model.eval()
         nats = np.zeros(len(rows))
+        begins = [starts] * len(rows) if isinstance(starts, int) else starts
         ends = [len(row) for row in rows]
         order = np.argsort(ends, kind="stable")
         size = _ROWS_OF_A_GPU if self.model.device.type == "cuda" else _ROWS
@@ -54,7 +55,7 @@ class SequenceScorer:
             places = order[first : first + size]
             ids = pad([rows[place] for place in places], self.tokenizer.pad)
             before, through = (
-                inside([bound[place] - 1 for place in places], ids.shape[1] - 1) for bound in (starts, ends)
+                inside([bound[place] - 1 for place in places], ids.shape[1] - 1) for bound in (begins, ends)
             )
             predicted = through & ~before
             rows_of_costs = predicted.nonzero()[:, 0].numpy()

@@ -179,7 +179,7 @@ def drop_unselected(config: DictConfig) -> DictConfig:
 
 
 NOT_OF_A_RUN = ("store", "rebuild", "resume", "runtime", "on_failed", "tracking")
-NOT_OF_ITS_EVALUATION = ("external", "compare", "split")
+NOT_OF_ITS_EVALUATION = ("external", "compare", "order", "split")
 """Options that make no other run: its place, what is built again or compared with it, the machine."""
 
 

@@ -205,7 +205,7 @@ def to_rebuild(config: DictConfig) -> tuple[str, ...]:
 
 
 ADVICE = (
-    "try more text on the same subjects in both languages, another seed (seed=2), another strategy "
+    "try more text on the same subjects in both languages, another seed (seed=NUMBER), another strategy "
     "(aligner=self_learning) or vectors trained elsewhere (words=pretrained)"
 )
 """What may help where the two vocabularies were not matched."""

@@ -46,13 +46,23 @@ _FUNCTION_WORDS = {
 
 
 @cache
-def scripts(lang: Lang) -> tuple[str, ...]:
-    """The scripts that a language is usually written in, as Unicode's codes; Latin where it is unknown."""
+def script_code(lang: Lang) -> str:
+    """Unicode's code of how a language is usually written, such as Hant; Latin where it is unknown."""
     try:
-        script = Language.get(lang).maximize().script or "Latn"
+        return Language.get(lang).maximize().script or "Latn"
     except LanguageTagError:
-        script = "Latn"
+        return "Latn"
+
+
+def scripts(lang: Lang) -> tuple[str, ...]:
+    """The scripts of `script_code`, of which Japanese has three."""
+    script = script_code(lang)
     return _PARTS.get(script, (script,))
+
+
+def primary(lang: Lang) -> Lang:
+    """The language without its script and region: zh of zh_hant."""
+    return Lang(re.split("[-_]", lang)[0])
 
 
 @lru_cache(maxsize=8)

@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 
 from umt.runtime.saved_arrays import SavedJson, damaged, strings
+from umt.text.languages import primary
 from umt.types import Lang
 
 SUFFIX_MARK = "ˍ"
@@ -86,7 +87,7 @@ class SuffixSplitter:
     @classmethod
     def learn(cls, lang: Lang, other: Lang, sentences: Iterable[list[str]]) -> SuffixSplitter:
         """From sentences of words with their case; none if ``other``, opposite it, has endings, too."""
-        if lang != "en" or other not in _WITHOUT_ENDINGS:
+        if lang != "en" or primary(other) not in _WITHOUT_ENDINGS:
             return cls()
         counts = Counter(chain.from_iterable(sentences))
         small = Counter[str]()

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import partial
 
 import regex
 
+from umt.text.languages import primary
 from umt.text.markup import decode_references, strip_markup, strip_tags
-from umt.text.script import simplified
+from umt.text.script import in_script
 from umt.text.verbatim import ADDRESS
 from umt.types import Lang
 
@@ -121,13 +123,19 @@ def _space_or_nothing(invisible: regex.Match[str]) -> str:
     return " " if any(map(str.isspace, invisible.group())) else ""
 
 
-def _chinese(sentence: str) -> str:
+def _vowel_am(sentence: str) -> str:
+    """Thai and Lao, with the vowel am as one character, which NFKC would take apart."""
+    return _normalise_latin(sentence).replace("\u0e4d\u0e32", "\u0e33").replace("\u0ecd\u0eb2", "\u0eb3")
+
+
+def _chinese(lang: Lang, sentence: str) -> str:
     if not (sentence.isprintable() and _PLAIN_CHINESE.fullmatch(sentence)):
         sentence = _WIDE_THOUSANDS.sub(lambda number: str(number[0]).replace("，", ","), sentence)
         sentence = _WIDE_COLON.sub(":", sentence)
         sentence = unicodedata.normalize("NFKC", sentence.translate(_PARK)).translate(_UNPARK)
         sentence = _SPACE.sub(" ", _INVISIBLE.sub(_space_or_nothing, sentence))
-    sentence = simplified(sentence)
+    if primary(lang) == "zh":
+        sentence = in_script(sentence, lang)
     if " " in sentence:
         sentence = _CHINESE_SPACE.sub("", _SPACE.sub(" ", sentence))
     for _ in range(2):  # a bracket that becomes full-width makes the mark after it full-width
@@ -145,11 +153,14 @@ def _chinese(sentence: str) -> str:
 def normaliser(lang: Lang) -> Callable[[str], str]:
     """The function that normalises a sentence of a language: a raw line in, one clean line out.
 
-    Character references are decoded and tags removed.  Chinese keeps its own punctuation and becomes
-    simplified; other languages get ASCII quotes and punctuation; French keeps its guillemets and its space
-    before ``; : ! ?``.  Idempotent.
+    Character references are decoded and tags removed.  Chinese and Japanese keep their own punctuation;
+    Chinese becomes simplified, or traditional where ``lang`` says so (zh_hant); other languages get ASCII
+    quotes and punctuation; French keeps its guillemets and its space before ``; : ! ?``.  Idempotent.
     """
-    spelling = {"zh": _chinese, "fr": _french}.get(lang, _normalise_latin)
+    han = partial(_chinese, lang)
+    special: dict[str, Callable[[str], str]]
+    special = {"zh": han, "ja": han, "fr": _french, "th": _vowel_am, "lo": _vowel_am}
+    spelling = special.get(primary(lang), _normalise_latin)
 
     def normalise(sentence: str) -> str:
         if "&" in sentence or "<" in sentence:

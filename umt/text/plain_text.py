@@ -17,6 +17,7 @@ from tokenizers import Tokenizer as Subwords
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from umt.text.languages import primary
 from umt.text.morphology import SUFFIX_MARK, Parts, SuffixSplitter, regular_form
 from umt.text.tokenizer import END, MASK, PAD, Tokenizer
 from umt.types import Lang
@@ -46,10 +47,12 @@ def plain_text_tokenizer(tokenizer: Tokenizer, source: Lang, target: Lang) -> Pr
     if len(tokenizer.parts) > 1:
         raise ValueError("a vocabulary in parts cannot be saved as one")
     subwords = Subwords.from_str(tokenizer.parts[0].to_str())
-    rules = _CHINESE if source == "zh" else (*_LATIN, *_split_rules(tokenizer.inflections.get(source)))
+    rules = (
+        _CHINESE if primary(source) == "zh" else (*_LATIN, *_split_rules(tokenizer.inflections.get(source)))
+    )
     subwords.normalizer = normalizers.Sequence(
         [
-            *([] if source == "zh" else [normalizers.NFKC()]),
+            *([] if primary(source) == "zh" else [normalizers.NFKC()]),
             *(normalizers.Replace(Regex(pattern), new) for pattern, new in [(r"\s+", " "), *rules]),
             normalizers.Strip(),
         ]

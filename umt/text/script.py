@@ -1,4 +1,4 @@
-"""Chinese script: traditional characters into simplified ones, and telling the two apart."""
+"""Chinese script: traditional characters into simplified ones and back, and telling the two apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple, cast
 
 import opencc
+
+from umt.text.languages import script_code
+from umt.types import Lang
 
 _STANDARD = frozenset("吒拚捱榘薹袷瞭昇甯堃喆")
 """Characters that OpenCC takes for traditional and the simplified standard has, too: they prove nothing."""
@@ -82,6 +85,31 @@ def simplified(sentence: str) -> str:
     if tables.simplified.search(sentence):
         return tables.traditional.sub(lambda match: tables.characters[match[0]], sentence)
     return cast(str, tables.converter.convert(sentence))
+
+
+@lru_cache
+def _converter(name: str) -> opencc.OpenCC:
+    return opencc.OpenCC(name)
+
+
+def traditional(sentence: str, lang: Lang) -> str:
+    """A Chinese sentence in the traditional characters of Taiwan, or of Hong Kong where ``lang`` names it.
+
+    Sentences with simplified characters get the phrases of the region, too (OpenCC s2twp, s2hkp: 软件 becomes
+    軟體). One that holds a traditional character keeps its words; in one whose characters both scripts have,
+    single characters are replaced (s2tw, s2hk).
+    """
+    tables = _tables()
+    region = "hk" if "hk" in lang.lower() else "tw"
+    if tables.has_traditional(sentence):
+        return tables.simplified.sub(lambda match: _converter("s2t").convert(match[0]), sentence)
+    phrases = "p" if tables.simplified.search(sentence) else ""
+    return cast(str, _converter(f"s2{region}{phrases}").convert(sentence))
+
+
+def in_script(sentence: str, lang: Lang) -> str:
+    """A Chinese sentence in the characters of ``lang``: traditional for zh_hant, zh_tw and zh_hk."""
+    return traditional(sentence, lang) if script_code(lang) == "Hant" else simplified(sentence)
 
 
 def is_traditional(lines: Iterable[str]) -> bool:

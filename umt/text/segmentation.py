@@ -11,12 +11,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol
 
 import regex
 import rjieba
 
+from umt.text.languages import is_spaced, primary, script_code
+from umt.text.script import simplified
 from umt.types import BadInput, Lang
+
+if find_spec("icu4py"):
+    from icu4py.breakers import WordBreaker
 
 _CLITICS = r"(?:s|re|ve|ll|d|m)"
 _ELISIONS = r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)"
@@ -61,7 +68,10 @@ _RIGHT = frozenset("([{#@¿¡~")
 _CURRENCIES = frozenset("$£€¥")
 _BOTH = frozenset("-/—_\\^")
 _FRENCH_SPACED = frozenset(";:!?»")
-_UNSPACED = frozenset({"ja", "th", "lo", "km", "my", "bo"})
+_SPACE_WORD = "␣"
+_TSHEG = "་"
+_TIBETAN_JOINT = re.compile("(?<=[ཀ-ྼ]) (?=[ཀ-ཬ])|(?<=^ང) (?=།)|(?<= ང) (?=།)")
+"""Where a tsheg is written between words that spaces part: between syllables, and behind ང before a shad."""
 _WITHIN_CHINESE = Lang("en")
 _REMEMBERED = 400_000
 
@@ -196,12 +206,21 @@ class ChineseSegmenter:
 
     Numbers with their separators and English contractions stay whole. Measure words stand alone, as in
     the Penn Chinese Treebank: 一位 and 一本 are 一 and what it counts by, so *a* meets one word, not many.
-    So do 不 and 是 in 不是, for *is not* are two words.
+    So do 不 and 是 in 不是, for *is not* are two words. Traditional text is cut where its simplified form is.
     """
 
     lang: Lang
 
     def words(self, sentence: str) -> list[str]:
+        if script_code(self.lang) != "Hant":
+            return self._simplified_words(sentence)
+        words, written = self._simplified_words(simplified(sentence)), "".join(sentence.split())
+        ends = [*accumulate(map(len, words), initial=0)]
+        if ends[-1] != len(written):  # a phrase of another length: the dictionary knows what it knows
+            return self._simplified_words(sentence)
+        return [written[start:end] for start, end in pairwise(ends)]
+
+    def _simplified_words(self, sentence: str) -> list[str]:
         if not _CHINESE_HINT.search(sentence):
             words = rjieba.cut(sentence)
         else:
@@ -237,6 +256,32 @@ class ChineseSegmenter:
         return "".join(pieces)
 
 
+@dataclass(frozen=True)
+class IcuSegmenter:
+    """Languages without spaces, by the dictionaries of ICU; Tibetan by syllables, without the marks between.
+
+    A space parts clauses there and would be lost, so it is a word, ␣.
+    """
+
+    lang: Lang
+
+    def words(self, sentence: str) -> list[str]:
+        pieces = WordBreaker(sentence.replace(" ", _SPACE_WORD), primary(self.lang))
+        return [piece for piece in map(str, pieces) if piece != _TSHEG]
+
+    def segment_line(self, sentence: str) -> str:
+        return " ".join(self.words(sentence))
+
+    def batch(self, sentences: Iterable[str]) -> list[list[str]]:
+        return [self.words(sentence) for sentence in sentences]
+
+    def join(self, words: Sequence[str]) -> str:
+        line = " ".join(words)
+        if primary(self.lang) == "bo":
+            line = _TIBETAN_JOINT.sub(_TSHEG, line)
+        return line.replace(" ", "").replace(_SPACE_WORD, " ")
+
+
 @lru_cache(1 << 16)
 def _split_fused(word: str) -> tuple[str, ...]:
     fused = _FUSED.fullmatch(word)
@@ -245,15 +290,11 @@ def _split_fused(word: str) -> tuple[str, ...]:
 
 @cache
 def segmenter(lang: Lang) -> Segmenter:
-    """The segmenter of a language.
-
-    Raises `BadInput` for a language that is written without spaces and is not Chinese.
-    """
-    if lang == "zh":
+    """The segmenter of a language. Raises `BadInput` where one without spaces needs ICU and there is none."""
+    if primary(lang) == "zh":
         return ChineseSegmenter(lang)
-    if lang in _UNSPACED:
-        raise BadInput(
-            f"languages={lang}: it is written without spaces and umt has no segmenter for it; "
-            f"give text that is already segmented with spaces under another language code"
-        )
-    return SpacedSegmenter(lang)
+    if is_spaced(lang):
+        return SpacedSegmenter(lang)
+    if not find_spec("icu4py"):
+        raise BadInput(f"languages={lang}: words are written without spaces: pip install 'umt[segmentation]'")
+    return IcuSegmenter(lang)

@@ -24,7 +24,8 @@ class SentenceStream:
     """Sentences of one language in shuffled order, packed into rows of one length without padding.
 
     A row begins with a sentence; its last sentence is cut where the row ends, and other epochs cut elsewhere.
-    position: sentences drawn so far, over all epochs.
+    position: sentences drawn so far, over all epochs. consecutive: sentences that stay together in the order
+    of the text; what they leave over at its end is never drawn.
     """
 
     shards: TokenShards
@@ -32,6 +33,7 @@ class SentenceStream:
     after: int
     seed: int
     position: int = 0
+    consecutive: int = 1
 
     def draw(self, rows: int, length: int) -> I64:
         """(rows, length) of subwords."""
@@ -58,12 +60,16 @@ class SentenceStream:
             count *= 2
 
     def _order(self, start: int, stop: int) -> I64:
-        size = len(self.shards)
+        run = min(self.consecutive, len(self.shards))
+        runs = len(self.shards) // run
         parts = []
         while start < stop:
-            epoch, place = divmod(start, size)
-            step = min(stop - start, size - place)
-            parts.append(Permutation(size, self.seed + epoch)[place : place + step])
+            epoch, place = divmod(start, runs * run)
+            step = min(stop - start, runs * run - place)
+            first, last = place // run, -(-(place + step) // run)
+            drawn = Permutation(runs, self.seed + epoch)[first:last]
+            numbers = (drawn[:, None] * run + np.arange(run)).ravel()
+            parts.append(numbers[place - first * run :][:step])
             start += step
         return np.concatenate(parts)
 
@@ -73,7 +79,8 @@ class PackedMixture:
     """Rows of every language in a fixed mixture: what the language-modelling objectives share.
 
     shards: subwords of each language; length: predictions a row; tokens: predictions a step, of all processes
-    together. language_shares: the share of each language, in any unit; None: equal shares.
+    together. language_shares: the share of each language, in any unit; None: equal shares. consecutive: see
+    `SentenceStream`.
     """
 
     shards: Mapping[Lang, TokenShards]
@@ -83,10 +90,11 @@ class PackedMixture:
     seed: int
     language_shares: Mapping[Lang, float] | None = None
     team: ProcessGroup = SINGLE
+    consecutive: int = 1
     streams: dict[Lang, SentenceStream] = field(init=False)
 
     def __post_init__(self) -> None:
-        require(self, at_least={"length": 2})
+        require(self, at_least={"length": 2}, positive="consecutive")
         if self.tokens < self.length * self.team.size:
             raise BadInput(
                 f"a batch of {self.tokens} subwords holds no row of {self.length} for every process"
@@ -99,7 +107,8 @@ class PackedMixture:
         self.shares = {lang: shares.get(lang, 0.0) / sum(shares.values()) for lang in self.shards}
         self.streams = {
             lang: SentenceStream(
-                shards, self.tokenizer.tag(lang), self.tokenizer.end, child_seed(self.seed, lang)
+                *(shards, self.tokenizer.tag(lang), self.tokenizer.end, child_seed(self.seed, lang)),
+                consecutive=self.consecutive,
             )
             for lang, shards in self.shards.items()
         }

@@ -35,7 +35,8 @@ class Pretraining:
     given.
     causal, masked: weights of the objectives; 0 leaves one out. mask_rate: share of the subwords that
     ``masked`` hides.
-    row_length: predictions a row; batch_tokens: predictions a step of one objective. language_shares: share
+    row_length: predictions a row; batch_tokens: predictions a step of one objective. consecutive: sentences
+    that stay together in the order of the text, see `umt.training.packing`. language_shares: share
     of each language in the rows, equal when None. embeddings: ``random``, ``aligned`` for the aligned word
     vectors, or ``own``: what the model ``name`` has.
     compile: use ``torch.compile``, which takes a minute to start and pays on a GPU.
@@ -51,6 +52,7 @@ class Pretraining:
     mask_rate: float = 0.15
     row_length: int = 64
     batch_tokens: int = 2048
+    consecutive: int = 1
     language_shares: Mapping[str, float] | None = None
     embeddings: Literal["random", "aligned", "own"] = "aligned"
     compile: bool = False
@@ -58,7 +60,7 @@ class Pretraining:
     kernels: bool = True
 
     def __post_init__(self) -> None:
-        require(self, at_least_zero="causal masked")
+        require(self, at_least_zero="causal masked", positive="consecutive")
         if self.architecture is None and self.name is None:
             raise ValueError(
                 "there is no architecture of a new network and no model to start from: "
@@ -105,10 +107,12 @@ class Pretraining:
             else {Lang(code): share for code, share in self.language_shares.items()}
         )
         if self.causal:
-            objectives["causal"] = CausalLM(*data, seed, mixing, team, weight=self.causal)
+            objectives["causal"] = CausalLM(*data, seed, mixing, team, self.consecutive, weight=self.causal)
         if self.masked:
             objectives["masked"] = MaskedLM(
-                *data, child_seed(seed, "masked"), mixing, team, weight=self.masked, mask_rate=self.mask_rate
+                *(*data, child_seed(seed, "masked"), mixing, team, self.consecutive),
+                weight=self.masked,
+                mask_rate=self.mask_rate,
             )
         records = fit(
             model,

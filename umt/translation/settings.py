@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from umt.lm.generation import Generation
+from umt.lm.sentence_order import SentenceOrder
 from umt.runtime.validate import require
 from umt.training.schedule import Schedule
 from umt.translation.dual_learning import DualLearningConfig
@@ -92,13 +93,16 @@ class ValidationConfig:
 
     count: validations over the training.
     sentences: sentences of each language that a validation translates.
-    criterion: by which the best model is chosen: ``round_trip``, ``code`` or ``agreement``.
+    criterion: by which the best model is chosen: ``round_trip``, ``code``, ``agreement`` or ``order``, which
+        validates on consecutive sentences.
+    order: how ``criterion=order`` compares.
     guard: what counts as a collapse.
     """
 
     count: int = 6
     sentences: int = 100
     criterion: Criterion = "round_trip"
+    order: SentenceOrder = field(default_factory=SentenceOrder)
     guard: CollapseGuard = field(default_factory=CollapseGuard)
 
     def __post_init__(self) -> None:

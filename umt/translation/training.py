@@ -29,7 +29,7 @@ from umt.translation.dual_learning import DualLearning
 from umt.translation.language_adversary import Adversary
 from umt.translation.noise import Noise
 from umt.translation.objectives import Denoising, Supervised, Synthetic, TranslationTask
-from umt.translation.quality.criteria import sample_sentences
+from umt.translation.quality.criteria import order_criterion, sample_sentences
 from umt.translation.quality.filters import SubwordUsage
 from umt.translation.quality.validation import Validation, ValidationSample
 from umt.translation.settings import Batching, ObjectiveSchedules, SynthesisConfig, ValidationConfig
@@ -118,17 +118,21 @@ class TranslatorTraining:
         Raises BadInput when an objective lacks its data.
         """
         steps, validation = self.optimisation.steps, self.validation
-        model = model.divided(self.architecture)
         usage = SubwordUsage.count(data.tokenizer, data.texts)
         task = TranslationTask(
             data.tokenizer, steps, self.batching.tokens, self.batching.max_tokens, seed, self.word_dropout
         )
+        ordered = validation.criterion == "order"
         sample = {
-            text.lang: sample_sentences(text, validation.sentences, self.batching.validation_length, seed)
+            text.lang: sample_sentences(
+                text, validation.sentences, self.batching.validation_length, seed, ordered
+            )
             for text in data.texts
         }
+        order = order_criterion(validation.order, model, data.tokenizer, sample) if ordered else None
+        model = model.divided(self.architecture)
         callback = Validation(
-            ValidationSample(sample, usage),
+            ValidationSample(sample, usage, order),
             data.tokenizer,
             self.synthesis.generation,
             validation.guard,
@@ -139,7 +143,11 @@ class TranslatorTraining:
             progress=progress,
         )
         objectives = self._objectives(task, model, data, usage, scratch)
-        fit(model, objectives, self.optimisation, scratch, seed, progress, [callback])
+
+        def with_validation(what: str, done: int, total: int | None) -> None:
+            progress(", ".join(filter(None, (what, callback.latest))), done, total)
+
+        fit(model, objectives, self.optimisation, scratch, seed, with_validation, [callback])
         step, best = callback.best_model(model)
         return TrainedTranslator(best, tuple(callback.history), step, callback.stop_reason)
 

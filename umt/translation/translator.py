@@ -20,6 +20,7 @@ from umt.lm.loading import best_device, load_with_tokenizer, save
 from umt.lm.scoring import SequenceScorer
 from umt.runtime.saved_arrays import SavedJson
 from umt.runtime.validate import require
+from umt.text.languages import is_spaced
 from umt.text.morphology import SUFFIX_MARK
 from umt.text.normalisation import normaliser
 from umt.text.sentence_splitting import split_sentences
@@ -31,7 +32,6 @@ from umt.types import BadInput, Lang
 _FILE = "translator.json"
 _BEGIN = regex.compile(rf" (?!{SUFFIX_MARK})")
 _CUT = regex.compile(r"[\p{P}\p{S}]\s*$")
-_UNSPACED = frozenset({"zh", "ja", "th", "lo", "km", "my", "bo"})
 
 
 class Alternative(NamedTuple):
@@ -123,7 +123,7 @@ class NeuralTranslator:
             elif len(lists) == 1:
                 results.append(_unique(lists[0]))
             else:
-                space = "" if self.target in _UNSPACED else " "
+                space = " " * is_spaced(self.target)
                 joined = space.join(alternatives[0].text for alternatives in lists)
                 score = sum(alternatives[0].score for alternatives in lists)
                 reasons = dict.fromkeys(reason for alternatives in lists for reason in alternatives[0].doubts)

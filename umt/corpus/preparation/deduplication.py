@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from unicodedata import category
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
@@ -49,7 +51,11 @@ class SeenHashes:
 
 
 _NOT_KEY = re.compile(r"[\W_]+")
-
+# Vowel signs are no \w: without them की and का would be duplicates, and Burmese half marks.
+_VOWEL_SIGN = re.compile(
+    f"[{''.join(filter(lambda sign: category(sign)[0] == 'M', map(chr, range(1 << 16))))}]"
+)
+_NOT_KEY_OR_SIGN = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 
 _ASCII_KEY = {code: " " for code in range(128) if not chr(code).isalnum()}  # the same, five times as fast
 
@@ -63,5 +69,6 @@ def key(sentence: str, spaced: bool) -> str:
     if spaced and letters.isascii():
         letters = " ".join(letters.translate(_ASCII_KEY).split())
     else:
-        letters = _NOT_KEY.sub(" " if spaced else "", letters)
+        other = _NOT_KEY_OR_SIGN if _VOWEL_SIGN.search(letters) else _NOT_KEY
+        letters = other.sub(" " if spaced else "", letters)
     return _DIGITS.sub("0", letters).strip()

@@ -25,7 +25,7 @@ from umt.corpus.prepared_text import lines_of
 from umt.runtime.files import atomic_text
 from umt.runtime.processes import cores
 from umt.text import morphology
-from umt.text.languages import LanguageClassifier, function_word_vote, scripts
+from umt.text.languages import LanguageClassifier, function_word_vote, primary, script_code, scripts
 from umt.text.morphology import SuffixSplitter
 from umt.text.normalisation import normaliser
 from umt.text.script import is_traditional
@@ -154,7 +154,7 @@ def _input_warnings(source: Source, held_out: Sequence[HeldOut]) -> list[str]:
     warnings = list(source.reading_warnings()) if isinstance(source, HasReadingWarnings) else []
     for test_set, lang in product(held_out, source.languages):
         side = test_set.unpaired_side(lang)
-        if lang == "zh" and is_traditional(side):
+        if primary(lang) == "zh" and script_code(lang) == "Hans" and is_traditional(side):
             warnings.append(
                 f"the zh side of held-out set {test_set.name} is in traditional characters, translations are "
                 f"in simplified ones: as references it scores them far too low; convert it with opencc -c t2s"

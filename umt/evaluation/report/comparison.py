@@ -36,7 +36,12 @@ from umt.evaluation.report.training_curves import LOGS, Curve, read_log
 from umt.evaluation.rows import Kind
 from umt.types import Lang
 
-KINDS: dict[Kind, str] = {"translation": "Translation", "lexicon": "Lexicon", "bits": "Code lengths"}
+KINDS: dict[Kind, str] = {
+    "translation": "Translation",
+    "lexicon": "Lexicon",
+    "bits": "Code lengths",
+    "order": "Document order",
+}
 
 _LONGEST_LABEL = 40  # of what differs; beyond it the name of the directory says less and is read faster
 _MOST_POINTS = 200  # of a curve
@@ -126,7 +131,8 @@ def score_sections(runs: Sequence[FinishedRun], labels: Sequence[str]) -> list[S
             blocks: list[Block] = [run_score_table(parts)]
             if kind == "translation":
                 blocks.append(Details("signatures", "\n".join(signatures)))
-            lead = "95% intervals below each value; a click on a heading sorts."
+            below = "Least and most over permutations" if kind == "order" else "95% intervals"
+            lead = f"{below} below each value; a click on a heading sorts."
             sections.append(Section(title, lead, blocks))
     return sections
 

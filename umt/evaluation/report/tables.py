@@ -9,14 +9,14 @@ from rich.console import Console as Terminal
 from rich.table import Table
 
 from umt.evaluation.finished_runs import Provenance
-from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ScoreRow, format_score, group_by_system
+from umt.evaluation.rows import BITS_UNITS, DICTIONARY, ORDER_GAIN, ScoreRow, format_score, group_by_system
 from umt.types import Score
 
 SHOWN = (
     *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf"),
     *("chrf++", "spbleu", "ter", "comet"),
     *("coverage", "p@1", "p@1 covered", "p@5", "mrr"),
-    *BITS_UNITS,
+    *(*BITS_UNITS, ORDER_GAIN),
 )
 """The scores that fit on a screen; the others stand in the file."""
 
@@ -40,7 +40,9 @@ def show_scores(rows: Sequence[ScoreRow], terminal: Terminal, provenance: Proven
     translation = [row for row in rows if row.kind == "translation"]
     lexicon = [row for row in rows if row.kind == "lexicon" and row.set == DICTIONARY]
     lengths = [row for row in rows if row.kind == "bits" and row.score.name in BITS_UNITS]
-    for title, part in (("Translation", translation), ("Lexicon", lexicon), ("Code length", lengths)):
+    order = [row for row in rows if row.kind == "order"]
+    titles = ("Translation", "Lexicon", "Code length", "Document order")
+    for title, part in zip(titles, (translation, lexicon, lengths, order), strict=True):
         if part:
             terminal.print(_table(title, part))
     if provenance is not None:
@@ -54,7 +56,9 @@ def _table(title: str, rows: Sequence[ScoreRow]) -> Table:
     """A line for each set, direction and system; a column for each score, its 95% interval beside it."""
     present = {row.score.name for row in rows}
     names = [name for name in SHOWN if name in present]
-    table = Table(title=title, title_justify="left", caption="with 95% intervals", caption_justify="left")
+    order = rows[0].kind == "order"
+    caption = "least and most over permutations" if order else "with 95% intervals"
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for heading in ("set", "direction", "system"):
         table.add_column(heading, no_wrap=True)
     for name in names:

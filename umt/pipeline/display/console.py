@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,9 @@ from umt.pipeline.artefact import Artefact
 
 INTERVAL = 30.0
 """Seconds between two lines of a stage in a log file."""
+
+_RATE_LINES = 10
+"""Lines over which the rate is the mean: the machine, or what a step costs, changes in a long stage."""
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -189,16 +193,17 @@ class _LogLines:
 
     def __init__(self, stage: str, last: float | None, terminal: Terminal, interval: float) -> None:
         self._stage, self._last, self._terminal, self._interval = stage, last, terminal, interval
-        self._start = self._first_time = time.monotonic()
-        self._what, self._done, self._first_done = "", 0, 0
+        self._start = time.monotonic()
+        self._what, self._done = "", 0
         self._total: int | None = None
+        self._marks = deque([(self._start, 0)], _RATE_LINES)  # seconds and steps at the last lines
         self._ended = threading.Event()
         threading.Thread(target=self._print, name="log lines", daemon=True).start()
 
     def state(self, what: str, done: int, total: int | None) -> None:
-        """The newest state of the stage; the rate is counted from where ``done`` began to grow."""
+        """The newest state of the stage; the rate is counted anew where ``done`` begins to grow anew."""
         if total != self._total or done < self._done:
-            self._first_time, self._first_done = time.monotonic(), done
+            self._marks = deque([(time.monotonic(), done)], _RATE_LINES)
         self._what, self._done, self._total = what, done, total
 
     def stop(self) -> None:
@@ -210,9 +215,11 @@ class _LogLines:
             self._terminal.print(self.line(time.monotonic()), markup=False)
 
     def line(self, now: float) -> str:
-        """Stage, seconds, what is done, steps, rate and time left, or how long it took last."""
+        """Stage, seconds, what is done, steps, rate of the last lines and time left, or what it took last."""
         parts = [f"{self._stage:<10} {now - self._start:7.0f} s  {self._what or 'at work'}"]
-        steps, seconds = self._done - self._first_done, now - self._first_time
+        begin, first = self._marks[0]
+        self._marks.append((now, self._done))
+        steps, seconds = self._done - first, now - begin
         if self._total:
             parts.append(f"{self._done:,} of {self._total:,}")
         elif self._done:

@@ -25,6 +25,7 @@ from umt.evaluation.report.training_curves import training_curves
 from umt.evaluation.rows import ScoreRow, group_by_system, save_scores
 from umt.pipeline import inputs
 from umt.pipeline.display.console import Console
+from umt.pipeline.order_scores import missing_order, order_scores
 from umt.pipeline.run import Run
 from umt.pipeline.scoring import (
     code_lengths,
@@ -42,6 +43,7 @@ def score_run(config: DictConfig, run: Run, console: Console) -> list[ScoreRow]:
     console.started("evaluate")
     rows = [*translation_scores(config, run, console), *lexicon_scores(config, run)]
     rows += code_lengths(config, run)
+    rows += order_scores(config, run, rows, console)
     rows += bits_rows(run.bits_report) if run.bits_report else []
     console.stopped()
     save_scores(rows, run.directory / SCORES[config.evaluation.split])
@@ -61,7 +63,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
     alignment, provenance = run.alignments["unsupervised"], provenance_of(config, run)
     spaces, truth = Alignment.load(alignment.path), inputs.scored_dictionary(config, run.corpus)
     source, target = run.corpus.languages
-    text_report = run.text_report
+    text_report, order = run.text_report, [row for row in rows if row.kind == "order"]
     shown = [
         sections.headline(rows, text_report, alignment.report),
         *(
@@ -71,6 +73,7 @@ def write_report(config: DictConfig, run: Run, rows: Sequence[ScoreRow]) -> Path
         ),
         *([lexicon(rows, provenance)] if truth else []),
         *([sections.code_lengths(rows, provenance)] if run.model else []),
+        *([sections.document_order(order, provenance)] if order else []),
         *([bits(run.bits_report)] if run.bits_report else []),
         shared_space(spaces, (source, target)),
         similarities(spaces, truth, torch.Generator().manual_seed(0)),
@@ -96,6 +99,7 @@ def show(config: DictConfig, run: Run, rows: Sequence[ScoreRow], terminal: Termi
     for sentence in (
         *unknown_dictionary(rows),
         *missing_measurements(config.evaluation.split, run),
+        *missing_order(config, rows),
         *missing_translations(external, translations),
     ):
         terminal.print(sentence)

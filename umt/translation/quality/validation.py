@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from umt.training.loop import StopTraining
 from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
 from umt.translation.quality.criteria import Criterion, round_trip_bleu
 from umt.translation.quality.filters import SubwordUsage
-from umt.types import Lang, ProgressCallback
+from umt.types import Lang, ProgressCallback, Score
 
 LOG = "health.jsonl"
 BEST = "best"
@@ -38,17 +39,22 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class ValidationSample:
-    """Real, unrelated sentences of both languages to validate on; usage: the subwords of each language."""
+    """Real, unrelated sentences of both languages to validate on.
+
+    usage: the subwords of each language. order: the gain of consecutive sentences in a language, for the
+    criterion of that name; None: it is not measured.
+    """
 
     sentences: Mapping[Lang, Sequence[Ids]]
     usage: SubwordUsage
+    order: Callable[[Sequence[Ids], Lang], Score] | None = None
 
     def examine(self, model: JointLM, tokenizer: Tokenizer, generation: Generation) -> ValidationResult:
         """Translate every sentence and translate it back."""
         first, second = self.sentences
         scorer = SequenceScorer(model, tokenizer)
         health: dict[str, OutputHealth] = {}
-        totals: dict[Criterion, list[float]] = {"round_trip": [], "code": [], "agreement": []}
+        totals: dict[Criterion, list[float]] = defaultdict(list)
         for source, target in ((first, second), (second, first)):
             sentences = list(self.sentences[source])
             translations, ended = self._write(model, tokenizer, generation, sentences, source, target)
@@ -59,6 +65,8 @@ class ValidationSample:
             totals["round_trip"].append(round_trip_bleu(sentences, returned))
             for name, value in scorer.criteria(sentences, translations, source, target).items():
                 totals[name].append(value)  # type: ignore[index]
+            if self.order is not None:
+                totals["order"].append(self.order(translations, target).value)
         return ValidationResult(health, {name: float(np.mean(values)) for name, values in totals.items()})
 
     def _write(
@@ -128,6 +136,15 @@ class Validation:
             self._save(model)
 
     @property
+    def latest(self) -> str:
+        """The last validation in a few words, empty before the first."""
+        if not self.history:
+            return ""
+        metrics = self.history[-1]
+        collapsed = ", collapsed" * bool(metrics["collapsed"])
+        return f"round trip {metrics['round_trip']:.1f}{collapsed} at step {metrics['step']:,.0f}"
+
+    @property
     def best(self) -> int | None:
         """The step of the best model, if any."""
         healthy = [metrics for metrics in self.history if not metrics["collapsed"]]
@@ -151,7 +168,8 @@ class Validation:
 
     def _line(self, result: ValidationResult) -> str:
         worst = max(result.health.values(), key=lambda health: health.foreign + health.copied)
+        order = f", order gain {result.criteria['order']:.3f}" if "order" in result.criteria else ""
         return (
             f"round trip {result.criteria['round_trip']:.1f}, copied {worst.copied:.0%}, "
-            f"foreign {worst.foreign:.0%}"
+            f"foreign {worst.foreign:.0%}{order}"
         )
