@@ -54,6 +54,12 @@ def test_a_dictionary_is_the_file_that_is_named(tmp_path: Path) -> None:
             assert {word: {*each} for word, each in known.pairs.items()} == pairs
 
 
+@pytest.mark.parametrize("override", ["evaluation.metrics=[null]", "evaluation.metrics=[{a:1}]"])
+def test_what_is_no_metric_is_named(override: str) -> None:
+    with pytest.raises(BadInput, match=r"evaluation\.metrics"):
+        checked(override)
+
+
 @pytest.mark.skipif(find_spec("comet") is not None, reason="COMET is installed")
 def test_a_metric_that_is_not_installed() -> None:
     with pytest.raises(BadInput, match=r"^evaluation\.metrics.*pip install unbabel-comet"):
