@@ -97,6 +97,17 @@ def test_a_destroyed_language_keeps_frequencies_and_no_company() -> None:
     assert (null.vectors[:, 0] != target.vectors[:150, 0]).any()
 
 
+def test_a_block_of_one_word_moves_no_count() -> None:
+    _, target = two_languages(200)
+    null = permuted_space(target, 1, seeded(), block=1)
+    assert null.words == target.words[:1]
+    whole = permuted_space(target, 150, seeded(), block=1)
+    assert (whole.counts[10] != target.counts[10][:150, :150]).nnz == 0
+    for words, block in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match="must be positive"):
+            permuted_space(target, words, seeded(), block)
+
+
 def test_restarts_recover_the_hidden_words_and_know_it() -> None:
     alignment = RESTARTS.align(*two_languages(200), seeded())
     assert alignment.verdict.label == "aligned"

@@ -253,3 +253,27 @@ def test_decoder_of_the_whole_code_gives_the_text_back(
     again = Decoding(**settings, row_count=len(predicted))
     again.code([blank], ALPHABET + 1, 1, tmp_path / "decoder", quiet)
     assert decoded.tolist() == codes.tolist()
+
+
+class Rates:
+    """Keeps the rates of learning of each update."""
+
+    def __init__(self) -> None:
+        self.generator, self.rates = torch.Generator().manual_seed(1), list[float]()
+
+    def learn(self, batch: list[Row], rate: float) -> None:
+        self.rates.append(rate)
+
+    def score(self, batch: list[Row]) -> tuple[F32, F32]:
+        return np.zeros(1, np.float32), np.zeros(1, np.float32)
+
+
+@pytest.mark.parametrize("batches", [0, 30])
+def test_rates_of_learning_rise_from_above_zero_to_at_most_one(batches: int) -> None:
+    network, row = Rates(), [Row(0, 0, 0, 16)]
+    setting = replace(SETTING, epochs=1, replay=0)
+    setting._increment(cast(PrequentialNetwork, network), [row] * batches, [row] * 30, "", quiet)
+    assert all(0 < rate <= 1 for rate in network.rates)
+    first = network.rates[:5]
+    assert first == sorted(first)
+    assert first[0] < first[-1]

@@ -30,10 +30,12 @@ def agrees(result: Neighbours, scores: Tensor, k: int) -> None:
 
 @pytest.mark.parametrize("shape", [(700, 900, 5), (900, 70, 10), (3, 7, 4), (1, 1, 1), (33, 64, 33)])
 @pytest.mark.parametrize("entries", [1, 1 << 12, 1 << 23])
+@pytest.mark.parametrize("compiled", [True, False])
 def test_equals_the_naive_search(
-    shape: tuple[int, int, int], entries: int, monkeypatch: pytest.MonkeyPatch
+    shape: tuple[int, int, int], entries: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(retrieval._ENTRIES, "cpu", entries)
+    monkeypatch.setattr(retrieval, "_by_compiled_passes", lambda _: compiled)
     monkeypatch.setattr(retrieval, "_ROWS", 1)
     rows, columns, k = shape
     source, target = vectors(rows, 1), vectors(columns, 2)
@@ -45,6 +47,30 @@ def test_equals_the_naive_search(
         agrees(result, scores, k)
     for result, scores in zip(csls_from_similarity(source @ target.T, k), (scaled, scaled.T), strict=True):
         agrees(result, scores, k)
+    nearest_only = naive(source, target, 1)
+    result, _ = csls_from_similarity(source @ target.T, k, neighbourhood=1)
+    agrees(result, nearest_only, k)
+
+
+def test_threads_share_the_rows_and_the_columns() -> None:
+    source, target = vectors(33, 1), vectors(64, 2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        result = nearest(source, target, 4)
+    finally:
+        torch.set_num_threads(before)
+    plain = source.double() @ target.double().T
+    for side, scores in zip(result, (plain, plain.T), strict=True):
+        agrees(side, scores, 4)
+
+
+def test_a_block_holds_no_more_than_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(retrieval._ENTRIES, "cpu", 100)
+    monkeypatch.setattr(retrieval, "_ROWS", 1)
+    sizes = [scores.numel() for _, scores in retrieval._blocks(vectors(20, 1), vectors(30, 2))]
+    assert sum(sizes) == 600
+    assert max(sizes) <= 100
 
 
 def test_each_row_may_choose_from_a_share() -> None:
@@ -58,15 +84,6 @@ def test_each_row_may_choose_from_a_share() -> None:
         places = (scores > chosen).sum(1).double()  # geometric: the best is kept three times in ten
         assert (places == 0).double().mean() == pytest.approx(0.3, abs=0.1)
         assert places.mean() == pytest.approx(7 / 3, abs=0.6)
-
-
-def test_other_devices_take_the_same_numbers() -> None:
-    source, target = vectors(300, 1), vectors(400, 2)
-    columns = retrieval._empty(400, 6, source)
-    for top in range(0, 300, 70):
-        numbers = torch.arange(top, min(top + 70, 300))
-        retrieval._fold(columns, target @ source[numbers].T, numbers)
-    agrees(columns, target.double() @ source.double().T, 6)
 
 
 def test_csls_demotes_a_hub() -> None:
@@ -90,3 +107,5 @@ def test_bad_shapes() -> None:
         nearest(torch.zeros(2, 3), torch.zeros(2, 3), 0)
     with pytest.raises(ValueError, match="neighbourhood"):
         csls(torch.zeros(2, 3), torch.zeros(2, 3), 1, 0)
+    with pytest.raises(ValueError, match="neighbourhood"):
+        csls_from_similarity(torch.zeros(2, 3), 1, 0)

@@ -4,20 +4,22 @@
 
 `READERS` lists the readers. An input is a valid file with random edits, or one that was taken before with
 further edits, or random bytes; for ``options``, a random value of a random option. A traceback, a signal, ten
-seconds of the processor or 4 GiB is a failure; the input is then left in ``--keep``, and the command ends
-with status 1.
+seconds of the processor or 4 GiB is a failure: the status is not 0, and the input stays in ``--keep``, in
+memory by default, since a disk takes longer to replace a file than a reader to read it.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import faulthandler
 import gzip
+import logging
 import lzma
 import random
 import resource
+import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,9 +30,11 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 import zstandard
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console as Terminal
 
@@ -48,10 +52,14 @@ from umt.embeddings.counts import read_counts
 from umt.embeddings.pretrained_vectors import read_vectors
 from umt.evaluation.external_systems import ExternalSystem
 from umt.evaluation.finished_runs import find_scored_runs
-from umt.pipeline import inputs
+from umt.lm.joint_lm import Architecture, JointLM
+from umt.lm.loading import ENCODER, configure_libraries
+from umt.lm.t5gemma2 import Division
+from umt.pipeline import checks, inputs
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.checks import check_options, validate
 from umt.pipeline.errors import sentence_of
+from umt.pipeline.saved import LanguageDirection, open_translator
 from umt.runtime.files import MANIFEST, file_digests, write_json
 from umt.runtime.seeds import child_seed
 from umt.smt.kneser_ney import KneserNey
@@ -62,6 +70,7 @@ from umt.text.morphology import SuffixSplitter
 from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Tokenizer
 from umt.text.truecasing import Truecaser
+from umt.translation.translator import NeuralTranslator
 from umt.types import BadInput
 
 SECONDS, MEMORY = 10, 4 << 30
@@ -84,9 +93,9 @@ PARTS = (
 
 
 class Reader(NamedTuple):
-    """file: what is damaged; save: writes valid files into a folder; use: reads them, and works with them."""
+    """files: one is damaged; save: writes valid ones into a folder; use: reads them and works with them."""
 
-    file: str
+    files: str
     save: Callable[[Path], object]
     use: Callable[[Path], object]
 
@@ -216,6 +225,18 @@ def _compressed(name: str, compress: Callable[[bytes], bytes]) -> Reader:
     )
 
 
+def _translator(division: Division, place: Path) -> None:
+    tokenizer = Tokenizer.train(LINES, 280)
+    network = JointLM.create(Architecture(8, 1, 1, 8, 64), len(tokenizer), torch.Generator().manual_seed(1))
+    NeuralTranslator(EN, ZH, network.divided(division), tokenizer, {ZH: range(9, 280)}, 12).save(place)
+
+
+def _use_translator(place: Path) -> None:
+    open_translator(place, LanguageDirection(EN, ZH), 2).translate(["a cat sat"])
+
+
+_SAVED = "translator.json config.json model.safetensors tokenizer.json"
+
 READERS: dict[str, Reader] = {
     "text": Reader("a.txt", _text, lambda place: [*lines(place / "a.txt")]),
     "gzip": _compressed("a.gz", gzip.compress),
@@ -275,6 +296,12 @@ READERS: dict[str, Reader] = {
     "word_space_json": Reader("en.json", save_space, load_space),
     "alignment": Reader("alignment.json", save_alignment, load_alignment),
     "lexicon": Reader("lexicon.safetensors", save_alignment, load_alignment),
+    "translator": Reader(
+        f"{_SAVED} {ENCODER}/config.json {ENCODER}/model.safetensors",
+        partial(_translator, "encoder_decoder"),
+        _use_translator,
+    ),
+    "t5gemma2": Reader(_SAVED, partial(_translator, "t5gemma2"), _use_translator),
 }
 OPTIONS = "options"
 
@@ -323,28 +350,50 @@ def options_of(node: Any, above: str = "") -> Iterator[str]:
             yield from options_of(inner, f"{above}{key}.")
 
 
-def use_option(config: DictConfig, option: str, value: str) -> None:
-    """What a program does with ``option=value`` before it builds anything.
+_MADE: dict[str, Any] = {}
 
-    Raises BadInput with a sentence where the value is refused.
+
+def instantiate_once(node: Any, **more: Any) -> Any:
+    """`hydra.utils.instantiate`, where nothing was made of the same settings before."""
+    try:
+        settings = repr((OmegaConf.to_container(node, resolve=True), more))
+    except Exception:  # of a reference to nothing
+        return instantiate(node, **more)
+    if settings not in _MADE:
+        _MADE.clear() if len(_MADE) > 1000 else None
+        _MADE[settings] = instantiate(node, **more)
+    return _MADE[settings]
+
+
+def use_option(config: DictConfig, option: str, value: str) -> None:
+    """What a program does with ``option=value`` before it builds anything; ``config`` stays as it is.
+
+    config: one that `inputs.drop_unselected` leaves as it is. Raises BadInput with a sentence where the value
+    is refused.
     """
     from hydra.errors import HydraException
 
-    config = config.copy()
     try:
         [override] = OverridesParser.create().parse_overrides([f"{option}={value}"])
     except HydraException as error:
         raise BadInput("the grammar refuses it") from error
+    above, _, key = option.rpartition(".")
+    parent = OmegaConf.select(config, above) if above else config
+    children = parent.__dict__["_content"]
+    before, children[key] = children[key], copy.deepcopy(children[key])
     try:
         OmegaConf.update(config, option, override.value(), merge=True)
         check_options(config)
-        config = inputs.drop_unselected(config)
+        if not above:  # what stands deeper selects no group
+            config = inputs.drop_unselected(config)
         source = inputs.corpus(config)
         validate(config, (EN, ZH), inputs.held_out(config, source))
     except Exception as error:
         if sentence_of(error) is None:
             raise
         raise BadInput(str(sentence_of(error))) from error
+    finally:
+        children[key] = before
 
 
 @contextmanager
@@ -368,7 +417,7 @@ def attempt(use: Callable[[], object]) -> bool:
     with bounded(SECONDS), np.errstate(all="ignore"):
         try:
             use()
-        except BadInput:
+        except (BadInput, FloatingPointError):
             return False
     return True
 
@@ -381,7 +430,8 @@ def fuzz(name: str, count: int, seed: int, place: Path) -> int:
     choose, taken = random.Random(seed), 0
     if name == OPTIONS:
         with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base=None):
-            config = compose("config", overrides=["bits=prequential"])
+            config = inputs.drop_unselected(compose("config", overrides=["bits=prequential"]))
+        checks.instantiate = inputs.instantiate = instantiate_once
         options = sorted(options_of(config))
         for _ in range(count):
             option, value = choose.choice(options), random_value(choose)
@@ -391,15 +441,18 @@ def fuzz(name: str, count: int, seed: int, place: Path) -> int:
     reader = READERS[name]
     reader.save(place)
     attempt(partial(reader.use, place))
-    valid = (place / reader.file).read_bytes()
-    pool = [valid]  # what was taken gets further edits
+    files = [place / name for name in reader.files.split()]
+    valid = {file: file.read_bytes() for file in files}
+    pool = {file: [content] for file, content in valid.items()}  # what was taken gets further edits
     for _ in range(count):
-        case = damaged(choose.choice((valid, choose.choice(pool))), choose)
-        (place / reader.file).write_bytes(case)
+        file = choose.choice(files) if len(files) > 1 else files[0]
+        case = damaged(choose.choice((valid[file], choose.choice(pool[file]))), choose)
+        file.write_bytes(case)
         if attempt(partial(reader.use, place)):
             taken += 1
-            if len(case) < 2 * len(valid) + 100:
-                pool = [*pool[-_POOL:], case]
+            if len(case) < 2 * len(valid[file]) + 100:
+                pool[file] = [*pool[file][-_POOL:], case]
+        file.write_bytes(valid[file])
     return taken
 
 
@@ -411,14 +464,17 @@ def main() -> None:
     parser.add_argument("reader", choices=[*READERS, OPTIONS])
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="a folder that keeps the files of the last input")
+    parser.add_argument("--keep", type=Path, default=Path("/dev/shm/umt-fuzz"), help="a folder, made anew")
     arguments = parser.parse_args()
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as temporary:
-        place, start = arguments.keep or Path(temporary), time.perf_counter()
-        place.mkdir(parents=True, exist_ok=True)
-        taken = fuzz(arguments.reader, arguments.inputs, arguments.seed, place)
+    configure_libraries()
+    logging.disable()
+    place, start = arguments.keep / arguments.reader, time.perf_counter()
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    taken = fuzz(arguments.reader, arguments.inputs, arguments.seed, place)
+    shutil.rmtree(place)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     seconds = time.perf_counter() - start
     print(f"{arguments.reader}: {arguments.inputs:,} inputs, {taken:,} taken, the others refused in one "

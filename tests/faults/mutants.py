@@ -31,16 +31,16 @@ TESTED = {
     "translation/quality/filters": "translation/test_validation translation/test_collapse_guard",
     "translation/quality/collapse_guard": "translation/test_validation translation/test_collapse_guard",
     "corpus/preparation/leak_index": "corpus/preparation/test_leak_index",
-    "corpus/preparation/held_out_filter": "corpus/preparation/test_leak_index corpus/test_files",
+    "corpus/preparation/held_out_filter": "corpus/preparation/test_leak_index corpus/test_known_pairs",
     "evaluation/metrics": "evaluation/test_metrics",
     "compression/prequential": "compression/test_prequential compression/test_mutual_information",
     "compression/archive": "compression/test_archive",
     "training/checkpoint": "training/test_loop",
     "training/loop": "training/test_loop",
     "pipeline/store": "pipeline/test_store",
-    "translation/back_translation": "translation/test_validation",
+    "translation/back_translation": "translation/test_validation translation/test_back_translation",
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
-    "pipeline/inputs": "pipeline/test_checks",
+    "pipeline/inputs": "pipeline/test_checks pipeline/test_errors corpus/test_known_pairs",
     "corpus/synthetic/source": "corpus/synthetic/test_source",
     "compression/mixing/cooccurrence_expert": "compression/test_prequential",
     "compression/mixing/translation_expert": "compression/test_translation_expert",
@@ -155,7 +155,8 @@ def mutants(name: str, source: str, count: int, choose: random.Random) -> Iterat
     for module, before, after in NAMED:
         if module == name:
             assert before in source, f"{name} lacks {before}"
-            yield f"{before.strip()} -> {after.strip()}", source.replace(before, after)
+            what = " ".join(f"{before} -> {after}".split())  # a line of the record
+            yield what, source.replace(before, after)
     counter = Mutator()
     counter.visit(ast.parse(source))
     for place in sorted(choose.sample(range(counter.places), min(count, counter.places))):

@@ -40,6 +40,26 @@ def test_a_metric_that_cannot_be_computed() -> None:
     checked()
 
 
+def test_a_dictionary_is_the_file_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text("cat 猫\n", encoding="utf-8")
+    for file, pairs in ((str(tmp_path / "d.txt"), {"cat": {"猫"}}), ("' '", None)):
+        with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+            config = compose("config", overrides=[f"evaluation.dictionary.test={file}"])
+        if pairs is None:
+            with pytest.raises(BadInput, match=r"evaluation\.dictionary\.test is an empty path"):
+                inputs.dictionary(config, inputs.corpus(config), "test")
+        else:
+            known = inputs.dictionary(config, inputs.corpus(config), "test")
+            assert known is not None
+            assert {word: {*each} for word, each in known.pairs.items()} == pairs
+
+
+@pytest.mark.parametrize("override", ["evaluation.metrics=[null]", "evaluation.metrics=[{a:1}]"])
+def test_what_is_no_metric_is_named(override: str) -> None:
+    with pytest.raises(BadInput, match=r"evaluation\.metrics"):
+        checked(override)
+
+
 @pytest.mark.skipif(find_spec("comet") is not None, reason="COMET is installed")
 def test_a_metric_that_is_not_installed() -> None:
     with pytest.raises(BadInput, match=r"^evaluation\.metrics.*pip install unbabel-comet"):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,20 @@ def test_a_test_set_that_is_null_is_switched_off() -> None:
     names = {held_out.name for held_out in inputs.held_out(config, inputs.corpus(config))}
     assert "wmt22-en-zh" not in names
     assert "wmt22-zh-en" in names
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ZeroDivisionError("ours")])
+def test_a_thread_that_fails_says_nothing_that_its_caller_says(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with user_errors(Console()):
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    assert ("Traceback" in capsys.readouterr().err) == isinstance(error, ZeroDivisionError)
 
 
 def test_a_failed_alignment_has_a_status_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Generator
 
 from benchmarks.resume import EN, ZH, killed, same, texts, train
@@ -283,6 +286,31 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(BadInput, match="no space is left"):
         Checkpoints(tmp_path).save(1, {"weight": torch.zeros(9)}, {})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failing", [0, -1])
+def test_curves_that_cannot_be_written_stop_the_training(
+    failing: int, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only the last event fails, after which nothing else is written."""
+    tokenizer, shards = data
+    causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
+    write, events = RecordWriter.write, list[bytes]()
+
+    def full(writer: RecordWriter, event: bytes) -> None:
+        events.append(event)
+        if failing == 0 or len(events) == total:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(writer, event)
+
+    total = -1
+    monkeypatch.setattr(RecordWriter, "write", full)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    if failing:
+        fit(model(tokenizer), {"c": causal}, OptimiserConfig(2), tmp_path / "whole", 1, quiet)
+        total, events[:] = len(events), []
+    with pytest.raises(OSError, match="No space left"):
+        fit(model(tokenizer), {"c": causal}, OptimiserConfig(2), tmp_path / "cut", 1, quiet)
 
 
 def test_the_rate_rises_and_falls() -> None:

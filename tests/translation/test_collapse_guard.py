@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small_translation import EN, ZH, cipher, network
+from tests.small_translation import EN, ZH, chinese, cipher, network
 from umt.lm.generation import Generation
 from umt.lm.scoring import SequenceScorer
 from umt.lm.search import Sampling
+from umt.text.token_shards import TokenShards, write_shards
 from umt.text.tokenizer import Ids
 from umt.training.loop import StopTraining
 from umt.translation.quality.collapse_guard import CollapseGuard, OutputHealth
-from umt.translation.quality.criteria import round_trip_bleu, sample_sentences
-from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage
+from umt.translation.quality.criteria import check_criterion, round_trip_bleu, sample_sentences
+from umt.translation.quality.filters import Filters, OutputStatistics, SubwordUsage, repeated_bigrams
 from umt.translation.quality.validation import Validation, ValidationResult, ValidationSample
 from umt.translation.training import BootstrapComparison
 from umt.types import Lang
@@ -96,7 +97,7 @@ def test_filters_drop_what_is_odd(tmp_path: Path) -> None:
         sentences, odd + good[3:], ZH, SubwordUsage.count(tokenizer, (english, chinese))
     )
     assert Filters().accept(signs).tolist() == [False] * 3 + [True] * 17
-    costs = np.where(np.arange(20) < 5, 9.0, 1.0)
+    costs = np.where(np.arange(20) < 5, 2.1, 2.0)
     assert Filters(max_nll=2.0).accept(signs, costs).tolist() == [False] * 5 + [True] * 15
 
 
@@ -117,6 +118,38 @@ def test_signs_are_those_of_each_sentence_by_itself() -> None:
         assert signs.repeated_bigrams[number] == pytest.approx(
             1 - len(set(pairs)) / len(pairs) if pairs else 0
         )
+
+
+def test_repeated_bigrams_are_the_share_that_occurred_before() -> None:
+    for ids, share in (([], 0.0), ([7], 0.0), ([7, 7], 0.0), ([7, 7, 7], 1 / 2), ([1, 2, 1, 2, 1], 2 / 4)):
+        assert repeated_bigrams(np.array(ids, dtype=np.int64)) == share
+
+
+def test_foreign_subwords_are_told_by_rates_whatever_the_sizes_of_the_texts(tmp_path: Path) -> None:
+    tokenizer, texts, _ = cipher(tmp_path, 60)
+    usage = SubwordUsage.count(tokenizer, texts)
+    (tmp_path / "small").mkdir()
+    write_shards(["abc 天地"] + ["abc"] * 40, EN, tokenizer, tmp_path / "small")
+    mixed = SubwordUsage.count(tokenizer, (TokenShards(tmp_path / "small", EN), texts[1]))
+    [heaven] = tokenizer.encode(["天"], ZH)
+    assert usage.foreign[EN][heaven].all()
+    assert not mixed.foreign[EN][heaven].any(), "one in 124 subwords here, one in twenty there"
+
+
+def test_sentences_of_the_sample_have_four_subwords_or_more(tmp_path: Path) -> None:
+    tokenizer, _, _ = cipher(tmp_path, 20)
+    write_shards([chinese(np.arange(length)) for length in range(1, 9)], ZH, tokenizer, tmp_path)
+    text = TokenShards(tmp_path, ZH)
+    lengths = sorted(text.lengths().tolist())
+    sampled = sample_sentences(text, 50, lengths[-2], 1)
+    assert sorted(map(len, sampled)) == [each for each in lengths[:-1] if each >= 4]
+    assert 4 in lengths
+
+
+def test_an_unknown_criterion_is_named() -> None:
+    check_criterion("agreement")
+    with pytest.raises(ValueError, match="round_trip, code, agreement, got 'bleu'"):
+        check_criterion("bleu")
 
 
 def test_round_trip_ranks_what_comes_back(tmp_path: Path) -> None:
@@ -181,7 +214,7 @@ class _Scripted(ValidationSample):
 def test_the_best_model_is_kept_and_not_the_last(tmp_path: Path) -> None:
     tokenizer, texts, _ = cipher(tmp_path, 40)
     scripted = _Scripted({}, SubwordUsage.count(tokenizer, texts))
-    object.__setattr__(scripted, "values", [5.0, 3.0, 9.0])
+    object.__setattr__(scripted, "values", [5.0, 3.0, 9.0, 9.0])
     checkups = Validation(
         scripted,
         tokenizer,
@@ -189,12 +222,15 @@ def test_the_best_model_is_kept_and_not_the_last(tmp_path: Path) -> None:
         CollapseGuard(),
         "round_trip",
         10,
-        30,
+        40,
         tmp_path,
         lambda *_: None,
     )
     checkups._line = lambda examined: ""  # type: ignore[method-assign]
-    for step, width, best in ((10, 32, (10, 32)), (20, 64, (10, 32)), (30, 64, (30, 64))):
+    for step, width, best in (
+        *((10, 32, (10, 32)), (20, 64, (10, 32)), (30, 64, (30, 64))),
+        (40, 32, (30, 64)),  # as good: the step that is named is that of the model
+    ):
         checkups(network(tokenizer, width), step, {})
         result, retained = checkups.best_model(network(tokenizer))
         assert (result, retained.embeddings.shape[1]) == best

@@ -176,7 +176,7 @@ HEALTHY = OutputHealth(foreign=0.0, copied=0.0, repeated=0.0, length=1.0, divers
 @pytest.mark.parametrize(
     ("field", "allowed", "collapsed", "reason"),
     [
-        ("length", [0.34, 2.99], [0.33, 3.01], "times as long"),
+        ("length", [1 / 3, 3.0], [0.33, 3.01], "times as long"),
         ("foreign", [0.3], [0.31], "wrong language"),
         ("copied", [0.5], [0.51], "copied"),
         ("repeated", [0.4], [0.41], "repeats itself"),

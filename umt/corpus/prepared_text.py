@@ -40,7 +40,9 @@ class PreparedText:
         saved = SavedJson.read(path)
         sides = saved.get("sides", dict)
         if len(saved.strings("languages")) != 2 or any(
-            not isinstance(sides.get(lang), dict) or type(sides[lang].get("kept")) is not int
+            not isinstance(sides.get(lang), dict)
+            or type(count := sides[lang].get("kept")) is not int
+            or count < 0
             for lang in saved.strings("languages")
         ):
             raise damaged(path, "it does not count the sentences of two languages")

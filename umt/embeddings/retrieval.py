@@ -57,7 +57,7 @@ def csls(
     _check(source, target, k)
     if neighbourhood < 1:
         raise ValueError(f"neighbourhood must be positive, got {neighbourhood}")
-    if source.device.type == "cpu":
+    if _by_compiled_passes(source):
         return _csls_in_one_pass(source, target, k, neighbourhood)
     means = [each.scores.mean(1) for each in nearest(source, target, neighbourhood)]
     # one more product gives 2 x.y - r(x) - r(y) at once
@@ -126,15 +126,19 @@ def _search_blocks(
     return rows, columns
 
 
+def _by_compiled_passes(scores: Tensor) -> bool:
+    return scores.device.type == "cpu"
+
+
 def _collect(numbers: Tensor, scores: Tensor, rows: Neighbours | None, columns: Neighbours | None) -> None:
     """Update the lists of the rows ``numbers`` and of all columns with a block of whole rows."""
-    on_cpu = scores.device.type == "cpu"
-    if rows and on_cpu:
+    compiled = _by_compiled_passes(scores)
+    if rows and compiled:
         _update_topk(update_row_topk, scores, numbers, rows)
     elif rows:
         best = scores.topk(rows.scores.shape[1])
         rows.indices[numbers], rows.scores[numbers] = best.indices, best.values
-    if columns and on_cpu:
+    if columns and compiled:
         _update_topk(update_column_topk, scores, numbers, columns)
     elif columns:
         _fold(columns, scores.T, numbers)

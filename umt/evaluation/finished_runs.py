@@ -101,10 +101,12 @@ class FinishedRun:
         """What the run wrote last. Raises BadInput when it is damaged."""
         saved = SavedJson.read(self.path / MANIFEST)
         saved.get("inputs", dict)
-        config = saved.get("config", dict)
-        corpus = config.get("corpus")  # empty: vectors alone
-        if type(config.get("seed")) is not int or (corpus != {} and "_target_" not in (corpus or {})):
-            raise damaged(saved.path, "its configuration lacks a seed or a corpus")
+        config = SavedJson(saved.path, saved.get("config", dict))
+        config.get("seed", int)
+        if corpus := config.get("corpus", dict):  # empty: vectors alone
+            SavedJson(saved.path, corpus).get("_target_", str)
+        if not isinstance(saved.content.get("report", {}), dict):
+            raise damaged(saved.path, "its report is no object")
         return dict(saved.content)
 
     @property
@@ -117,7 +119,7 @@ class FinishedRun:
         """The folder or the kind of its text."""
         corpus = self.manifest["config"]["corpus"]
         kind = corpus.get("_target_", "vectors").rpartition(".")[2].lower()
-        return Path(corpus.get("root") or corpus.get("source") or kind).name
+        return Path(str(corpus.get("root") or corpus.get("source") or kind)).name
 
     @property
     def stages(self) -> dict[str, Path]:

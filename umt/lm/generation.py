@@ -211,7 +211,10 @@ def _prompts(sources: Sequence[Ids], tag: int) -> Tensor:
 
 
 def _outputs(written: Hypotheses, direction: Direction) -> list[list[Output]]:
+    """Raises FloatingPointError where a sentence has no hypothesis of a finite cost."""
     ids = direction.allowed[written.ids].numpy()
+    if not bool((written.nats < torch.inf).any(1).all()):
+        raise FloatingPointError("the network gives no translation a finite probability: it is damaged")
     return [
         [
             Output(row[:length].copy(), cost, ended)

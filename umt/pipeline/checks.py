@@ -144,5 +144,9 @@ def _check_metrics(config: DictConfig, languages: Sequence[Lang]) -> None:
         [_instantiate("evaluation.compare", config.evaluation.compare)] if config.evaluation.compare else []
     )
     for metric in (*metrics, *compare):
+        if not hasattr(metric, "check"):
+            raise BadInput(
+                f"evaluation.metrics and evaluation.compare hold metrics such as bleu, got {metric}"
+            )
         for lang in languages:
             metric.check(lang)

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def user_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
     our mistake and keeps its traceback. interrupted: what follows "interrupted" or
     "terminated" after Ctrl-C or SIGTERM.
     """
+    before, threading.excepthook = threading.excepthook, _thread_failed
     try:
         yield
     except Terminated:
@@ -62,6 +64,14 @@ def user_errors(console: Console, interrupted: str = GO_ON) -> Iterator[None]:
             console.stopped()
             raise
         _exit(console, sentence, ALIGNMENT_FAILED if isinstance(error, AlignmentFailed) else FAILED)
+    finally:
+        threading.excepthook = before
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    """What a user can mend is said once, by whoever waits for the thread."""
+    if failure.exc_value is None or sentence_of(failure.exc_value) is None:
+        threading.__excepthook__(failure)
 
 
 def sentence_of(error: BaseException) -> str | None:

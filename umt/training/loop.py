@@ -163,6 +163,7 @@ class _Run:
                 self._checkpoint()
                 saved = begun = time.monotonic()
         if writer is not None:
+            writer.flush()  # raises what its thread met, which close does not
             writer.close()
         self.model.eval()
         return self.records

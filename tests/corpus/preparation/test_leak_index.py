@@ -14,6 +14,7 @@ from umt.corpus import ParallelSet
 from umt.corpus.preparation.alignment_check import NOT_TESTED, SideStatistics, accidental_alignment
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.deduplication import key
+from umt.corpus.preparation.held_out_filter import leak_index, leaked_lines
 from umt.corpus.preparation.leak_index import LeakIndex, longest_shared_run
 from umt.corpus.preparation.prepare import prepare_text
 from umt.types import BadInput, Lang
@@ -231,6 +232,14 @@ def test_held_out_lines_are_cleaned_as_training_lines_are(tmp_path: Path) -> Non
     held_out = (Lines(sides={lang: tuple(raw[lang]) for lang in (EN, ZH)}),)
     with pytest.raises(BadInput, match="5 en and 5 zh"):
         prepare_text(source, held_out, Preparation(audit="strict"), tmp_path / "out", lambda *_: None)
+
+
+def test_a_sentence_of_a_long_held_out_line_is_a_leak() -> None:
+    line = "The ferry left before noon today. The old captain had not slept. Nobody waved from the quay."
+    held_out = (Lines(sides={EN: (line,), ZH: HELD[ZH]}),)
+    part = "The old captain had not slept."
+    assert leaked_lines([CLEAN[EN][0], part], EN, leak_index(EN, ZH, held_out, split_above=10)) == {1}
+    assert leaked_lines([part], EN, leak_index(EN, ZH, held_out, split_above=60)) == set()
 
 
 def test_references_in_traditional_characters_are_a_warning(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -30,6 +31,7 @@ from umt.evaluation.report.shared_space import history, mutual_pairs, shared_spa
 from umt.evaluation.report.svg import standalone, ticks
 from umt.evaluation.report.training_curves import training_curves
 from umt.evaluation.rows import ScoreRow
+from umt.runtime import files
 from umt.types import Score
 
 HERE = Provenance("0123456789", "2026-11-29 18:00", "1", "translations of each other")
@@ -142,6 +144,22 @@ def test_text_is_escaped_and_pictures_are_not() -> None:
     assert "&lt;x&gt;" in html
     assert '<td class="short" lang="zh">一 <small>' in html
     assert '<section id="the-shared-space">' in html
+
+
+def test_a_full_disk_leaves_the_old_page_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(tmp_path / "report.html", "old", "", [])
+    before = (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "_sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_page(tmp_path / "report.html", "new", "", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == before
 
 
 def test_a_table_with_a_short_row_is_refused() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from typing import Any, ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+
+from umt.runtime.files import atomic_text
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,8 @@ def write_page(
 ) -> None:
     """Write the page by rename, so that a reader never sees half of it; see `render_page`."""
     text = render_page(title, lead, sections, scripts)
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with atomic_text(path) as file:
+        file.write(text)
 
 
 def render_page(
