@@ -23,6 +23,7 @@ from scripts.stored_results import DOCS, ROOT, RUNS, Row, Stored, earlier_result
 PAGE = DOCS / "results.md"
 WORDS = "lexicon (P@1)"
 SINGLE = "bleu, first reference"
+BITS = "bits/byte "
 WAYS = ("en-zh", "zh-en")
 DIALS = {"domain_shift": "0.0", "lexical_gap": "0.0", "order_divergence": "1.0", "noise": "0.0", "seed": "1"}
 """Of the generated corpus, at rest."""
@@ -115,7 +116,13 @@ def lines_of(group: Sequence[Entry]) -> Iterator[str]:
     yield "|---" * (3 + len(directions) + single) + "|"
     for name, test, system in known:
         places = 3 if name == "p@1" else 1
-        best = max(group, key=lambda entry: sum(entry.mean(name, test, system, way) for way in directions))
+        best = max(
+            group,
+            key=lambda entry: (
+                sum(entry.mean(name, test, system, way) for way in directions),
+                len(entry.runs),
+            ),
+        )
         cells = [figure(best.rows(name, test, system, way), places) for way in directions]
         if single:
             firsts = [best.mean(SINGLE, test, system, way) for way in directions]
@@ -125,6 +132,22 @@ def lines_of(group: Sequence[Entry]) -> Iterator[str]:
         label = WORDS if name == "p@1" else test
         names = ", ".join(f"`{run.name}`" for run in best.runs)
         yield f"| {label} | {system} | " + " | ".join(cells) + f" | {names} |"
+
+
+def code_lengths(group: Sequence[Entry]) -> Iterator[str]:
+    """A table of bits a byte where a run measured them."""
+    measured = [
+        (row, run)
+        for run in (run for entry in group for run in entry.runs)
+        for row in run.rows
+        if row.name.startswith(BITS)
+    ]
+    if measured:
+        yield from ("| code length | by | bits a byte | run |", "|---|---|---|---|")
+        for row, run in measured:
+            label = f"{row.name.removeprefix(BITS)}, {row.set}"
+            yield f"| {label} | {row.system} | {figure([row], 3)} | `{run.name}` |"
+        yield ""
 
 
 def dials_of(data: str) -> str:
@@ -167,7 +190,7 @@ def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = 
             + (f" Vocabulary: {about['vocabulary']}." if about.get("vocabulary") else ""),
             "",
         ]
-        lines += [*lines_of(group), ""]
+        lines += [*lines_of(group), "", *code_lengths(group)]
         lines += ["| run | command | commit | date | seed | machine |", "|---|---|---|---|---|---|"]
         for run in (run for entry in group for run in entry.runs):
             facts = " | ".join(str(run.about[key]) for key in ("commit", "date", "seed", "machine"))
