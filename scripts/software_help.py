@@ -13,8 +13,7 @@ in twenty is a test page, one in twenty a dev page, and their paragraphs are the
 
 With ``--apart`` the English text is the help of the word processor, formulas, databases and programming, the
 Chinese that of spreadsheets, charts, slides and drawings; of the pages on what all programs share each
-language gets a half. No paragraph is then in both texts: two subjects near each other, and professional
-references.
+language gets a half. No paragraph is then in both texts: two subjects near each other.
 """
 
 from __future__ import annotations
