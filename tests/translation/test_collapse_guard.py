@@ -148,7 +148,7 @@ def test_sentences_of_the_sample_have_four_subwords_or_more(tmp_path: Path) -> N
 
 def test_an_unknown_criterion_is_named() -> None:
     check_criterion("agreement")
-    with pytest.raises(ValueError, match="round_trip, code, agreement, got 'bleu'"):
+    with pytest.raises(ValueError, match="round_trip, code, agreement, order, got 'bleu'"):
         check_criterion("bleu")
 
 
