@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
@@ -51,8 +50,7 @@ def prepare_text(
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
-    cleaners = partial(_cleaners, source, held_out, preparation)
-    sides = _clean_sides(source, cleaners, preparation, directory, progress)
+    sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
     progress("endings", 0, None)
     first, second = source.languages
     pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
@@ -76,7 +74,7 @@ def prepare_text(
 
 def _clean_sides(
     source: Source,
-    make_cleaners: Callable[[], dict[Lang, Cleaner]],
+    cleaners: dict[Lang, Cleaner],
     preparation: Preparation,
     directory: Path,
     progress: ProgressCallback,
@@ -93,7 +91,7 @@ def _clean_sides(
         )
         sides = {lang: SideWriter(lang, text[lang], words[lang]) for lang in source.languages}
         openings: dict[Lang, CleanedChunk] = {}
-        for chunk in clean_in_parallel(source, make_cleaners, cores(preparation.workers)):
+        for chunk in clean_in_parallel(source, cleaners, cores(preparation.workers)):
             side = sides[chunk.lang]
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk

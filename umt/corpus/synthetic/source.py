@@ -99,7 +99,7 @@ class SyntheticWorld:
             waiting: deque[Future[list[str]]] = deque()
             try:
                 while True:
-                    while len(waiting) < 8 * processes:
+                    while len(waiting) < 3 * processes:
                         waiting.append(pool.submit(generate_block, voice, number))
                         number += 1
                     yield waiting.popleft().result()
