@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fuzz import OPTIONS, READERS, attempt, fuzz
+from tests.faults.fuzz import OPTIONS, attempt, fuzz
+from tests.faults.readers import READERS
 from umt.runtime.files import MANIFEST
 
 

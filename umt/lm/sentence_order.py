@@ -59,6 +59,7 @@ class SentenceOrder:
         gains = (np.array(totals[1:]) - totals[0]) / size
         signature = (
             f"bits/byte|sentences:{len(sentences)}|permutations:{self.permutations}|window:{self.window}"
+            f"|seed:{self.seed}"
         )
         return Score("order gain", float(gains.mean()), float(gains.min()), float(gains.max()), signature)
 
