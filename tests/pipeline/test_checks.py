@@ -60,6 +60,22 @@ def test_what_is_no_metric_is_named(override: str) -> None:
         checked(override)
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "order.window=x",
+        "order=5",
+        "order.sentences=1",
+        "generation=null",
+        "generation.length_ratio=x",
+    ],
+)
+def test_what_evaluation_alone_uses_is_checked_before_the_training(override: str) -> None:
+    with pytest.raises(BadInput, match=rf"^evaluation\.{override.partition('=')[0]} "):
+        checked(f"evaluation.{override}")
+    checked("evaluation.order=null")
+
+
 @pytest.mark.skipif(find_spec("comet") is not None, reason="COMET is installed")
 def test_a_metric_that_is_not_installed() -> None:
     with pytest.raises(BadInput, match=r"^evaluation\.metrics.*pip install unbabel-comet"):

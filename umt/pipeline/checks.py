@@ -36,6 +36,11 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits", "tracking"):
         if config[group]:
             _instantiate(group, config[group])
+    for part, node in (("generation", config.evaluation.generation), ("order", config.evaluation.order)):
+        if isinstance(node, DictConfig) and "_target_" in node:
+            _instantiate(f"evaluation.{part}", node)
+        elif part == "generation" or node is not None:
+            raise BadInput(f"evaluation.{part} must have options of its own, got {node}")
     if config.lm and config.translator and config.translator.schedules.synthetic and not config.bootstrap:
         raise BadInput(
             "translator.schedules.synthetic learns from pairs of a bootstrap: choose one, or give null"
