@@ -68,6 +68,9 @@ def test_a_set_without_order_judges_nothing(run: Any) -> None:
     assert "lm.consecutive=20" in sentence
 
 
-def test_it_can_be_left_out(run: Any) -> None:
-    off = OmegaConf.merge(CONFIG, {"evaluation": {"order": None}})
+@pytest.mark.parametrize("left_out", [{"evaluation": {"order": None}}, {"lm": {"consecutive": 1}}])
+def test_it_is_left_out_on_request_and_where_the_model_read_shuffled_sentences(
+    run: Any, left_out: dict[str, Any]
+) -> None:
+    off = OmegaConf.merge(CONFIG, left_out)
     assert [*order_scores(off, run, rows("novel"), SILENT)] == []  # type: ignore[arg-type]

@@ -39,6 +39,7 @@ SMALL = [
     "translator.validation.sentences=10",
     "tokenizer.vocabulary=700",
     "lm.optimisation.steps=3",
+    "lm.consecutive=2",
 ]
 ENGLISH = "The river near the old town was {} metres wide in the spring of that year.\n"
 CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"

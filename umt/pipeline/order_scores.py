@@ -26,10 +26,11 @@ def order_scores(
 ) -> Iterator[ScoreRow]:
     """The order gain of the real text of each set in ``rows``, and where that has one, of each system.
 
+    Nothing where the joint model was trained on shuffled sentences (``lm.consecutive=1``): it knows no order.
     rows: scores of translations; what they were computed from is read from the folder of the run.
     """
     order: SentenceOrder | None = instantiate(config.evaluation.order)
-    if order is None or run.model is None or not is_causal(run.model.path):
+    if order is None or run.model is None or config.lm.consecutive == 1 or not is_causal(run.model.path):
         return
     model, tokenizer = load_with_tokenizer(run.model.path, kernels=config.runtime.kernels)
     scorer, finished = SequenceScorer(model.to(best_device()), tokenizer), FinishedRun(run.directory)
@@ -66,5 +67,5 @@ def missing_order(config: DictConfig, rows: Sequence[ScoreRow]) -> Iterator[str]
             yield (
                 f"no order in {row.set} {way}: its real text reads no better in order than permuted ({gain} "
                 "bits/byte): its sentences are not consecutive, or the model knows none "
-                f"(lm.consecutive={config.lm.get('consecutive', 1)}). No translation was measured by it"
+                f"(lm.consecutive={config.lm.consecutive}). No translation was measured by it"
             )
