@@ -5,8 +5,8 @@
     python -m benchmarks.load --translate 3000 10000 30000 --run runs/run-1b4dcebd3e1d --text en.txt
 
 Each size is a process of its own with one worker, on text and vectors that are generated before. Growth is
-the exponent between two sizes: 1 for time that is proportional to the input, 0 for memory that does not depend
-on it. Alignment knows the truth: the second vectors are the first ones rotated, with noise.
+the exponent between two sizes: 1 for time that is proportional to the input, 0 for memory that does not
+depend on it. Alignment knows the truth: the second vectors are the first ones rotated, with noise.
 """
 
 from __future__ import annotations
