@@ -119,6 +119,15 @@ def test_results_page_takes_the_newest_commit_of_a_command_and_the_best_command(
     assert "`newer`" in page
 
 
+def test_results_page_prefers_several_seeds_to_one_lucky_run(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        store_run(tmp_path, f"world-seed-{seed}", seed, 70.0)
+    store_run(tmp_path, "lucky", 1, 75.0, options=" aligner=ensemble")
+    page = write_results.page(tmp_path / "runs", {})
+    assert "70.0 (70.0 to 70.0, 2 seeds)" in page
+    assert "| 75.0 " not in page
+
+
 def test_results_page_is_up_to_date_and_short() -> None:
     text = write_results.PAGE.read_text(encoding="utf-8")
     assert text == write_results.page(), "run python scripts/write_results.py"
