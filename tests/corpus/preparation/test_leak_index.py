@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from umt.corpus import ParallelSet
-from umt.corpus.preparation.alignment_check import NOT_TESTED, SideStatistics, accidental_alignment
+from umt.corpus.preparation.alignment_check import NOT_TESTED, accidental_alignment
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.held_out_filter import leak_index, leaked_lines
