@@ -36,6 +36,7 @@ class Statements(Events):
         super().__init__(knowledge, random)
         adjectives = self.vocabulary.adjectives
         self.stated = np.array(["only" not in adjective.tags for adjective in adjectives])
+        self.placed = np.array([bool(noun.place) for noun in self.vocabulary.nouns])
         self.gradable = [not adjective.tags & {"fixed", "only"} for adjective in adjectives]
 
     def about_something(self, tense: Tense) -> Clause | None:
@@ -143,8 +144,12 @@ class Statements(Events):
         kinds = ("furniture",) if nouns[noun].category in SMALL else ("outdoor", "building", "room")
 
         def weights() -> Matrix:
-            able = self.world.allowed(kinds) * np.array([bool(other.place) for other in nouns])
-            return np.asarray(able * self.world.companions[noun] * self.world.about[self.topic])
+            return np.asarray(
+                self.world.allowed(kinds)
+                * self.placed
+                * self.world.companions[noun]
+                * self.world.about[self.topic]
+            )
 
         place = self.draw(("where", noun, self.topic), weights)
         if place < 0 or self.world.about[self.topic, place] < 0.1:
