@@ -10,18 +10,9 @@ from hashlib import blake2b
 from typing import Literal
 
 Tense = Literal[
-    "past",
-    "present",
-    "progressive",
-    "was doing",
-    "future",
-    "perfect",
-    "experience",
-    "can",
-    "must",
-    "should",
+    "past", "present", "progressive", "was doing", "future", "perfect", "experience", "can", "must", "should",
     "infinitive",
-]
+]  # fmt: skip
 Gap = Literal["subject", "object"]
 Asked = Literal["", "truth", "subject", "object", "place", "time", "reason"]
 Determiner = Literal[

@@ -14,54 +14,16 @@ from umt.corpus.synthetic.preferences import DETERMINERS, NUMBERS, OWNERS, Matri
 
 _Word = TypeVar("_Word")
 
-OWNABLE = frozenset(
-    {
-        *(
-            "animal",
-            "bird",
-            "vehicle",
-            "craft",
-            "clothing",
-            "jewelry",
-            "device",
-            "instrument",
-            "document",
-            "stationery",
-        ),
-        *(
-            "household",
-            "kitchenware",
-            "idea",
-            "software",
-            "body",
-            "feeling",
-            "artwork",
-            "sportgear",
-            "family",
-            "group",
-        ),
-        *("building", "room", "creature", "finance", "disease"),
-    }
-)
+OWNABLE = frozenset({
+    "animal", "bird", "vehicle", "craft", "clothing", "jewelry", "device", "instrument", "document",
+    "stationery", "household", "kitchenware", "idea", "software", "body", "feeling", "artwork",
+    "sportgear", "family", "group", "building", "room", "creature", "finance", "disease",
+})  # fmt: skip
 """Classes that people call "my" and "his"."""
-GENERAL = frozenset(
-    {
-        *(
-            "animal",
-            "bird",
-            "marine",
-            "insect",
-            "fruit",
-            "vegetable",
-            "food",
-            "plant",
-            "vehicle",
-            "device",
-            "person",
-        ),
-        *("organism", "weapon", "clothing"),
-    }
-)
+GENERAL = frozenset({
+    "animal", "bird", "marine", "insect", "fruit", "vegetable", "food", "plant", "vehicle", "device",
+    "person", "organism", "weapon", "clothing",
+})  # fmt: skip
 """Classes of which something is said in general, in the plural."""
 
 

@@ -10,23 +10,18 @@ from umt.corpus.synthetic.events import Events
 from umt.corpus.synthetic.logical_form import Clause, Tense
 from umt.corpus.synthetic.preferences import ELSEWHERE, Matrix, Preferences
 
-SMALL = frozenset(
-    {"kitchenware", "household", "document", "stationery", "food", "fruit", "artwork", "tool", "jewelry"}
-)
+SMALL = frozenset({
+    "kitchenware", "household", "document", "stationery", "food", "fruit", "artwork", "tool", "jewelry",
+})  # fmt: skip
 """Classes that lie on furniture."""
-LARGE = frozenset(
-    {"person", "animal", "bird", "furniture", "vehicle", "plant", "structure", "insect", "device", "weapon"}
-)
+LARGE = frozenset({
+    "person", "animal", "bird", "furniture", "vehicle", "plant", "structure", "insect", "device",
+    "weapon",
+})  # fmt: skip
 """Classes that are found in rooms, buildings and outdoors."""
 OWNED = SMALL - {"food", "fruit", "artwork"} | {
-    "animal",
-    "vehicle",
-    "clothing",
-    "device",
-    "instrument",
-    "furniture",
-    "bird",
-}
+    "animal", "vehicle", "clothing", "device", "instrument", "furniture", "bird",
+}  # fmt: skip
 
 
 class Statements(Events):
