@@ -9,7 +9,7 @@ Packages libreoffice-help-en-us and libreoffice-help-zh-cn (-zh-tw, -ja), versio
 the Mozilla Public License 2.0; Debian's snapshot archive keeps every version. All hold the same 2,560 pages,
 and a paragraph has the same id in each. So the two training texts are one manual in two translations,
 paragraphs shuffled, of which the Chinese translates three fifths. The pages are divided by a digest of their
-names: one in twenty is a test page, one in twenty a dev page, and their paragraphs are the pairs of ``test.*``
+names: one in twenty is a test page, one in twenty a dev page; their paragraphs are the pairs of ``test.*``
 and ``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
 
 With ``--apart`` the English text is the help of the word processor, formulas, databases and programming, the
@@ -78,15 +78,19 @@ class Paragraphs(HTMLParser):
             self._id = ""
 
 
-def pages(package: bytes) -> dict[str, dict[str, str]]:
-    """Name of a page -> its paragraphs, in the order of the names. A .deb is an archive of ``ar``."""
+def data_archive(package: bytes) -> bytes:
+    """The files of a .deb, which is an archive of ``ar``, as a compressed tar."""
     place = 8
     while package[place : place + 8] != b"data.tar":
         size = int(package[place + 48 : place + 58])
         place += 60 + size + size % 2
-    content = package[place + 60 : place + 60 + int(package[place + 48 : place + 58])]
+    return package[place + 60 : place + 60 + int(package[place + 48 : place + 58])]
+
+
+def pages(package: bytes) -> dict[str, dict[str, str]]:
+    """Name of a page -> its paragraphs, in the order of the names."""
     texts = {}
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(data_archive(package))) as archive:
         for member in archive:
             name = member.name.partition("/text/")[2]
             if name.endswith(".html") and (file := archive.extractfile(member)):
@@ -101,15 +105,16 @@ Pages = dict[str, dict[str, str]]
 
 def part_of(page: str) -> str:
     """``test``, ``dev`` or ``train``, whatever other pages there are."""
-    return {0: "test", 1: "dev"}.get(_digest(page) % 20, "train")
+    return {0: "test", 1: "dev"}.get(digest_of(page) % 20, "train")
 
 
 def side_of(page: str) -> str:
     """The text that has a page for training, where the two share none: ``en`` or ``other``."""
-    return APART.get(page.partition("/")[0]) or ("en", "other")[_digest(f"side of {page}") % 2]
+    return APART.get(page.partition("/")[0]) or ("en", "other")[digest_of(f"side of {page}") % 2]
 
 
-def _digest(text: str) -> int:
+def digest_of(text: str) -> int:
+    """A number that only the text decides."""
     return int(hashlib.sha256(text.encode()).hexdigest(), 16)
 
 
