@@ -20,7 +20,9 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from software_help import data_archive, digest_of, write
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.software_help import data_archive, digest_of, write
 
 MARKUP = re.compile(r"[{}<>\[\]|]|''|https?:|&\w+;|__|^[*#:;]|\w:\w", re.MULTILINE)
 """Also of lists, and name:value as in lists of choices."""
