@@ -2,9 +2,9 @@
 
 python -m benchmarks.criterion verdicts [--data ../shared/data] [--manuals data] [--only bible]
 
-Each pair is aligned once, from its 500 most frequent words to 2,000, without the counts of the last step; what stands in runs/verdicts.jsonl is not run
-again. ``--manuals`` holds what scripts/software_help.py wrote: software_help, software_guides, help_ja,
-help_zh_hant; pairs whose text is not there are left out.
+Each pair is aligned once, from its 500 most frequent words to 2,000, without the counts of the last step;
+what stands in runs/verdicts.jsonl is not run again. ``--manuals`` holds what scripts/software_help.py wrote:
+software_help, software_guides, help_ja, help_zh_hant; pairs whose text is not there are left out.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from benchmarks.criterion.tables import table
 from benchmarks.criterion.whole import run
 
 WORDS, COMPARED = 2000, 500
-"""Most frequent words of a space, and those that a run matches and is compared on: half of what it is by default."""
+"""Most frequent words of a space, and those that a run matches and is compared on: half of the default's."""
+REAL = {"bible", "talks", "commonvoice", "tatoeba"}
 MATCHING, OTHER = "matching", "not matching"
 
 
 def pairs(data: Path, manuals: Path) -> dict[str, tuple[str, Corpus]]:
     """Name -> whether the two texts match, and what they are."""
     real = corpora(data)
-    texts = {
-        name: real[name].english for name in ("bible", "talks", "commonvoice", "tatoeba") if name in real
-    }
+    texts = {name: corpus.english for name, corpus in real.items() if name in REAL}
     texts |= {
         name: Text(("experiment=software_help", f"corpus.root={root}", f"languages=[en,{lang}]"))
         for name, lang in {
@@ -51,7 +50,7 @@ def pairs(data: Path, manuals: Path) -> dict[str, tuple[str, Corpus]]:
             path = (data if name == "bible" else manuals) / name
             file = next(path.glob("en.txt*"))
             texts[f"cipher of {name}"] = Text((*cipher, f"corpus.path={file}"))
-    result = {
+    result: dict[str, tuple[str, Corpus]] = {
         name: (MATCHING, Corpus(text, text))
         for name, text in texts.items()
         if name not in ("commonvoice", "tatoeba")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-
 from scripts import wiki_messages
 from tests.docs.test_software_help import package
 
@@ -15,9 +14,16 @@ def test_messages_without_markup_and_no_test_pair_among_the_lines(
 ) -> None:
     english = {f"k{n}": f"This page has {n} old versions." for n in range(200)}
     other = {f"k{n}": f"આ પાનાનાં {n} જૂનાં સંસ્કરણો છે." for n in range(200)}
-    english |= {"label": "Save", "link": "See [[this page]] for more.", "same": "Not translated so far.", "@": []}
+    english |= {
+        "label": "Save",
+        "link": "See [[this page]] for more.",
+        "same": "Not translated so far.",
+        "@": [],
+    }
     other |= {"label": "સાચવો", "link": "[[આ પાનું]] જુઓ.", "same": "Not translated so far."}
-    folder = "../mediawiki/languages/i18n"  # the archive of the helper starts below a folder of the other package
+    folder = (
+        "../mediawiki/languages/i18n"  # the archive of the helper starts below a folder of the other package
+    )
     files = {f"{folder}/en.json": json.dumps(english), f"{folder}/gu.json": json.dumps(other)}
     sides = wiki_messages.messages(package(files), ("en", "gu"))
     wiki_messages.lay_out(sides[0], sides[1], ("en", "gu"), tmp_path)
