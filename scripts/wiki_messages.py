@@ -3,7 +3,7 @@
     python scripts/wiki_messages.py data/messages gu          by apt-get, on Debian 12: 37 MB
     python scripts/wiki_messages.py data/messages gu MEDIAWIKI.deb
 
-Package mediawiki, GPL 2 or later: the texts of its interface in 400 languages, 30 to 400 kB each. Texts with
+Package mediawiki, GPL 2 or later: the texts of its interface in 400 languages, 30 to 300 kB each. Texts with
 markup are left out, and those that are English still; lines are shuffled. One in ten messages is a test pair,
 the others are in both texts.
 """
