@@ -203,7 +203,7 @@ def test_time_left_follows_the_rate_of_the_last_lines(monkeypatch: pytest.Monkey
         log.state("loss", done, 1000)
         line = log.line(now)
     log.stop()
-    assert line.endswith("660 of 1,000, 0.1 a second, 57 min left")
+    assert line.endswith("660 of 1,000, 10 s each, 57 min left")
 
 
 def test_a_stage_without_progress_still_has_a_line() -> None:

@@ -25,6 +25,13 @@ from umt.types import BadInput
 SCORES = {"test": "scores.json", "dev": "scores.dev.json"}
 """Split -> the file of its scores."""
 
+MEANING = {
+    "doubtful": "some of its words may be wrong, so read those in the report before you trust translations",
+    "failed": "expect translations unrelated to the source",
+    "not judged": "nothing says whether its words are right, so check the translations",
+}
+"""What a verdict other than ``aligned`` says of an alignment and of all that is built on it."""
+
 TEST_SETS, LOG = "test_sets", "test_scorings.jsonl"
 
 

@@ -224,8 +224,11 @@ class _LogLines:
             parts.append(f"{self._done:,} of {self._total:,}")
         elif self._done:
             parts.append(f"{self._done:,}")
-        if self._total and steps > 0 and seconds > 0:
-            parts.append(f"{steps / seconds:,.3g} a second")
+        growing = steps > 0 and seconds > 0
+        if growing:
+            slow = steps < seconds
+            parts.append(f"{seconds / steps:,.3g} s each" if slow else f"{steps / seconds:,.3g} a second")
+        if growing and self._total:
             parts.append(f"{duration((self._total - self._done) * seconds / steps)} left")
         elif self._last is not None:
             parts.append(f"{duration(self._last)} last time")
