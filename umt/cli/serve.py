@@ -182,8 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise BadInput("umt-serve needs two more packages: pip install 'umt[serve]'")
         import uvicorn
 
-        use_threads()
         demonstration = Demonstration(run_directory(options.run))
+        use_threads()
         for lang in demonstration.languages:
             demonstration.translate(["."], lang)  # compiles what the first reader would wait for
         try:

@@ -160,10 +160,10 @@ class FinishedRun:
         try:
             return [ScoreRow.from_json(record) for record in _json(path)]
         except OSError:
-            raise BadInput(f"{self.path} has no {path.name}: run evaluate.py with its overrides") from None
+            raise BadInput(f"{self.path} has no {path.name}: run evaluate.py resume={self.path}") from None
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise BadInput(
-                f"{path} is damaged or of an older version: run python evaluate.py with the run's overrides"
+                f"{path} is damaged or of an older version: run python evaluate.py resume={self.path}"
             ) from None
 
     def test_set(self, name: str, direction: str) -> TestSet | None:
@@ -212,8 +212,8 @@ def find_scored_runs(places: Iterable[Path]) -> list[FinishedRun]:
         scored = [run for run in inside if run.is_scored]
         if not scored:
             raise BadInput(
-                f"{place} holds no scores ({len(inside)} finished without): run python evaluate.py with the "
-                "overrides of train.py first"
+                f"{place} holds no scores ({len(inside)} finished without): run python evaluate.py "
+                f"resume={inside[0].path} first"
             )
         runs |= {run.path: run for run in scored}
     return sorted(runs.values(), key=lambda run: (int(run.manifest["config"]["seed"]), run.path))
