@@ -143,7 +143,7 @@ def test_half_of_those_that_wait_for_one_direction_are_translated_together() -> 
     taken = asyncio.run(batches())
     assert all(len(languages) == 1 for languages, _ in taken)
     sizes = {lang: [size for languages, size in taken if lang in languages] for lang in ("en", "zh")}
-    assert sizes == {"en": [32, 32, 18, 16, 2], "zh": [25, 16, 9]}
+    assert sizes == {"en": [32, 32, 18, 9, 8, 1], "zh": [25, 13, 8, 4]}
 
 
 @pytest.mark.parametrize(

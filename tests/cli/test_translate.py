@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,23 @@ def test_a_failure_keeps_what_was_done_under_another_name(
     assert left.name.startswith("out.txt.")
     assert left.suffix == ".partial"
     assert len(left.read_text(encoding="utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize("label", ["aligned", "failed", "doubtful"])
+def test_a_run_whose_alignment_failed_warns(
+    label: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(store, tmp_path / "runs")
+    (tmp_path / "runs" / "align-1").mkdir()
+    verdict = {"verdict": {"label": label, "reason": "few agree"}}
+    align = {"stage": "align", "report": verdict, **MADE}
+    trained = {"stage": "train_translator", "report": {}, **MADE, "inputs": {"align-1": ""}}
+    for name, manifest in (("align-1", align), ("train_translator-1", trained)):
+        path = tmp_path / "runs" / name / "manifest.json"
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+    translate.main(["--to", "zh", "--run", str(tmp_path / "runs" / "run-1"), "The old man reads."])
+    warned = f"its alignment is {label} (few agree): " in capsys.readouterr().err
+    assert warned == (label != "aligned")
 
 
 def test_what_the_model_finds_absurd_is_marked(

@@ -95,7 +95,7 @@ class Queue:
     def _next_batch(self) -> list[_Waiting]:
         """Half of those that wait for the direction of the first, within bounds: the median waits least."""
         same = [one for one in self.waiting if one.to == self.waiting[0].to]
-        batch = same[: min(_BATCH, max(_BATCH // 2, -(-len(same) // 2)))]
+        batch = same[: min(_BATCH, max(_BATCH // 4, -(-len(same) // 2)))]
         self.waiting = [one for one in self.waiting if one not in batch]
         if not self.waiting:
             self.arrived.clear()
