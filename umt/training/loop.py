@@ -217,7 +217,10 @@ class _Run:
     def _non_finite(self, what: str) -> str:
         last_step = max(self.checkpoints.steps(), default=None)
         place = "none" if last_step is None else str(self.checkpoints.directory / str(last_step))
-        return f"{what} at step {self.step}, before the update; last good checkpoint: {place}"
+        return (
+            f"{what} at step {self.step}, before the update; last good checkpoint: {place}; a lower "
+            "optimisation.learning_rate may help"
+        )
 
     def _log(self, record: dict[str, float], writer: SummaryWriter | None) -> None:
         self.records.append(record)

@@ -220,7 +220,8 @@ def _check_enough(side: SideWriter) -> None:
         reason, count = side.drops.most_common(1)[0]
         raise BadInput(
             f"cleaning left {side.counts['kept']} of {side.counts['lines']:,} lines of {side.lang} "
-            f"text, mostly because of: {reason} ({count:,} times)"
+            f"text, mostly because of: {reason} ({count:,} times): "
+            "give other text, or relax options of preparation"
         )
 
 
