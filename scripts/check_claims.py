@@ -5,8 +5,9 @@
                                                into the links to it in README.md
 
 A number with a decimal point in a table, a list item or a paragraph of README.md needs a link to
-docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, or an entry of
-docs/results/earlier.json, whose numbers are those of the lab-book section that it names. A number counts as
+docs/studies/evidence.md#NAME in the same place. NAME is a run under docs/results/runs, a family of runs that
+differ in the seed (`bible` for `bible-seed-1`, ...), or an entry of docs/results/earlier.json, whose numbers
+are those of the lab-book section that it names. A number counts as
 measured where a score, a bound of its interval or a number of that section rounds to it; of several runs the
 mean counts, too. A score with its interval, or a mean with the lowest and the highest, has to be one there.
 """
@@ -29,6 +30,8 @@ from scripts.stored_results import (
     Stored,
     decimals,
     earlier_results,
+    family,
+    resolve,
     rounds_to,
     section,
     slug,
@@ -39,6 +42,7 @@ README = ROOT / "README.md"
 PAGE = DOCS / "studies" / "evidence.md"
 INTERVAL = re.compile(r"(\d+\.\d+) \[(\d+\.\d+), (\d+\.\d+)\]")
 SPREAD = re.compile(r"(\d+\.\d+) \((\d+\.\d+) to (\d+\.\d+)\)")
+FACTS = ("commit", "date", "seed", "machine")
 LINK = re.compile(r"docs/studies/evidence\.md#([\w-]+)")
 
 HEAD = """\
@@ -107,14 +111,14 @@ def problems(
 ) -> Iterator[str]:
     """One sentence for each number without a result behind it."""
     for claim in claims(text):
-        unknown = [name for name in claim.names if name not in runs and name not in earlier]
+        unknown = [name for name in claim.names if not resolve(name, runs) and name not in earlier]
         for name in unknown:
             yield f"line {claim.line}: no run and no earlier result is named {name}"
         if not claim.names:
             yield f"line {claim.line}: {', '.join(claim.numbers)} without a link to docs/studies/evidence.md"
         if unknown or not claim.names:
             continue
-        chosen = [runs[name] for name in claim.names if name in runs]
+        chosen = [run for name in claim.names for run in resolve(name, runs)]
         intervals = [(row.value, row.low, row.high) for run in chosen for row in run.rows]
         values = [value for interval in [*intervals, *spreads(chosen)] for value in interval]
         for name in claim.names:
@@ -139,53 +143,51 @@ def problems(
 
 
 def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page of evidence: one entry for each name, with the places of the README that rest on it."""
+    """The page of evidence: a section for each family of runs and each earlier result, with its claims."""
     places: dict[str, list[Claim]] = {}
     for claim in claims(text):
-        for name in claim.names:
+        for name in dict.fromkeys(map(family, claim.names)):
             places.setdefault(name, []).append(claim)
     lines = [HEAD]
-    for name in [*(name for name in runs if name in places), *(name for name in earlier if name in places)]:
-        about = runs[name].about if name in runs else earlier[name]
-        lines += [f"## {name}", "", f"    {about['command']}", "", "| | |", "|---|---|"]
-        kind = f"stored: `docs/results/runs/{name}/`" if name in runs else f"[lab book](../{about['entry']})"
-        rows = {
-            "claims": "; ".join(plain(claim.text) for claim in places[name]),
-            "commit, date, seed": f"{about['commit']}, {about['date']}, {about['seed']}",
-            "data": about["data"],
-            "the two sides": about["relation"],
-            "references": about["references"],
-            "machine": about["machine"],
-            "scores": kind,
-        }
-        lines += [f"| {key} | {value} |" for key, value in rows.items()]
+    for name in [*dict.fromkeys(map(family, runs)), *earlier]:
+        if name not in places:
+            continue
+        known = [(run.name, run.about) for run in resolve(name, runs)] or [(name, earlier[name])]
+        about = known[0][1]
+        lines += [f"## {name}", "", *(f"- {plain(claim.text)}" for claim in places[name]), ""]
+        lines += [f"Data: {about['data']}; {about['relation']}; references: {about['references']}.", ""]
+        lines += ["| command | commit | date | seed | machine | scores |", "|---|---|---|---|---|---|"]
+        for place, facts in known:
+            link = (
+                f"[lab book](../{facts['entry']})"
+                if place in earlier
+                else f"[stored](../results/runs/{place})"
+            )
+            anchor = "" if place == name else f'<a id="{place}"></a>'
+            shown = [f"`{facts['command']}`{anchor}", *(str(facts[key]) for key in FACTS), link]
+            lines.append("| " + " | ".join(shown) + " |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def labelled(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[str, Any]]) -> str:
-    """The README with commit, date and seed in every link to evidence; a dagger before earlier results.
+    """The README with commits, dates and seeds in every link to evidence; a dagger before earlier results."""
 
-    Neighbours in a line that differ in the seed alone name commit and date once.
-    """
+    def label(match: re.Match[str]) -> str:
+        name = match.group(1)
+        abouts, mark = [run.about for run in resolve(name, runs)], ""
+        if not abouts and name in earlier:
+            abouts, mark = [earlier[name]], "† "
+        if not abouts:
+            return match.group(0)
+        commits, dates, seeds = (
+            ", ".join(dict.fromkeys(str(about[key]) for about in abouts))
+            for key in ("commit", "date", "seed")
+        )
+        several = "s" if "," in seeds else ""
+        return f"[{mark}{commits}, {dates}, seed{several} {seeds}](docs/studies/evidence.md#{name})"
 
-    lines = []
-    for line in text.split("\n"):
-        above = ""
-
-        def label(match: re.Match[str]) -> str:
-            nonlocal above
-            name = match.group(1)
-            if name not in runs and name not in earlier:
-                return match.group(0)
-            about, mark = (runs[name].about, "") if name in runs else (earlier[name], "† ")
-            facts = f"{mark}{about['commit']}, {about['date']}, "
-            shown = f"seed {about['seed']}" if facts == above else f"{facts}seed {about['seed']}"
-            above = facts
-            return f"[{shown}](docs/studies/evidence.md#{name})"
-
-        lines.append(re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, line))
-    return "\n".join(lines)
+    return re.sub(r"\[[^\]]*\]\(docs/studies/evidence\.md#([\w-]+)\)", label, text)
 
 
 def plain(text: str) -> str:

@@ -89,6 +89,16 @@ def stored_runs(folder: Path = RUNS) -> list[Stored]:
     return [Stored(path.parent) for path in sorted(folder.glob("*/about.json"))]
 
 
+def family(name: str) -> str:
+    """What repetitions of a run that differ in the seed have in common in their names."""
+    return re.sub(r"-seed-\d+$", "", name)
+
+
+def resolve(name: str, runs: Mapping[str, Stored]) -> list[Stored]:
+    """The run of this name, or all runs of this family."""
+    return [run for run in runs.values() if name in (run.name, family(run.name))]
+
+
 def earlier_results(path: Path = EARLIER) -> Mapping[str, Mapping[str, Any]]:
     """Name -> what is known of a result without stored scores; ``entry`` is its place in the lab book."""
     entries: Mapping[str, Mapping[str, Any]] = json.loads(path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.stored_results import DOCS, ROOT, Stored, stored_runs
+from scripts.stored_results import DOCS, ROOT, Stored, family, resolve, stored_runs
 from scripts.write_results import Entry, figure
 
 README = ROOT / "README.md"
@@ -39,6 +39,8 @@ def cells(row: Mapping[str, Any], runs: Mapping[str, Stored]) -> Iterator[str]:
         for way in DIRECTIONS:
             scores = entry.rows(row.get("score", "bleu"), row["set"], row["of"], way)
             yield re.sub(r", \d+ seeds", "", figure(scores, 1))
+    if {run.name for run in resolve(family(names[0]), runs)} == set(names):
+        names = [family(names[0])]
     yield " ".join(f"[](docs/studies/evidence.md#{name})" for name in names)
 
 

@@ -3,7 +3,8 @@
     python scripts/write_results.py             writes the page
     python scripts/write_results.py --check     ends with status 1 where the page is not up to date
 
-One table a corpus: for each test set and system the best command, by the sum of both directions.
+One table a corpus: for each test set and system the command with most seeds, among these the best by the
+sum of both directions.
 Repetitions of a command with other seeds are one entry: mean, lowest and highest; commits stand beside the
 runs. Of a command that was run twice with one seed the newer counts.
 """
@@ -14,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -33,13 +35,13 @@ HEAD = """\
 
 <!-- Written by `python scripts/write_results.py` from docs/results/runs; do not edit. -->
 
-For each corpus, test set and system the best command, by the sum of both directions; every run that is kept
-stands below its table. BLEU by sacreBLEU on detokenised, cased text with 95% bootstrap intervals in
-brackets; a row of several seeds has their mean and, in parentheses, the lowest and the highest. P@1: share
-of the words of the test dictionary whose first translation is right, words without an entry counted as
-wrong. What the two training texts are to each other stands above each table. Scores, configuration and
-machine of a run: `docs/results/runs/NAME/`. Terms: [concepts.md](concepts.md); what flatters which figure:
-[limitations.md](limitations.md).
+For each corpus, test set and system the command with most seeds, among these the best by the sum of both
+directions; every run that is kept stands below its table. BLEU by sacreBLEU on detokenised, cased text with
+95% bootstrap intervals in brackets; a row of several seeds has their mean and, in parentheses, the lowest and
+the highest. P@1: share of the words of the test dictionary whose first translation is right, words without an
+entry counted as wrong. What the two training texts are to each other stands above each table. Scores,
+configuration and machine of a run: `docs/results/runs/NAME/`. Terms: [concepts.md](concepts.md); what
+flatters which figure: [limitations.md](limitations.md).
 """
 
 TAIL = """\
@@ -73,6 +75,13 @@ class Entry:
         """Over the seeds; -1 where nothing was measured."""
         values = [row.value for row in self.rows(name, test, system, direction)]
         return sum(values) / len(values) if values else -1.0
+
+    def standing(
+        self, name: str, test: str, system: str, directions: Sequence[str]
+    ) -> tuple[bool, int, float]:
+        """What entries rank by: whether the score is there, seeds, and the sum of both directions."""
+        means = [self.mean(name, test, system, direction) for direction in directions]
+        return min(means) >= 0, len(self.runs), sum(means)
 
 
 def entries(runs: Sequence[Stored]) -> list[Entry]:
@@ -117,11 +126,7 @@ def lines_of(group: Sequence[Entry]) -> Iterator[str]:
     for name, test, system in known:
         places = 3 if name == "p@1" else 1
         best = max(
-            group,
-            key=lambda entry: (
-                sum(entry.mean(name, test, system, way) for way in directions),
-                len(entry.runs),
-            ),
+            group, key=partial(Entry.standing, name=name, test=test, system=system, directions=[*directions])
         )
         cells = [figure(best.rows(name, test, system, way), places) for way in directions]
         if single:

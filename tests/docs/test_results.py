@@ -119,6 +119,15 @@ def test_results_page_takes_the_newest_commit_of_a_command_and_the_best_command(
     assert "`newer`" in page
 
 
+def test_results_page_prefers_several_seeds_to_one_lucky_run(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        store_run(tmp_path, f"world-seed-{seed}", seed, 70.0)
+    store_run(tmp_path, "lucky", 1, 75.0, options=" aligner=ensemble")
+    page = write_results.page(tmp_path / "runs", {})
+    assert "70.0 (70.0 to 70.0, 2 seeds)" in page
+    assert "| 75.0 " not in page
+
+
 def test_results_page_is_up_to_date_and_short() -> None:
     text = write_results.PAGE.read_text(encoding="utf-8")
     assert text == write_results.page(), "run python scripts/write_results.py"
@@ -217,7 +226,20 @@ def test_links_to_evidence_say_commit_date_and_seed(tmp_path: Path) -> None:
     links = "[1](docs/studies/evidence.md#world) [](docs/studies/evidence.md#old)"
     written = check_claims.labelled(links, {"world": run}, earlier)
     assert "[abc1234, 2026-11-30, seed 1](docs/studies/evidence.md#world)" in written
-    assert "[† before 7718e86, 2026-11-26, seed 1, 2](docs/studies/evidence.md#old)" in written
+    assert "[† before 7718e86, 2026-11-26, seeds 1, 2](docs/studies/evidence.md#old)" in written
+
+
+def test_a_family_of_runs_is_one_piece_of_evidence(tmp_path: Path) -> None:
+    runs = {
+        f"world-seed-{seed}": store_run(tmp_path, f"world-seed-{seed}", seed, 79.0 + seed) for seed in (1, 2)
+    }
+    text = check_claims.labelled("| 80.5 (80.0 to 81.0) | [](docs/studies/evidence.md#world) |", runs, {})
+    assert "[abc1234, 2026-11-30, seeds 1, 2](docs/studies/evidence.md#world)" in text
+    assert not list(check_claims.problems(text, runs, {}))
+    assert list(check_claims.problems(text.replace("80.5", "81.5"), runs, {}))
+    evidence = check_claims.page(text, runs, {})
+    assert evidence.count("## ") == 1
+    assert evidence.count("python train.py seed=") == 2
 
 
 def test_tables_of_the_readme_are_those_of_the_stored_scores() -> None:

@@ -8,15 +8,17 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from umt.corpus.preparation.alignment_check import SideStatistics
-from umt.corpus.preparation.cleaning import CleanedChunk
+from umt.corpus.preparation.cleaning import CleanedChunk, SideStatistics
 from umt.corpus.preparation.deduplication import SeenHashes
 from umt.types import Lang
 
 
 @dataclass
 class SideWriter:
-    """Where the sentences of one language go, and the counts for the report."""
+    """Where the sentences of one language go, and the counts for the report.
+
+    looks_like: the code of the language that the text seems to be in instead of ``lang``, if any.
+    """
 
     lang: Lang
     text: TextIO
@@ -28,6 +30,7 @@ class SideWriter:
     keys: SeenHashes = field(default_factory=SeenHashes)
     exact: SeenHashes = field(default_factory=SeenHashes)
     traces: list[SideStatistics] = field(default_factory=list)
+    looks_like: str | None = None
 
     def add(self, chunk: CleanedChunk, duplicates: bool) -> None:
         """Write what is new of a chunk and count the rest."""
