@@ -109,13 +109,13 @@ def train(config: DictConfig) -> float | None:
     from umt.pipeline.program import announce, conclude, program
     from umt.pipeline.store import Store
 
-    with program(config) as (console, team, config):
+    with program(config) as (console, group, config):
         rebuild = stages.to_rebuild(config)
         announce(config, console)
-        store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))
+        store = Store(Path(config.store), console, rebuild, group=group, together=("pretrain",))
         run = build(config, store)
         conclude(run, console)
-        if config.tracking and not team.rank:
+        if config.tracking and not group.rank:
             record_run(instantiate(config.tracking), run)
     return run.criterion
 

@@ -52,11 +52,11 @@ def main() -> None:
         causal = CausalLM({LANG: shards}, tokenizer, asked.length, asked.tokens, 1)
 
         def trained(records: int, name: str) -> list[dict[str, float]]:
-            pace = LoopOptions(asked.steps, 1e9)
+            options = LoopOptions(asked.steps, 1e9)
             return fit(model, {"causal": causal}, OptimiserConfig(records * asked.steps),
                        Path(folder) / name, 1,
                        lambda what, done, total: print(f"{done} of {total} steps: {what}", flush=True),
-                       pace=pace)  # fmt: skip
+                       options=options)  # fmt: skip
 
         speed = max(record["tokens_per_second"] for record in trained(RECORDS, "timed")[1:])
         peak = max(ceiling() for _ in range(3))

@@ -61,31 +61,33 @@ def train(
 
     seconds: between checkpoints. exact: see `LoopOptions`. sharded: among the processes.
     """
-    team = init_process_group()
+    group = init_process_group()
     data = directory / "data"
-    if team.rank == 0 and not (data / "done").exists():
+    if group.rank == 0 and not (data / "done").exists():
         data.mkdir(parents=True, exist_ok=True)
         tokenizer = Tokenizer.train(texts(), 280)
         tokenizer.save(data)
         for lang, lines in texts().items():
             write_shards(lines, lang, tokenizer, data)
         (data / "done").touch()
-    team.barrier()
+    group.barrier()
     tokenizer = Tokenizer.load(data)
     shards = {lang: TokenShards(data, lang) for lang in WORDS}
     model = JointLM.create(Architecture(32, 2, 2, 64, 32), len(tokenizer), torch.Generator().manual_seed(1))
     objectives: dict[str, Objective] = {
-        "causal": CausalLM(shards, tokenizer, 32, 512, 3, team=team),
-        "masked": MaskedLM(shards, tokenizer, 32, 256, 4, team=team, weight=0.5),
+        "causal": CausalLM(shards, tokenizer, 32, 512, 3, group=group),
+        "masked": MaskedLM(shards, tokenizer, 32, 256, 4, group=group, weight=0.5),
     }
     if sharded:
-        shard(model, team)
+        shard(model, group)
     optimisation = OptimiserConfig(steps, learning_rate=1e-2, accumulation=2, method=method)  # type: ignore[arg-type]
-    pace = LoopOptions(every=1, checkpoint=seconds, exact=exact)
-    records = fit(model, objectives, optimisation, directory, 3, lambda *_: None, pace=pace, team=team)
+    options = LoopOptions(every=1, checkpoint=seconds, exact=exact)
+    records = fit(
+        model, objectives, optimisation, directory, 3, lambda *_: None, options=options, group=group
+    )
     if sharded:
-        model = gather_full(model, team)
-    if team.rank == 0:
+        model = gather_full(model, group)
+    if group.rank == 0:
         save(model, directory / "trained")
     return model, records
 

@@ -102,8 +102,8 @@ class Rows(Dataset[dict[str, torch.Tensor]]):
 def ours(model: JointLM, objective: CausalLM, steps: int, directory: Path, method: str, short: bool) -> float:
     """Tokens a second of our loop, the first record left out."""
     optimisation = OptimiserConfig(2 * steps, method=method)  # type: ignore[arg-type]
-    pace = LoopOptions(steps, math.inf, exact=not short)
-    records = fit(model, {"causal": objective}, optimisation, directory, 1, lambda *_: None, pace=pace)
+    options = LoopOptions(steps, math.inf, exact=not short)
+    records = fit(model, {"causal": objective}, optimisation, directory, 1, lambda *_: None, options=options)
     return records[-1]["tokens_per_second"]
 
 

@@ -130,17 +130,17 @@ def configuration(*overrides: str) -> DictConfig:
         return compose("config", overrides=list(overrides))
 
 
-def part(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str, Any]:
+def part(config: DictConfig, context: StageContext, text: Artefact) -> Mapping[str, Any]:
     """The first lines of a prepared text, as a text of its own."""
     languages = text.report["languages"]
     for lang in languages:
         with (text.path / f"{lang}.words").open(encoding="utf-8") as whole:
             first = "".join(islice(whole, config.lines))
-        (bench.directory / f"{lang}.words").write_text(first, encoding="utf-8")
+        (context.directory / f"{lang}.words").write_text(first, encoding="utf-8")
     return {"languages": languages, "summary": f"the first {config.lines:,} lines"}
 
 
-def shuffled(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str, Any]:
+def shuffled(config: DictConfig, context: StageContext, text: Artefact) -> Mapping[str, Any]:
     """A prepared text with its words in random order, in lines of the same lengths."""
     languages = text.report["languages"]
     for lang in languages:
@@ -149,7 +149,7 @@ def shuffled(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping
         Random(0).shuffle(words)
         order = iter(words)
         mixed = "".join(" ".join(islice(order, len(line))) + "\n" for line in lines)
-        (bench.directory / f"{lang}.words").write_text(mixed, encoding="utf-8")
+        (context.directory / f"{lang}.words").write_text(mixed, encoding="utf-8")
     return {"languages": languages, "summary": "words in random order"}
 
 

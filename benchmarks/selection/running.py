@@ -47,7 +47,7 @@ class Parts(NamedTuple):
     begun: Artefact
 
 
-def spoil(config: DictConfig, bench: StageContext, aligned: Artefact) -> Mapping[str, Any]:
+def spoil(config: DictConfig, context: StageContext, aligned: Artefact) -> Mapping[str, Any]:
     """A share of the target words take each other's names, the same in both lexicons and in the vectors.
 
     A word is called by the name of one that is about as frequent: a code that is wrong and hard to tell from
@@ -55,7 +55,7 @@ def spoil(config: DictConfig, bench: StageContext, aligned: Artefact) -> Mapping
     """
     alignment = Alignment.load(aligned.path)
     words = alignment.lexicon.target
-    chosen = np.flatnonzero(np.random.default_rng(bench.seed).random(len(words)) < config.share)
+    chosen = np.flatnonzero(np.random.default_rng(context.seed).random(len(words)) < config.share)
     names = dict(zip((words[n] for n in chosen), (words[n] for n in np.roll(chosen, 1)), strict=True))
 
     def renamed(known: Sequence[str]) -> tuple[str, ...]:
@@ -67,32 +67,32 @@ def spoil(config: DictConfig, bench: StageContext, aligned: Artefact) -> Mapping
         target=replace(target, words=renamed(target.words)),
         lexicon=replace(lexicon, target=renamed(words)),
         reverse_lexicon=replace(reverse, source=renamed(reverse.source)),
-    ).save(bench.directory)
+    ).save(context.directory)
     return {"languages": aligned.report["languages"], "summary": f"{len(chosen):,} words renamed"}
 
 
 def render(
-    config: DictConfig, bench: StageContext, text: Artefact, tokens: Artefact, bootstrap: Artefact
+    config: DictConfig, context: StageContext, text: Artefact, tokens: Artefact, bootstrap: Artefact
 ) -> Mapping[str, Any]:
     """The synthetic pairs of a bootstrap, written once for all runs that learn from them."""
     first, second = neural_stages.languages_of(text)
     translators = neural_stages.bootstrap_translators(bootstrap, (first, second))
     tokenizer = Tokenizer.load(tokens.path)
     synthetic_pairs(
-        PreparedText(text.path), translators, tokenizer, config.sentences, bench.directory, bench.progress
+        PreparedText(text.path), translators, tokenizer, config.sentences, context.directory, context.progress
     )
     return {"languages": [first, second], "summary": f"{config.sentences:,} sentences of each language"}
 
 
 def begin(
-    config: DictConfig, bench: StageContext, tokens: Artefact, model: Artefact, pairs: Artefact
+    config: DictConfig, context: StageContext, tokens: Artefact, model: Artefact, pairs: Artefact
 ) -> Mapping[str, Any]:
     """A language model to a beginner in translation."""
     strategy = unguarded(instantiate(config))
     data = TranslationData(Tokenizer.load(tokens.path), opened(tokens), bitexts(pairs))
     languages = neural_stages.languages_of(tokens)
-    learned = strategy.learn(load(model.path), data, bench.scratch, bench.seed, bench.progress)
-    save(learned.model, bench.directory)
+    learned = strategy.learn(load(model.path), data, context.scratch, context.seed, context.progress)
+    save(learned.model, context.directory)
     return {"languages": languages, "summary": f"round trip {learned.history[-1]['round_trip']:.1f} BLEU"}
 
 

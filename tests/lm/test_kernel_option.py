@@ -62,7 +62,7 @@ def test_training_and_greedy_decoding_are_alike_without_kernels(tmp_path: Path) 
         model = JointLM.create(Architecture(32, 2, 2, 48, 64), 60, generator, kernels=kernels)
         records = fit(
             model, {"next": NextNumber()}, OptimiserConfig(60, 1e-2), tmp_path / str(kernels), 1,
-            lambda *_: None, pace=LoopOptions(every=1, exact=True),
+            lambda *_: None, options=LoopOptions(every=1, exact=True),
         )  # fmt: skip
         losses.append([record["next/nats"] for record in records])
         sources = [10 + (start + 3 * torch.arange(6)).numpy() % 40 for start in range(20)]

@@ -40,19 +40,19 @@ class Diary:
         self.entries.append(f"finished {stage}")
 
 
-def first(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
-    (bench.directory / "number").write_text(str(config.number))
-    bench.progress("counting", 1, 1)
-    return {"seed": bench.seed}
+def first(config: DictConfig, context: StageContext) -> Mapping[str, Any]:
+    (context.directory / "number").write_text(str(config.number))
+    context.progress("counting", 1, 1)
+    return {"seed": context.seed}
 
 
-def second(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
-    (bench.directory / "double").write_text(str(2 * int((before.path / "number").read_text())))
+def second(config: None, context: StageContext, before: Artefact) -> Mapping[str, Any]:
+    (context.directory / "double").write_text(str(2 * int((before.path / "number").read_text())))
     return {}
 
 
-def broken(config: None, bench: StageContext) -> Mapping[str, Any]:
-    (bench.directory / "half").write_text("half")
+def broken(config: None, context: StageContext) -> Mapping[str, Any]:
+    (context.directory / "half").write_text("half")
     raise OSError(28, "No space left on device")
 
 
@@ -91,13 +91,13 @@ def test_rebuilding_reaches_what_depends_on_it(tmp_path: Path) -> None:
     assert "finished second" in diary.entries
 
 
-def tenth(config: DictConfig, bench: StageContext) -> Mapping[str, Any]:
-    (bench.directory / "tens").write_text(str(config.number // 10))
+def tenth(config: DictConfig, context: StageContext) -> Mapping[str, Any]:
+    (context.directory / "tens").write_text(str(config.number // 10))
     return {"content": str(config.number // 10)}
 
 
-def counting(config: None, bench: StageContext, before: Artefact) -> Mapping[str, Any]:
-    return {"seed": bench.seed, "tens": (before.path / "tens").read_text()}
+def counting(config: None, context: StageContext, before: Artefact) -> Mapping[str, Any]:
+    return {"seed": context.seed, "tens": (before.path / "tens").read_text()}
 
 
 def test_what_comes_out_the_same_builds_nothing_anew(tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_full_disk_is_one_sentence_whoever_writes(tmp_path: Path) -> None:
-    def arrays(config: None, bench: StageContext) -> Mapping[str, Any]:
+    def arrays(config: None, context: StageContext) -> Mapping[str, Any]:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    def text(config: None, bench: StageContext) -> Mapping[str, Any]:
+    def text(config: None, context: StageContext) -> Mapping[str, Any]:
         Path("/dev/full").write_text("words")
         return {}
 
@@ -146,8 +146,8 @@ def test_a_store_that_cannot_be_written_is_one_sentence(
 
 
 def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
-    def fails(config: None, bench: StageContext) -> Mapping[str, Any]:
-        raise OSError(28, str(bench.scratch))
+    def fails(config: None, context: StageContext) -> Mapping[str, Any]:
+        raise OSError(28, str(context.scratch))
 
     with pytest.raises(BadInput, match="no space is left"):
         Store(tmp_path, Diary()).build(fails, None)
@@ -215,9 +215,9 @@ def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
     assert Store(tmp_path, Diary(), rebuild=("first",), only=()).build(first, numbered(3)) == made
 
 
-def interrupted(config: None, bench: StageContext, *_: Artefact) -> Mapping[str, Any]:
-    seen = (bench.scratch / "checkpoint").exists()
-    (bench.scratch / "checkpoint").touch()
+def interrupted(config: None, context: StageContext, *_: Artefact) -> Mapping[str, Any]:
+    seen = (context.scratch / "checkpoint").exists()
+    (context.scratch / "checkpoint").touch()
     if not seen:
         raise RuntimeError("killed")
     return {"resumed": seen}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_worker_that_dies_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def dies(config: None, bench: StageContext) -> Mapping[str, Any]:
+    def dies(config: None, context: StageContext) -> Mapping[str, Any]:
         with ProcessPoolExecutor(1, get_context("fork")) as pool:
             pool.submit(os._exit, 9).result()
         return {}
@@ -88,11 +88,11 @@ from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 from tests.pipeline.test_store import Diary
 
-def slow(config, bench):
+def slow(config, context):
     with (Path(sys.argv[1]) / "built").open("a") as file:
         file.write("once ")
     time.sleep(0.5)
-    (bench.directory / "done").touch()
+    (context.directory / "done").touch()
     return {}
 
 diary = Diary()

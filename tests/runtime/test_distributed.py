@@ -31,13 +31,13 @@ def together(directory: Path, steps: int, *options: str) -> JointLM:
         port = free.getsockname()[1]
     both = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     line = [sys.executable, "-m", "benchmarks.resume", "--child", str(directory), "--steps", str(steps)]
-    team = [
+    group = [
         subprocess.Popen(
             [*line, "--exact", *options], cwd=ROOT, env={**os.environ, **both, "RANK": str(rank)}
         )
         for rank in range(2)
     ]
-    assert [each.wait(120) for each in team] == [0, 0]
+    assert [each.wait(120) for each in group] == [0, 0]
     return load(directory / "trained")
 
 

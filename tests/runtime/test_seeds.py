@@ -21,14 +21,14 @@ def test_child_seed_depends_on_every_name() -> None:
     assert all(0 <= seed < 1 << 60 for seed in seeds)
 
 
-def drawn(config: DictConfig | None, bench: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
+def drawn(config: DictConfig | None, context: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
     """A stage that reports its seed."""
-    return {"drawn": bench.seed}
+    return {"drawn": context.seed}
 
 
-def below(config: DictConfig | None, bench: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
+def below(config: DictConfig | None, context: StageContext, *inputs: Artefact) -> Mapping[str, Any]:
     """Another one."""
-    return {"drawn": bench.seed}
+    return {"drawn": context.seed}
 
 
 def test_stage_seed_ignores_settings_and_class_paths(tmp_path: Path) -> None:

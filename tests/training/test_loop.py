@@ -47,7 +47,7 @@ def test_the_loss_falls_to_the_entropy(method: Any, data: Any, tmp_path: Path) -
     causal = CausalLM(shards, tokenizer, 32, 1024, seed=1)
     optimisation = OptimiserConfig(120, learning_rate=2e-2, adamw_learning_rate=1e-2, method=method)
     records = fit(
-        model(tokenizer), {"causal": causal}, optimisation, tmp_path, 1, quiet, pace=LoopOptions(20)
+        model(tokenizer), {"causal": causal}, optimisation, tmp_path, 1, quiet, options=LoopOptions(20)
     )
     assert records[0]["causal/bits_per_byte"] > 1.3
     assert 0.97 < records[-1]["causal/bits_per_byte"] < 1.06
@@ -66,7 +66,7 @@ def test_masked_learns_from_both_sides(data: Any, tmp_path: Path) -> None:
     masked = MaskedLM(shards, tokenizer, 32, 2048, seed=1)
     optimisation = OptimiserConfig(100, learning_rate=1e-2)
     records = fit(
-        model(tokenizer), {"masked": masked}, optimisation, tmp_path, 1, quiet, pace=LoopOptions(30)
+        model(tokenizer), {"masked": masked}, optimisation, tmp_path, 1, quiet, options=LoopOptions(30)
     )
     assert records[0]["masked/nats"] > 1.2
     assert records[-1]["masked/nats"] < 0.45 * math.log(4)
@@ -94,9 +94,9 @@ def test_a_log_that_was_cut_is_no_obstacle(data: Any, tmp_path: Path) -> None:
 
     def trained(steps: int) -> list[dict[str, float]]:
         causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
-        pace = LoopOptions(1, 0)
+        options = LoopOptions(1, 0)
         return fit(
-            model(tokenizer), {"causal": causal}, OptimiserConfig(steps), tmp_path, 1, quiet, pace=pace
+            model(tokenizer), {"causal": causal}, OptimiserConfig(steps), tmp_path, 1, quiet, options=options
         )
 
     trained(4)
@@ -116,8 +116,8 @@ def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) 
         causal = CausalLM(shards, tokenizer, 16, 128, 1)
         start = model(tokenizer)
         trained = JointLM(start.network, kernels=kernels)
-        place, pace = tmp_path / str(kernels), LoopOptions(every=1, exact=exact)
-        records = fit(trained, {"causal": causal}, OptimiserConfig(12), place, 1, quiet, pace=pace)
+        place, options = tmp_path / str(kernels), LoopOptions(every=1, exact=exact)
+        records = fit(trained, {"causal": causal}, OptimiserConfig(12), place, 1, quiet, options=options)
         return [record["causal/nats"] for record in records]
 
     ours, theirs = losses(True), losses(False)
@@ -128,7 +128,7 @@ def test_plain_transformers_train_alike(exact: bool, data: Any, tmp_path: Path) 
 def test_the_first_of_a_team_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is time for a checkpoint: each has a clock of its own."""
     message: list[float] = []
-    monkeypatch.setattr(ProcessGroup, "sum", lambda team, number: message.append(number) or sum(message))
+    monkeypatch.setattr(ProcessGroup, "sum", lambda group, number: message.append(number) or sum(message))
     assert [ProcessGroup(rank, 2).broadcast_bool(yes) for rank, yes in ((0, True), (1, False))] == [
         True,
         True,
@@ -159,7 +159,7 @@ def test_an_impossible_loss_stops_before_the_update(data: Any, tmp_path: Path) -
     made = model(data[0])
     before = made.embeddings.detach().clone()
     with pytest.raises(FloatingPointError, match=r"nan at step 2.*checkpoints/2"):
-        fit(made, {"bad": Impossible()}, OptimiserConfig(9), tmp_path, 1, quiet, pace=LoopOptions(1, 0))
+        fit(made, {"bad": Impossible()}, OptimiserConfig(9), tmp_path, 1, quiet, options=LoopOptions(1, 0))
     assert torch.equal(made.embeddings, before)
 
 

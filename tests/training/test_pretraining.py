@@ -226,10 +226,10 @@ def test_compiled_training_is_the_same_up_to_rounding(
     for compiled in (False, True):
         model = JointLM.create(TINY, len(tokenizer), Generator().manual_seed(1))
         causal = CausalLM(shards, tokenizer, 32, 256, seed=1)
-        pace = LoopOptions(every=1, compiled=compiled, exact=True)
+        options = LoopOptions(every=1, compiled=compiled, exact=True)
         place = tmp_path / str(compiled)
         output.append(
-            fit(model, {"causal": causal}, OptimiserConfig(4), place, 1, lambda *_: None, pace=pace)
+            fit(model, {"causal": causal}, OptimiserConfig(4), place, 1, lambda *_: None, options=options)
         )
     losses = [[record["causal/nats"] for record in records] for records in output]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

@@ -52,9 +52,9 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
         model = JointLM.create(Architecture(32, 2, 2, 64, 64), len(tokenizer), Generator().manual_seed(1))
         average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(DECAY))  # type: ignore[no-untyped-call]
         objective = CausalLM(shards, tokenizer, 32, 256, seed=1)
-        pace = LoopOptions(every=1, checkpoint=0)
+        options = LoopOptions(every=1, checkpoint=0)
         arguments = (model, {"causal": objective}, OptimiserConfig(8, learning_rate=1e-2), directory, 1)
-        fit(*arguments, lambda *_: None, [watch], pace, average=average)
+        fit(*arguments, lambda *_: None, [watch], options, average=average)
         watch.embeddings[-1] = model.embeddings.detach().clone()
         return average
 

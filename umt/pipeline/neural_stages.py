@@ -50,17 +50,17 @@ def languages_of(artefact: Artefact) -> tuple[Lang, Lang]:
     return Lang(source), Lang(target)
 
 
-def tokenise(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
+def tokenise(config: DictConfig, context: StageContext, text: Artefact) -> Report:
     """Clean text to a joint vocabulary and memory-mapped subword numbers."""
     prepared = PreparedText(text.path)
     languages = languages_of(text)
     lines = {lang: prepared.bpe_training_lines(lang) for lang in languages}
     tokenizer = instantiate(config).learn(lines, prepared.inflections)
-    tokenizer.save(bench.directory)
+    tokenizer.save(context.directory)
     sizes = {}
     for number, lang in enumerate(languages):
-        bench.progress("subwords", number, len(languages))
-        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, bench.directory)
+        context.progress("subwords", number, len(languages))
+        _, sizes[lang] = write_shards(prepared.sentences(lang), lang, tokenizer, context.directory)
     counts = ", ".join(f"{size:,} {lang}" for lang, size in sizes.items())
     return {
         "languages": languages,
@@ -69,7 +69,7 @@ def tokenise(config: DictConfig, bench: StageContext, text: Artefact) -> Report:
     }
 
 
-def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, alignment: Artefact) -> Report:
+def pretrain(config: DictConfig, context: StageContext, tokens: Artefact, alignment: Artefact) -> Report:
     """Subwords of both languages to one language model."""
     tokenizer = Tokenizer.load(tokens.path)
     shards = {lang: TokenShards(tokens.path, lang) for lang in languages_of(tokens)}
@@ -79,14 +79,14 @@ def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, alignmen
         tokenizer,
         shards,
         (spaces.source, spaces.target),
-        bench.scratch,
-        bench.generator(),
-        bench.progress,
+        context.scratch,
+        context.generator(),
+        context.progress,
         init_process_group(),
     )
-    save(model, bench.directory)
-    tokenizer.save(bench.directory)
-    _keep_logs(bench)
+    save(model, context.directory)
+    tokenizer.save(context.directory)
+    _keep_logs(context)
     last = {name: round(value, 4) for name, value in records[-1].items()}
     costs = [f"{value:.3f} bits/byte {name.split('/')[0]}" for name, value in last.items() if "bits" in name]
     size = f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f}M parameters"
@@ -95,7 +95,7 @@ def pretrain(config: DictConfig, bench: StageContext, tokens: Artefact, alignmen
 
 def train_translator(
     config: DictConfig,
-    bench: StageContext,
+    context: StageContext,
     text: Artefact,
     tokens: Artefact,
     model: Artefact,
@@ -114,15 +114,15 @@ def train_translator(
     data = TranslationData(
         tokenizer,
         texts,
-        synthetic=_synthetic_pairs(strategy, bootstrap, first, text, tokenizer, bench),
-        parallel=encode_parallel_pairs(pairs, tokenizer, bench.scratch) if pairs else [],
+        synthetic=_synthetic_pairs(strategy, bootstrap, first, text, tokenizer, context),
+        parallel=encode_parallel_pairs(pairs, tokenizer, context.scratch) if pairs else [],
     )
     learned = strategy.learn(
         load(model.path, strategy.kernels).to(best_device()),
         data,
-        bench.scratch,
-        bench.seed,
-        bench.progress,
+        context.scratch,
+        context.seed,
+        context.progress,
     )
     # trained on translation alone: the objectives of the language model no longer describe it
     record_objectives(learned.model, ["translation"])
@@ -134,9 +134,9 @@ def train_translator(
         tokenizer,
         {lang: usage.allowed(lang) for lang in (source, target)},
         longest=strategy.batching.sentence_length,
-    ).save(bench.directory)
-    _keep_logs(bench)
-    comparison = strategy.compare(learned.model, data, first, bench.seed) if first else {}
+    ).save(context.directory)
+    _keep_logs(context)
+    comparison = strategy.compare(learned.model, data, first, context.seed) if first else {}
     report = _translator_report(strategy, learned, comparison, data.parallel, pairs)
     return {"languages": [source, target], **report}
 
@@ -168,7 +168,7 @@ def _synthetic_pairs(
     first: Mapping[tuple[Lang, Lang], TextTranslator],
     text: Artefact,
     tokenizer: Tokenizer,
-    bench: StageContext,
+    context: StageContext,
 ) -> list[Bitext]:
     """Synthetic pairs stored by the bootstrap, else translated by it now; none if none are learned from."""
     if strategy.schedules.synthetic is None or bootstrap is None:
@@ -178,8 +178,8 @@ def _synthetic_pairs(
         first,
         tokenizer,
         strategy.synthesis.bootstrap_sentences,
-        bench.scratch / "synthetic",
-        bench.progress,
+        context.scratch / "synthetic",
+        context.progress,
     )
 
 
@@ -218,22 +218,22 @@ def parallel_pair_warnings(requested: int, used: int, left_out: int) -> list[str
     return warnings
 
 
-def _keep_logs(bench: StageContext) -> None:
+def _keep_logs(context: StageContext) -> None:
     """Copy the training logs next to the network, for the report and for TensorBoard."""
     for name in (LOG, HEALTH):
-        if (bench.scratch / name).exists():
-            shutil.copy(bench.scratch / name, bench.directory / name)
-    shutil.copytree(bench.scratch / "tensorboard", bench.directory / "tensorboard", dirs_exist_ok=True)
+        if (context.scratch / name).exists():
+            shutil.copy(context.scratch / name, context.directory / name)
+    shutil.copytree(context.scratch / "tensorboard", context.directory / "tensorboard", dirs_exist_ok=True)
 
 
-def bits(config: DictConfig, bench: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
+def bits(config: DictConfig, context: StageContext, text: Artefact, *other_domain: Artefact) -> Report:
     """The mutual information of the two languages' texts: code lengths in bits, alone and together."""
     strategy: MutualInformation = instantiate(config)
     languages = languages_of(text)
     texts = {lang: PreparedText(text.path).sentences(lang) for lang in languages}
     others = [line for source in other_domain for line in PreparedText(source.path).sentences(languages[1])]
-    measured = strategy.measure(texts, others, bench.seed, bench.scratch, bench.progress)
-    write_json(bench.directory / BITS, measured)
+    measured = strategy.measure(texts, others, context.seed, context.scratch, context.progress)
+    write_json(context.directory / BITS, measured)
     both = measured["pairs"]["both"]["K(X,Y)"]["code"]
     gain = measured["pairs"]["both"].get("gain")
     more = f"; joint gain {gain['share']:z.2%} of K(X)+K(Y)" if gain else ""

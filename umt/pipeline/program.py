@@ -42,7 +42,7 @@ class Program(NamedTuple):
     """What a program works with."""
 
     console: Console
-    team: ProcessGroup
+    group: ProcessGroup
     config: DictConfig
 
 
@@ -54,10 +54,10 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
     list_reused: whether stages that were built before are listed.
     """
     configure_libraries()
-    team = init_process_group()
+    group = init_process_group()
     number, cell = sweep_cell()
     console = Console(list_reused=list_reused, label=f"[{number}] " if cell else "")
-    if team.rank:
+    if group.rank:
         console.terminal = Terminal(quiet=True)
     if cell:
         console.terminal.print(f"\n[{number}] run {number} of the sweep: {cell}", markup=False, style="bold")
@@ -66,7 +66,7 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
         config = resumed(config)
         check_options(config)
         use_threads(config.runtime.threads)
-        yield Program(console, team, config)
+        yield Program(console, group, config)
 
 
 def announce(config: DictConfig, console: Console) -> None:

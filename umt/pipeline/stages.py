@@ -1,6 +1,6 @@
 """The stages that ``train.py`` names: each reads finished artefacts, writes one directory and reports.
 
-A stage is called by the store as ``stage(config, bench, *inputs)``; its report's ``summary`` is its line in
+A stage is called by the store as ``stage(config, context, *inputs)``; its report's ``summary`` is its line in
 the console, its ``warnings`` follow below.
 """
 
@@ -60,36 +60,36 @@ def needs_lm(config: DictConfig) -> bool:
     return needs
 
 
-def prepare(config: DictConfig, bench: StageContext, source: Source, *sets: HeldOut) -> Report:
+def prepare(config: DictConfig, context: StageContext, source: Source, *sets: HeldOut) -> Report:
     """Raw text to clean, segmented text without the held-out sentences; known by its content from here on."""
-    report = prepare_text(source, sets, instantiate(config), bench.directory, bench.progress)
-    return {**report, "content": PreparedText(bench.directory).digest()}
+    report = prepare_text(source, sets, instantiate(config), context.directory, context.progress)
+    return {**report, "content": PreparedText(context.directory).digest()}
 
 
-def words(config: DictConfig, bench: StageContext, text: Artefact | NoText) -> Report:
+def words(config: DictConfig, context: StageContext, text: Artefact | NoText) -> Report:
     """Segmented text, or files of vectors alone, to one word space a language."""
     builder = instantiate(config)
     languages = text.languages if isinstance(text, NoText) else languages_of(text)
     sizes = []
     for number, lang in enumerate(languages):
-        bench.progress("word spaces", number, len(languages))
+        context.progress("word spaces", number, len(languages))
         tokens = None if isinstance(text, NoText) else read_tokens(text.path / f"{lang}.words")
-        space = builder.build(lang, tokens, bench.generator())
-        space.save(bench.directory)
+        space = builder.build(lang, tokens, context.generator())
+        space.save(context.directory)
         sizes.append(f"{len(space.words):,} {lang} words")
     return {"languages": languages, "summary": ", ".join(sizes)}
 
 
-def align(config: DictConfig, bench: StageContext, spaces: Artefact) -> Report:
+def align(config: DictConfig, context: StageContext, spaces: Artefact) -> Report:
     """Two word spaces to one shared space and a lexicon each way."""
     source, target = _spaces(spaces)
-    alignment = instantiate(config).align(source, target, bench.generator())
-    return _report_alignment(alignment, bench, spaces)
+    alignment = instantiate(config).align(source, target, context.generator())
+    return _report_alignment(alignment, context, spaces)
 
 
 def align_supervised(
     config: DictConfig,
-    bench: StageContext,
+    context: StageContext,
     text: Artefact | None,
     spaces: Artefact,
     known: Supervision,
@@ -103,8 +103,8 @@ def align_supervised(
     seeds = known.dictionary.with_stems(*stems(text))
     aligner: Supervised = instantiate(config)
     precision = Alignment.load(unsupervised.path).verdict.estimated_precision
-    fitted = aligner.with_seeds(seeds, precision).align(source, target, bench.generator())
-    return {**_report_alignment(fitted, bench, spaces), "control": aligner.control_name}
+    fitted = aligner.with_seeds(seeds, precision).align(source, target, context.generator())
+    return {**_report_alignment(fitted, context, spaces), "control": aligner.control_name}
 
 
 def stems(text: Artefact | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
@@ -119,7 +119,7 @@ def stems(text: Artefact | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 def bootstrap(
     config: DictConfig,
-    bench: StageContext,
+    context: StageContext,
     text: Artefact,
     alignment: Artefact,
     tokens: Artefact | None = None,
@@ -133,17 +133,17 @@ def bootstrap(
         (spaces.lexicon, spaces.reverse_lexicon),
         (spaces.source, spaces.target),
         spaces.verdict.estimated_precision,
-        bench.seed,
+        context.seed,
         tokens.path if tokens else None,
         model.path if model else None,
     )
     strategy: Bootstrap = instantiate(config)
-    return {"languages": languages_of(text), **strategy.write(inputs, bench.directory, bench.progress)}
+    return {"languages": languages_of(text), **strategy.write(inputs, context.directory, context.progress)}
 
 
-def run(config: DictConfig, bench: StageContext, *parts: Artefact) -> Report:
+def run(config: DictConfig, context: StageContext, *parts: Artefact) -> Report:
     """The artefacts of one run; its directory receives the scores."""
-    (bench.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    (context.directory / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
     return {"parts": [part.path.name for part in parts], "summary": ""}
 
 
@@ -154,7 +154,7 @@ MOST_SENTENCES = 1_000_000
 """Of a side; of a larger text as many evenly spaced ones, of which nothing is said without a finding."""
 
 
-def shared_content(_: None, bench: StageContext, text: Artefact, alignment: Artefact) -> Report:
+def shared_content(_: None, context: StageContext, text: Artefact, alignment: Artefact) -> Report:
     """Whether sentences of one side have counterparts in the other, by the lexicon: the audit's last test."""
     spaces, prepared = Alignment.load(alignment.path), PreparedText(text.path)
     steps = {lang: 1 + prepared.size(lang) // MOST_SENTENCES for lang in languages_of(text)}
@@ -255,8 +255,8 @@ def _spaces(artefact: Artefact) -> tuple[WordSpace, WordSpace]:
     return WordSpace.load(artefact.path, source), WordSpace.load(artefact.path, target)
 
 
-def _report_alignment(alignment: Alignment, bench: StageContext, spaces: Artefact) -> Report:
-    alignment.save(bench.directory)
+def _report_alignment(alignment: Alignment, context: StageContext, spaces: Artefact) -> Report:
+    alignment.save(context.directory)
     verdict = alignment.verdict
     judgement = f"{verdict.label}: {verdict.reason}"
     failed = verdict.label == "failed"

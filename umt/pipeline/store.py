@@ -75,7 +75,7 @@ class StageContext:
 
 
 Stage = Callable[..., Mapping[str, Any]]
-"""``stage(config, bench, *inputs)`` writes into ``bench.directory`` and returns its report."""
+"""``stage(config, context, *inputs)`` writes into ``context.directory`` and returns its report."""
 
 
 class Observer(Protocol):
@@ -104,7 +104,7 @@ class Store:
 
     rebuild: names of stages to run again even if their artefact exists.
     only: names of the stages that may be built; a missing artefact of any other is `BadInput`. None: all may.
-    team: processes that run one program; the first builds, the others wait and find what it built.
+    group: processes that run one program; the first builds, the others wait and find what it built.
     together: names of stages that all of them run, of which the first keeps its outcome.
     check_files: whether the files of what is used again are compared with their digests.
     """
@@ -113,7 +113,7 @@ class Store:
     observer: Observer
     rebuild: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None
-    team: ProcessGroup = SINGLE
+    group: ProcessGroup = SINGLE
     together: tuple[str, ...] = ()
     check_files: bool = True
 
@@ -145,9 +145,9 @@ class Store:
         final = self.root / f"{name}-{fingerprint[:12]}"
         may_build = self.only is None or name in self.only
         rebuild = name in self.rebuild and may_build
-        self.team.barrier()
+        self.group.barrier()
         artefact = None if rebuild else self._finished(final, versions)
-        self.team.barrier()  # until all have looked, since the first may begin now
+        self.group.barrier()  # until all have looked, since the first may begin now
         if artefact is not None:
             if self.check_files:
                 artefact.verify()
@@ -161,14 +161,14 @@ class Store:
             )
         self.observer.started(name)
         with self._lock(final):
-            if self.team.rank == 0 and not rebuild:
+            if self.group.rank == 0 and not rebuild:
                 artefact = self._finished(final, versions)  # another process may have built it meanwhile
-            if not self.team.broadcast_bool(artefact is not None):
+            if not self.group.broadcast_bool(artefact is not None):
                 scratch = self.root / f".unfinished-{final.name}-{digest_of([*versions.values()])[:8]}"
-                if self.team.rank == 0 or name in self.together:
+                if self.group.rank == 0 or name in self.together:
                     self._run(partial(stage, config), inputs, final, recipe, scratch)
-                self.team.barrier()
-                if self.team.rank == 0:
+                self.group.barrier()
+                if self.group.rank == 0:
                     self._remove_scratch(final.name)
                 artefact = Artefact.open(final)
         artefact = artefact or Artefact.open(final)
@@ -185,7 +185,7 @@ class Store:
 
     def _lock(self, final: Path) -> AbstractContextManager[None]:
         """Jobs of a sweep that run at once build what they share one after the other."""
-        if self.team.rank:
+        if self.group.rank:
             return nullcontext()
         waiting = partial(self.observer.progress, "waiting for another process that builds it", 0, None)
         return exclusive_lock(self._lock_file(final.name), waiting)
@@ -201,20 +201,20 @@ class Store:
         recipe: Mapping[str, Any],
         scratch: Path,
     ) -> None:
-        """Let ``stage`` fill ``final``, all or nothing; the first process of a team keeps its outcome."""
+        """Let ``stage`` fill ``final``, all or nothing; the first process of a group keeps its outcome."""
         self.root.mkdir(parents=True, exist_ok=True)
-        if self.team.rank == 0:
+        if self.group.rank == 0:
             self._remove_left_over(final.name)
         start = time.perf_counter()
-        place = atomic_directory(final) if self.team.rank == 0 else temporary_directory(self.root)
+        place = atomic_directory(final) if self.group.rank == 0 else temporary_directory(self.root)
         advice = (
             f"no space is left on the disk of {self.root}: free some and run the same command again, or take "
             "another disk with store=DIR"
         )
         with disk_full_as_bad_input(advice), place as directory:
             try:
-                bench = StageContext(directory, int(recipe["seed"]), self.observer.progress, scratch)
-                report = stage(bench, *inputs)
+                context = StageContext(directory, int(recipe["seed"]), self.observer.progress, scratch)
+                report = stage(context, *inputs)
                 manifest = {
                     **recipe,
                     "report": report,
@@ -236,7 +236,7 @@ class Store:
 
     def _clear(self, name: str) -> None:
         """Remove what a build left that was killed after its artefact had appeared."""
-        if self.team.rank == 0 and any(self.root.glob(f".*{name}*")):
+        if self.group.rank == 0 and any(self.root.glob(f".*{name}*")):
             with suppress(OSError), exclusive_lock(self._lock_file(name)):  # held: another is building it
                 remove_unfinished(self.root, name, exclusive=True)
                 self._remove_scratch(name)

@@ -21,7 +21,7 @@ class ProcessGroup:
     size: int = 1
 
     def sum(self, number: float) -> float:
-        """The sum of ``number`` over the team."""
+        """The sum of ``number`` over the group."""
         if self.size == 1:
             return number
         total = torch.tensor([number], dtype=torch.float64, device=_device())
@@ -34,7 +34,7 @@ class ProcessGroup:
         return yes if self.size == 1 else self.sum(float(yes and self.rank == 0)) > 0
 
     def all_reduce_(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its sum over the team, in as few messages as possible."""
+        """Replace each tensor by its sum over the group, in as few messages as possible."""
         if self.size == 1:
             return
         held = list(tensors)
@@ -55,7 +55,7 @@ SINGLE = ProcessGroup()
 
 
 def init_process_group() -> ProcessGroup:
-    """The team that the launcher's environment describes."""
+    """The group that the launcher's environment describes."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return SINGLE

@@ -1,8 +1,7 @@
 """Sentences into words and words back into sentences, per language.
 
 ``join`` undoes ``words`` for normalised sentences (`umt.text.normalisation`), because BLEU is scored on
-detokenised text; only US comes back as U.S.  A word never holds white space; punctuation and numbers are
-words of their own.
+detokenised text; only US comes back as U.S.  No word holds white space; punctuation and numbers are words.
 """
 
 from __future__ import annotations

@@ -22,33 +22,33 @@ NEEDS_PROCESSES = (
 )
 
 
-def shard(model: JointLM, team: ProcessGroup) -> None:
+def shard(model: JointLM, group: ProcessGroup) -> None:
     """Shard every matrix of ``model`` over the processes; a layer is gathered only while it is computed.
 
     Gradients are summed over the processes. Raises BadInput when there is only one, or when the network's
     layers cannot be found.
     """
-    if team.size < 2:
+    if group.size < 2:
         raise BadInput(NEEDS_PROCESSES)
     inner: Any = model.network.base_model
     if not hasattr(inner, "layers"):
         raise BadInput(
             f"runtime.sharded=true finds no layers in a {type(model.network).__name__}: leave it out"
         )
-    mesh = init_device_mesh(model.device.type, (team.size,))
+    mesh = init_device_mesh(model.device.type, (group.size,))
     for part in (*inner.layers, model):
         module = cast(FSDPModule, fully_shard(part, mesh=mesh))
         module.set_gradient_divide_factor(1.0)
         module.set_force_sum_reduction_for_comms(True)  # a plain sum is all that gloo knows
 
 
-def gather_full(model: JointLM, team: ProcessGroup) -> JointLM:
+def gather_full(model: JointLM, group: ProcessGroup) -> JointLM:
     """The sharded ``model`` in one piece in the first process; the others get random weights."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(model, options=options)
     network: Any = model.network
     whole = JointLM(type(network)(network.config), kernels=model.kernels)
-    if team.rank == 0:
+    if group.rank == 0:
         whole.load_state_dict(state)
     return whole
 

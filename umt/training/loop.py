@@ -90,12 +90,12 @@ def fit(
     directory: Path,
     seed: int,
     progress: ProgressCallback,
-    watch: Sequence[Callback] = (),
-    pace: LoopOptions = LoopOptions(),
-    team: ProcessGroup = SINGLE,
+    callbacks: Sequence[Callback] = (),
+    options: LoopOptions = LoopOptions(),
+    group: ProcessGroup = SINGLE,
     average: AveragedModel | None = None,
 ) -> list[dict[str, float]]:
-    """Train ``model`` in place; returns the records, one every ``pace.every`` updates, the last one last.
+    """Train ``model`` in place; returns the records, one every ``options.every`` updates, the last one last.
 
     average: of the weights of ``model``, renewed after every update; callbacks get it instead of ``model``.
     directory: checkpoints, ``metrics.jsonl`` and TensorBoard's events; what an earlier, killed call with the
@@ -103,7 +103,7 @@ def fit(
         the step.
     Raises FloatingPointError before the update when a loss or a gradient is not finite.
     """
-    run = _Run(model, objectives, optimisation, directory, seed, watch, pace, team, average)
+    run = _Run(model, objectives, optimisation, directory, seed, callbacks, options, group, average)
     with torch.random.fork_rng(devices=[]):
         return run.through(progress)
 
@@ -116,17 +116,18 @@ class _Run:
         optimisation: OptimiserConfig,
         directory: Path,
         seed: int,
-        watch: Sequence[Callback],
-        pace: LoopOptions,
-        team: ProcessGroup,
+        callbacks: Sequence[Callback],
+        options: LoopOptions,
+        group: ProcessGroup,
         average: AveragedModel | None,
     ) -> None:
         self.average, self.watched = average, model if average is None else cast(JointLM, average.module)
         self.model, self.objectives, self.optimisation = model, objectives, optimisation
-        self.directory, self.seed, self.watch, self.pace, self.team = directory, seed, watch, pace, team
+        self.directory, self.seed, self.callbacks = directory, seed, callbacks
+        self.options, self.group = options, group
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimisers: list[Optimizer] = optimisation.optimisers(model)
-        if pace.compiled:
+        if options.compiled:
             model.network.base_model.compile()
         self.checkpoints = Checkpoints(directory / "checkpoints")
         self.step = 0
@@ -136,7 +137,7 @@ class _Run:
     def through(self, progress: ProgressCallback) -> list[dict[str, float]]:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._resume()
-        self.team.barrier()
+        self.group.barrier()
         saved = begun = time.monotonic()
         tally, total = _RunningSums(), self.optimisation.steps
         writer = (
@@ -147,13 +148,13 @@ class _Run:
             self.step += 1
             last = self.step == total
             record: dict[str, float] = {}
-            if self.step % self.pace.every == 0 or last:
+            if self.step % self.options.every == 0 or last:
                 now = time.monotonic()
-                record = {"step": self.step, **tally.record((self.step - 1) % self.pace.every + 1)}
+                record = {"step": self.step, **tally.record((self.step - 1) % self.options.every + 1)}
                 record["tokens_per_second"] = tally.tokens / (now - begun)
                 tally, begun = _RunningSums(), now
             try:
-                for callback in self.watch:
+                for callback in self.callbacks:
                     callback(self.watched, self.step, record)
             except StopTraining as stop:
                 self.stopped = str(stop) or "stopped"
@@ -163,7 +164,7 @@ class _Run:
             if record and (
                 last
                 or self.stopped
-                or self.team.broadcast_bool(time.monotonic() - saved > self.pace.checkpoint)
+                or self.group.broadcast_bool(time.monotonic() - saved > self.options.checkpoint)
             ):
                 self._checkpoint()
                 saved = begun = time.monotonic()
@@ -176,7 +177,7 @@ class _Run:
     def _update(self, tally: _RunningSums) -> None:
         """One step of every objective, together."""
         self.model.train()
-        parts, dtype = self.optimisation.accumulation, training_dtype(self.model.device, self.pace.exact)
+        parts, dtype = self.optimisation.accumulation, training_dtype(self.model.device, self.options.exact)
         losses: list[tuple[str, Loss]] = []
         for part in range(parts):
             for name, objective in self.objectives.items():
@@ -185,22 +186,22 @@ class _Run:
                 loss = objective.loss(self.model, self.step, generator, dtype)
                 if loss is None:
                     continue
-                tokens = self.team.sum(loss.tokens)
+                tokens = self.group.sum(loss.tokens)
                 if loss.weight:
                     (loss.nll_sum * (loss.weight / tokens / parts)).backward()  # type: ignore[no-untyped-call]
                 losses.append((name, replace(loss, nll_sum=loss.nll_sum.detach(), tokens=int(tokens))))
         for name, loss in losses:  # only now, so that no objective waits for a GPU
-            nats = self.team.sum(float(loss.nll_sum))
+            nats = self.group.sum(float(loss.nll_sum))
             if not math.isfinite(nats):
                 raise FloatingPointError(self._non_finite(f"the loss '{name}' is {nats}"))
             sums = tally.sums.setdefault(name, [0.0, 0.0, 0.0])
-            for place, number in enumerate((nats, loss.tokens, self.team.sum(loss.bytes))):
+            for place, number in enumerate((nats, loss.tokens, self.group.sum(loss.bytes))):
                 sums[place] += number
             tally.tokens += loss.tokens
         if self.step < self.optimisation.freeze_embeddings * self.optimisation.steps:
             self.model.embeddings.grad = None
         moved = [weight.grad for weight in self.weights if weight.grad is not None]
-        self.team.all_reduce_([gradient for gradient in moved if not is_sharded(gradient)])
+        self.group.all_reduce_([gradient for gradient in moved if not is_sharded(gradient)])
         norm = float(full_tensor(get_total_norm(moved)))
         if not math.isfinite(norm):
             raise FloatingPointError(self._non_finite(f"the norm of the gradient is {norm}"))
@@ -236,11 +237,11 @@ class _Run:
         if self._first:
             state = {
                 "objectives": {name: objective.state() for name, objective in self.objectives.items()},
-                "watch": [callback.state() for callback in self.watch],
+                "watch": [callback.state() for callback in self.callbacks],
                 "stopped": self.stopped,
             }
             self.checkpoints.save(self.step, tensors, state)
-        self.team.barrier()
+        self.group.barrier()
 
     def _resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
@@ -253,19 +254,19 @@ class _Run:
         training_state.restore(self.model, self.optimisers, tensors, self.average)
         for name, objective in self.objectives.items():
             objective.restore(state["objectives"][name])
-        for callback, memory in zip(self.watch, state["watch"], strict=True):
+        for callback, memory in zip(self.callbacks, state["watch"], strict=True):
             callback.restore(memory)
         self.stopped = state["stopped"]
         log = self.directory / LOG
         self.records = [record for record in _read_records(log) if record["step"] <= self.step]
-        self.team.barrier()  # all have read the log before the first process rewrites it
+        self.group.barrier()  # all have read the log before the first process rewrites it
         if self._first:
             with atomic_text(log) as file:
                 file.writelines(json.dumps(record) + "\n" for record in self.records)
 
     @property
     def _first(self) -> bool:
-        return self.team.rank == 0
+        return self.group.rank == 0
 
 
 def _read_records(log: Path) -> list[dict[str, float]]:

@@ -89,13 +89,13 @@ class PackedMixture:
     tokens: int
     seed: int
     language_shares: Mapping[Lang, float] | None = None
-    team: ProcessGroup = SINGLE
+    group: ProcessGroup = SINGLE
     consecutive: int = 1
     streams: dict[Lang, SentenceStream] = field(init=False)
 
     def __post_init__(self) -> None:
         require(self, at_least={"length": 2}, positive="consecutive")
-        if self.tokens < self.length * self.team.size:
+        if self.tokens < self.length * self.group.size:
             raise BadInput(
                 f"a batch of {self.tokens} subwords holds no row of {self.length} for every process: raise "
                 "lm.batch_tokens or lower lm.row_length"
@@ -117,7 +117,7 @@ class PackedMixture:
         self.byte_lengths = torch.from_numpy(self.tokenizer.byte_lengths)
 
     def draw(self) -> Tensor:
-        """(rows, length + 1) of the whole team.  Each language has its share of the rows drawn so far."""
+        """(rows, length + 1) of the whole group.  Each language has its share of the rows drawn so far."""
         rows = self.tokens // self.length
         owed = {lang: self.rounding_carry[lang] + rows * share for lang, share in self.shares.items()}
         counts = {lang: int(rest) for lang, rest in owed.items()}
@@ -132,7 +132,7 @@ class PackedMixture:
 
     def local_rows(self, rows: Tensor) -> Tensor:
         """(its share, length) of ``rows`` (rows, length): those of this process."""
-        return rows[self.team.rank :: self.team.size]
+        return rows[self.group.rank :: self.group.size]
 
     def state(self) -> dict[str, Any]:
         """Sentences drawn so far and rounding carry of each language, as JSON."""

@@ -92,12 +92,12 @@ class Pretraining:
         directory: Path,
         generator: Generator,
         progress: ProgressCallback,
-        team: ProcessGroup = SINGLE,
+        group: ProcessGroup = SINGLE,
     ) -> tuple[JointLM, list[dict[str, float]]]:
         """The trained model and its records; ``directory`` keeps what a killed run goes on from."""
         model = self.initial_model(tokenizer, spaces, generator)
         if self.sharded:
-            shard(model, team)
+            shard(model, group)
         seed = int(torch.randint(1 << 60, (1,), generator=generator))
         objectives: dict[str, Objective] = {}
         data = (shards, tokenizer, self.row_length, self.batch_tokens)
@@ -107,10 +107,10 @@ class Pretraining:
             else {Lang(code): share for code, share in self.language_shares.items()}
         )
         if self.causal:
-            objectives["causal"] = CausalLM(*data, seed, mixing, team, self.consecutive, weight=self.causal)
+            objectives["causal"] = CausalLM(*data, seed, mixing, group, self.consecutive, weight=self.causal)
         if self.masked:
             objectives["masked"] = MaskedLM(
-                *(*data, child_seed(seed, "masked"), mixing, team, self.consecutive),
+                *(*data, child_seed(seed, "masked"), mixing, group, self.consecutive),
                 weight=self.masked,
                 mask_rate=self.mask_rate,
             )
@@ -121,11 +121,11 @@ class Pretraining:
             directory,
             seed,
             progress,
-            pace=LoopOptions(compiled=self.compile),
-            team=team,
+            options=LoopOptions(compiled=self.compile),
+            group=group,
         )
         record_objectives(model, objectives)
-        return (gather_full(model, team) if self.sharded else model), records
+        return (gather_full(model, group) if self.sharded else model), records
 
     def initial_model(
         self, tokenizer: Tokenizer, spaces: tuple[Embeddings, Embeddings], generator: Generator
