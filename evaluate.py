@@ -29,11 +29,9 @@ def evaluate(config: DictConfig) -> None:
     from umt.evaluation.finished_runs import SCORES
     from umt.pipeline.display.reporting import score_run, show, write_report
     from umt.pipeline.program import program, show_example
-    from umt.pipeline.resumption import resumed
     from umt.pipeline.store import Store
 
-    config = resumed(config)
-    with program(config, list_reused=False) as (console, _):
+    with program(config, list_reused=False) as (console, _, config):
         run = build(config, Store(Path(config.store), console, only=("run", "shared_content")))
         console.terminal.print(f"run found: {run.directory}", markup=False)
         rows = score_run(config, run, console)

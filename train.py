@@ -107,11 +107,9 @@ def train(config: DictConfig) -> float | None:
     from umt.pipeline import stages
     from umt.pipeline.display.tracking import record_run
     from umt.pipeline.program import announce, conclude, program
-    from umt.pipeline.resumption import resumed
     from umt.pipeline.store import Store
 
-    config = resumed(config)
-    with program(config) as (console, team):
+    with program(config) as (console, team, config):
         rebuild = stages.to_rebuild(config)
         announce(config, console)
         store = Store(Path(config.store), console, rebuild, team=team, together=("pretrain",))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class TrainedRun:
         configure_libraries()
         target = Lang(to or self.languages[1])
         if (target, lexical) not in self._translators:
+            for sentence in training_warnings(self.path, lexical):
+                warnings.warn(f"{self.path}: {sentence}", stacklevel=3)
             way = LanguageDirection(None, target)
             self._translators[target, lexical] = open_translator(self.path, way, _BEAM, lexical)
         return self._translators[target, lexical]

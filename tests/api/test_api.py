@@ -64,8 +64,9 @@ def test_a_run_is_opened_and_translates(place: Path, monkeypatch: pytest.MonkeyP
     run = umt.load()
     assert run.path.parent.name == "runs"
     assert (run.languages, run.verdict) == (("en", "zh"), "not judged")
-    assert "its alignment was not judged" in run.warnings()[0]
-    there = run.translate(["The old teacher reads a book.", ""])
+    assert "its alignment is not judged" in run.warnings()[0]
+    with pytest.warns(UserWarning, match="its alignment is not judged"):
+        there = run.translate(["The old teacher reads a book.", ""])
     assert [bool(line) for line in there] == [True, False]
     assert any("一" <= letter <= "鿿" for letter in there[0])
     assert run.translate(there[:1], to="en")[0].isascii()

@@ -60,9 +60,9 @@ def test_the_better_of_two_is_significant(files: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("few", "good"), "the translations are 3 lines and the references 20"),
+        (("few", "good"), "the translations are 3 lines, the references 20: give equally many"),
         (("good", "good", "few"), "the references differ in length"),
-        (("good", "second"), "an item without a reference"),
+        (("good", "second"), "line 1 has no reference"),
         (("nosuch", "good"), "nosuch cannot be opened"),
         (("good", "good", "--metrics", "blue"), "invalid choice: 'blue'"),
         (("good", "good", "--resamples", "1"), "needs 2 resamples or more, got 1"),

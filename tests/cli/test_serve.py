@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -121,10 +122,28 @@ def test_another_host_is_refused_and_a_fault_harms_nobody_else(address: str) -> 
 
 def test_too_many_at_once_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_BATCH", 1)
-    with ThreadPoolExecutor(300) as pool:
-        codes = [code for code, _ in pool.map(lambda _: ask(address, sentence("x")), range(300))]
-    assert set(codes) <= {200, 503}
-    assert codes.count(200) >= 200
+    monkeypatch.setattr(serve, "WAITING", 20)
+    with ThreadPoolExecutor(100) as pool:
+        codes = [code for code, _ in pool.map(lambda _: ask(address, sentence("x")), range(100))]
+    assert set(codes) == {200, 503}
+    assert codes.count(200) >= 20
+
+
+def test_half_of_those_that_wait_for_one_direction_are_translated_together() -> None:
+    async def batches() -> list[tuple[set[Lang], int]]:
+        queue, future = serve.Queue(Reversal(Path("run-1"))), asyncio.get_running_loop().create_future
+        for number in range(150):
+            queue.waiting.append(serve._Waiting(str(number), Lang("en" if number % 3 else "zh"), future()))
+        taken = []
+        while queue.waiting:
+            batch = queue._next_batch()
+            taken.append(({one.to for one in batch}, len(batch)))
+        return taken
+
+    taken = asyncio.run(batches())
+    assert all(len(languages) == 1 for languages, _ in taken)
+    sizes = {lang: [size for languages, size in taken if lang in languages] for lang in ("en", "zh")}
+    assert sizes == {"en": [32, 32, 18, 9, 8, 1], "zh": [25, 13, 8, 4]}
 
 
 @pytest.mark.parametrize(

@@ -6,136 +6,26 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
+from tests.small_translator import EN, MADE, ZH
 from umt.cli import translate
-from umt.lm.beam_search import Beam
-from umt.lm.generation import Direction, Generation, Output
-from umt.lm.joint_lm import Architecture, JointLM
-from umt.lm.scoring import SequenceScorer
-from umt.lm.search import Greedy
+from umt.lm.generation import Output
 from umt.smt.kneser_ney import KneserNey
 from umt.smt.ngram import SPECIALS
 from umt.smt.phrase_table import PhrasePairs, PhraseScoring
 from umt.smt.stack_decoder import DecoderWeights
 from umt.smt.translator import PhraseBasedTranslator
-from umt.text.tokenizer import Tokenizer
 from umt.text.truecasing import Truecaser
 from umt.translation.quality import doubts as signs
 from umt.translation.translator import NeuralTranslator
-from umt.types import BadInput, Lang
-
-EN, ZH = Lang("en"), Lang("zh")
-ENGLISH = "The old man reads a long book. She sees the sea, and the sea sees her."
-CHINESE = "老人读一本很长的书。她看见海，海也看见她。"
-
-
-@pytest.fixture(scope="module")
-def translator() -> NeuralTranslator:
-    tokenizer = Tokenizer.train({EN: [ENGLISH] * 5, ZH: [CHINESE] * 5}, 400)
-    model = JointLM.create(Architecture(32, 2, 2, 48, 64), len(tokenizer), torch.Generator().manual_seed(3))
-    with torch.no_grad():
-        model.embeddings.mul_(60)
-    written = {EN: sorted({int(i) for i in tokenizer.encode([ENGLISH])[0]})}
-    return NeuralTranslator(EN, ZH, model, tokenizer, written, 12, Generation(Greedy(), length_offset=4))
-
-
-MADE = {"made": "2026", "fingerprint": "", "seed": 1, "inputs": {}}
-
-
-@pytest.fixture(scope="module")
-def store(translator: NeuralTranslator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one run that has a neural part."""
-    root = tmp_path_factory.mktemp("runs")
-    for name, report in (("run-1", {"parts": ["words-1", "train_translator-1"]}), ("train_translator-1", {})):
-        (root / name).mkdir()
-        manifest = {"stage": name.split("-")[0], "report": report, **MADE}
-        (root / name / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    translator.save(root / "train_translator-1")
-    return root
-
-
-def test_order_and_empty_lines_stay(translator: NeuralTranslator) -> None:
-    sentences = ["She sees the sea.", "", "  ", "The old man reads a long book.", "She sees the sea."]
-    result = translator.translate(sentences)
-    assert [bool(each) for each in result] == [True, False, False, True, True]
-    assert result[0] == result[4]
-    assert [result[0], result[3]] == [translator.translate([sentences[n]])[0] for n in (0, 3)]
-    assert len(result[3]) > len(result[0]), (
-        "untrained, it writes to the limit, which is longer for the longer"
-    )
-    assert translator.translate([]) == []
-
-
-def test_long_lines_are_translated_in_pieces(translator: NeuralTranslator) -> None:
-    pieces = translator._pieces(ENGLISH)
-    assert len(pieces) > 1
-    assert all(0 < len(piece) <= 12 for piece in pieces)
-    text = [translator.tokenizer.decode(piece.tolist()) for piece in pieces]
-    assert "".join(text).replace(" ", "") == ENGLISH.replace(" ", "")
-    assert any(each.endswith(("book.", "sea,")) for each in text), "cut where it reads well"
-    endless = translator._pieces("x" * 500)
-    assert sum(map(len, endless)) >= 250
-    assert max(map(len, endless)) <= 12
-    assert translator.translate([ENGLISH])[0].startswith(translator.translate([text[0]])[0])
-
-
-def test_saved_and_loaded_both_ways(translator: NeuralTranslator, tmp_path: Path) -> None:
-    translator.save(tmp_path)
-    again = NeuralTranslator.load(tmp_path, EN, ZH, translator.generation)
-    assert again.translate([ENGLISH]) == translator.translate([ENGLISH])
-    back = NeuralTranslator.load(tmp_path, ZH, EN)
-    assert all(ord(letter) < 128 for letter in back.translate(["老人读书。"])[0]), "only what English writes"
-    with pytest.raises(BadInput, match="does not know fr: it knows en and zh"):
-        NeuralTranslator.load(tmp_path, EN, Lang("fr"))
-    (tmp_path / "translator.json").unlink()
-    with pytest.raises(BadInput, match=r"translator.json is missing"):
-        NeuralTranslator.load(tmp_path, EN, ZH)
-
-
-def test_alternatives_differ_and_fall(translator: NeuralTranslator, store: Path) -> None:
-    wide = NeuralTranslator.load(store / "train_translator-1", EN, ZH, Generation(Beam(6)))
-    [result] = wide.alternatives(["She sees the sea."])
-    texts = [each.text for each in result]
-    assert len(texts) == len(set(texts)) > 1
-    assert all(each.score < 0 for each in result)
-
-
-def test_both_ways_the_sum_decides(translator: NeuralTranslator, store: Path) -> None:
-    place, search = store / "train_translator-1", Generation(Beam(6))
-    sentence = "She sees the sea."
-    one = NeuralTranslator.load(place, EN, ZH, search, noisy_channel=False)
-    [alone] = one.alternatives([sentence])
-    [both] = NeuralTranslator.load(place, EN, ZH, search).alternatives([sentence])
-    assert {each.text for each in alone} == {each.text for each in both}
-    assert [each.score for each in both] == sorted((each.score for each in both), reverse=True)
-    [outputs] = search.generate(
-        one.model,
-        one._pieces(sentence),
-        Direction.between(one.tokenizer, EN, ZH, one.allowed_subwords.get(ZH)),
-    )
-    asked = one._pieces(sentence) * len(outputs)
-    back = SequenceScorer(one.model, one.tokenizer).conditional_nll(
-        [each.ids for each in outputs], asked, ZH, EN
-    )
-    sums = [-each.nll - float(cost) for each, cost in zip(outputs, back, strict=True)]
-    assert both[0].score == pytest.approx(max(sums), abs=1e-4)
-
-
-def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> None:
-    loop, cut, good = np.array([5, 6] * 6), np.array([5, 6, 7]), np.array([5, 8, 9, 7])
-    message = [Output(loop, 1.0, True), Output(cut, 2.0, False), Output(good, 3.0, True)]
-    ranked = replace(translator, noisy_channel=False)._ranked([good], [message])
-    assert [each.nll for each in ranked[0]] == [3.0, 1.0, 2.0]
-    [retained] = replace(translator, noisy_channel=False)._ranked([loop], [message])
-    assert [each.nll for each in retained] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
+from umt.types import Lang
 
 
 def run(store: Path, *arguments: str, inputs: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -301,6 +191,23 @@ def test_a_failure_keeps_what_was_done_under_another_name(
     assert len(left.read_text(encoding="utf-8").splitlines()) == 1
 
 
+@pytest.mark.parametrize("label", ["aligned", "failed", "doubtful"])
+def test_a_run_whose_alignment_failed_warns(
+    label: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(store, tmp_path / "runs")
+    (tmp_path / "runs" / "align-1").mkdir()
+    verdict = {"verdict": {"label": label, "reason": "few agree"}}
+    align = {"stage": "align", "report": verdict, **MADE}
+    trained = {"stage": "train_translator", "report": {}, **MADE, "inputs": {"align-1": ""}}
+    for name, manifest in (("align-1", align), ("train_translator-1", trained)):
+        path = tmp_path / "runs" / name / "manifest.json"
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+    translate.main(["--to", "zh", "--run", str(tmp_path / "runs" / "run-1"), "The old man reads."])
+    warned = f"its alignment is {label} (few agree): " in capsys.readouterr().err
+    assert warned == (label != "aligned")
+
+
 def test_what_the_model_finds_absurd_is_marked(
     translator: NeuralTranslator, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,19 +282,15 @@ def test_output_is_utf_8_whatever_the_locale(store: Path) -> None:
         assert done.stdout.decode() == "😀https://x.y\n"
 
 
-def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translator: NeuralTranslator) -> None:
-    small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
-    assert small == capitals
-    assert number == "1,234.5"
-
-
-def test_addresses_stay_and_doubts_belong_to_their_line(translator: NeuralTranslator) -> None:
-    lines = ["She sees the sea https://example.org/a the sea.", "https://example.org/b", "She sees the sea."]
-    both = translator.translate_with_doubts(lines)
-    assert [text for text, _ in both] == translator.translate(lines)
-    assert "https://example.org/a" in both[0][0]
-    assert both[1] == ("https://example.org/b", ())
-    assert both[2][1] == translator.alternatives(lines[2:])[0][0].doubts == ("does not end", "repeats itself")
+def test_closed_streams_are_one_sentence(store: Path, tmp_path: Path) -> None:
+    translating = f"{sys.executable} -m umt.cli.translate --run {store / 'run-1'} --to zh"
+    for closed, reason in (("'1' >&-", "output is closed"), ("<&-", "input is closed")):
+        done = subprocess.run(["sh", "-c", f"{translating} {closed}"], capture_output=True, check=False)
+        assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+        assert reason in done.stderr.decode()
+    written = f"import umt.runtime.interrupts, os; open({str(tmp_path / 'x')!r}, 'w'); os.write(2, b'no')"
+    subprocess.run(["sh", "-c", f'{sys.executable} -c "{written}" 2>&-'], check=True)
+    assert (tmp_path / "x").read_bytes() == b""
 
 
 def test_command_copies_addresses_too(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

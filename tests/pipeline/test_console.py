@@ -203,7 +203,23 @@ def test_time_left_follows_the_rate_of_the_last_lines(monkeypatch: pytest.Monkey
         log.state("loss", done, 1000)
         line = log.line(now)
     log.stop()
-    assert line.endswith("660 of 1,000, 0.1 a second, 57 min left")
+    assert line.endswith("660 of 1,000, 10 s each, 57 min left")
+
+
+def test_steps_of_an_unknown_total_have_a_rate() -> None:
+    log = console_module._LogLines("prepare", 40.0, Terminal(file=io.StringIO()), 1e6)
+    log.state("lines", 5000, None)
+    line = log.line(log._start + 2.5)
+    log.stop()
+    assert line.endswith("lines, 5,000, 2,000 a second, 40 s last time")
+
+
+def test_what_other_code_built_is_named_but_not_the_run_that_names_it(tmp_path: Path) -> None:
+    output = io.StringIO()
+    console = Console(Terminal(file=output, width=160), list_reused=False)
+    for stage in ("align", "run"):
+        console.reused(stage, Artefact(tmp_path, {"report": {}}), True)
+    assert re.fullmatch(r"align +built by other code: rebuild=\[align\] runs it anew\n", output.getvalue())
 
 
 def test_a_stage_without_progress_still_has_a_line() -> None:

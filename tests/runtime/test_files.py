@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from umt.runtime import files
 from umt.runtime.files import (
@@ -191,6 +193,17 @@ def test_only_what_dead_processes_of_this_machine_left_is_removed(tmp_path: Path
     remove_unfinished(tmp_path, exclusive=True)
     assert {each.name for each in tmp_path.iterdir()} == {".other-1.partial.txt"}
     remove_unfinished(tmp_path / "absent")
+
+
+def test_files_of_a_directory_are_readable_as_it_is(tmp_path: Path) -> None:
+    for mask, mode in ((0o022, 0o644), (0o027, 0o640), (0o077, 0o600)):
+        before = os.umask(mask)
+        try:
+            with atomic_directory(tmp_path / str(mask)) as directory:
+                save_file({"weight": torch.zeros(2)}, directory / "model.safetensors")
+        finally:
+            os.umask(before)
+        assert (tmp_path / str(mask) / "model.safetensors").stat().st_mode & 0o777 == mode
 
 
 def test_json_is_readable_text(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Generator
 
-from benchmarks.resume import EN, ZH, killed, same, texts, train
+from benchmarks.resume import EN, killed, same, train
 from umt.lm.joint_lm import Architecture, JointLM
 from umt.runtime.distributed import ProcessGroup
 from umt.text.token_shards import TokenShards, write_shards
@@ -26,22 +26,11 @@ from umt.training import checkpoint
 from umt.training.checkpoint import Checkpoints
 from umt.training.lm_objectives import CausalLM, MaskedLM
 from umt.training.loop import LOG, LoopOptions, StopTraining, fit
-from umt.training.muon import Muon, newton_schulz
 from umt.training.objective import Loss
 from umt.training.optimiser import OptimiserConfig
-from umt.training.packing import SentenceStream
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, dict[Any, TokenShards]]:
-    place = tmp_path_factory.mktemp("data")
-    tokenizer = Tokenizer.train(texts(), 280)
-    for lang, lines in texts().items():
-        write_shards(lines, lang, tokenizer, place)
-    return tokenizer, {lang: TokenShards(place, lang) for lang in (EN, ZH)}
 
 
 def model(tokenizer: Tokenizer) -> JointLM:
@@ -81,52 +70,6 @@ def test_masked_learns_from_both_sides(data: Any, tmp_path: Path) -> None:
     )
     assert records[0]["masked/nats"] > 1.2
     assert records[-1]["masked/nats"] < 0.45 * math.log(4)
-
-
-def test_rows_hold_whole_epochs(data: Any) -> None:
-    tokenizer, shards = data
-    rows = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
-    drawn = rows.draw(200, 33)
-    assert (drawn[:, 0] == tokenizer.tag(EN)).all()
-    sentences = set(texts()[EN])
-    for row in drawn[:20]:
-        cut = tokenizer.decode(row).strip()
-        whole = [tokenizer.decode(part) for part in np.split(row, np.flatnonzero(row == tokenizer.end) + 1)]
-        assert set(whole[:-1]) <= sentences, cut
-    again = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1)
-    assert np.array_equal(np.concatenate([again.draw(50, 33) for _ in range(4)]), drawn)
-    order = rows._order(0, 2 * len(shards[EN]))
-    for epoch in np.split(order, 2):
-        assert np.array_equal(np.sort(epoch), np.arange(len(shards[EN])))
-
-
-def test_consecutive_sentences_stay_together(data: Any) -> None:
-    tokenizer, shards = data
-    size = len(shards[EN]) // 7 * 7
-    rows = SentenceStream(shards[EN], tokenizer.tag(EN), tokenizer.end, seed=1, consecutive=7)
-    order = rows._order(0, 2 * size)
-    runs = order.reshape(-1, 7)
-    assert (np.diff(runs, axis=1) == 1).all()
-    assert (np.diff(runs[:, 0]) == 7).mean() < 0.1, "runs are shuffled"
-    for epoch in np.split(order, 2):
-        assert np.array_equal(np.sort(epoch), np.arange(size))
-    assert np.array_equal(rows._order(10, size + 20), order[10 : size + 20]), "from any position"
-
-
-@pytest.mark.parametrize("share", [0.0, 0.25, 0.6])
-def test_languages_are_mixed_as_asked(share: float, data: Any) -> None:
-    tokenizer, shards = data
-    causal = CausalLM(shards, tokenizer, 32, 96, seed=1, language_shares={EN: share, ZH: 1 - share})
-    tags = torch.cat([causal.draw()[:, 0] for _ in range(100)])
-    assert abs(float((tags == tokenizer.tag(EN)).float().mean()) - share) < 0.01
-
-
-def test_mixing_and_batches_are_checked(data: Any) -> None:
-    tokenizer, shards = data
-    with pytest.raises(BadInput, match="language_shares"):
-        CausalLM(shards, tokenizer, 32, 512, seed=1, language_shares={EN: -1.0})
-    with pytest.raises(BadInput, match="holds no row"):
-        CausalLM(shards, tokenizer, 32, 31, seed=1)
 
 
 def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
@@ -311,32 +254,3 @@ def test_curves_that_cannot_be_written_stop_the_training(
         total, events[:] = len(events), []
     with pytest.raises(OSError, match="No space left"):
         fit(model(tokenizer), {"c": causal}, OptimiserConfig(2), tmp_path / "cut", 1, quiet)
-
-
-def test_the_rate_rises_and_falls() -> None:
-    levels = [OptimiserConfig(100, warmup=0.1, decay=0.5).lr_factor(step) for step in range(100)]
-    assert levels[0] == pytest.approx(0.1)
-    assert levels[9:51] == [1.0] * 42
-    assert levels[75] == pytest.approx(0.5)
-    assert levels[99] == pytest.approx(0.02)
-
-
-@pytest.mark.parametrize(
-    "options", [{"steps": 0}, {"learning_rate": 0.0}, {"warmup": 2.0}, {"method": "sgd"}, {"clip": -1.0}]
-)
-def test_optimiser_config_refuses_bad_values(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(options))):
-        OptimiserConfig(**{"steps": 1, **options})
-
-
-@pytest.mark.parametrize("shape", [(20, 20), (12, 40), (40, 12)])
-def test_muon_makes_singular_values_alike(shape: tuple[int, int]) -> None:
-    matrix = torch.randn(shape, generator=Generator().manual_seed(1))
-    wide = matrix if shape[0] <= shape[1] else matrix.T
-    values = torch.linalg.svdvals(newton_schulz(torch.stack([wide, 2 * wide])))
-    assert float(values.min()) > 0.4
-    assert float(values.max()) < 1.3
-    weight = torch.zeros(shape, requires_grad=True)
-    weight.grad = matrix
-    Muon([weight], 1.0, 0.0).step()
-    assert float(weight.detach().pow(2).mean().sqrt()) == pytest.approx(0.2, rel=0.3)

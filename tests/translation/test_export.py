@@ -97,9 +97,12 @@ def test_the_lines_of_the_model_card_translate_as_greedy_search_does(
 
 
 def test_the_folder_holds_search_length_and_language(
-    saved: Path, tmp_path: Path, tokenizer: Tokenizer
-) -> None:
+    saved: Path, tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(export, "training_warnings", lambda _: ["its alignment is failed"])
     export.main([str(saved), "--to", "hf", "-o", str(tmp_path / "out")])
+    assert capsys.readouterr().err == f"warning: {saved}: its alignment is failed\n"
     settings = GenerationConfig.from_pretrained(tmp_path / "out" / "zh-en")
     assert (settings.num_beams, settings.length_penalty) == (4, 0.0)
     assert settings.decoder_start_token_id == tokenizer.tag(EN)

@@ -70,7 +70,7 @@ def main() -> None:
             config.evaluation.split = "test"
             if arguments.dictionary:
                 config.evaluation.dictionary.test = str(arguments.dictionary)
-        with program(config) as (console, _):
+        with program(config) as (console, _, config):
             run = build(config, Store(Path(config.store), console))
             artefact = run.alignments["unsupervised"]
             show(config, run, score_run(config, run, console), console.terminal)

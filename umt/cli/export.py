@@ -12,16 +12,17 @@ from __future__ import annotations
 import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from umt.cli.command_line import Command
 from umt.lm.loading import configure_libraries
-from umt.pipeline.display.console import Console
+from umt.pipeline.display.console import Console, printable
 from umt.pipeline.display.model_card import model_card
 from umt.pipeline.errors import user_errors
-from umt.pipeline.saved import neural_translators, translator_directory
+from umt.pipeline.saved import neural_translators, training_warnings, translator_directory
 from umt.runtime.files import atomic_directory
 from umt.translation.export import export_ctranslate2, export_transformers
 from umt.types import BadInput
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     export_ctranslate2(folder, output / way, options.quantization)
                 card = model_card(place, run, translator, options.to, options.beam)
                 (output / way / "README.md").write_text(card, encoding="utf-8")
+        for warning in training_warnings(place):
+            print(printable(f"warning: {options.place}: {warning}"), file=sys.stderr)
         for folder in sorted(options.output.iterdir()):
             print(f"{folder.name}: {folder}, see README.md in it")
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import umt.runtime.interrupts  # noqa: F401  (before all that takes long to import)
 
 # isort: split
+import sys
 from pathlib import Path
 
 from umt.cli.command_line import Command
-from umt.evaluation.finished_runs import find_scored_runs
+from umt.evaluation.finished_runs import MEANING, find_scored_runs
 from umt.evaluation.report.comparison import write_comparison
-from umt.pipeline.display.console import Console
+from umt.pipeline.display.console import Console, printable
 from umt.pipeline.errors import user_errors
 from umt.types import BadInput
 
@@ -39,6 +40,10 @@ def main() -> None:
             raise BadInput(f"--output: there is no folder {arguments.output.absolute().parent}")
         runs = find_scored_runs(arguments.places)
         write_comparison(runs, arguments.output, arguments.resamples)
+        for run in runs:
+            if run.verdict in MEANING:
+                sentence = f"{run.path}: its alignment is {run.verdict}: {MEANING[run.verdict]}"
+                print(printable(f"warning: {sentence}"), file=sys.stderr)
         print(f"report: {arguments.output}")
 
 

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lengths = {path: len(stream) for path, stream in zip(options.references, streams, strict=True)}
         if len({*lengths.values()}) > 1:
             raise BadInput(
-                f"the references differ in length: {', '.join(f'{p} {n:,}' for p, n in lengths.items())}"
+                "the references differ in length, but line i of each is of one sentence: "
+                f"{', '.join(f'{path} has {count:,} lines' for path, count in lengths.items())}"
             )
         references = [[line for line in item if line] for item in zip(*streams, strict=True)]
         against = _lines(options.against) if options.against else None

@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from umt.cli.command_line import Command
 from umt.evaluation.report.page import Section, Widget, render_page
@@ -29,6 +29,7 @@ from umt.pipeline.display.console import Console
 from umt.pipeline.display.demonstration import Demonstration
 from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import run_directory
+from umt.runtime.threads import use_threads
 from umt.types import BadInput, Lang
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ LONGEST = 1000
 WAITING = 256
 """Sentences that may wait; more are refused."""
 _BODY = 8 * LONGEST
-_BATCH = 16
+_BATCH = 32
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -49,43 +50,56 @@ class Busy(Exception):
     """So many sentences wait that another would wait too long."""
 
 
+class _Waiting(NamedTuple):
+    """A sentence, the language to translate it to, and who waits for what the page shows of it."""
+
+    sentence: str
+    to: Lang
+    answer: asyncio.Future[dict[str, Any]]
+
+
 @dataclass
 class Queue:
     """Sentences of many readers, translated together: a batch costs little more than one of them."""
 
     demonstration: Demonstration
-    waiting: asyncio.Queue[tuple[str, Lang, asyncio.Future[dict[str, Any]]]] = field(
-        default_factory=lambda: asyncio.Queue(WAITING)
-    )
+    waiting: list[_Waiting] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def translate(self, sentence: str, to: Lang) -> dict[str, Any]:
         """What the page shows of ``sentence``; raises Busy when too many wait."""
+        if len(self.waiting) >= WAITING:
+            raise Busy
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        try:
-            self.waiting.put_nowait((sentence, to, answer))
-        except asyncio.QueueFull:
-            raise Busy from None
+        self.waiting.append(_Waiting(sentence, to, answer))
+        self.arrived.set()
         return await answer
 
     async def run(self) -> None:
         """Translate what comes, as long as the program runs."""
         while True:
-            batch = [await self.waiting.get()]
-            while not self.waiting.empty() and len(batch) < _BATCH:
-                batch.append(self.waiting.get_nowait())
-            for lang in dict.fromkeys(to for _, to, _ in batch):
-                chosen = [(sentence, answer) for sentence, to, answer in batch if to == lang]
-                try:
-                    sentences = [sentence for sentence, _ in chosen]
-                    results = await asyncio.to_thread(self.demonstration.translate, sentences, lang)
-                except Exception as error:
-                    for _, answer in chosen:
-                        if not answer.done():
-                            answer.set_exception(error)
-                    continue
-                for (_, answer), result in zip(chosen, results, strict=True):
-                    if not answer.done():  # its reader may have gone
-                        answer.set_result(result)
+            await self.arrived.wait()
+            batch = self._next_batch()
+            sentences = [one.sentence for one in batch]
+            try:
+                results = await asyncio.to_thread(self.demonstration.translate, sentences, batch[0].to)
+            except Exception as error:
+                for _, _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for (_, _, answer), result in zip(batch, results, strict=True):
+                if not answer.done():  # its reader may have gone
+                    answer.set_result(result)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Half of those that wait for the direction of the first, within bounds: the median waits least."""
+        same = [one for one in self.waiting if one.to == self.waiting[0].to]
+        batch = same[: min(_BATCH, max(_BATCH // 4, -(-len(same) // 2)))]
+        self.waiting = [one for one in self.waiting if one not in batch]
+        if not self.waiting:
+            self.arrived.clear()
+        return batch
 
 
 def application(demonstration: Demonstration, hosts: Sequence[str]) -> Starlette:
@@ -169,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         import uvicorn
 
         demonstration = Demonstration(run_directory(options.run))
+        use_threads()
         for lang in demonstration.languages:
             demonstration.translate(["."], lang)  # compiles what the first reader would wait for
         try:

@@ -70,20 +70,22 @@ class Header:
     def read(cls, archive: bytes, name: Path) -> tuple[Header, bytes]:
         """Header and body; raises BadInput when ``archive`` is none, of another format, or damaged."""
         if not archive.startswith(cls.MAGIC):
-            raise BadInput(f"{name} is not an archive of this program")
+            raise BadInput(f"{name} is not an archive of this program: give what umt-archive compress wrote")
         if not archive.startswith(cls.MAGIC + cls.FORMAT):
-            raise BadInput(f"{name} is no archive, or of a format that this version of umt does not read")
+            raise BadInput(
+                f"{name} is of a format that this version of umt does not read: compress the file again"
+            )
         if len(archive) < cls.FORM.size:
-            raise BadInput(f"{name} is damaged: it ends within its header")
+            raise BadInput(f"{name} is damaged: it ends within its header; fetch it again")
         _, model, content, after_given, threads = cls.FORM.unpack(archive[: cls.FORM.size])
         start = cls.FORM.size + (_DIGEST if after_given % 2 else 0)
         condition = archive[cls.FORM.size : start]
         count, end = _from_varint(archive, start)
         if end + 4 > len(archive):
-            raise BadInput(f"{name} is damaged: it ends within its header")
+            raise BadInput(f"{name} is damaged: it ends within its header; fetch it again")
         body = archive[end + 4 :]
         if zlib.crc32(archive[:end] + body) != int.from_bytes(archive[end : end + 4], "little"):
-            raise BadInput(f"{name} is damaged: its checksum does not match")
+            raise BadInput(f"{name} is damaged: its checksum does not match; fetch it again")
         if count > MOST_SUBWORDS or not threads:
             raise BadInput(f"{name} is damaged: it claims {count:,} subwords and {threads} threads")
         return cls(model, condition, content, count, after_given // 2, threads), body
@@ -154,7 +156,7 @@ class Archiver:
     def check_compatible(self, header: Header) -> None:
         """Raises BadInput where an archive was made with something else."""
         if header.model != self.identity:
-            raise BadInput("the archive was compressed with another model than the one given")
+            raise BadInput("the archive was compressed with another model: give that one")
         if header.condition != self.condition:
             needs = "with another corpus than --given" if header.condition else "without --given"
             raise BadInput(f"the archive was compressed {needs if self.condition else 'with --given CORPUS'}")

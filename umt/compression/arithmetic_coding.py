@@ -55,7 +55,9 @@ class ArithmeticCoder:
             try:
                 row[live] = coder.decode(_FAMILY, steps.next()[live])
             except AssertionError:
-                raise BadInput("the archive does not decode with this model on this machine") from None
+                raise BadInput(
+                    "the archive does not decode with this model on this machine: decode it where it was made"
+                ) from None
             steps.read(np.maximum(row, 0))
             if time % 50 == 0:
                 progress("decoding", time, len(table))

@@ -83,7 +83,9 @@ class ParallelTsv(_Rows):
         for number, line in enumerate(lines(self.path), 1):
             columns = [text.strip() for text in line.split("\t")]
             if len(columns) < 2 and columns[0]:
-                raise BadInput(f"held-out set {self.name}: line {number} of {self.path} has no tab")
+                raise BadInput(
+                    f"held-out set {self.name}: line {number} of {self.path} has no tab: give two columns"
+                )
             yield columns[0], tuple(columns[1:])
 
 

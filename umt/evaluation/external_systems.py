@@ -47,7 +47,7 @@ class ExternalSystem:
         if self.name in SYSTEMS:
             raise BadInput(f"{OPTION}.{self.name}: a run has a system of that name, choose another")
         if not self.name or "/" in self.name:
-            raise BadInput(f"{OPTION} names no file: '{self.name}', choose a name without a stroke")
+            raise BadInput(f"{OPTION}.{self.name}: the name becomes that of a file: choose one without /")
         if not self.folder.is_dir():
             raise BadInput(f"{OPTION}.{self.name}: there is no folder {self.folder}")
 

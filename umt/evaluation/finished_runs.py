@@ -25,6 +25,13 @@ from umt.types import BadInput
 SCORES = {"test": "scores.json", "dev": "scores.dev.json"}
 """Split -> the file of its scores."""
 
+MEANING = {
+    "doubtful": "some of its words may be wrong, so read those in the report before you trust translations",
+    "failed": "expect translations unrelated to the source",
+    "not judged": "nothing says whether its words are right, so check the translations",
+}
+"""What a verdict other than ``aligned`` says of an alignment and of all that is built on it."""
+
 TEST_SETS, LOG = "test_sets", "test_scorings.jsonl"
 
 
@@ -153,10 +160,10 @@ class FinishedRun:
         try:
             return [ScoreRow.from_json(record) for record in _json(path)]
         except OSError:
-            raise BadInput(f"{self.path} has no {path.name}: run evaluate.py with its overrides") from None
+            raise BadInput(f"{self.path} has no {path.name}: run evaluate.py resume={self.path}") from None
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise BadInput(
-                f"{path} is damaged or of an older version: run python evaluate.py with the run's overrides"
+                f"{path} is damaged or of an older version: run python evaluate.py resume={self.path}"
             ) from None
 
     def test_set(self, name: str, direction: str) -> TestSet | None:
@@ -205,8 +212,8 @@ def find_scored_runs(places: Iterable[Path]) -> list[FinishedRun]:
         scored = [run for run in inside if run.is_scored]
         if not scored:
             raise BadInput(
-                f"{place} holds no scores ({len(inside)} finished without): run python evaluate.py with the "
-                "overrides of train.py first"
+                f"{place} holds no scores ({len(inside)} finished without): run python evaluate.py "
+                f"resume={inside[0].path} first"
             )
         runs |= {run.path: run for run in scored}
     return sorted(runs.values(), key=lambda run: (int(run.manifest["config"]["seed"]), run.path))

@@ -32,9 +32,13 @@ def score_texts(
         raise BadInput(f"an interval needs 2 resamples or more, got {resamples}")
     for name, lines in (("the translations", hypotheses), ("the other translations", against)):
         if lines is not None and len(lines) != len(references):
-            raise BadInput(f"{name} are {len(lines):,} lines and the references {len(references):,}")
-    if not all(references):
-        raise BadInput("there is an item without a reference, or no item at all")
+            raise BadInput(
+                f"{name} are {len(lines):,} lines, the references {len(references):,}: give equally many"
+            )
+    if not references:
+        raise BadInput("there is no line to score: the files are empty")
+    if empty := [number for number, item in enumerate(references, 1) if not item]:
+        raise BadInput(f"line {empty[0]} has no reference: give one, or take the line out of every file")
     kinds = [SACRE_METRICS[name](resamples) for name in metrics]
     scores = [score for kind in kinds for score in with_first_reference(kind, hypotheses, references, target)]
     if against is None:

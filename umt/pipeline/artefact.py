@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -92,15 +93,33 @@ def settings_of(node: Any) -> Any:
 
 
 def code_digest(settings: Any) -> str:
-    """Of the source files of the strategies that ``settings`` name, wherever they live."""
-    modules = sorted({target.rpartition(".")[0] for target in _targets(settings)})
-    sources = []
-    for module in modules:
-        with suppress(ImportError, AttributeError, ValueError):
+    """Of the source files of the strategies that ``settings`` name, wherever they live, and of the modules
+    beside a strategy outside this package that it imports.
+    """
+    pending = sorted({target.rpartition(".")[0] for target in _targets(settings)}, reverse=True)
+    sources: dict[Path, str] = {}
+    while pending:
+        module = pending.pop()
+        with suppress(ImportError, AttributeError, ValueError, SyntaxError):
             spec = find_spec(module)
-            if spec is not None and spec.origin:
-                sources.append(file_digest(Path(spec.origin)))
-    return digest_of(sources)
+            if spec is None or not spec.origin or (path := Path(spec.origin)) in sources:
+                continue
+            sources[path] = file_digest(path)
+            if not module.startswith("umt."):
+                beside = {other.stem for other in path.parent.glob("*.py")}
+                above = f"{spec.parent}." if spec.parent else ""
+                names = sorted(_imported(path) & beside, reverse=True)
+                pending += [f"{above}{name}" for name in names]
+    return digest_of([*sources.values()])
+
+
+def _imported(path: Path) -> set[str]:
+    """The last words of the names of the modules that a source file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {getattr(node, "module", None) or "", *(alias.name for alias in node.names)}
+    return {name.rpartition(".")[2] for name in names}
 
 
 def _targets(settings: Any) -> Iterator[str]:

@@ -15,6 +15,8 @@ from umt.lm.loading import undivided_kind
 from umt.lm.t5gemma2 import Division
 from umt.pipeline import inputs
 from umt.pipeline.errors import about_strategy
+from umt.pipeline.renamed import PLACES
+from umt.pipeline.stages import Supervised
 from umt.runtime.distributed import init_process_group
 from umt.runtime.validate import typed
 from umt.training.fsdp import NEEDS_PROCESSES
@@ -34,8 +36,12 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
     """
     always = ("preparation", "words", "aligner", "control")
     for group in (*always, "bootstrap", "tokenizer", "lm", "translator", "bits", "tracking"):
-        if config[group]:
-            _instantiate(group, config[group])
+        made = _instantiate(group, config[group]) if config[group] else None
+        if group == "control" and not isinstance(made, Supervised):
+            raise BadInput(
+                "aligner@control must be supervised, procrustes or cross_validated_map, "
+                f"got {type(made).__name__ if made else None}"
+            )
     for part, node in (("generation", config.evaluation.generation), ("order", config.evaluation.order)):
         if isinstance(node, DictConfig) and "_target_" in node:
             _instantiate(f"evaluation.{part}", node)
@@ -45,6 +51,12 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
         raise BadInput(
             "translator.schedules.synthetic learns from pairs of a bootstrap: choose one, or give null"
         )
+    for part in ("train", "test"):
+        path = inputs.dictionary_file(config, part)
+        if path and not path.is_file():
+            raise BadInput(
+                f"evaluation.dictionary.{part}={path} is no file: give one with 'word word' a line"
+            )
     if config.lm and config.lm.sharded and init_process_group().size < 2:
         raise BadInput(NEEDS_PROCESSES)
     if config.lm and config.lm.name and config.translator:
@@ -98,8 +110,9 @@ def check_options(config: DictConfig) -> None:
             raise BadInput(f"evaluation.{option} must name {content}, {{}} for none, got {value}")
     for group in GROUPS:
         if config[group] is not None and not isinstance(config[group], DictConfig):
+            place = f"{PLACES[group]}@{group}" if group in PLACES else group
             raise BadInput(
-                f"{group} must be one of its choices (python train.py --help), got {config[group]}"
+                f"{place} must be one of its choices (python train.py --help), got {config[group]}"
             )
 
 

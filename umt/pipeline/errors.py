@@ -190,16 +190,18 @@ def _about_option(error: Exception) -> str:
     else:
         return f"the options could not be read: {error}"
     if not known:
-        return f"{problem}: nothing can be set there (+{getattr(cause, 'full_key', wrong)}=... adds it)"
+        option = getattr(cause, "full_key", wrong)
+        return f"{problem}: +{option}=... adds one; python train.py --cfg job shows what there is"
     near = [f", did you mean {name}" for name in get_close_matches(wrong, known, 1)]
-    return f"{problem}{''.join(near)}? The options are {', '.join(known)}"
+    more = "; others are packages of their own: pip install 'umt[sweep]'" if group.startswith("hydra") else ""
+    return f"{problem}{''.join(near)}? The options are {', '.join(known)}{more}"
 
 
 def _missing_choice(error: Exception) -> tuple[str, str]:
     """(group, choice) of a choice that does not exist, which may be a path; empty for another error."""
     parts = (getattr(error, "missing_cfg_file", None) or "").split("/")
     for count in range(len(parts) - 1, 0, -1):
-        if all(parts[:count]) and Path(CONF, *parts[:count]).is_dir():
+        if all(parts[:count]) and (parts[0] == "hydra" or Path(CONF, *parts[:count]).is_dir()):
             return "/".join(parts[:count]), "/".join(parts[count:])
     return "", ""
 

@@ -107,7 +107,7 @@ def held_out(config: DictConfig, source: Source) -> tuple[HeldOut, ...]:
 def metrics(config: DictConfig) -> list[Metric]:
     """Those of ``evaluation.metrics``, each a word or a node; raises BadInput for a word that is none."""
     return [
-        metric_named(metric) if isinstance(metric, str) else instantiate(metric)
+        instantiate(metric) if isinstance(metric, DictConfig) else metric_named(metric)
         for metric in config.evaluation.metrics
     ]
 
@@ -118,13 +118,18 @@ def dictionary(config: DictConfig, source: Source, part: str) -> Dictionary | No
     The ``test`` part scores; the ``train`` part fits the supervised control and scores the others in
     development.
     """
-    option = config.evaluation.dictionary[part]
-    if option is not None:
-        path = path_of(option)
-        if path is None:
-            raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
+    if path := dictionary_file(config, part):
         return Dictionary.read(path, source.languages)
     return source.dictionary(part) if isinstance(source, KnowsTruth) else None
+
+
+def dictionary_file(config: DictConfig, part: str) -> Path | None:
+    """The file of ``evaluation.dictionary``; None for null. Raises BadInput where its name is empty."""
+    option = config.evaluation.dictionary[part]
+    path = path_of(option)
+    if path is None and option is not None:
+        raise BadInput(f"evaluation.dictionary.{part} is an empty path: give a file, or null for none")
+    return path
 
 
 def scored_dictionary(config: DictConfig, source: Source) -> Dictionary | None:

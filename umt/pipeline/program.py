@@ -15,11 +15,13 @@ from omegaconf import DictConfig
 from rich.console import Console as Terminal
 
 from umt.corpus.prepared_text import PreparedText
+from umt.evaluation.finished_runs import MEANING
 from umt.lm.loading import configure_libraries
 from umt.pipeline.checks import check_options
 from umt.pipeline.display.console import Console, duration, printable
 from umt.pipeline.errors import sweep_cell, sweep_job
 from umt.pipeline.inputs import drop_unselected
+from umt.pipeline.resumption import resumed
 from umt.pipeline.run import Run
 from umt.pipeline.saved import LanguageDirection, open_translator
 from umt.pipeline.stages import ADVICE, planned
@@ -41,11 +43,13 @@ class Program(NamedTuple):
 
     console: Console
     team: ProcessGroup
+    config: DictConfig
 
 
 @contextmanager
 def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program]:
-    """Set this process up for ``config``; what a user can mend ends in one sentence and an exit status.
+    """Set this process up for ``config``, or the run that it resumes; what a user can mend ends in one
+    sentence and an exit status.
 
     list_reused: whether stages that were built before are listed.
     """
@@ -59,9 +63,10 @@ def program(config: DictConfig, *, list_reused: bool = True) -> Iterator[Program
         console.terminal.print(f"\n[{number}] run {number} of the sweep: {cell}", markup=False, style="bold")
     with sweep_job(console):
         handle_signals()
+        config = resumed(config)
         check_options(config)
         use_threads(config.runtime.threads)
-        yield Program(console, team)
+        yield Program(console, team, config)
 
 
 def announce(config: DictConfig, console: Console) -> None:
@@ -85,9 +90,10 @@ def announce(config: DictConfig, console: Console) -> None:
 
 def conclude(run: Run, console: Console) -> None:
     """Print where the run is and what to do next."""
-    verdict = run.alignments["unsupervised"].report["verdict"]
-    if verdict["label"] != "aligned":
-        console.terminal.print(f"alignment {verdict['label']}: {ADVICE}", markup=False)
+    label = run.alignments["unsupervised"].report["verdict"]["label"]
+    if label in MEANING:
+        advice = "" if label == "not judged" else f"; {ADVICE}"
+        console.terminal.print(f"alignment {label}: {MEANING[label]}{advice}", markup=False)
     show_example(run, console.terminal)
     score = f"{_command('umt-evaluate')} resume={run.directory}"
     console.terminal.print(f"next: {score} scores it and writes its report", markup=False)

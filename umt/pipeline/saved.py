@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from umt.evaluation.finished_runs import MEANING
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation
 from umt.lm.search import Greedy
@@ -113,14 +114,8 @@ def _alignment_warnings(artefact: Path) -> list[str]:
         manifest = _json(directory / MANIFEST)
         pending += [neighbour(directory, name) for name in manifest.get("inputs", ())]
         verdict = manifest["report"].get("verdict", {}) if manifest["stage"] == "align" else {}
-        if verdict.get("label") == "failed":
-            sentences.append(
-                f"its alignment failed ({verdict['reason']}): expect translations unrelated to the source"
-            )
-        elif verdict.get("label") == "doubtful":
-            sentences.append(f"its alignment is doubtful ({verdict['reason']}): check the translations")
-        elif verdict.get("label") == "not judged":
-            sentences.append(f"its alignment was not judged ({verdict['reason']}): check the translations")
+        if (label := verdict.get("label")) in MEANING:
+            sentences.append(f"its alignment is {label} ({verdict['reason']}): {MEANING[label]}")
     return sentences
 
 

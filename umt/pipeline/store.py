@@ -157,7 +157,7 @@ class Store:
         if not may_build:
             raise BadInput(
                 f"nothing built for stage '{name}' with these overrides under {self.root}: "
-                "run python train.py with the same overrides first"
+                "run python train.py with the same overrides first, or name a run: resume=RUN"
             )
         self.observer.started(name)
         with self._lock(final):

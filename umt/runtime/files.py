@@ -53,14 +53,20 @@ def atomic_bytes(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """An empty directory to fill, in place of ``path`` when the block ends; missing parents are made."""
+    """An empty directory to fill, in place of ``path`` when the block ends; missing parents are made.
+
+    Whoever may read the directory may read its files, also those that a library wrote for the owner alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _moved_when_complete(path) as partial:
         partial.mkdir()
         yield partial
         for directory, _, files in os.walk(partial):
             for name in files:
-                _sync(Path(directory, name))
+                file = Path(directory, name)
+                if not file.is_symlink():
+                    file.chmod(partial.stat().st_mode & 0o666)
+                _sync(file)
             _sync(Path(directory))
 
 

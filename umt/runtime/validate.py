@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import pairwise
 from numbers import Integral, Real
@@ -32,6 +32,7 @@ def require(
     """Check the fields of a dataclass in its ``__post_init__``; raises ValueError that names field and value.
 
     What is annotated as a number, bool, text, literal or tuple of them must be one; a list becomes the tuple.
+    A mapping, or what has options of its own, is no plain value.
     None passes all checks where the annotation allows it. A range holds for each member of a tuple, which
     must have one.
 
@@ -62,8 +63,8 @@ def require(
 def typed(name: str, value: Any, kind: Any) -> Any:
     """``value``, checked to be what the annotation ``kind`` says; a list as the tuple that it says.
 
-    Raises ValueError that begins with ``name``. A ``kind`` that is no number, bool, text, literal or tuple is
-    not checked.
+    Raises ValueError that begins with ``name``. Of another ``kind`` it is only checked that no plain value
+    stands for a mapping, a dataclass or a protocol.
     """
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     if value is None and NoneType in kinds:
@@ -80,6 +81,10 @@ def typed(name: str, value: Any, kind: Any) -> Any:
         return _as_tuple(name, value, get_args(kind))
     elif kind in _DEMANDS and not _is(value, kind):
         raise ValueError(f"{name} must be {_DEMANDS[kind]}, got {value!r}")
+    elif get_origin(kind) is Mapping and not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a mapping such as {{name: value}}, got {value!r}")
+    elif _has_options(kind) and isinstance(value, (str, Real, list, tuple, NoneType)):
+        raise ValueError(f"{name} must have options of its own, those of {kind.__name__}, got {value!r}")
     return value
 
 
@@ -87,6 +92,10 @@ def typed(name: str, value: Any, kind: Any) -> Any:
 def _annotations(kind: type[DataclassInstance]) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind) if field.init}
+
+
+def _has_options(kind: Any) -> bool:
+    return is_dataclass(kind) or getattr(kind, "_is_protocol", False)
 
 
 def _is(value: Any, kind: type) -> bool:

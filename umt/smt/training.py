@@ -67,7 +67,7 @@ class _Language(NamedTuple):
         fit = np.flatnonzero((lengths >= 4) & (lengths <= 60))
         if not len(fit):
             raise BadInput(
-                f"the {self.lang} text has no sentence of 4 to 60 words to learn to translate from"
+                f"the {self.lang} text has no sentence of 4 to 60 words to learn from: give more text"
             )
         order = torch.randperm(len(fit), generator=generator).numpy()
         return take_sentences(self.ids, self.offsets, fit[order[:count]])

@@ -220,7 +220,8 @@ class ByteLevelBPE:
     split_suffixes: bool = True
 
     def __post_init__(self) -> None:
-        require(self)
+        require(self, positive="sample")
+        require(self, at_least={"vocabulary": 261 + 256 * self.disjoint})  # bytes, two tags, three marks
 
     def learn(
         self, texts: Mapping[Lang, Iterable[str]], inflections: Mapping[Lang, SuffixSplitter]

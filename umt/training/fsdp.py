@@ -32,7 +32,9 @@ def shard(model: JointLM, team: ProcessGroup) -> None:
         raise BadInput(NEEDS_PROCESSES)
     inner: Any = model.network.base_model
     if not hasattr(inner, "layers"):
-        raise BadInput(f"runtime.sharded=true finds no layers in a {type(model.network).__name__}")
+        raise BadInput(
+            f"runtime.sharded=true finds no layers in a {type(model.network).__name__}: leave it out"
+        )
     mesh = init_device_mesh(model.device.type, (team.size,))
     for part in (*inner.layers, model):
         module = cast(FSDPModule, fully_shard(part, mesh=mesh))

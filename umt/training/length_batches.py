@@ -32,7 +32,7 @@ class LengthBatches:
         if not len(self.fitting):
             raise BadInput(
                 f"none of {len(self.lengths)} sentences fits into {self.longest} subwords "
-                f"and a batch of {self.tokens}"
+                f"and a batch of {self.tokens}: raise translator.batching"
             )
         self._order = self._shuffled()
 

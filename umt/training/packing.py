@@ -97,7 +97,8 @@ class PackedMixture:
         require(self, at_least={"length": 2}, positive="consecutive")
         if self.tokens < self.length * self.team.size:
             raise BadInput(
-                f"a batch of {self.tokens} subwords holds no row of {self.length} for every process"
+                f"a batch of {self.tokens} subwords holds no row of {self.length} for every process: raise "
+                "lm.batch_tokens or lower lm.row_length"
             )
         shares = self.language_shares or dict.fromkeys(self.shards, 1.0)
         if set(shares) - set(self.shards) or min(shares.values()) < 0 or not sum(shares.values()):

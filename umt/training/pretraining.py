@@ -60,7 +60,7 @@ class Pretraining:
     kernels: bool = True
 
     def __post_init__(self) -> None:
-        require(self, at_least_zero="causal masked", positive="consecutive")
+        require(self, at_least_zero="causal masked", positive="row_length batch_tokens consecutive")
         if self.architecture is None and self.name is None:
             raise ValueError(
                 "there is no architecture of a new network and no model to start from: "

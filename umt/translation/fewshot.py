@@ -170,7 +170,8 @@ class FewShot:
         pairs, scores = mine_pairs(space, sources, targets, self.seed_pairs)
         if not len(pairs):
             raise BadInput(
-                "no two sentences of the texts are mutual nearest neighbours: no example to prompt with"
+                "no two sentences of the texts are mutual nearest neighbours, so there is no example to "
+                "prompt with: give more text, or bootstrap=smt"
             )
         first, second = pairs.T.tolist()
         return Examples(tuple(sources[i] for i in first), tuple(targets[j] for j in second), scores)

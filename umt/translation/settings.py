@@ -36,6 +36,7 @@ class ObjectiveSchedules:
     supervised: Schedule | None = None
 
     def __post_init__(self) -> None:
+        require(self)
         teaching = ("synthetic", "denoising", "back_translation", "dual_learning", "supervised")
         if all(getattr(self, name) is None for name in teaching):
             raise ValueError(f"nothing to learn: {', '.join(teaching[:-1])} and {teaching[-1]} are null")

@@ -168,7 +168,13 @@ def test_what_cannot_be_compared_is_one_sentence(
 def test_the_command_writes_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    two_runs(tmp_path)
+    first, _ = two_runs(tmp_path)
+    manifest = {"stage": "align", "report": {"verdict": {"label": "failed"}}}
+    (tmp_path / "align-1" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert command(monkeypatch, tmp_path, "-o", tmp_path / "page.html", "--resamples", 100) == 0
-    assert capsys.readouterr().out == f"report: {tmp_path / 'page.html'}\n"
+    printed = capsys.readouterr()
+    assert printed.out == f"report: {tmp_path / 'page.html'}\n"
+    assert printed.err == (
+        f"warning: {first.path}: its alignment is failed: expect translations unrelated to the source\n"
+    )
     assert right(3) in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -26,7 +26,15 @@ from umt.evaluation.lexicon_rows import lexicon_rows, unknown_dictionary
 from umt.evaluation.report.figures import histograms, intervals, line_chart, remove_overlaps, scatter
 from umt.evaluation.report.page import Cell, Figure, Heading, Paragraph, Section, Table, write_page
 from umt.evaluation.report.score_tables import lexicon
-from umt.evaluation.report.sections import Sample, audit, headline, samples, text_used, translation
+from umt.evaluation.report.sections import (
+    Sample,
+    audit,
+    headline,
+    how_it_was_made,
+    samples,
+    text_used,
+    translation,
+)
 from umt.evaluation.report.shared_space import history, mutual_pairs, shared_space, similarities
 from umt.evaluation.report.svg import standalone, ticks
 from umt.evaluation.report.training_curves import training_curves
@@ -227,6 +235,18 @@ def test_what_a_stage_noted_becomes_curves(tmp_path: Path) -> None:
     assert section.html().count("<svg") == 2
     assert section.html().count('class="curve') == 3
     assert "denoising" in section.html()
+
+
+def test_each_stage_has_its_commit_and_the_digest_of_its_code(tmp_path: Path) -> None:
+    recipe = {"report": {"summary": "aligned"}, "seed": 1, "seconds": 2.0, "umt": "1", "torch": "2"}
+    align = {**recipe, "stage": "align", "commit": "0123abcd4567", "code": "fedcba9876543210"}
+    run = {**recipe, "stage": "run", "inputs": {"align-1": "2026"}, "config": {}}
+    for name, manifest in (("align-1", align), ("run-1", run)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest))
+    page = how_it_was_made(tmp_path / "run-1").html()
+    for cell in ("code of its strategy", "0123abcd4567", "fedcba9876"):
+        assert f">{cell}<" in page
 
 
 def test_ticks_are_round_and_few() -> None:

@@ -188,7 +188,10 @@ class MapTraining:
             batch = self._sample(source, target, generator)
             total = self._map_loss(batch, maps, discriminators, 1 - labels, noise, generator)
             if not math.isfinite(total.item()):
-                raise FloatingPointError(f"the loss of the maps is {total.item()} at step {step}")
+                raise FloatingPointError(
+                    f"the loss of the maps is {total.item()} at step {step}: "
+                    "lower aligner.map_training.map_rate"
+                )
             map_optimiser.zero_grad()
             total.backward()  # type: ignore[no-untyped-call]
             map_optimiser.step()

@@ -18,6 +18,7 @@ from umt.align.soft_matching import mutual_words
 from umt.embeddings.retrieval import csls, csls_from_similarity, mutual
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.validate import require
+from umt.types import BadInput
 
 Dropped = Literal["pairs", "similarities"]
 
@@ -52,7 +53,7 @@ class SelfLearning:
         require(self, positive="words patience", at_least_zero="rounds ridge", within={"keep": "(0, 1]"})
 
     def align(self, source: WordSpace, target: WordSpace, generator: Generator) -> Alignment:
-        """Raises what ``init`` raises, and ValueError when its lexicons share fewer than two pairs."""
+        """Raises what ``init`` raises, and BadInput when its lexicons share fewer than two pairs."""
         start = self.init.align(source, target, generator)
         pairs, history = self._learn(source, target, mutual_translations(start, source, target), generator)
         shared = self.refinement.refine(source, target, pairs, generator)
@@ -126,9 +127,12 @@ def stochastic_csls(
 def mutual_translations(alignment: Alignment, source: WordSpace, target: WordSpace) -> Tensor:
     """(pairs, 2) indices into the two spaces of the words that are each other's best translation.
 
-    Raises ValueError when there are fewer than two.
+    Raises BadInput when there are fewer than two.
     """
     pairs = mutual_words(alignment, source, target)
     if len(pairs) < 2:
-        raise ValueError(f"the initial lexicons have {len(pairs)} mutual best translations, too few")
+        raise BadInput(
+            f"the aligner that self-learning starts from found {len(pairs)} mutual best translations, "
+            "too few: give more text, or another start (aligner@aligner.init=cooccurrence)"
+        )
     return pairs

@@ -176,10 +176,14 @@ def how_it_was_made(run: Path) -> Section:
     manifest = read_manifest(run)
     parts = {name: read_manifest(neighbour(run, name)) for name in manifest["inputs"]}
     rows = [
-        [part["stage"], name, part["report"].get("summary", ""), Cell(part["seed"]), f"{part['seconds']:.1f}"]
+        [
+            *(part["stage"], name, part["report"].get("summary", ""), part.get("commit") or ""),
+            *(part.get("code", "")[:10], Cell(part["seed"]), f"{part['seconds']:.1f}"),
+        ]
         for name, part in parts.items()
     ]
-    table = Table(["stage", "artefact", "what it reported", "seed", "seconds"], rows, text_columns=3)
+    headings = ["stage", "artefact", "what it reported", "commit", "code of its strategy", "seed", "seconds"]
+    table = Table(headings, rows, text_columns=5)
     configuration = json.dumps(manifest["config"], ensure_ascii=False, indent=1)
     facts = {f"umt {manifest['umt']}": True, f"torch {manifest['torch']}": True}
     provenance = Provenance.of(manifest)

@@ -118,7 +118,7 @@ class Console:
         self._reached(stage)
         if self.list_reused:
             self._line(stage, "   kept  ", artefact)
-        if stale:
+        if stale and stage != "run":  # which names the other stages and runs no strategy
             self.terminal.print(
                 f"{stage:<22}  [yellow]built by other code: rebuild=\\[{stage}] runs it anew[/]"
             )
@@ -224,12 +224,19 @@ class _LogLines:
             parts.append(f"{self._done:,} of {self._total:,}")
         elif self._done:
             parts.append(f"{self._done:,}")
-        if self._total and steps > 0 and seconds > 0:
-            parts.append(f"{steps / seconds:,.3g} a second")
+        growing = steps > 0 and seconds > 0
+        if growing:
+            rate, each = steps / seconds, seconds / steps
+            parts.append(f"{_rounded(rate)} a second" if rate >= 1 else f"{_rounded(each)} s each")
+        if growing and self._total:
             parts.append(f"{duration((self._total - self._done) * seconds / steps)} left")
         elif self._last is not None:
             parts.append(f"{duration(self._last)} last time")
         return ", ".join(parts)
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def duration(seconds: float) -> str:
