@@ -21,8 +21,9 @@ COMPLETION = {"COMP_LINE": "python train.py align", "COMP_POINT": "21"}
         (["train.py", "--help"], 3.0),
         (["evaluate.py", "--help"], 3.0),
         (["train.py", "-sc", "query=bash"], 2.0),
+        (["-c", "import umt.corpus.preparation.cleaning, umt.corpus.synthetic.realisation"], 2.5),
     ],
-    ids=["import", "train-help", "evaluate-help", "completion"],
+    ids=["import", "train-help", "evaluate-help", "completion", "workers"],
 )
 def test_start_up_loads_no_torch(command: list[str], bar: float) -> None:
     """bar: seconds of processor time, about three times what an idle machine takes."""

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 from multiprocessing.context import ForkServerContext
 
-_WORKER = "umt.runtime.worker"
-"""Imported by the server alone: what its children do when they begin."""
-_LIGHT = (
-    "hydra", "omegaconf", "umt.corpus.preparation.cleaning", "umt.corpus.synthetic.realisation",
-)  # fmt: skip
-"""What workers use, their main module included."""
+_PRELOADED = (
+    "umt.runtime.worker",  # what children do when they begin
+    *("hydra", "omegaconf"),  # which the main module imports
+    *("umt.corpus.preparation.cleaning", "umt.corpus.synthetic.realisation"),
+)
 
 
 def forkserver_context() -> ForkServerContext:
     """For executors: processes forked from a server that has no threads and has imported what they need once.
 
     A fork of this process could leave its threads (progress bars, torch) half alive; a spawned one imports
-    everything anew.  Whoever submits a function imports its module before, and no module that imports torch
-    is loaded in advance, which takes seconds.  The workers die with this process.
+    everything anew.  The server imports what the workers of preparation call and nothing that loads torch,
+    which takes seconds; modules of other functions are imported in each worker.  They die with this process.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_WORKER, *(name for name in _LIGHT if name in sys.modules)])
+    context.set_forkserver_preload([*_PRELOADED])
     return context
 
 
