@@ -16,14 +16,11 @@ from __future__ import annotations
 
 import copy
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import umt  # noqa: F401  (before torch: threads that sleep while they wait)
@@ -37,11 +34,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import products
+from benchmarks.back_translation import steps_of
 from benchmarks.products import Product
 from benchmarks.training import ceiling
 from umt.cli.command_line import Command
-from umt.lm.generation import Direction, Generation, Output
-from umt.lm.joint_lm import JointLM
+from umt.lm.generation import Direction
 from umt.lm.kernels import KVCache
 from umt.lm.loading import configure_libraries, load
 from umt.lm.mixed_precision import native_bf16, training_dtype
@@ -50,21 +47,12 @@ from umt.pipeline.neural_stages import languages_of
 from umt.runtime.files import MANIFEST
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
-from umt.training.loop import LoopOptions, fit
-from umt.training.objective import Loss
-from umt.training.optimiser import OptimiserConfig
-from umt.translation.back_translation import BackTranslation
-from umt.translation.noise import word_starts
-from umt.translation.objectives import TranslationTask
 from umt.translation.quality.criteria import sample_sentences
-from umt.translation.quality.filters import SubwordUsage
-from umt.translation.synthesis import SyntheticSourceWriter
 from umt.translation.training import TranslatorTraining
 
 ROOT = Path(__file__).parent.parent
 SIZES = (32, 128, 512)
 """Sentences a batch that ``transformers.generate`` may choose among."""
-WARM = 4
 """Steps before the clock counts."""
 
 
@@ -122,100 +110,6 @@ def recorded(write: Callable[[], object]) -> list[list[Product]]:
     with patch("umt.lm.decoding_cache.KVCache", Recorded):
         write()
     return list(done.values())
-
-
-@dataclass(frozen=True)
-class Clocked(Generation):
-    """Remembers the seconds of every call."""
-
-    spent: list[float] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, generation: Generation) -> Clocked:
-        """The same generation with a clock."""
-        return cls(**{each.name: getattr(generation, each.name) for each in fields(Generation)})
-
-    def generate(self, *arguments: Any, **named: Any) -> list[list[Output]]:
-        start = time.perf_counter()
-        outputs = super().generate(*arguments, **named)
-        self.spent.append(time.perf_counter() - start)
-        return outputs
-
-
-@dataclass
-class Clock:
-    """A `umt.training.loop.Callback`: when each step was over, and how much generation had taken by then."""
-
-    generation: Clocked
-    laps: list[tuple[float, float]] = field(default_factory=list)
-
-    def __call__(self, model: JointLM, step: int, record: object) -> None:
-        self.laps.append((time.perf_counter(), sum(self.generation.spent)))
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: object) -> None: ...
-
-
-class Steps(NamedTuple):
-    """Seconds a step of back-translation, what part of them went into generation, and how many words of real
-    sentences were learned from a second (subwords that begin a word; a Chinese one is a word)."""
-
-    seconds: float
-    share: float
-    words: float
-
-
-@dataclass
-class Counted(BackTranslation):
-    """Remembers how many subwords were asked for."""
-
-    asked: int = 0
-
-    def loss(
-        self,
-        model: JointLM,
-        step: int,
-        generator: torch.Generator,
-        dtype: torch.dtype = torch.float32,
-    ) -> Loss | None:
-        entry = super().loss(model, step, generator, dtype)
-        self.asked += entry.tokens if entry else 0
-        return entry
-
-
-def steps_of(
-    strategy: TranslatorTraining,
-    model: JointLM,
-    tokenizer: Tokenizer,
-    texts: tuple[TokenShards, TokenShards],
-    steps: int,
-) -> Steps:
-    """Of back-translation alone, by a translator whose synthetic sources pass the filters."""
-    usage = SubwordUsage.count(tokenizer, texts)
-    batching, synthesis = strategy.batching, strategy.synthesis
-    task = TranslationTask(tokenizer, steps, batching.tokens, batching.max_tokens, 1)
-    generation = Clocked.of(synthesis.generation)
-    writer = SyntheticSourceWriter(
-        tokenizer, (texts[0].lang, texts[1].lang), generation, synthesis.filters, usage
-    )
-    objective = Counted(task, texts, writer, batches_per_generation=synthesis.batches_per_generation)
-    still = OptimiserConfig(
-        steps, learning_rate=1e-9, adamw_learning_rate=1e-9, method=strategy.optimisation.method
-    )
-    clock = Clock(generation)
-    with tempfile.TemporaryDirectory() as folder:
-        fit(
-            model, {"back_translation": objective}, still, Path(folder), 1, lambda *_: None, [clock],
-            LoopOptions(steps, 1e9),
-        )  # fmt: skip
-    (begun, before), (ended, after) = clock.laps[WARM - 1], clock.laps[-1]
-    print(f"{writer.accepted} of {writer.written} synthetic sources were accepted")
-    starts = word_starts(tokenizer)
-    begins = float(np.mean([starts[text.tokens[:100_000]].mean() for text in texts]))
-    seconds = (ended - begun) / (steps - WARM)
-    return Steps(seconds, (after - before) / (ended - begun), begins * objective.asked / steps / seconds)
 
 
 def opened(directory: Path) -> tuple[Artefact, tuple[TokenShards, TokenShards]]:

@@ -225,7 +225,7 @@ def train(out: Path, config: DictConfig, clock: int) -> None:
             scored(ParallelSet(entry["name"], sides), translator, place, table)
     Terminal(width=200).print(table)
     if clock:
-        from benchmarks.generation import steps_of
+        from benchmarks.back_translation import steps_of
 
         translator = next(iter(translators.values()))
         texts = (

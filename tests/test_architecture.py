@@ -124,3 +124,13 @@ def test_every_library_has_its_reason() -> None:
     reasons = (ROOT / "docs" / "decisions" / "051-libraries.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w-]+)`", "".join(re.findall(r"^\|[^|]*\|", reasons, re.MULTILINE))))
     assert named == {re.split(r"[>=<]", each)[0] for each in asked}
+
+
+def test_no_call_of_transformers_may_run_code_of_a_folder() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called = ast.unparse(node.func)
+                if called.startswith("Auto") and node.func.attr in ("from_pretrained", "from_config"):
+                    options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    assert options.get("trust_remote_code") == "False", f"{path}: {called}"

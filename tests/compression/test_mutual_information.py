@@ -16,7 +16,6 @@ from rich.console import Console as Terminal
 from tests.small_texts import EN, LINES, TINY, ZH, quiet
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.compression.block_bootstrap import gain_interval, length_interval
-from umt.compression.compressors import compressed_sizes, context_mixing_size
 from umt.compression.mixing import context_mixing
 from umt.compression.mixing.cooccurrence_expert import CooccurrenceExpert
 from umt.compression.mixing.prefix_code import PrefixCode
@@ -27,46 +26,6 @@ from umt.embeddings.count_vectors import RawCounts
 from umt.evaluation.bits_rows import QUANTITIES, bits_rows
 from umt.evaluation.report.bits import bits, show_bits
 from umt.types import BadInput, Lang
-
-
-def test_a_prefix_code_is_one() -> None:
-    counts = np.array([50, 30, 10, 5, 3, 2])
-    tree = PrefixCode.huffman(counts)
-    assert sum(2.0**-length for length in tree.lengths) == 1
-    assert (counts * tree.lengths).sum() == 50 + 2 * 30 + 3 * 10 + 4 * 5 + 5 * 3 + 5 * 2
-    for symbol, length in enumerate(tree.lengths):
-        inside = tree.bounds[symbol, :length]
-        place = int(np.flatnonzero(tree.order == symbol)[0])
-        assert tuple(inside[0][[0, 2]]) == (0, 6)
-        for (low, middle, high), bit in zip(inside, tree.bits[symbol], strict=False):
-            assert (middle <= place < high) if bit else (low <= place < middle)
-
-
-def test_counts_approach_the_entropy_of_their_source() -> None:
-    chances = np.array([0.5, 0.25, 0.15, 0.1])
-    symbols = np.random.default_rng(0).choice(4, 10_000, p=chances)
-    tree = PrefixCode.huffman(np.bincount(symbols))
-    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_))
-    entropy = -(np.bincount(symbols) * np.log2(np.bincount(symbols) / len(symbols))).sum()
-    assert entropy * 0.999 < bits.sum() < entropy * 1.03
-
-
-def test_counts_trust_an_expert_that_knows() -> None:
-    symbols = np.random.default_rng(0).choice(4, 5_000)
-    tree = PrefixCode.canonical(np.full(4, 2))
-    output = np.concatenate([tree.bits[symbol] for symbol in symbols]) * 8.0 - 4.0
-    bits = context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [output.astype(np.float32)])
-    assert bits.sum() < 0.1 * 2 * len(symbols)
-    with pytest.raises(ValueError, match="10000 decisions need as many expert log odds, got 3"):
-        context_mixing.code_length(symbols, tree, np.ones(4, np.bool_), [np.zeros(3, np.float32)])
-
-
-def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
-    noise = bytes(np.random.default_rng(0).integers(0, 256, 3_000, dtype=np.uint8))
-    result = compressed_sizes(noise, noise)
-    assert all(2_900 < each["first"] < 3_500 for each in result.values()), result
-    assert result["xz -9e"]["ncd"] < 0.1
-    assert context_mixing_size(b"") == 0
 
 
 def test_symbols_are_the_text_and_the_table_is_paid() -> None:

@@ -6,12 +6,12 @@ import gzip
 import lzma
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from tests.corpus.test_reading import COMPRESSED, LONG
 from umt.corpus.files import Files, ParallelFiles
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.prepare import prepare_text
@@ -46,14 +46,6 @@ def good(tmp_path: Path) -> tuple[Path, Path]:
     return write(tmp_path / "a.txt", ENGLISH), write(tmp_path / "b.txt", CHINESE)
 
 
-COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    ".gz": gzip.compress,
-    ".xz": lzma.compress,
-    ".zst": zstandard.ZstdCompressor().compress,
-}
-
-
 @pytest.mark.parametrize("suffix", COMPRESSED)
 def test_a_root_with_every_compression(tmp_path: Path, suffix: str) -> None:
     for lang, text in ((EN, ENGLISH), (ZH, CHINESE)):
@@ -81,39 +73,6 @@ def test_folders_are_read_in_order_and_two_frames_are_one_file(tmp_path: Path) -
 
 def damaged(data: bytes) -> bytes:
     return data[: len(data) // 2]
-
-
-LONG = "".join(f"Line {number} of a longer text.\n" for number in range(5000)).encode()
-SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("skippable.zst", lambda text: SKIPPABLE_FRAME + COMPRESSED[".zst"](text)),
-        (
-            "between.zst",
-            lambda text: COMPRESSED[".zst"](text[:9]) + SKIPPABLE_FRAME + COMPRESSED[".zst"](text[9:]),
-        ),
-        ("padded.xz", lambda text: lzma.compress(text) + bytes(8)),
-        ("streams.xz", lambda text: lzma.compress(text[:9]) + bytes(4) + lzma.compress(text[9:])),
-        ("members.gz", lambda text: gzip.compress(text[:9]) + gzip.compress(text[9:]) + bytes(5)),
-    ],
-)
-def test_frames_and_padding_of_compressed_files(
-    tmp_path: Path, name: str, data: Callable[[bytes], bytes]
-) -> None:
-    (tmp_path / name).write_bytes(data("".join(f"{line}\n" for line in ENGLISH).encode()))
-    assert list(lines(tmp_path / name)) == ENGLISH
-    (tmp_path / f"cut-{name}").write_bytes(data(LONG)[:-40])
-    with pytest.raises(BadInput, match="damaged"):
-        list(lines(tmp_path / f"cut-{name}"))
-
-
-def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "text"
-    path.write_bytes("a\rb\r\nc\x0bd\u2028e\x85f\n\ng".encode())
-    assert list(lines(path)) == ["a\rb", "c\x0bd\u2028e\x85f", "", "g"]
 
 
 def test_links_to_folders_are_followed_once_and_broken_ones_named(tmp_path: Path) -> None:

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from scripts import write_configuration as writer
+from scripts.option_files import comment_of, meanings_of
 
 
-@pytest.fixture(scope="module")
-def writer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "write_configuration", ROOT / "scripts/write_configuration.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_configuration_page_is_up_to_date(writer: ModuleType) -> None:
+def test_configuration_page_is_up_to_date() -> None:
     text = writer.PAGE.read_text(encoding="utf-8")
     assert text == writer.page(), "run python scripts/write_configuration.py"
 
 
-def test_configuration_page_names_every_option_file(writer: ModuleType) -> None:
+def test_configuration_page_names_every_option_file() -> None:
     text = writer.PAGE.read_text(encoding="utf-8")
     for path in writer.CONF.glob("*/**/*.yaml"):
         group = path.parent.relative_to(writer.CONF).as_posix()
         assert f"### {group}={path.stem}\n" in text
 
 
-def test_configuration_page_explains_every_value_of_a_class(writer: ModuleType) -> None:
+def test_configuration_page_explains_every_value_of_a_class() -> None:
     rows = re.findall(r"^\| `([\w.-]+)` \| .* \| `.+` \| *\|$", writer.page(), re.MULTILINE)
     assert not rows, f"no meaning in conf/ or in the docstring of its class: {rows}"
 
@@ -53,15 +37,15 @@ def test_configuration_page_explains_every_value_of_a_class(writer: ModuleType) 
         ("colour: a#b", ""),
     ],
 )
-def test_comment_of_ignores_marks_in_strings(writer: ModuleType, line: str, comment: str) -> None:
-    assert writer.comment_of(line) == comment
+def test_comment_of_ignores_marks_in_strings(line: str, comment: str) -> None:
+    assert comment_of(line) == comment
 
 
-def test_meanings_of_reads_fields_of_a_docstring(writer: ModuleType) -> None:
+def test_meanings_of_reads_fields_of_a_docstring() -> None:
     docstring = (
         "A thing.\n\nsize: how large; 0: none. low, high: bounds of\n    the draw. other: not a field."
     )
     names = {"size": "int", "low": "float", "high": "float"}
-    meanings = dict(writer.meanings_of(docstring, names))
+    meanings = dict(meanings_of(docstring, names))
     assert meanings["size"] == "how large; 0: none"
     assert meanings["low"] == meanings["high"] == "bounds of the draw. other: not a field"

@@ -37,7 +37,7 @@ TESTED = {
     "compression/archive": "compression/test_archive",
     "training/checkpoint": "training/test_loop",
     "training/loop": "training/test_loop",
-    "pipeline/store": "pipeline/test_store",
+    "pipeline/store": "pipeline/test_store pipeline/test_store_processes",
     "translation/back_translation": "translation/test_validation translation/test_back_translation",
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
     "pipeline/inputs": "pipeline/test_checks pipeline/test_errors corpus/test_known_pairs",

@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-import train
 from umt.evaluation.finished_runs import LOG, FinishedRun
 from umt.pipeline.artefact import Artefact
-from umt.pipeline.display.console import Console
-from umt.pipeline.errors import user_errors
 from umt.pipeline.saved import bootstrap_translator
-from umt.pipeline.store import Store
 from umt.smt.translator import PhraseBasedTranslator
 from umt.types import Lang
 
@@ -41,10 +36,6 @@ SMALL = [
     "lm.optimisation.steps=3",
     "lm.consecutive=2",
 ]
-ENGLISH = "The river near the old town was {} metres wide in the spring of that year.\n"
-CHINESE = "那一年春天，老城附近的那条河有{}米宽，大家都很高兴。\n"
-
-
 BLIND = """
 import runpy, sys
 from umt.corpus.files import ParallelFiles
@@ -229,84 +220,6 @@ def test_prompts_stand_beside_what_learned_from_them(store: Path, trained: str) 
     rows = json.loads(Path(last.removeprefix("scores: ")).read_text(encoding="utf-8"))
     result = {row["system"] for row in rows if row["name"] == "bleu"}
     assert result == {"copy", "few-shot", "translator"}
-
-
-def test_prompts_need_a_language_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "lm other than none" in refused(capsys, tmp_path, "bootstrap=fewshot", "lm=none")
-
-
-def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *overrides: str) -> str:
-    """The one sentence with which a command ends; asserts that nothing half-written stays."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base=None):
-        config = compose("config", overrides=["corpus=files", "runtime.workers=1", *overrides])
-    console = Console()
-    with pytest.raises(SystemExit) as stopped, user_errors(console):
-        train.build(config, Store(tmp_path / "store", console))
-    assert stopped.value.code not in (0, None)
-    left = list((tmp_path / "store").glob(".*")) if (tmp_path / "store").exists() else []
-    assert left == []
-    output = capsys.readouterr().err.strip()
-    assert output.startswith("error: ")
-    assert len(output.splitlines()) == 1
-    return output
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> dict[str, Path]:
-    files = {"en": tmp_path / "en.txt", "zh": tmp_path / "zh.txt"}
-    files["en"].write_text("".join(ENGLISH.format(i) for i in range(300)), encoding="utf-8")
-    files["zh"].write_text("".join(CHINESE.format(i) for i in range(300)), encoding="utf-8")
-    return files
-
-
-BAD = {
-    "empty": b"",
-    "binary": bytes(range(256)) * 40,
-    "latin": "caf\u00e9 au lait et tr\u00e8s bon\n".encode("latin-1") * 50,
-    "one": b"Only one line stands here.\n",
-}
-
-
-@pytest.mark.parametrize("kind", sorted(BAD))
-def test_a_bad_file_is_named(
-    kind: str, good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = tmp_path / f"{kind}.txt"
-    bad.write_bytes(BAD[kind])
-    output = refused(capsys, tmp_path, f"corpus.source={bad}", f"corpus.target={good['zh']}")
-    assert kind in output or "en text" in output
-
-
-def test_a_missing_file_is_named(
-    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = refused(
-        capsys, tmp_path, f"corpus.source={tmp_path / 'nosuch.txt'}", f"corpus.target={good['zh']}"
-    )
-    assert "nosuch.txt" in output
-
-
-def test_one_side_only(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "corpus.target" in refused(capsys, tmp_path, f"corpus.source={good['en']}")
-
-
-def test_the_same_file_twice(
-    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = refused(capsys, tmp_path, f"corpus.source={good['en']}", f"corpus.target={good['en']}")
-    assert "same" in output
-
-
-def test_swapped_sides(good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = refused(capsys, tmp_path, f"corpus.source={good['zh']}", f"corpus.target={good['en']}")
-    assert "swapped" in output
-
-
-def test_a_vocabulary_smaller_than_asked(
-    good: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sides = [f"corpus.source={good['en']}", f"corpus.target={good['zh']}"]
-    assert "words.dim" in refused(capsys, tmp_path, *sides, "preparation.keep_duplicates=true")
 
 
 def test_a_cell_that_fails_does_not_end_a_sweep(store: Path, trained: str) -> None:

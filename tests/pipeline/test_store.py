@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 
-from umt.pipeline.artefact import Artefact, code_digest
+from umt.pipeline.artefact import Artefact
 from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import StageContext, Store
@@ -150,19 +145,6 @@ def test_a_store_that_cannot_be_written_is_one_sentence(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_worker_that_dies_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def dies(config: None, bench: StageContext) -> Mapping[str, Any]:
-        with ProcessPoolExecutor(1, get_context("fork")) as pool:
-            pool.submit(os._exit, 9).result()
-        return {}
-
-    with pytest.raises(SystemExit) as end, user_errors(Console()):
-        Store(tmp_path, Diary()).build(dies, None)
-    assert end.value.code == 2
-    assert "error: a worker process was killed" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_nothing_begun_is_nothing_left(tmp_path: Path) -> None:
     def fails(config: None, bench: StageContext) -> Mapping[str, Any]:
         raise OSError(28, str(bench.scratch))
@@ -188,25 +170,6 @@ def test_reuse_removes_what_a_build_left_that_was_killed_at_its_end(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [made.path]
 
 
-def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
-    """Host names and process numbers say nothing between containers: the lock does."""
-    place = tmp_path / ".other-1.vm-999999999.partial"
-    place.mkdir()
-    script = (
-        "import sys, time; from pathlib import Path; from umt.runtime.lock import exclusive_lock\n"
-        "with exclusive_lock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path / ".lock-other-1")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        Store(tmp_path, Diary()).build(first, numbered(3))
-        assert place.exists()
-        other.kill()
-    Store(tmp_path, Diary()).build(first, numbered(4))
-    assert not place.exists()
-
-
 def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path, Diary())
     artefact = store.build(first, numbered(3))
@@ -216,59 +179,6 @@ def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
         store.build(first, numbered(3))
     assert replace(store, check_files=False).build(first, numbered(3)).path == artefact.path
     assert (replace(store, rebuild=("first",)).build(first, numbered(3)).path / "number").read_text() == "3"
-
-
-def test_store_says_that_an_artefact_was_built_by_other_code(tmp_path: Path) -> None:
-    place = tmp_path / "plugin"
-    place.mkdir()
-    (place / "my_strategy.py").write_text("RATE = 1\n")
-    script = f"""
-import sys; sys.path.insert(0, {str(place)!r})
-from pathlib import Path
-from omegaconf import OmegaConf
-from tests.pipeline.test_store import Diary, first
-from umt.pipeline.display.console import Console
-from umt.pipeline.errors import user_errors
-from umt.pipeline.store import Store
-diary = Diary()
-config = OmegaConf.create({{"number": 1, "_target_": "my_strategy.Rate"}})
-Store(Path({str(tmp_path / "store")!r}), diary).build(first, config)
-print(diary.entries[0])
-"""
-    outputs = []
-    for text in ("RATE = 1\n", "RATE = 1\n", "RATE = 2\n"):
-        (place / "my_strategy.py").write_text(text)
-        done = subprocess.run(
-            [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        outputs.append(done.stdout.strip())
-    assert outputs == ["started first", "reused first", "reused first of other code"]
-
-
-def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "package").mkdir()
-    files = {
-        "my_strategy.py": "import json\nfrom my_helper import RATE\n",
-        "my_helper.py": "RATE = 1\n",
-        "my_plots.py": "",
-        "package/__init__.py": "",
-        "package/strategy.py": "from .helper import RATE\nfrom package import other\n",
-        "package/helper.py": "import nowhere\nfrom package.strategy import Strategy\n",
-        "package/other.py": "",
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    settings = {"a": {"_target_": "my_strategy.Strategy"}, "b": [{"_target_": "package.strategy.Strategy"}]}
-    digests = {code_digest(settings)}
-    for name, text in files.items():
-        (tmp_path / name).write_text(f"{text}# edited\n", encoding="utf-8")
-        if name not in ("my_plots.py", "package/__init__.py"):
-            assert code_digest(settings) not in digests, name
-        digests.add(code_digest(settings))
-    assert len(digests) == 6
 
 
 def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
@@ -302,36 +212,3 @@ def test_scratch_is_not_gone_on_with_when_an_input_was_rebuilt(tmp_path: Path) -
     again = Store(tmp_path, Diary(), rebuild=("first",)).build(first, numbered(1))
     with pytest.raises(RuntimeError, match="killed"):
         store.build(interrupted, None, again)
-
-
-SHARED = """
-import sys, time
-from pathlib import Path
-from umt.pipeline.display.console import Console
-from umt.pipeline.errors import user_errors
-from umt.pipeline.store import Store
-from tests.pipeline.test_store import Diary
-
-def slow(config, bench):
-    with (Path(sys.argv[1]) / "built").open("a") as file:
-        file.write("once ")
-    time.sleep(0.5)
-    (bench.directory / "done").touch()
-    return {}
-
-diary = Diary()
-made = Store(Path(sys.argv[1]) / "store", diary).build(slow, None)
-assert (made.path / "done").exists()
-print(diary.entries)
-"""
-
-
-def test_two_processes_build_what_they_share_once(tmp_path: Path) -> None:
-    line = [sys.executable, "-c", SHARED, str(tmp_path)]
-    running = [subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE) for _ in range(3)]
-    outputs = [process.communicate()[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0]
-    assert (tmp_path / "built").read_text() == "once "
-    # The last of the three can wait twice: for the builder, then for the second, which looks at the result.
-    assert sum("waiting for another process" in output or "reused slow" in output for output in outputs) == 2
-    assert not list((tmp_path / "store").glob(".*"))

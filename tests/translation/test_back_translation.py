@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tests.small_translation import EN, ZH, cipher, network, source_writer
 from umt.lm.generation import Direction, Generation
@@ -121,6 +122,27 @@ def test_a_round_is_written_with_the_weights_of_its_beginning(tmp_path: Path) ->
             model.embeddings.add_(0.01)
     assert all(torch.equal(each, first) for each in writers[:5])
     assert all(torch.equal(each, first + 0.05) or torch.allclose(each, first + 0.05) for each in writers[5:])
+
+
+def test_sources_are_written_by_the_average_of_the_weights(
+    half_taught: tuple[Tokenizer, tuple[TokenShards, TokenShards], JointLM], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first update on; before it there is no average."""
+    tokenizer, texts, model = half_taught
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))  # type: ignore[no-untyped-call]
+    task = TranslationTask(tokenizer, steps=10, tokens=120, max_tokens=60, seed=1)
+    one = BackTranslation(
+        task, texts, source_writer(tokenizer, texts), batches_per_generation=1, average=average
+    )
+    write, writers = one.source_writer.write, list[object]()
+    monkeypatch.setattr(
+        one.source_writer, "write", lambda model, *rest: writers.append(model) or write(model, *rest)
+    )
+    one.loss(model, 0, generator(0))
+    average.update_parameters(model)
+    one.loss(model, 1, generator(1))
+    assert writers[0] is model
+    assert writers[1] is average.module
 
 
 def test_a_round_goes_on_where_it_stood(tmp_path: Path) -> None:

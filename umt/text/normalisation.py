@@ -26,31 +26,7 @@ _HAN = r"\p{Han}\u3007"
 
 # Before NFKC, which would turn an acute accent used as an apostrophe into a space and a combining mark.
 _APOSTROPHES = str.maketrans({"´": "'", "`": "'", "ʼ": "'", "＇": "'"})
-_WESTERN = str.maketrans(
-    {
-        "“": '"',
-        "”": '"',
-        "„": '"',
-        "‟": '"',
-        "«": '"',
-        "»": '"',
-        "″": '"',
-        "‘": "'",
-        "’": "'",
-        "‚": "'",
-        "‛": "'",
-        "′": "'",
-        "‐": "-",
-        "‑": "-",
-        "‒": "–",
-        "―": "—",
-        "−": "-",
-        "、": ",",
-        "。": ".",
-        "「": '"',
-        "」": '"',
-    }
-)
+_WESTERN = str.maketrans("“”„‟«»″「」‘’‚‛′‐‑−‒―、。", '"' * 9 + "'" * 5 + "---–—,.")
 _FRENCH = {code: char for code, char in _WESTERN.items() if chr(code) not in "«»"}
 _DASH_BETWEEN_SPACES = regex.compile(r"(?<=\s)[-–—]{1,3}(?=\s|$)")
 _DASH_HALF_SPACED = regex.compile(r"\s+—|—\s+")

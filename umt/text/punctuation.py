@@ -4,26 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-_MARKS = str.maketrans(
-    {
-        "。": ".",
-        "、": ",",
-        "「": '"',
-        "」": '"',
-        "『": "'",
-        "』": "'",
-        "“": '"',
-        "”": '"',
-        "‘": "'",
-        "’": "'",
-        "«": '"',
-        "»": '"',
-        "—": "-",
-        "–": "-",
-        "·": "-",
-        "…": ".",
-    }
-)
+_MARKS = str.maketrans("。…、「」“”«»『』‘’—–·", "..," + '"' * 6 + "'" * 4 + "---")
 
 
 def is_punctuation(word: str) -> bool:

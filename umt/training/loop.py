@@ -9,12 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Generator
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
 from umt.lm.joint_lm import JointLM
@@ -92,15 +93,17 @@ def fit(
     watch: Sequence[Callback] = (),
     pace: LoopOptions = LoopOptions(),
     team: ProcessGroup = SINGLE,
+    average: AveragedModel | None = None,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place; returns the records, one every ``pace.every`` updates, the last one last.
 
+    average: of the weights of ``model``, renewed after every update; callbacks get it instead of ``model``.
     directory: checkpoints, ``metrics.jsonl`` and TensorBoard's events; what an earlier, killed call with the
         same arguments left there is continued. Every random number follows from ``seed`` and the number of
         the step.
     Raises FloatingPointError before the update when a loss or a gradient is not finite.
     """
-    run = _Run(model, objectives, optimisation, directory, seed, watch, pace, team)
+    run = _Run(model, objectives, optimisation, directory, seed, watch, pace, team, average)
     with torch.random.fork_rng(devices=[]):
         return run.through(progress)
 
@@ -116,7 +119,9 @@ class _Run:
         watch: Sequence[Callback],
         pace: LoopOptions,
         team: ProcessGroup,
+        average: AveragedModel | None,
     ) -> None:
+        self.average, self.watched = average, model if average is None else cast(JointLM, average.module)
         self.model, self.objectives, self.optimisation = model, objectives, optimisation
         self.directory, self.seed, self.watch, self.pace, self.team = directory, seed, watch, pace, team
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -149,7 +154,7 @@ class _Run:
                 tally, begun = _RunningSums(), now
             try:
                 for callback in self.watch:
-                    callback(self.model, self.step, record)
+                    callback(self.watched, self.step, record)
             except StopTraining as stop:
                 self.stopped = str(stop) or "stopped"
             if record:
@@ -206,6 +211,8 @@ class _Run:
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
 
     def _non_finite(self, what: str) -> str:
         last_step = max(self.checkpoints.steps(), default=None)
@@ -225,7 +232,7 @@ class _Run:
             writer.add_scalar(name, value, int(record["step"]))
 
     def _checkpoint(self) -> None:
-        tensors = training_state.state_tensors(self.model, self.optimisers)
+        tensors = training_state.state_tensors(self.model, self.optimisers, self.average)
         if self._first:
             state = {
                 "objectives": {name: objective.state() for name, objective in self.objectives.items()},
@@ -243,7 +250,7 @@ class _Run:
                 (self.directory / LOG).unlink(missing_ok=True)
             return
         self.step, tensors, state = newest
-        training_state.restore(self.model, self.optimisers, tensors)
+        training_state.restore(self.model, self.optimisers, tensors, self.average)
         for name, objective in self.objectives.items():
             objective.restore(state["objectives"][name])
         for callback, memory in zip(self.watch, state["watch"], strict=True):

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Generator
+from torch.optim.swa_utils import AveragedModel
 
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import reload, save
@@ -64,6 +65,7 @@ class BackTranslation:
     texts: real sentences of both languages, which take turns. noise: on the synthetic sources.
     batches_per_generation: batches whose sources are written at once, and learned from in the updates after.
     rounds: None to write with the weights of the moment, else with those of the round's beginning.
+    average: of the weights, which writes instead of the weights themselves; None: they do.
     """
 
     task: TranslationTask
@@ -73,6 +75,7 @@ class BackTranslation:
     noise: Noise | None = None
     batches_per_generation: int = 2
     rounds: FrozenWriter | None = None
+    average: AveragedModel | None = field(default=None, repr=False)
     next_side: int = 0
     queue: list[tuple[int, list[Ids], list[Ids]]] = field(default_factory=list)
     round: int = -1
@@ -117,6 +120,8 @@ class BackTranslation:
 
     def _writer_at(self, model: JointLM, step: int) -> JointLM:
         """The model that writes at ``step``."""
+        if self.average is not None and self.average.n_averaged:
+            model = cast(JointLM, self.average.module)
         if self.rounds is None:
             return model
         number = self.rounds.number(step, self.task.steps)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from umt.lm.generation import Direction
 from umt.lm.joint_lm import JointLM
@@ -87,6 +88,8 @@ class TranslatorTraining:
     noise: on the sources of denoising.
     source_noise: on the sources of the other objectives, null for none.
     word_dropout: share of the target's subwords that the model does not see while it predicts the next.
+    average: decay, per update, of the exponential moving average of the weights that writes the sources of
+        back-translation, is validated and is the result; 0: the weights themselves.
     kernels: see `umt.lm.joint_lm.JointLM`.
     """
 
@@ -97,13 +100,14 @@ class TranslatorTraining:
     noise: Noise = field(default_factory=Noise)
     source_noise: Noise | None = None
     word_dropout: float = 0.0
+    average: float = 0.99
     batching: Batching = field(default_factory=Batching)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     kernels: bool = True
 
     def __post_init__(self) -> None:
-        require(self, at_least_zero="parallel_pairs", within={"word_dropout": "[0, 1)"})
+        require(self, at_least_zero="parallel_pairs", within={"word_dropout": "[0, 1)", "average": "[0, 1)"})
         if (self.schedules.supervised is None) != (self.parallel_pairs == 0):
             raise ValueError(
                 f"schedules.supervised and parallel_pairs={self.parallel_pairs} go together: "
@@ -142,12 +146,17 @@ class TranslatorTraining:
             directory=scratch,
             progress=progress,
         )
-        objectives = self._objectives(task, model, data, usage, scratch)
+        average = (
+            AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(self.average))  # type: ignore[no-untyped-call]
+            if self.average
+            else None
+        )
+        objectives = self._objectives(task, model, data, usage, scratch, average)
 
         def with_validation(what: str, done: int, total: int | None) -> None:
             progress(", ".join(filter(None, (what, callback.latest))), done, total)
 
-        fit(model, objectives, self.optimisation, scratch, seed, with_validation, [callback])
+        fit(model, objectives, self.optimisation, scratch, seed, with_validation, [callback], average=average)
         step, best = callback.best_model(model)
         return TrainedTranslator(best, tuple(callback.history), step, callback.stop_reason)
 
@@ -185,7 +194,13 @@ class TranslatorTraining:
         return comparisons
 
     def _objectives(
-        self, task: TranslationTask, model: JointLM, data: TranslationData, usage: SubwordUsage, scratch: Path
+        self,
+        task: TranslationTask,
+        model: JointLM,
+        data: TranslationData,
+        usage: SubwordUsage,
+        scratch: Path,
+        average: AveragedModel | None,
     ) -> dict[str, Objective]:
         """Objective by name; ``model``: before training."""
         schedules, texts = self.schedules, data.texts
@@ -216,6 +231,7 @@ class TranslatorTraining:
                 self.source_noise,
                 self.synthesis.batches_per_generation,
                 rounds,
+                average,
             )
         if schedules.dual_learning is not None:
             objectives["cycle"] = DualLearning(

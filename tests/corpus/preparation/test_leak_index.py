@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from umt.corpus import ParallelSet
-from umt.corpus.preparation.alignment_check import NOT_TESTED, SideStatistics, accidental_alignment
-from umt.corpus.preparation.cleaning import Preparation
+from umt.corpus.preparation.alignment_check import NOT_TESTED, accidental_alignment
+from umt.corpus.preparation.cleaning import Preparation, SideStatistics
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.held_out_filter import leak_index, leaked_lines
 from umt.corpus.preparation.leak_index import LeakIndex, longest_shared_run

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from umt.corpus.preparation.cleaning import SideStatistics
 from umt.corpus.preparation.length_sequence import same_sequence
 from umt.types import F64, I64
-
-
-@dataclass(frozen=True)
-class SideStatistics:
-    """What one side leaves behind for the check of accidental alignment.
-
-    lines: numbers of the kept lines, ascending; lengths: their characters; anchor_lines, anchors: which
-    line holds which numeral or Latin name (hashed): what survives translation.
-    """
-
-    lines: I64
-    lengths: I64
-    anchor_lines: I64
-    anchors: I64
-
-    @staticmethod
-    def concatenated(parts: Iterable[SideStatistics]) -> SideStatistics:
-        every = list(parts)
-        return SideStatistics(
-            *(
-                np.concatenate([getattr(part, name) for part in every] or [np.zeros(0, np.int64)])
-                for name in ("lines", "lengths", "anchor_lines", "anchors")
-            )
-        )
-
 
 ALIGNED, NOT_ALIGNED, NOT_TESTED = "aligned", "not aligned", "could not be tested"
 """The answers of the check."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from umt.corpus.preparation.alignment_check import SideStatistics
 from umt.corpus.preparation.deduplication import Hashes, hashed, key
 from umt.corpus.preparation.leak_index import LONG_RUN, LeakIndex
 from umt.runtime.validate import require
@@ -24,7 +23,7 @@ from umt.text.languages import LanguageClassifier, is_spaced, other_script_share
 from umt.text.normalisation import line_cleaner
 from umt.text.segmentation import segmenter
 from umt.text.sentence_splitting import estimated_words, split_sentences
-from umt.types import Lang
+from umt.types import I64, Lang
 
 OTHER_LANGUAGE = "other language"
 _TRACED = 300_000  # lines that the check of accidental alignment looks at: plenty, and memory stays flat
@@ -63,6 +62,30 @@ class Preparation:
             at_least_zero="workers",
             within={"max_nonletters max_other_script": "(0, 1]"},
             ascending="min_words max_words",
+        )
+
+
+@dataclass(frozen=True)
+class SideStatistics:
+    """What one side leaves behind for the check of accidental alignment.
+
+    lines: numbers of the kept lines, ascending; lengths: their characters; anchor_lines, anchors: which
+    line holds which numeral or Latin name (hashed): what survives translation.
+    """
+
+    lines: I64
+    lengths: I64
+    anchor_lines: I64
+    anchors: I64
+
+    @staticmethod
+    def concatenated(parts: Iterable[SideStatistics]) -> SideStatistics:
+        every = list(parts)
+        return SideStatistics(
+            *(
+                np.concatenate([getattr(part, name) for part in every] or [np.zeros(0, np.int64)])
+                for name in ("lines", "lengths", "anchor_lines", "anchors")
+            )
         )
 
 

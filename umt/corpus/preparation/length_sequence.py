@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from umt.runtime.jit import jit
 from umt.types import F64
@@ -58,7 +58,7 @@ def _normalised(lengths: NDArray[Any], generator: np.random.Generator) -> F64:
     values = np.log(lengths + generator.random(len(lengths)))
     around = np.pad(values, _AROUND, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(around, 2 * _AROUND + 1)
-    deviations: F64 = norm.ppf(((windows < values[:, None]).sum(1) + 0.5) / (2 * _AROUND + 1))
+    deviations: F64 = ndtri(((windows < values[:, None]).sum(1) + 0.5) / (2 * _AROUND + 1))
     return deviations
 
 

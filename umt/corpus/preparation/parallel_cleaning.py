@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import chain, islice
 
@@ -21,14 +21,16 @@ _cleaners: Mapping[Lang, Cleaner] = {}
 
 
 def clean_in_parallel(
-    source: Source, cleaners: Mapping[Lang, Cleaner], workers: int
+    source: Source, make_cleaners: Callable[[], Mapping[Lang, Cleaner]], workers: int
 ) -> Iterator[CleanedChunk]:
     """The chunks of both languages by turns, cleaned; the same whatever the number of processes.
 
-    Only a few chunks exist at a time, so memory stays flat.  A small corpus is cleaned right here.
+    Only a few chunks exist at a time, so memory stays flat.  A small corpus is cleaned right here. The
+    cleaners are made while a source that generates its text in processes of its own goes on.
     """
     jobs = _jobs(source)
     small = list(islice(jobs, _ALONE + 1))
+    cleaners = make_cleaners()
     if workers == 1 or len(small) <= _ALONE:
         for lang, lines, first in chain(small, jobs):
             yield cleaners[lang].clean(lines, first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,8 +14,14 @@ import numpy as np
 import regex
 
 from umt.corpus import HasReadingWarnings, HeldOut, Source
-from umt.corpus.preparation.alignment_check import ALIGNED, SideStatistics, accidental_alignment
-from umt.corpus.preparation.cleaning import OTHER_LANGUAGE, CleanedChunk, Cleaner, Preparation
+from umt.corpus.preparation.alignment_check import ALIGNED, accidental_alignment
+from umt.corpus.preparation.cleaning import (
+    OTHER_LANGUAGE,
+    CleanedChunk,
+    Cleaner,
+    Preparation,
+    SideStatistics,
+)
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.held_out_filter import leak_index
 from umt.corpus.preparation.leak_index import LEAKS
@@ -50,7 +57,8 @@ def prepare_text(
     Raises `BadInput` when a side cannot be read, holds a single line, or is not in its language; when both
     hold the same text; when nothing is left; and, with ``audit=strict``, when the audit finds anything.
     """
-    sides = _clean_sides(source, _cleaners(source, held_out, preparation), preparation, directory, progress)
+    cleaners = partial(_cleaners, source, held_out, preparation)
+    sides = _clean_sides(source, cleaners, preparation, directory, progress)
     progress("endings", 0, None)
     first, second = source.languages
     pairs = ((first, second), (second, first)) if preparation.split_suffixes else ()
@@ -74,7 +82,7 @@ def prepare_text(
 
 def _clean_sides(
     source: Source,
-    cleaners: dict[Lang, Cleaner],
+    make_cleaners: Callable[[], dict[Lang, Cleaner]],
     preparation: Preparation,
     directory: Path,
     progress: ProgressCallback,
@@ -91,7 +99,7 @@ def _clean_sides(
         )
         sides = {lang: SideWriter(lang, text[lang], words[lang]) for lang in source.languages}
         openings: dict[Lang, CleanedChunk] = {}
-        for chunk in clean_in_parallel(source, cleaners, cores(preparation.workers)):
+        for chunk in clean_in_parallel(source, make_cleaners, cores(preparation.workers)):
             side = sides[chunk.lang]
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk

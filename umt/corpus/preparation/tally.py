@@ -8,8 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from umt.corpus.preparation.alignment_check import SideStatistics
-from umt.corpus.preparation.cleaning import CleanedChunk
+from umt.corpus.preparation.cleaning import CleanedChunk, SideStatistics
 from umt.corpus.preparation.deduplication import SeenHashes
 from umt.types import Lang
 

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from umt.corpus.synthetic.logical_form import Asked, Clause, Phrase, Sentence, Tense
-from umt.corpus.synthetic.preferences import JOINTS, Matrix, Preferences, Table, table
+from umt.corpus.synthetic.preferences import JOINTS, Matrix, Preferences
 from umt.corpus.synthetic.statements import Statements
 
 MOODS: list[tuple[float, dict[Tense, int]]] = [
@@ -35,14 +35,14 @@ class Sampler(Statements):
     ) -> None:
         super().__init__(knowledge, random)
         self.accepts = accepts
-        self.topics = table(np.asarray(topics, dtype=np.float64))
+        self.topics = topics
         self.moods = [[tense for tense, share in tenses.items() for _ in range(share)] for _, tenses in MOODS]
         self.mood = self.moods[0]
 
     def documents(self) -> Iterator[list[Sentence]]:
         """Documents without end, 5 to 12 sentences each."""
         while True:
-            self.topic = self.draw(self.topics)
+            self.topic = self.random.choices(range(len(self.topics)), self.topics)[0]
             self.mood = self.random.choices(self.moods, [share for share, _ in MOODS])[0]
             self.cast.begin()
             yield [self.acceptable() for _ in range(self.random.randint(5, 12))]
@@ -80,7 +80,7 @@ class Sampler(Statements):
                     * [clause.tense in word.tags for word in self.vocabulary.words["opening"]]
                 )
 
-            sentence.opening = self.draw(self.cached(("opening", clause.tense), suits))
+            sentence.opening = self.draw(("opening", clause.tense), suits)
         return sentence
 
     def commands(self, clause: Clause) -> bool:
@@ -128,7 +128,7 @@ class Sampler(Statements):
     def join(self, sentence: Sentence, tense: Tense) -> None:
         """Add a second clause, often about the same subject."""
         first = sentence.clause
-        joint = list(JOINTS)[self.draw(self.cached(("joint", first.verb), lambda: self.joints(first.verb)))]
+        joint = list(JOINTS)[self.draw(("joint", first.verb), lambda: self.joints(first.verb))]
         tense = first.tense if tense not in ("can", "must", "should", "experience") else "present"
         when: Tense = (
             tense if joint not in ("when", "after", "before") or tense in ("past", "present") else "past"
@@ -150,12 +150,12 @@ class Sampler(Statements):
             and first.voice == "active"
             and self.random.random() < 0.75
         ):
-            verb = self.draw(self.follow(subject.noun))
+            verb = self.follow(subject.noun)
             if verb >= 0:
                 again = Phrase(subject.noun, "pronoun", subject.number, pronoun=self.cast.pronoun(subject))
                 second = self.event(verb, when, {"subject": again}, inner=True)
         else:
-            verb = self.draw(self.cached(("verb", self.topic), lambda: self.world.verb_weights[self.topic]))
+            verb = self.draw(("verb", self.topic), lambda: self.world.verb_weights[self.topic])
             second = self.event(verb, when, inner=True)
         if second is not None and second.verb != first.verb:
             sentence.joint, sentence.second = joint, second
@@ -165,10 +165,10 @@ class Sampler(Statements):
         timeless = np.array([joint in ("because", "although", "but", "so") for joint in JOINTS])
         return np.asarray(self.world.function_words["joint"][verb] * (timeless if verb < 0 else 1))
 
-    def follow(self, noun: int) -> Table:
-        """What somebody does next."""
+    def follow(self, noun: int) -> int:
+        """The verb of what somebody does next."""
 
         def weights() -> Matrix:
             return np.asarray(self.fillers["subject"][:, noun] * self.world.verb_weights[self.topic])
 
-        return self.cached(("follow", noun, self.topic), weights)
+        return self.draw(("follow", noun, self.topic), weights)

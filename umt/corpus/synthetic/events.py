@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from random import Random
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from umt.corpus.synthetic.logical_form import Clause, Gap, Phrase, Tense
 from umt.corpus.synthetic.noun_phrases import DiscourseEntities
-from umt.corpus.synthetic.preferences import Matrix, Preferences, Table, table
+from umt.corpus.synthetic.preferences import Matrix, Preferences
 
 TIMES: dict[Tense, tuple[str, float]] = {
     "past": ("past", 0.4),
@@ -32,7 +31,6 @@ class Events:
     def __init__(self, knowledge: Preferences, random: Random) -> None:
         self.world, self.random = knowledge, random
         self.vocabulary, self.topic = knowledge.vocabulary, 0
-        self.tables: dict[tuple[str | int, ...], Table] = {}
         self.cast = DiscourseEntities(knowledge, random)
         self.fillers = {
             role: matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1e-12)
@@ -55,22 +53,13 @@ class Events:
             ]
         )
 
-    def draw(self, candidates: Table) -> int:
-        """One candidate, or -1 when there is none."""
-        items, cumulative = candidates
-        if not items:
-            return -1
-        return items[min(bisect_left(cumulative, self.random.random() * cumulative[-1]), len(items) - 1)]
-
-    def cached(self, key: tuple[str | int, ...], weights: Callable[[], Matrix]) -> Table:
-        choice = self.tables.get(key)
-        if choice is None:
-            choice = self.tables[key] = table(weights())
-        return choice
+    def draw(self, key: tuple[str | int, ...], weights: Callable[[], Matrix]) -> int:
+        """`Preferences.draw`."""
+        return self.world.draw(key, weights, self.random)
 
     def function_word(self, kind: str, companion: int) -> int:
         """The place of a word of a closed class, as the companion likes them."""
-        return self.draw(self.cached((kind, companion), lambda: self.world.function_words[kind][companion]))
+        return self.draw((kind, companion), lambda: self.world.function_words[kind][companion])
 
     def argument(self, role: str, verb: int, tense: Tense) -> Phrase | None:
         """A filler for a role: an entity that was mentioned, or a new one."""
@@ -82,7 +71,7 @@ class Events:
         def weights() -> Matrix:
             return np.asarray(fits * self.world.about[self.topic])
 
-        noun = self.draw(self.cached((role, verb, self.topic), weights))
+        noun = self.draw((role, verb, self.topic), weights)
         return None if noun < 0 else self.cast.phrase(noun, role, tense)
 
     def event(
@@ -147,7 +136,7 @@ class Events:
         def weights() -> Matrix:
             return np.asarray(weight * self.fillers[gap][:, phrase.noun] * self.objective)
 
-        verb = self.draw(self.cached(("relative", gap, self.topic, phrase.noun), weights))
+        verb = self.draw(("relative", gap, self.topic, phrase.noun), weights)
         if verb < 0 or verb == clause.verb:
             return
         inner = self.event(verb, self.random.choice(("past", "past", "present")), {gap: phrase}, inner=True)
@@ -156,7 +145,7 @@ class Events:
 
     def within(self, tense: Tense) -> Clause | None:
         """What is said, thought or known."""
-        verb = self.draw(self.cached(("verb", self.topic), lambda: self.world.verb_weights[self.topic]))
+        verb = self.draw(("verb", self.topic), lambda: self.world.verb_weights[self.topic])
         when: Tense = "past" if tense == "past" else self.random.choice(("present", "future", "past"))
         return self.event(verb, when, inner=True)
 
@@ -168,7 +157,7 @@ class Events:
                 self.active * self.fillers["subject"][:, subject.noun] * self.world.verb_weights[self.topic]
             )
 
-        verb = self.draw(self.cached(("task", subject.noun, self.topic), weights))
+        verb = self.draw(("task", subject.noun, self.topic), weights)
         return None if verb < 0 else self.event(verb, "infinitive", {"subject": subject}, inner=True)
 
     def placeable(self, clause: Clause) -> bool:
@@ -192,12 +181,12 @@ class Events:
             def weights() -> Matrix:
                 return np.asarray(self.world.places[verb] * self.world.about[self.topic])
 
-            place = self.draw(self.cached(("place", verb, self.topic), weights))
+            place = self.draw(("place", verb, self.topic), weights)
             taken = {phrase.noun for phrase in (clause.subject, clause.object) if phrase is not None}
             if place >= 0 and place not in taken:
                 clause.place = self.cast.phrase(place, "place", tense)
         if random.random() < 0.25:
-            clause.adverb = self.draw(self.cached(("manner", verb), lambda: self.world.manners[verb]))
+            clause.adverb = self.draw(("manner", verb), lambda: self.world.manners[verb])
             plural = clause.subject is not None and clause.subject.number != 1
             if (
                 clause.adverb >= 0
@@ -209,7 +198,7 @@ class Events:
         if random.random() < share and "state" not in entry.tags:
             clause.time = (
                 group,
-                self.draw(self.cached((group, verb), lambda: self.world.times[group][verb])),
+                self.draw((group, verb), lambda: self.world.times[group][verb]),
             )
         if tense == "perfect":
             clause.frequency = self.function_word("perfect", verb)

@@ -10,18 +10,9 @@ from hashlib import blake2b
 from typing import Literal
 
 Tense = Literal[
-    "past",
-    "present",
-    "progressive",
-    "was doing",
-    "future",
-    "perfect",
-    "experience",
-    "can",
-    "must",
-    "should",
+    "past", "present", "progressive", "was doing", "future", "perfect", "experience", "can", "must", "should",
     "infinitive",
-]
+]  # fmt: skip
 Gap = Literal["subject", "object"]
 Asked = Literal["", "truth", "subject", "object", "place", "time", "reason"]
 Determiner = Literal[
@@ -99,7 +90,7 @@ def key(concepts: list[int], salt: int, canonical: dict[int, int]) -> int:
     share their key too. Sentences that differ in tense, number or articles share it as well, so a split by
     this key separates near-paraphrases.
     """
-    names = sorted(canonical.get(concept, concept) for concept in concepts)
+    names = sorted([canonical.get(concept, concept) for concept in concepts])
     return int.from_bytes(blake2b(repr((salt, names)).encode(), digest_size=4).digest(), "little")
 
 
@@ -118,7 +109,8 @@ def _of_clause(clause: Clause, concepts: list[int], unsaid: str = "") -> None:
     if unsaid != "object" and clause.question != "object":
         _of_phrase(clause.object, concepts)
     for phrase in (clause.other, clause.place, clause.standard):
-        _of_phrase(phrase, concepts)
+        if phrase is not None:
+            _of_phrase(phrase, concepts)
     if clause.complement is not None:
         _of_clause(clause.complement, concepts)
 

@@ -10,58 +10,20 @@ import numpy as np
 
 from umt.corpus.synthetic.concepts import UNIQUE
 from umt.corpus.synthetic.logical_form import Determiner, Phrase, Tense
-from umt.corpus.synthetic.preferences import DETERMINERS, NUMBERS, OWNERS, Preferences, Table, table
+from umt.corpus.synthetic.preferences import DETERMINERS, NUMBERS, OWNERS, Matrix, Preferences
 
 _Word = TypeVar("_Word")
 
-OWNABLE = frozenset(
-    {
-        *(
-            "animal",
-            "bird",
-            "vehicle",
-            "craft",
-            "clothing",
-            "jewelry",
-            "device",
-            "instrument",
-            "document",
-            "stationery",
-        ),
-        *(
-            "household",
-            "kitchenware",
-            "idea",
-            "software",
-            "body",
-            "feeling",
-            "artwork",
-            "sportgear",
-            "family",
-            "group",
-        ),
-        *("building", "room", "creature", "finance", "disease"),
-    }
-)
+OWNABLE = frozenset({
+    "animal", "bird", "vehicle", "craft", "clothing", "jewelry", "device", "instrument", "document",
+    "stationery", "household", "kitchenware", "idea", "software", "body", "feeling", "artwork",
+    "sportgear", "family", "group", "building", "room", "creature", "finance", "disease",
+})  # fmt: skip
 """Classes that people call "my" and "his"."""
-GENERAL = frozenset(
-    {
-        *(
-            "animal",
-            "bird",
-            "marine",
-            "insect",
-            "fruit",
-            "vegetable",
-            "food",
-            "plant",
-            "vehicle",
-            "device",
-            "person",
-        ),
-        *("organism", "weapon", "clothing"),
-    }
-)
+GENERAL = frozenset({
+    "animal", "bird", "marine", "insect", "fruit", "vegetable", "food", "plant", "vehicle", "device",
+    "person", "organism", "weapon", "clothing",
+})  # fmt: skip
 """Classes of which something is said in general, in the plural."""
 
 
@@ -73,9 +35,6 @@ class DiscourseEntities:
         self.nouns = knowledge.vocabulary.nouns
         self.known: list[tuple[int, int]] = []
         self.gender: dict[int, str] = {}
-        self.qualities: dict[int, Table] = {}
-        self.owners: dict[int, Table] = {}
-        self.function_words: dict[tuple[str, int], Table] = {}
         self.adjectives: list[bool] = np.asarray(self.world.qualities.max(axis=0) > 0).tolist()
 
     def begin(self) -> None:
@@ -91,10 +50,8 @@ class DiscourseEntities:
 
     def choose(self, kind: str, words: Iterable[_Word], noun: int) -> _Word:
         """One of ``words``, a closed class in its order, as the noun likes them."""
-        if (kind, noun) not in self.function_words:
-            self.function_words[kind, noun] = table(self.world.function_words[kind][noun])
-        items, weights = self.function_words[kind, noun]
-        return list(words)[self.random.choices(items, cum_weights=weights)[0]]
+        liking = self.world.function_words
+        return list(words)[self.world.draw((kind, noun), lambda: liking[kind][noun], self.random)]
 
     def pronoun(self, phrase: Phrase) -> str:
         """he, she, it or they."""
@@ -186,23 +143,24 @@ class DiscourseEntities:
         entry = self.nouns[phrase.noun]
         phrase.determiner = "the"
         if entry.owners:
-            if phrase.noun not in self.owners:
-                mask = self.world.allowed(entry.owners) * self.world.companions[phrase.noun]
-                self.owners[phrase.noun] = table(mask)
-            items, weights = self.owners[phrase.noun]
-            owner = self.random.choices(items, cum_weights=weights)[0]
-            phrase.determiner = "owner"
-            phrase.owner = Phrase(
-                owner, "bare" if self.nouns[owner].proper or self.nouns[owner].mass else "the"
-            )
+
+            def weights() -> Matrix:
+                return np.asarray(self.world.allowed(entry.owners) * self.world.companions[phrase.noun])
+
+            owner = self.world.draw(("whole", phrase.noun), weights, self.random)
+            if owner >= 0:
+                phrase.determiner = "owner"
+                phrase.owner = Phrase(
+                    owner, "bare" if self.nouns[owner].proper or self.nouns[owner].mass else "the"
+                )
+            return
+        if entry.category not in OWNABLE:
             return
         people = [
             noun
             for noun, number in self.known[-5:]
-            if noun in self.world.people and number == 1 and noun != phrase.noun
+            if number == 1 and noun in self.world.people and noun != phrase.noun
         ]
-        if entry.category not in OWNABLE:
-            return
         phrase.determiner = "owner"
         if people and self.random.random() < 0.3:
             owner = self.random.choice(people)
@@ -225,9 +183,8 @@ class DiscourseEntities:
         ):
             phrase.adjectives = adjectives
             return
-        if phrase.noun not in self.qualities:
-            self.qualities[phrase.noun] = table(np.asarray(self.world.qualities[:, phrase.noun]))
-        items, weights = self.qualities[phrase.noun]
-        if items and role not in ("standard", "described"):
-            adjective = self.random.choices(items, cum_weights=weights)[0]
-            phrase.adjectives = (adjective,)
+        if role not in ("standard", "described"):
+            adjective = self.world.draw(
+                ("adjective", phrase.noun), lambda: self.world.qualities[:, phrase.noun], self.random
+            )
+            phrase.adjectives = (adjective,) if adjective >= 0 else ()

@@ -6,10 +6,11 @@ frequency times a log-normal draw of its own, so that no two words keep the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from umt.corpus.synthetic.logical_form import Determiner
 
 Matrix = NDArray[np.float64]
 Table = tuple[list[int], list[float]]
-"""Candidates and their cumulative weights, for ``random.choices(..., cum_weights=...)``-like draws."""
+"""Candidates and their cumulative weights."""
 
 ELSEWHERE = 0.01
 GENERIC = 0.3
@@ -49,6 +50,23 @@ class Preferences:
     seed: int
     grading: float = 1.8
     excluded: frozenset[tuple[str, int]] = frozenset()
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str | int, ...], Table]:
+        return {}
+
+    def draw(self, key: tuple[str | int, ...], weights: Callable[[], Matrix], random: Random) -> int:
+        """One candidate, or -1 when there is none.
+
+        key: the kind of choice; its ``weights`` are computed when it first comes up.
+        """
+        candidates = self._tables.get(key)
+        if candidates is None:
+            candidates = self._tables[key] = table(weights())
+        items, cumulative = candidates
+        if not items:
+            return -1
+        return items[bisect(cumulative, random.random() * cumulative[-1], 0, len(items) - 1)]
 
     def _graded(self, salt: int, rows: int, columns: int, scale: float = 1.0) -> Matrix:
         """(rows, columns) log-normal preferences."""
@@ -213,7 +231,7 @@ class Preferences:
 
 def table(weights: Matrix) -> Table:
     """Candidates of positive weight and their cumulative weights; empty when there are none."""
-    nonzero = np.flatnonzero(weights > 0)
+    nonzero = (weights > 0).nonzero()[0]
     if len(nonzero) > 60:  # a tail of hopeless candidates costs memory and reads as nonsense
         nonzero = nonzero[weights[nonzero] > weights[nonzero].max() * 1e-4]
-    return nonzero.tolist(), list(accumulate(weights[nonzero].tolist()))
+    return nonzero.tolist(), np.cumsum(weights[nonzero]).tolist()

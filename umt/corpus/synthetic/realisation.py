@@ -49,7 +49,7 @@ class Realiser:
     def __init__(self, voice: SideSpec) -> None:
         self.voice, self.random, self.same = voice, Random(0), merged_concepts()
         self.share = SHARES[voice.side]
-        knowledge = Preferences(read_vocabulary(), voice.seed, voice.grading, voice.banned)
+        knowledge = _preferences(voice.seed, voice.grading, voice.banned)
         self.sampler = Sampler(knowledge, voice.topics, self.random, self.accepts)
         self.english = English(knowledge.vocabulary, self.random)
         self.chinese = Chinese(knowledge.vocabulary, self.random, voice.order_divergence)
@@ -88,6 +88,12 @@ def add_noise(words: list[str], noise: float, random: Random) -> Iterator[str]:
             place, letter = random.randrange(len(word)), random.choice(random.choice(words))
             word = word[:place] + letter + word[place + 1 :]
         yield word
+
+
+@lru_cache(maxsize=2)
+def _preferences(seed: int, grading: float, banned: frozenset[tuple[str, int]]) -> Preferences:
+    """Shared by the sides of a world, because its tables take time to fill."""
+    return Preferences(read_vocabulary(), seed, grading, banned)
 
 
 @lru_cache(maxsize=2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from itertools import chain, count, islice
 from typing import Literal
 
 import numpy as np
@@ -41,7 +43,7 @@ class SyntheticWorld:
     order_divergence: 0 Chinese in English order, 1 as Chinese writes.
     noise: share of words dropped or misspelt.
     preference_strength: how much words of one class differ in the words that they occur with; 0: not at all.
-    processes: that generate; 0: one a core.
+    processes: that generate each side; 0: half as many as there are cores, for both sides are made at once.
     """
 
     languages: tuple[Lang, Lang] = (Lang("en"), Lang("zh"))
@@ -82,27 +84,26 @@ class SyntheticWorld:
         """
         if lang not in self.languages:
             raise ValueError(f"the generated world speaks {' and '.join(self.languages)}, not {lang}")
-        left = self.size
-        for block in self._blocks(self.side_spec(lang)):
-            yield from block[:left]
-            left -= len(block)
-            if left <= 0:
-                return
+        return islice(chain.from_iterable(self._blocks(self.side_spec(lang))), self.size)
 
     def _blocks(self, voice: SideSpec) -> Iterator[list[str]]:
-        number, processes = 0, cores(self.processes)
+        """Blocks of at least ``size`` sentences together."""
+        numbers, left = count(), self.size
+        if self.size < WORTH_PROCESSES:
+            yield from (generate_block(voice, number) for number in numbers)
         # one worker is better than none: this process is large, and its garbage collector looks at all of it
-        while self.size < WORTH_PROCESSES:
-            yield generate_block(voice, number)
-            number += 1
-        with ProcessPoolExecutor(processes, forkserver_context()) as pool:
+        processes = self.processes or (cores() + 1) // 2
+        with ProcessPoolExecutor(processes, forkserver_context(), gc.set_threshold, (100_000, 50)) as pool:
             waiting: deque[Future[list[str]]] = deque()
             try:
-                while True:
-                    while len(waiting) < 3 * processes:
-                        waiting.append(pool.submit(generate_block, voice, number))
-                        number += 1
-                    yield waiting.popleft().result()
+                size = 0
+                while left > 0:
+                    while len(waiting) < 32 + processes and len(waiting) * size < left:
+                        waiting.append(pool.submit(generate_block, voice, next(numbers)))
+                    block = waiting.popleft().result()
+                    yield block
+                    size = len(block)
+                    left -= size
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -239,8 +240,8 @@ class SyntheticPairs:
 
     def examples(self) -> Iterator[tuple[str, str]]:
         first, second = self.languages
-        for side, count in ((first, self.size - self.size // 2), (second, self.size // 2)):
-            for item in generate_pairs(self.world.side_spec(side), count, 1) if count else ():
+        for side, size in ((first, self.size - self.size // 2), (second, self.size // 2)):
+            for item in generate_pairs(self.world.side_spec(side), size, 1) if size else ():
                 yield item[first][0], item[second][0]
 
     @property

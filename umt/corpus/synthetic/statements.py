@@ -10,23 +10,18 @@ from umt.corpus.synthetic.events import Events
 from umt.corpus.synthetic.logical_form import Clause, Tense
 from umt.corpus.synthetic.preferences import ELSEWHERE, Matrix, Preferences
 
-SMALL = frozenset(
-    {"kitchenware", "household", "document", "stationery", "food", "fruit", "artwork", "tool", "jewelry"}
-)
+SMALL = frozenset({
+    "kitchenware", "household", "document", "stationery", "food", "fruit", "artwork", "tool", "jewelry",
+})  # fmt: skip
 """Classes that lie on furniture."""
-LARGE = frozenset(
-    {"person", "animal", "bird", "furniture", "vehicle", "plant", "structure", "insect", "device", "weapon"}
-)
+LARGE = frozenset({
+    "person", "animal", "bird", "furniture", "vehicle", "plant", "structure", "insect", "device",
+    "weapon",
+})  # fmt: skip
 """Classes that are found in rooms, buildings and outdoors."""
 OWNED = SMALL - {"food", "fruit", "artwork"} | {
-    "animal",
-    "vehicle",
-    "clothing",
-    "device",
-    "instrument",
-    "furniture",
-    "bird",
-}
+    "animal", "vehicle", "clothing", "device", "instrument", "furniture", "bird",
+}  # fmt: skip
 
 
 class Statements(Events):
@@ -36,6 +31,7 @@ class Statements(Events):
         super().__init__(knowledge, random)
         adjectives = self.vocabulary.adjectives
         self.stated = np.array(["only" not in adjective.tags for adjective in adjectives])
+        self.placed = np.array([bool(noun.place) for noun in self.vocabulary.nouns])
         self.gradable = [not adjective.tags & {"fixed", "only"} for adjective in adjectives]
 
     def about_something(self, tense: Tense) -> Clause | None:
@@ -50,9 +46,9 @@ class Statements(Events):
                     (about > 0.9) * (self.world.frequency > 0) if even else about * self.world.frequency
                 )
 
-            return self.around(self.draw(self.cached(("seed", topic, even), weights)), tense)
+            return self.around(self.draw(("seed", topic, even), weights), tense)
         if chance < 0.82:
-            verb = self.draw(self.cached(("verb", topic), lambda: self.world.verb_weights[topic]))
+            verb = self.draw(("verb", topic), lambda: self.world.verb_weights[topic])
             return self.event(verb, tense)
         qualities = self.world.qualities
 
@@ -61,8 +57,8 @@ class Statements(Events):
                 (qualities @ about) / np.maximum(qualities.sum(axis=1), 1e-12) * (qualities.sum(axis=1) > 0)
             )
 
-        quality = self.draw(self.cached(("quality", topic), share))
-        noun = self.draw(self.cached(("described", topic, quality), lambda: qualities[quality] * about))
+        quality = self.draw(("quality", topic), share)
+        noun = self.draw(("described", topic, quality), lambda: qualities[quality] * about)
         if self.random.random() < 0.4 and "only" not in self.vocabulary.adjectives[quality].tags:
             return self.description(noun, quality, tense)
         return self.around(noun, tense, (quality,))
@@ -91,7 +87,7 @@ class Statements(Events):
              weight * self.fillers["other"][:, noun] * 1.5]
         )  # fmt: skip
 
-        part = self.draw(self.cached(("part", self.topic, noun), stacked))
+        part = self.draw(("part", self.topic, noun), stacked)
         if part < 0:
             return self.setting(noun, tense)
         role = ("subject", "object", "other")[part // verbs]
@@ -100,7 +96,7 @@ class Statements(Events):
     def setting(self, noun: int, tense: Tense) -> Clause | None:
         """A noun that no verb takes: a place where something happens, or something described."""
         if self.vocabulary.nouns[noun].place and self.random.random() < 0.6:
-            verb = self.draw(self.cached(("verb", self.topic), lambda: self.world.verb_weights[self.topic]))
+            verb = self.draw(("verb", self.topic), lambda: self.world.verb_weights[self.topic])
             clause = self.event(verb, tense)
             if clause is not None and clause.place is None and self.placeable(clause):
                 clause.place = self.cast.phrase(noun, "place", tense)
@@ -112,9 +108,7 @@ class Statements(Events):
 
     def predicate(self, noun: int) -> int:
         """An adjective that can be said of a noun with "is"."""
-        return self.draw(
-            self.cached(("predicate", noun), lambda: self.world.qualities[:, noun] * self.stated)
-        )
+        return self.draw(("predicate", noun), lambda: self.world.qualities[:, noun] * self.stated)
 
     def description(self, noun: int, quality: int, tense: Tense) -> Clause | None:
         """The noun is so, or more so than another of its class."""
@@ -130,7 +124,7 @@ class Statements(Events):
             def weights() -> Matrix:
                 return np.asarray(kin * self.world.qualities[quality] * np.maximum(about, 5 * ELSEWHERE))
 
-            other = self.draw(self.cached(("standard", quality, nouns[noun].category, self.topic), weights))
+            other = self.draw(("standard", quality, nouns[noun].category, self.topic), weights)
             if other >= 0 and other != noun:
                 clause.standard = self.cast.phrase(other, "standard", when)
                 return clause
@@ -143,12 +137,16 @@ class Statements(Events):
         """There is a noun somewhere."""
         nouns = self.vocabulary.nouns
         kinds = ("furniture",) if nouns[noun].category in SMALL else ("outdoor", "building", "room")
-        able = self.world.allowed(kinds) * np.array([bool(other.place) for other in nouns])
 
         def weights() -> Matrix:
-            return np.asarray(able * self.world.companions[noun] * self.world.about[self.topic])
+            return np.asarray(
+                self.world.allowed(kinds)
+                * self.placed
+                * self.world.companions[noun]
+                * self.world.about[self.topic]
+            )
 
-        place = self.draw(self.cached(("where", noun, self.topic), weights))
+        place = self.draw(("where", noun, self.topic), weights)
         if place < 0 or self.world.about[self.topic, place] < 0.1:
             return None
         when: Tense = "past" if tense in ("past", "was doing") else "present"
@@ -169,7 +167,7 @@ class Statements(Events):
                 * self.world.about[self.topic]
             )
 
-        owner = self.draw(self.cached(("owner", noun, self.topic), weights))
+        owner = self.draw(("owner", noun, self.topic), weights)
         when: Tense = "past" if tense in ("past", "was doing") else "present"
         subject = self.cast.phrase(owner, "subject", when)
         return Clause(-3, subject, self.cast.phrase(noun, "has", when), tense=when)
