@@ -1,15 +1,16 @@
-"""Lay out the help of LibreOffice 7.4 in English and Chinese as a corpus: `experiment=software_help`.
+"""Lay out the help of LibreOffice 7.4 in English and Chinese, or Japanese: `experiment=software_help`.
 
     python scripts/software_help.py data/software_help             by apt-get, on Debian 12: 5 MB
     python scripts/software_help.py data/software_help A.deb B.deb     of packages that lie here already
     python scripts/software_help.py data/software_guides --apart       no page in both languages
+    python scripts/software_help.py data/help_ja --language=ja         or zh_hant
 
-Packages libreoffice-help-en-us and libreoffice-help-zh-cn, version 4:7.4.7-1+deb12u14, under the Mozilla
-Public License 2.0; Debian's snapshot archive keeps every version. Both hold the same 2,560 pages, and a
-paragraph has the same id in both. So the two training texts are one manual in two translations, paragraphs
-shuffled, of which the Chinese translates three fifths. The pages are divided by a digest of their names: one
-in twenty is a test page, one in twenty a dev page, and their paragraphs are the pairs of ``test.*`` and
-``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
+Packages libreoffice-help-en-us and libreoffice-help-zh-cn (-zh-tw, -ja), version 4:7.4.7-1+deb12u14, under
+the Mozilla Public License 2.0; Debian's snapshot archive keeps every version. All hold the same 2,560 pages,
+and a paragraph has the same id in each. So the two training texts are one manual in two translations,
+paragraphs shuffled, of which the Chinese translates three fifths. The pages are divided by a digest of their
+names: one in twenty is a test page, one in twenty a dev page; their paragraphs are the pairs of ``test.*``
+and ``dev.*``; what they share with other pages is removed by the audit. No pair is written for training.
 
 With ``--apart`` the English text is the help of the word processor, formulas, databases and programming, the
 Chinese that of spreadsheets, charts, slides and drawings; of the pages on what all programs share each
@@ -25,6 +26,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,15 +35,19 @@ VERSION = "4:7.4.7-1+deb12u14"
 PACKAGES = {
     "en": ("libreoffice-help-en-us", "8faa840285734d6cfe1ed25537b48f07e74bd6412e3917bf8e5f8a653f7b3712"),
     "zh": ("libreoffice-help-zh-cn", "db867cdece4c2f9c7eebe65e519c6cf386fdcf49d6e061db3dffec893b3e1dee"),
+    "zh_hant": ("libreoffice-help-zh-tw", "f79cb2bee8d8d783efd825051a957b4c97a56dad5a05bde0ee90e66099331209"),
+    "ja": ("libreoffice-help-ja", "7799ace9bfe0845771ed2499913e7f7e521318cf3727c007672e3b020f8eb7b9"),
 }
 APART = {
     **dict.fromkeys(("swriter", "smath", "sdatabase", "sbasic"), "en"),
-    **dict.fromkeys(("scalc", "schart", "simpress", "sdraw"), "zh"),
+    **dict.fromkeys(("scalc", "schart", "simpress", "sdraw"), "other"),
 }
-"""Folder of a page -> the language whose text has it, with ``--apart``; of others, a digest decides."""
+"""Folder of a page -> the text that has it, with ``--apart``; of others, a digest decides."""
 BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6"}
-HAN = re.compile("[\u4e00-\u9fff]")
-LICENCE = f"""Texts of {" and ".join(name for name, _ in PACKAGES.values())}, version {VERSION},
+TRANSLATED = {lang: re.compile("[\u4e00-\u9fff]") for lang in PACKAGES}
+TRANSLATED["ja"] = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+"""What a paragraph holds that is translated already."""
+LICENCE = f"""Texts of {{}} and {{}}, version {VERSION},
 copyright LibreOffice contributors and their affiliates, Mozilla Public License 2.0
 (https://www.mozilla.org/MPL/2.0/).
 """
@@ -72,15 +78,19 @@ class Paragraphs(HTMLParser):
             self._id = ""
 
 
-def pages(package: bytes) -> dict[str, dict[str, str]]:
-    """Name of a page -> its paragraphs, in the order of the names. A .deb is an archive of ``ar``."""
+def data_archive(package: bytes) -> bytes:
+    """The files of a .deb, which is an archive of ``ar``, as a compressed tar."""
     place = 8
     while package[place : place + 8] != b"data.tar":
         size = int(package[place + 48 : place + 58])
         place += 60 + size + size % 2
-    content = package[place + 60 : place + 60 + int(package[place + 48 : place + 58])]
+    return package[place + 60 : place + 60 + int(package[place + 48 : place + 58])]
+
+
+def pages(package: bytes) -> dict[str, dict[str, str]]:
+    """Name of a page -> its paragraphs, in the order of the names."""
     texts = {}
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(data_archive(package))) as archive:
         for member in archive:
             name = member.name.partition("/text/")[2]
             if name.endswith(".html") and (file := archive.extractfile(member)):
@@ -95,30 +105,31 @@ Pages = dict[str, dict[str, str]]
 
 def part_of(page: str) -> str:
     """``test``, ``dev`` or ``train``, whatever other pages there are."""
-    return {0: "test", 1: "dev"}.get(_digest(page) % 20, "train")
+    return {0: "test", 1: "dev"}.get(digest_of(page) % 20, "train")
 
 
 def side_of(page: str) -> str:
-    """The language whose text has a page for training, where the two share none."""
-    return APART.get(page.partition("/")[0]) or ("en", "zh")[_digest(f"side of {page}") % 2]
+    """The text that has a page for training, where the two share none: ``en`` or ``other``."""
+    return APART.get(page.partition("/")[0]) or ("en", "other")[digest_of(f"side of {page}") % 2]
 
 
-def _digest(text: str) -> int:
+def digest_of(text: str) -> int:
+    """A number that only the text decides."""
     return int(hashlib.sha256(text.encode()).hexdigest(), 16)
 
 
-def lay_out(english: Pages, chinese: Pages, folder: Path, apart: bool) -> None:
-    """Write ``en.txt``, ``zh.txt``, ``test.*``, ``dev.*`` and ``LICENCE.txt``."""
+def lay_out(english: Pages, other: Pages, language: str, folder: Path, apart: bool) -> None:
+    """Write ``en.txt``, that of the other ``language``, ``test.*``, ``dev.*`` and ``LICENCE.txt``."""
     folder.mkdir(parents=True, exist_ok=True)
-    sides = {"en": english, "zh": chinese}
+    sides, translated = {"en": english, language: other}, TRANSLATED[language].search
     seen: set[str] = set()  # English of the paragraphs that the other language must not have
     for lang, side in sides.items():
         texts = {
             text
             for page, own in side.items()
-            if part_of(page) == "train" and (not apart or side_of(page) == lang)
+            if part_of(page) == "train" and (not apart or (side_of(page) == "en") == (lang == "en"))
             for name, text in own.items()
-            if (lang == "en" or HAN.search(text))  # else not translated yet
+            if (lang == "en" or translated(text))  # else not translated yet
             and english.get(page, {}).get(name) not in seen
         }
         seen.update(texts if apart else ())
@@ -127,15 +138,16 @@ def lay_out(english: Pages, chinese: Pages, folder: Path, apart: bool) -> None:
         write(folder / f"{lang}.txt", chosen)
     for part in ("test", "dev"):
         pairs = dict.fromkeys(
-            (text, chinese[page][name])
+            (text, other[page][name])
             for page, own in english.items()
             if part_of(page) == part
             for name, text in own.items()
-            if HAN.search(chinese.get(page, {}).get(name, "")) and len(text.split()) >= 4
+            if translated(other.get(page, {}).get(name, "")) and len(text.split()) >= 4
         )
         for side, lang in enumerate(sides):
             write(folder / f"{part}.{lang}", [pair[side] for pair in pairs])
-    (folder / "LICENCE.txt").write_text(LICENCE, encoding="utf-8")
+    names = (PACKAGES[lang][0] for lang in sides)
+    (folder / "LICENCE.txt").write_text(LICENCE.format(*names), encoding="utf-8")
 
 
 def write(path: Path, lines: list[str]) -> None:
@@ -144,11 +156,12 @@ def write(path: Path, lines: list[str]) -> None:
     print(f"{path}: {len(lines):,} lines")
 
 
-def packages(files: list[Path]) -> dict[str, bytes]:
-    """Language -> its package, among ``files`` or downloaded; another version ends the program."""
+def packages(files: list[Path], languages: tuple[str, str]) -> list[bytes]:
+    """The package of each language, among ``files`` or downloaded; another version ends the program."""
+    wanted = [PACKAGES[lang] for lang in languages]
     with TemporaryDirectory() as folder:
         if not files:
-            names = [f"{name}={VERSION}" for name, _ in PACKAGES.values()]
+            names = [f"{name}={VERSION}" for name, _ in wanted]
             try:
                 subprocess.run(["apt-get", "download", *names], cwd=folder, check=True)
             except (OSError, subprocess.CalledProcessError):
@@ -157,19 +170,22 @@ def packages(files: list[Path]) -> dict[str, bytes]:
                 )
             files = [*Path(folder).glob("*.deb")]
         contents = {hashlib.sha256(content).hexdigest(): content for content in map(Path.read_bytes, files)}
-    for name, digest in PACKAGES.values():
+    for name, digest in wanted:
         if digest not in contents:
             sys.exit(f"no file is {name} {VERSION} (sha256 {digest})")
-    return {lang: contents[digest] for lang, (_, digest) in PACKAGES.items()}
+    return [contents[digest] for _, digest in wanted]
 
 
 def main() -> None:
     """The command."""
-    names = [name for name in sys.argv[1:] if name != "--apart"]
-    if not names or any(name.startswith("-") for name in names):
-        sys.exit(__doc__)
-    both = packages([Path(name) for name in names[1:]])
-    lay_out(pages(both["en"]), pages(both["zh"]), Path(names[0]), "--apart" in sys.argv)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("packages", type=Path, nargs="*")
+    parser.add_argument("--apart", action="store_true")
+    parser.add_argument("--language", choices=list(PACKAGES)[1:], default="zh")
+    options = parser.parse_args()
+    english, other = map(pages, packages(options.packages, ("en", options.language)))
+    lay_out(english, other, options.language, options.folder, options.apart)
 
 
 if __name__ == "__main__":

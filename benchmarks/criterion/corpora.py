@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -26,15 +27,19 @@ VOCABULARY = 5000
 
 @dataclass(frozen=True)
 class Text:
-    """A prepared text: the overrides that name it, and how many of its lines are read, 0 for all of them."""
+    """A prepared text: the overrides that name it, and how many of its lines are read, 0 for all of them.
+
+    shuffled: its words are permuted over the whole text.
+    """
 
     overrides: tuple[str, ...]
     lines: int = 0
+    shuffled: bool = False
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Where the English and where the Chinese comes from."""
+    """Where the English and where the Chinese comes from, or another second language."""
 
     english: Text
     chinese: Text
@@ -85,17 +90,25 @@ class Builder:
     def spaces(self, corpus: Corpus, size: int = VOCABULARY) -> tuple[WordSpace, WordSpace, str]:
         """English, Chinese, cut to the ``size`` most frequent words; and a digest of both."""
         english, chinese = self._words(corpus.english), self._words(corpus.chinese)
+        languages = configuration(*corpus.english.overrides).languages[0], target_language(corpus)
         return (
-            narrowed(WordSpace.load(english.path, Lang("en")), size),
-            narrowed(WordSpace.load(chinese.path, Lang("zh")), size),
+            narrowed(WordSpace.load(english.path, Lang(languages[0])), size),
+            narrowed(WordSpace.load(chinese.path, Lang(languages[1])), size),
             digest_of([english.digest(), chinese.digest()]),
         )
 
     def truth(self, corpus: Corpus, part: str = "all") -> Dictionary:
-        """What a generated corpus knows, or the dictionary of real words: ``train``, ``test`` or ``all``."""
+        """What a generated corpus knows, or the dictionary of real words: ``train``, ``test`` or ``all``.
+
+        Empty where the second language is not that of the dictionary.
+        """
         source = inputs.corpus(configuration(*corpus.english.overrides))
+        if target_language(corpus) not in source.languages:
+            return Dictionary({})
         if isinstance(source, inputs.KnowsTruth):
             return source.dictionary(part)
+        if target_language(corpus) != "zh":
+            return Dictionary({})
         names = ("train", "test") if part == "all" else (part,)
         parts = [Dictionary.read(self.data / "lexicon" / f"{name}.en-zh.txt") for name in names]
         return Dictionary({word: known for each in parts for word, known in each.pairs.items()})
@@ -106,6 +119,8 @@ class Builder:
         made = self.store.build(stages.prepare, config.preparation, corpus, *inputs.held_out(config, corpus))
         if text.lines:
             made = self.store.build(part, DictConfig({"lines": text.lines}), made)
+        if text.shuffled:
+            made = self.store.build(shuffled, DictConfig({}), made)
         return self.store.build(stages.words, config.words, made, seed=1)
 
 
@@ -123,6 +138,24 @@ def part(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str
             first = "".join(islice(whole, config.lines))
         (bench.directory / f"{lang}.words").write_text(first, encoding="utf-8")
     return {"languages": languages, "summary": f"the first {config.lines:,} lines"}
+
+
+def shuffled(config: DictConfig, bench: StageContext, text: Artefact) -> Mapping[str, Any]:
+    """A prepared text with its words in random order, in lines of the same lengths."""
+    languages = text.report["languages"]
+    for lang in languages:
+        lines = [line.split(" ") for line in (text.path / f"{lang}.words").read_text("utf-8").splitlines()]
+        words = [word for line in lines for word in line]
+        Random(0).shuffle(words)
+        order = iter(words)
+        mixed = "".join(" ".join(islice(order, len(line))) + "\n" for line in lines)
+        (bench.directory / f"{lang}.words").write_text(mixed, encoding="utf-8")
+    return {"languages": languages, "summary": "words in random order"}
+
+
+def target_language(corpus: Corpus) -> Lang:
+    """The language of the second text."""
+    return Lang(str(configuration(*corpus.chinese.overrides).languages[1]))
 
 
 def narrowed(space: WordSpace, size: int) -> WordSpace:

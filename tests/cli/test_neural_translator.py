@@ -92,6 +92,15 @@ def test_loops_and_what_was_cut_off_come_last(translator: NeuralTranslator) -> N
     assert [each.nll for each in retained] == [1.0, 3.0, 2.0], "what the sentence repeats is no loop"
 
 
+def test_bytes_that_are_no_character_are_no_replacement_characters(translator: NeuralTranslator) -> None:
+    [ids] = translator.tokenizer.encode(["数\U0001f600"], translator.target)
+    texts = {
+        translator._text(list(ids)[start:end]) for start in range(len(ids)) for end in range(len(ids) + 1)
+    }
+    assert "?" in texts
+    assert not any("\ufffd" in text for text in texts)
+
+
 def test_headline_is_translated_as_its_sentence_and_numbers_are_copied(translator: NeuralTranslator) -> None:
     small, capitals, number = translator.translate(["She sees the sea.", "SHE SEES THE SEA.", "1,234.5"])
     assert small == capitals

@@ -282,6 +282,17 @@ def test_output_is_utf_8_whatever_the_locale(store: Path) -> None:
         assert done.stdout.decode() == "😀https://x.y\n"
 
 
+def test_closed_streams_are_one_sentence(store: Path, tmp_path: Path) -> None:
+    translating = f"{sys.executable} -m umt.cli.translate --run {store / 'run-1'} --to zh"
+    for closed, reason in (("'1' >&-", "output is closed"), ("<&-", "input is closed")):
+        done = subprocess.run(["sh", "-c", f"{translating} {closed}"], capture_output=True, check=False)
+        assert (done.returncode, done.stderr.count(b"\n")) == (2, 1), done.stderr
+        assert reason in done.stderr.decode()
+    written = f"import umt.runtime.interrupts, os; open({str(tmp_path / 'x')!r}, 'w'); os.write(2, b'no')"
+    subprocess.run(["sh", "-c", f'{sys.executable} -c "{written}" 2>&-'], check=True)
+    assert (tmp_path / "x").read_bytes() == b""
+
+
 def test_command_copies_addresses_too(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sentences = ["She sees the sea.", "SHE SEES THE SEA.", "https://a.example/b?c=1"]
     translate.main(["--to", "zh", "--run", str(store / "run-1"), *sentences])

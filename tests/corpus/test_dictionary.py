@@ -43,10 +43,21 @@ def test_a_third_column_of_words_is_named(tmp_path: Path) -> None:
         Dictionary.read(written(tmp_path / "d", "river\t河流\ncat\t猫\tnoun\n"), PAIR)
 
 
-@pytest.mark.parametrize("text", ["river, 河流\n", "river; 河流\n", "river,河流\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["river, 河流\n", "river; 河流\n", "river,河流\n", "river = 河流\n", "river -> 河流\n", "river: 河流\n"],
+)
 def test_other_separators_are_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match=r"line 1 .*tab"):
         Dictionary.read(written(tmp_path / "d", text), PAIR)
+
+
+def test_references_are_characters_and_several_translations_are_named(tmp_path: Path) -> None:
+    assert Dictionary.read(written(tmp_path / "d", "AT&amp;T&reg;\t电话\n"), PAIR).pairs == {
+        "at&t®": frozenset({"电话"})
+    }
+    with pytest.raises(BadInput, match="line 1 has several translations"):
+        Dictionary.read(written(tmp_path / "d", "river\t河流;江\n"), PAIR)
 
 
 def test_swapped_columns_are_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from tests.corpus.test_reading import COMPRESSED, LONG
+from tests.text.test_identification import TEXTS
 from umt.corpus.files import Files, ParallelFiles
 from umt.corpus.preparation.cleaning import Preparation
 from umt.corpus.preparation.prepare import prepare_text
@@ -191,6 +192,11 @@ BAD = {
     "cut gz": (damaged(gzip.compress(LONG)), "a.gz", "damaged"),
     "cut xz": (damaged(lzma.compress(LONG)), "a.xz", "damaged"),
     "cut zst": (damaged(zstandard.ZstdCompressor().compress(LONG)), "a.zst", "damaged"),
+    "json": (b'{"text": "A cat sat here."}\n' * 9, "a.txt", "is JSON"),
+    "xml": (b'\xef\xbb\xbf<?xml version="1.0"?>\n<tmx/>\n', "a.txt", "is XML or HTML"),
+    "subtitles": (b"1\n00:00:01,000 --> 00:00:02,000\nHello.\n" * 9, "a.txt", "is subtitles"),
+    "web archive": (b"WARC/1.0\r\nWARC-Type: conversion\r\n", "a.txt", "is a web archive"),
+    "carriage returns": (b"One sentence.\r" * 9, "a.txt", "carriage returns: convert"),
     "not xz": (b"<html>404</html>\n", "a.xz", "does not hold xz"),
     "empty gz": (b"", "a.gz", "is empty"),
     "Chinese for English": ("\n".join(CHINESE).encode(), "a.txt", "not en"),
@@ -247,6 +253,23 @@ def test_swapped_sides(good: tuple[Path, Path], tmp_path: Path) -> None:
     french = write(tmp_path / "fr", ["La maison que vous voyez n'est pas pour le roi et les siens."] * 9)
     with pytest.raises(BadInput, match="the other way round"):
         run(Files((Lang("en"), Lang("fr")), french, english), tmp_path / "out2")
+
+
+def rotated(lang: str) -> list[str]:
+    words = TEXTS[lang].split()
+    return [" ".join(words[place:] + words[:place]) for place in range(9)]
+
+
+def test_languages_written_alike(tmp_path: Path) -> None:
+    russian, ukrainian, bulgarian = (write(tmp_path / lang, rotated(lang)) for lang in ("ru", "uk", "bg"))
+    pair = Lang("uk"), Lang("ru")
+    with pytest.raises(BadInput, match="uk is ru and the other way round"):
+        run(Files(pair, russian, ukrainian), tmp_path / "swapped")
+    third = Files(pair, ukrainian, bulgarian)
+    report = prepare_text(third, (), Preparation(workers=1), tmp_path, quiet)
+    assert [warning for warning in report["warnings"] if "looks like" in warning] == [
+        "the text given for ru looks like bg: is languages right?"
+    ]
 
 
 def test_a_lonely_held_out_side(good: tuple[Path, Path], tmp_path: Path) -> None:

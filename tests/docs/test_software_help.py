@@ -45,7 +45,7 @@ def test_pairs_have_one_id_and_no_test_page_is_learned_from(tmp_path: Path) -> N
         "par_id3": "This is paragraph number 3.",
         "par_id93": "Only in English 3",
     }
-    software_help.lay_out(both["en"], both["zh"], tmp_path, apart=False)
+    software_help.lay_out(both["en"], both["zh"], "zh", tmp_path, apart=False)
     lines = {file.name: file.read_text("utf-8").splitlines() for file in tmp_path.iterdir()}
     for part in ("test", "dev"):
         pairs = [*zip(lines[f"{part}.en"], lines[f"{part}.zh"], strict=True)]
@@ -64,7 +64,7 @@ def test_apart_no_paragraph_is_in_both_texts(tmp_path: Path) -> None:
         {f"{folder}/{n}": {"par_id1": f"{text} {folder} {n // 2}"} for folder, n in names}
         for text in ("page", "页")
     )
-    software_help.lay_out(english, chinese, tmp_path, apart=True)
+    software_help.lay_out(english, chinese, "zh", tmp_path, apart=True)
     sides = [
         {line.partition(" ")[2] for line in (tmp_path / name).read_text("utf-8").splitlines()}
         for name in ("en.txt", "zh.txt")
@@ -79,4 +79,4 @@ def test_apart_no_paragraph_is_in_both_texts(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.deb").write_bytes(package({}))
     with pytest.raises(SystemExit, match="no file is libreoffice-help-en-us"):
-        software_help.packages([tmp_path / "a.deb"])
+        software_help.packages([tmp_path / "a.deb"], ("en", "ja"))

@@ -21,7 +21,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,7 +30,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, base, grammar_parser
 
 from tests.faults.readers import READERS
 from tests.small_texts import EN, ZH
@@ -188,6 +188,7 @@ def fuzz(name: str, count: int, seed: int, place: Path) -> int:
         with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base=None):
             config = inputs.drop_unselected(compose("config", overrides=["bits=prequential"]))
         checks.instantiate = inputs.instantiate = instantiate_once
+        base.parse = lru_cache(10_000)(grammar_parser.parse)  # of references, most of the time
         options = sorted(options_of(config))
         for _ in range(count):
             option, value = choose.choice(options), random_value(choose)

@@ -85,6 +85,12 @@ def test_a_group_left_out_is_out_whatever_an_experiment_says_of_it(name: str) ->
         assert not inputs.drop_unselected(composed(f"experiment={name}", f"{group}=none", *files))[group]
 
 
+def test_without_a_text_nothing_that_needs_one_is_left() -> None:
+    for corpus, left in (("world", True), ("none", False)):
+        config = inputs.drop_unselected(composed(f"corpus={corpus}", "bits=prequential"))
+        assert {bool(config[group]) for group in ("bootstrap", "lm", "translator", "bits")} == {left}
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_yaml_lists_every_field(option: str) -> None:
     for node in targets(of_group(option)):

@@ -164,7 +164,7 @@ def test_store_removes_what_a_killed_build_left(tmp_path: Path) -> None:
 def test_reuse_removes_what_a_build_left_that_was_killed_at_its_end(tmp_path: Path) -> None:
     made = Store(tmp_path, Diary()).build(first, numbered(3))
     (tmp_path / f".lock-{made.path.name}").touch()
-    for left in (f".unfinished-{made.path.name}-0123", f".{made.path.name}.vm-999999999.partial"):
+    for left in (f".unfinished-{made.path.name}-0123", f".{made.path.name}.elsewhere-9.partial"):
         (tmp_path / left / "checkpoints").mkdir(parents=True)
     assert Store(tmp_path, Diary()).build(first, numbered(3)) == made
     assert list(tmp_path.iterdir()) == [made.path]
@@ -181,6 +181,35 @@ def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
     assert (replace(store, rebuild=("first",)).build(first, numbered(3)).path / "number").read_text() == "3"
 
 
+<<<<<<< HEAD
+=======
+def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "package").mkdir()
+    files = {
+        "my_strategy.py": "import json\nfrom my_helper import RATE\n",
+        "my_helper.py": "RATE = 1\n",
+        "my_plots.py": "",
+        "package/__init__.py": "",
+        "package/strategy.py": "from .helper import RATE\nfrom package import other\n",
+        "package/helper.py": "import nowhere\nfrom package.strategy import Strategy\n",
+        "package/other.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {"a": {"_target_": "my_strategy.Strategy"}, "b": [{"_target_": "package.strategy.Strategy"}]}
+    digests = {code_digest(settings)}
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}# edited\n", encoding="utf-8")
+        if name not in ("my_plots.py", "package/__init__.py"):
+            assert code_digest(settings) not in digests, name
+        digests.add(code_digest(settings))
+    assert len(digests) == 6
+
+
+>>>>>>> main
 def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"run python train\.py"):
         Store(tmp_path, Diary(), only=("second",)).build(first, numbered(3))

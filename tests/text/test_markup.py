@@ -68,6 +68,33 @@ def test_white_space_among_control_characters_parts_words(space: str) -> None:
     assert normaliser(ZH)(f"用Mac{space}Book写") == "用Mac Book写"
 
 
+@pytest.mark.parametrize("lang", [EN, ZH, FR])
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("2½", "2½"),
+        ("8⁻¹²", "8⁻¹²"),
+        ("９³", "9³"),
+        ("Umt™", "Umt™"),
+        ("H₂O", "H2O"),
+        ("\ue002x\ufffd", "x"),
+        ("👩\u200d🚀", "👩\u200d🚀"),
+        ("❤\ufe0f\u200d🔥", "❤\u200d🔥"),
+        ("a\u200db\u200c", "ab"),
+        ("می\u200cروم", "می\u200cروم"),
+        ("क्\u200dष", "क्\u200dष"),
+    ],
+)
+def test_no_number_word_or_picture_becomes_another(raw: str, clean: str, lang: Lang) -> None:
+    assert normaliser(lang)(raw) == clean
+    assert normaliser(lang)(clean) == clean
+
+
+@pytest.mark.parametrize(("lang", "word"), [(EN, "6⁻²"), (ZH, "6⁻²"), (EN, "1½"), (ZH, "1½")])
+def test_a_power_or_fraction_is_one_word(lang: Lang, word: str) -> None:
+    assert word in segmenter(lang).words(f"x {word} y" if lang == EN else f"有{word}米")
+
+
 @pytest.mark.parametrize(
     ("raw", "clean"),
     [

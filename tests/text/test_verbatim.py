@@ -36,6 +36,9 @@ def bracketed(texts: list[str]) -> list[str]:
             "[Read]docs.a.example/guide[or]mailto:b@a.example.",
         ),
         ("Clone git@a.example:b/c.git now", "[Clone]git@a.example:b/c.git[now]"),
+        ("See https://a.example/Été_über, now.", "[See]https://a.example/Été_über[, now.]"),
+        ("Open file:///a/b or git+ssh://a@b.example/c.", "[Open]file:///a/b[or]git+ssh://a@b.example/c."),
+        ("Seen 2021-03-04T05:06:07Z here", "[Seen]2021-03-04T05:06:07Z[here]"),
         ("e.g. this, i.e. that.", "[e.g. this, i.e. that.]"),
         ("THE DOG SLEEPS. It is old.", "[The dog sleeps. It is old.]"),
         ("NATO says. THE DOG SLEEPS!", "[NATO says. The dog sleeps!]"),
@@ -62,11 +65,22 @@ def test_latin_words_have_a_space_between_them() -> None:
     ]
 
 
+def test_acronyms_among_letters_without_case_are_no_headline() -> None:
+    assert translate_around(["UN和EU开会。"], ZH, EN, bracketed) == ["[UN和EU开会。]"]
+
+
+def test_brackets_touch_the_address_within() -> None:
+    assert translate_around(["（www.a.example）。"], ZH, EN, bracketed) == ["(www.a.example)."]
+    assert translate_around(["Go (www.a.example), dog"], EN, Lang("fr"), bracketed) == [
+        "[Go (] www.a.example [), dog]"
+    ]
+
+
 def test_other_direction_writes_spaces() -> None:
     sentences = ["请看https://a.example/b_c?d=1，好吗？", "OK", "写信给a@b.example。", "平常的句子。"]
     assert translate_around(sentences, ZH, EN, bracketed) == [
         "[请看] https://a.example/b_c?d=1 [，好吗？]",
         "OK",
-        "[写信给] a@b.example 。",
+        "[写信给] a@b.example.",
         "[平常的句子。]",
     ]

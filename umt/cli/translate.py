@@ -105,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise BadInput("only the neural translator has alternatives: leave --alternatives out")
         for warning in training_warnings(directory, options.lexical):
             console.terminal.print(printable(f"warning: {directory}: {warning}"), markup=False)
+        if not (options.sentence or options.input or sys.stdin):
+            raise BadInput("standard input is closed: give a sentence, or --input FILE")
         typed = not options.sentence and options.input is None and sys.stdin.isatty()
         source = iter(options.sentence or _input_lines(options.input))
         done, doubtful, start, doubt = 0, 0, time.perf_counter(), ""
@@ -191,6 +193,8 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     What an error or Ctrl-C cuts short stays beside it as ``{name}.partial``; a pipe is written to.
     """
     if path is None:
+        if sys.stdout is None:
+            raise BadInput("standard output is closed: give --output FILE")
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # as what comes in, whatever the locale
         try:

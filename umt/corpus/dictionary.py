@@ -13,11 +13,13 @@ from torch import Tensor
 
 from umt.corpus.preparation.held_out_filter import is_other_language
 from umt.corpus.reading import lines
+from umt.text.markup import decode_references
 from umt.text.normalisation import normaliser
 from umt.types import BadInput, Lang
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?%?")
 _SEPARATOR = re.compile(r"\t|\s\|{3}\s")
+_BETWEEN = re.compile(r"([=:→–—-]+>?)\s+\S")
 
 
 class HasWords(Protocol):
@@ -56,8 +58,13 @@ class Dictionary:
                     f"{path} line {number} is not a word, a space or tab, and its translation"
                     + (f": it has {len(columns)} columns, give two" if len(columns) > 2 else "")
                 )
-            if len(columns[0]) > 1 and columns[0][-1] in ",;":
-                raise BadInput(f"{path} line {number} parts its columns by {columns[0][-1]}: use tabs")
+            first = decode_references(columns[0])
+            between = _BETWEEN.match(columns[1])
+            mark = between[1] if between else first[-1] if len(first) > 1 and first[-1] in ",;:=" else ""
+            if mark:
+                raise BadInput(f"{path} line {number} parts its columns by {mark}: use tabs")
+            if ";" in decode_references(columns[1])[1:]:
+                raise BadInput(f"{path} line {number} has several translations: give one a line")
             word, translation = (
                 clean(column).lower() for clean, column in zip(normalise, columns, strict=True)
             )

@@ -11,7 +11,15 @@ from pathlib import Path
 from umt.corpus import HeldOut, ParallelSet
 from umt.corpus.known_pairs import TsvPairs
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.corpus.reading import broken_links, file_digest, files_under, lines, maybe_compressed, path_of
+from umt.corpus.reading import (
+    broken_links,
+    corpus_lines,
+    file_digest,
+    files_under,
+    lines,
+    maybe_compressed,
+    path_of,
+)
 from umt.types import BadInput, Lang
 
 HELD_OUT = ("test", "dev")
@@ -52,7 +60,7 @@ class Files:
     def sentences(self, lang: Lang) -> Iterator[str]:
         """See `Source`."""
         for path in self._sides()[lang]:
-            yield from lines(path)
+            yield from corpus_lines(path)
 
     def digest(self) -> str:
         """SHA-256 over both sides and their relation; raises `BadInput` when they hold the same bytes."""

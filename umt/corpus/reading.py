@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from umt.runtime.decompression import CORRUPT_ERRORS, decompressed
@@ -15,6 +17,14 @@ SUFFIXES = ("", ".gz", ".xz", ".zst")
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BLOCK = 1 << 20
+_FORMATS = {
+    r'\s*\{\s*"': "JSON",
+    r"(?i)\s*<(?:\?xml|!doctype|html|tmx)\b": "XML or HTML",
+    r"WARC/\d": "a web archive",
+    r"\{\\rtf": "RTF",
+    r"WEBVTT|\d+\n\d\d:\d\d:\d\d[,.]\d{3} -->": "subtitles",
+}
+"""How text begins whose lines are no sentences."""
 
 
 def path_of(value: object) -> Path | None:
@@ -84,6 +94,18 @@ def lines(path: Path) -> Iterator[str]:
     """
     with _opened(path) as raw:
         yield from lines_of_stream(raw, path)
+
+
+def corpus_lines(path: Path) -> Iterator[str]:
+    """`lines` of a corpus; raises `BadInput` also for text in a format of its own, or without line ends."""
+    every = lines(path)
+    head = [*islice(every, 3)]
+    for pattern, name in _FORMATS.items():
+        if re.match(pattern, "\n".join(head)):
+            raise BadInput(f"{path} is {name}: give its text alone, one sentence or document a line")
+    if len(head) == 1 and head[0].count("\r") > 1:
+        raise BadInput(f"{path} ends its lines by carriage returns: convert it with `tr '\\r' '\\n'`")
+    yield from chain(head, every)
 
 
 def lines_of_stream(

@@ -85,3 +85,6 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 sys.excepthook = _excepthook
+for stream in (sys.stdin, sys.stdout, sys.stderr):
+    if stream is None:  # closed by the caller: the next file to be opened would get its number, and messages
+        os.open(os.devnull, os.O_RDWR)

@@ -1,4 +1,4 @@
-"""Is this line in that language? By script where scripts differ, by the frequent words where they do not."""
+"""Is this line in that language? By script where scripts differ, else by the words of both texts."""
 
 from __future__ import annotations
 
@@ -32,17 +32,6 @@ def _ranges(script: str) -> str:
 # A character of these says about as much as five letters: a Chinese line may well name English products.
 _DENSE = re.compile(f"[{''.join(map(_ranges, ('Hani', 'Hira', 'Kana', 'Hang')))}]")
 _DENSITY = 5
-
-# For telling languages of one script apart before anything is known about the text; a dozen are enough.
-_FUNCTION_WORDS = {
-    "en": "the of and to in is that it was for you with are this not have be on at they",
-    "fr": "le la les de des et est un une dans que qui pas vous pour il ce du en sur",
-    "de": "der die das und ist nicht ein eine zu den mit sich auf es von ich wir im dem auch",
-    "es": "el los las de que y en un una es por con no se del para lo su al más",
-    "it": "il di che e la un una per non è sono in con si del della gli i le da",
-    "pt": "o a os as de que e do da em um uma para não com é se na no por",
-    "nl": "de het een en van is dat niet in op te zijn met voor aan er die ik je was",
-}
 
 
 @cache
@@ -117,20 +106,6 @@ class LanguageClassifier:
         """Whether the words of a line speak clearly for the other language: odds above e^6 (400 to 1)."""
         total = sum(self.log_odds.get(word, 0.0) for word in key.split())
         return (total if lang == self.first else -total) < -6
-
-
-def function_word_vote(lines: Iterable[str], lang: Lang, other: Lang) -> bool | None:
-    """Whether lower-case lines hold more function words of ``lang`` than of ``other``; None: cannot say."""
-    if lang not in _FUNCTION_WORDS or other not in _FUNCTION_WORDS:
-        return None
-    ours, theirs = (set(_FUNCTION_WORDS[code].split()) for code in (lang, other))
-    score = total = 0
-    for line in lines:
-        for word in line.split():
-            vote = (word in ours - theirs) - (word in theirs - ours)
-            score += vote
-            total += abs(vote)
-    return None if total < 20 else score > 0
 
 
 def is_spaced(lang: Lang) -> bool:

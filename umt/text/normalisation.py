@@ -20,7 +20,14 @@ from umt.text.script import in_script
 from umt.text.verbatim import ADDRESS
 from umt.types import Lang
 
-_INVISIBLE = regex.compile(r"[\p{Cc}\p{Cf}\p{Co}\p{Cn}\ufe0e\ufe0f\ufffd]+")
+# Joiners are part of the spelling in Arabic and Indic scripts, and of one picture made of several.
+_JOINER = (
+    r"(?<=[\p{Arabic}\p{Syriac}\p{Mongolian}\p{ccc=9}])[\u200c\u200d]"
+    r"|(?<=[\p{ExtPict}\p{EMod}]\ufe0f?)\u200d(?=\p{ExtPict})"
+)
+_INVISIBLE = regex.compile(rf"(?:(?!{_JOINER})[\p{{Cc}}\p{{Cf}}\p{{Co}}\p{{Cn}}\ufe0e\ufe0f\ufffd])+")
+_NUMERIC_SIGNS = re.compile(r"([⁰¹²³⁴-⁹⁺⁻¼-¾⅐-⅞™℠]+)")
+"""What NFKC would make another number or word of: 10⁶ 106, 3½ 31⁄2, a trade mark a word in TM."""
 _SPACE = regex.compile(r"\s+")
 _HAN = r"\p{Han}\u3007"
 
@@ -37,10 +44,10 @@ _SPACE_BEFORE_MARK = re.compile(r" [,.;:!?%)\]}]")
 _FRENCH_HIGH = regex.compile(r"(?<=[\p{L}\p{M}\p{N})\"»])\s*([;:!?»]{1,20})(?=\s|$)")
 _FRENCH_OPEN = regex.compile(r"«\s*")
 
-# Chinese writes these full-width; NFKC would make them ASCII, so private characters stand for them meanwhile.
+# Chinese writes these full-width; NFKC would make them ASCII, so other code points stand for them meanwhile.
 _FULL_WIDTH = "，！？：；（）…～—"
-_PARK = {ord(char): 0xE000 + i for i, char in enumerate(_FULL_WIDTH)}
-_UNPARK = {0xE000 + i: char for i, char in enumerate(_FULL_WIDTH)}
+_PARK = {ord(char): 0xFDD0 + i for i, char in enumerate(_FULL_WIDTH)}  # no characters, so in no text
+_UNPARK = {code: char for char, code in _PARK.items()}
 # The separators of a number are as wide as its digits: １，２３４．５６, but not the list ３，５，７.
 _WIDE_THOUSANDS = re.compile(r"(?<![０-９，])[０-９]{1,3}(?:，[０-９]{3})+(?![０-９]|，[０-９])")
 _WIDE_COLON = re.compile(r"(?<=[０-９])：(?=[０-９])")
@@ -53,11 +60,18 @@ _CHINESE_DOTS = regex.compile(r"…+|(?<!\.)\.{3,}(?![!-~])|(?<![!-~])\.{3,}")
 _LONG_DASH = regex.compile(r"-{2,}|—+(?=—)—|―+|─+")
 
 
+def _compatible(sentence: str) -> str:
+    """NFKC of all but numeric signs."""
+    parts = _NUMERIC_SIGNS.split(sentence)
+    parts[::2] = (unicodedata.normalize("NFKC", part) for part in parts[::2])
+    return "".join(parts)
+
+
 def _nfkc(sentence: str) -> str:
     """NFKC without invisible characters, with single spaces."""
     if sentence.isascii() and sentence.isprintable():
         return " ".join(sentence.split())
-    sentence = unicodedata.normalize("NFKC", sentence.translate(_APOSTROPHES))
+    sentence = _compatible(sentence.translate(_APOSTROPHES))
     sentence = _INVISIBLE.sub(_space_or_nothing, sentence)
     return " ".join(sentence.split())
 
@@ -108,7 +122,7 @@ def _chinese(lang: Lang, sentence: str) -> str:
     if not (sentence.isprintable() and _PLAIN_CHINESE.fullmatch(sentence)):
         sentence = _WIDE_THOUSANDS.sub(lambda number: str(number[0]).replace("，", ","), sentence)
         sentence = _WIDE_COLON.sub(":", sentence)
-        sentence = unicodedata.normalize("NFKC", sentence.translate(_PARK)).translate(_UNPARK)
+        sentence = _compatible(sentence.translate(_PARK)).translate(_UNPARK)
         sentence = _SPACE.sub(" ", _INVISIBLE.sub(_space_or_nothing, sentence))
     if primary(lang) == "zh":
         sentence = in_script(sentence, lang)

@@ -12,6 +12,11 @@ def is_punctuation(word: str) -> bool:
     return not any(character.isalnum() for character in word)
 
 
+def western_marks(text: str) -> str:
+    """A text without letters and digits in the marks of western scripts; any other text as it is."""
+    return unicodedata.normalize("NFKC", text.translate(_MARKS)) if is_punctuation(text) else text
+
+
 def canonical_mark(word: str) -> str:
     """What a punctuation mark amounts to in any script: 。 is a full stop, 「 a quotation mark."""
-    return unicodedata.normalize("NFKC", word.translate(_MARKS))[:1]
+    return western_marks(word)[:1]

@@ -28,7 +28,7 @@ if find_spec("icu4py"):
 _CLITICS = r"(?:s|re|ve|ll|d|m)"
 _ELISIONS = r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quoiqu)"
 _WORD = r"[\p{L}\p{M}\p{N}_]"
-_NUMBER = rf"\p{{N}}+(?:[.,:]\p{{N}}+)+{_WORD}*"
+_NUMBER = rf"\p{{N}}+(?:[.,:⁺⁻]\p{{N}}+)+{_WORD}*"
 _DOTTED = rf"(?:\p{{L}}\.){{2,}}|{_WORD}+(?:\.\p{{Ll}}{_WORD}*)+|\p{{L}}+(?:&\p{{L}}+)+"
 _REST = r"\.{2,}|…+|—+|\S"
 _APOSTROPHE = rf"\p{{L}}(?:\+\+|#)(?!{_WORD})|{_WORD}+(?:'(?!{_CLITICS}\b){_WORD}+)*"
@@ -41,9 +41,10 @@ _FRENCH = regex.compile(
 _OTHER = regex.compile(rf"{_NUMBER}|{_DOTTED}|{_WORD}+(?:'{_WORD}+)*|{_REST}")
 # What the Chinese segmenter would tear apart.
 _CHINESE_SPECIAL = regex.compile(
-    r"([0-9]+(?:[.,:][0-9]+)+%?|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})"
+    r"([0-9]+(?:[.,:][0-9]+)+%?|[0-9]+[⁰¹²³⁴-⁹⁺⁻¼-¾⅐-⅞]+"
+    r"|[A-Za-z]*[À-ɏ][A-Za-zÀ-ɏ]*|[A-Za-z]+(?:['&][A-Za-z]+)+|(?:[A-Za-z]\.){2,}|…+|—+|\.{2,})"
 )
-_CHINESE_HINT = re.compile(r"[.,:'&…—À-ɏ]")  # `re`: a cheap look before the costly one
+_CHINESE_HINT = re.compile(r"[.,:'&…—À-ɏ²³¹⁰-⁹⁺⁻¼-¾⅐-⅞]")  # `re`: a cheap look before the costly one
 _MEASURE = (
     "个位名只条张本台辆座片把件首支枝段副间头匹棵朵枚项种家次场份块句套步笔篇期代群批款类幅部层遍轮波股"
     "面扇封颗粒幢栋艘架列株根瓶杯碗盒袋包双对串滴团堆排队组册顶道门阵缕盏口顿回趟番圈声所元米倍秒天年周岁"

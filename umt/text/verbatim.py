@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 import regex
 
 from umt.text.languages import is_spaced, other_script_share
+from umt.text.punctuation import western_marks
 from umt.types import Lang
 
-_URL = r"[!-'*-;=?-~]"
+_URL = r"[!-'*-;=?-~\p{Lu}\p{Ll}]"
 _DOMAINS = "com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example"
 ADDRESS = regex.compile(
-    rf"((?:(?i:https?|ftp)://|www\.)(?:{_URL}|\({_URL}*\))*(?:[A-Za-z0-9/=#&%_~]|\({_URL}*\))"
+    rf"((?:(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{{1,14}}://|www\.)"
+    rf"(?:{_URL}|\({_URL}*\))*(?:[0-9/=#&%_~\p{{Lu}}\p{{Ll}}]|\({_URL}*\))"
     r"|(?<![A-Za-z0-9_.+-])(?:mailto:)?[A-Za-z0-9_.+-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
     rf"|(?<![A-Za-z0-9_.@/-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,9}}(?:{_DOMAINS})(?![A-Za-z0-9]|[.-][A-Za-z0-9])"
-    rf"(?:/{_URL}*[A-Za-z0-9/=#&%_])?)"
+    rf"(?:/{_URL}*[0-9/=#&%_\p{{Lu}}\p{{Ll}}])?"
+    r"|(?<![\w.-])\d{4}-\d\d-\d\dT\d\d:\d\d[\d:.]*+(?:Z|[+-]\d\d:?\d\d)?)"
 )
-"""URLs with balanced brackets, e-mail and SSH addresses, and names of hosts; time is linear in the text."""
-_MARKS = tuple(".,;:!?")
+"""URLs with balanced brackets, e-mail and SSH addresses, hosts, time stamps; time is linear in the text."""
+_CLOSING, _OPENING = tuple(".,;:!?)]}"), tuple("([{")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
 _SENTENCES = regex.compile(r"(?<=[.!?][\"']?) ")
 
@@ -28,14 +31,18 @@ def translate_around(
 ) -> list[str]:
     """Translations of normalised ``sentences`` by ``translate``, addresses and text without words copied.
 
-    A headline in capitals is translated as the sentence in small letters.
+    A headline in capitals is translated as the sentence in small letters. Marks between addresses become
+    western ones where the target language puts spaces between words.
     """
     parts = [[part.strip() for part in ADDRESS.split(sentence) if part.strip()] for sentence in sentences]
     outputs = iter(
         translate([_uncapitalised(part) for line in parts for part in line if _has_words(part, source)])
     )
+    spaced = is_spaced(target)
     texts = ([next(outputs) if _has_words(part, source) else part for part in line] for line in parts)
-    return [_joined(line, is_spaced(target)) for line in texts]
+    return [
+        _joined(list(map(western_marks, line)) if spaced and line[1:] else line, spaced) for line in texts
+    ]
 
 
 def translated_parts(sentence: str, source: Lang) -> int:
@@ -48,7 +55,8 @@ def _joined(parts: Sequence[str], spaced: bool) -> str:
     text = ""
     for part in parts:
         latin = (text[-1:] + part[:1]).isascii() and (text[-1:] + part[:1]).isalnum()
-        text += " " * bool(text and (latin or (spaced and part[:1] not in _MARKS))) + part
+        apart = spaced and not part.startswith(_CLOSING) and not text.endswith(_OPENING)
+        text += " " * bool(text and (latin or apart)) + part
     return text
 
 
@@ -63,7 +71,8 @@ def _uncapitalised(sentence: str) -> str:
 
 
 def _headline_as_sentence(sentence: str) -> str:
-    if sentence.isupper() and len(_CAPITAL_WORD.findall(sentence)) > 1:
+    letters = filter(str.isalpha, sentence)  # 「NASA和ESA」 has letters that are neither
+    if len(_CAPITAL_WORD.findall(sentence)) > 1 and all(map(str.isupper, letters)):
         small = sentence.lower()
         first = next(place for place, letter in enumerate(small) if letter.isalpha())
         return small[:first] + small[first:].capitalize()

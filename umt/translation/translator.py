@@ -131,9 +131,9 @@ class NeuralTranslator:
         return results
 
     def _text(self, ids: Iterable[int]) -> str:
-        """The text of ``ids``, without bytes that are no character where anything else is left."""
-        text = self.tokenizer.decode(ids, self.target)
-        return text.replace("\ufffd", "").strip() or text.strip()
+        """The text of ``ids`` without bytes that are no character; ? where nothing else is left."""
+        text = self.tokenizer.decode(ids, self.target).strip()
+        return text.replace("\ufffd", "").strip() or text.replace("\ufffd", "?")
 
     def _alternative(self, piece: Ids, hypothesis: Output, both_ways: bool) -> Alternative:
         """both_ways: whether the nats of ``hypothesis`` include those of the piece."""

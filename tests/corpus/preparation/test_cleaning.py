@@ -14,7 +14,7 @@ from umt.corpus.preparation.cleaning import Cleaner, Preparation
 from umt.corpus.preparation.deduplication import SeenHashes, hashed, key
 from umt.corpus.preparation.leak_index import LeakIndex
 from umt.corpus.preparation.prepare import prepare_text
-from umt.text.languages import LanguageClassifier, function_word_vote, other_script_share
+from umt.text.languages import LanguageClassifier, other_script_share
 from umt.text.markup import strip_markup
 from umt.types import Lang
 
@@ -143,9 +143,6 @@ def test_foreign_share() -> None:
 def test_languages_of_one_script() -> None:
     english = ["the cat sat on the mat and the dog was in the house with it"] * 5
     french = ["le chat est sur la table et le chien est dans la maison avec lui"] * 5
-    assert function_word_vote(english, EN, FR) is True
-    assert function_word_vote(english, FR, EN) is False
-    assert function_word_vote(english, EN, Lang("xx")) is None
     profile = LanguageClassifier.learn(EN, english, french)
     assert profile.foreign("le chien est sur la table", EN)
     assert not profile.foreign("le chien est sur la table", FR)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from umt.corpus import HeldOut
 from umt.corpus.preparation.deduplication import key
 from umt.corpus.preparation.leak_index import LeakIndex
-from umt.text.languages import function_word_vote, is_spaced, other_script_share
+from umt.text.identification import other_language
+from umt.text.languages import is_spaced, other_script_share
 from umt.text.normalisation import line_cleaner
 from umt.text.sentence_splitting import estimated_words, split_sentences
 from umt.types import BadInput, Lang
@@ -16,11 +17,11 @@ _SAMPLE = 1000
 
 
 def is_other_language(lines: Sequence[str], lang: Lang, other: Lang) -> bool:
-    """Whether the lines are clearly not ``lang``: most in another script, or with the words of ``other``."""
+    """Whether the lines are clearly not ``lang``: most in another script, or in ``other``."""
     sample = lines[:: len(lines) // _SAMPLE + 1]
     if other_script_share("".join(filter(str.isalpha, "".join(sample))), lang) > 0.5:
         return True
-    return function_word_vote((key(line, spaced=True) for line in sample), lang, other) is False
+    return other_language((key(line, spaced=True) for line in sample), lang, other) is not None
 
 
 def leak_index(lang: Lang, other: Lang, held_out: Sequence[HeldOut], split_above: int) -> LeakIndex:

@@ -31,7 +31,8 @@ from umt.corpus.prepared_text import lines_of
 from umt.runtime.files import atomic_text
 from umt.runtime.processes import cores
 from umt.text import morphology
-from umt.text.languages import LanguageClassifier, function_word_vote, primary, script_code, scripts
+from umt.text.identification import are_swapped, other_language
+from umt.text.languages import LanguageClassifier, primary, script_code, scripts
 from umt.text.morphology import SuffixSplitter
 from umt.text.normalisation import normaliser
 from umt.text.script import is_traditional
@@ -74,7 +75,13 @@ def prepare_text(
             f"audit=strict: {'; '.join(findings)}; take the cause out of the "
             f"training text or run with audit=report"
         )
-    report |= {"warnings": [*findings, *_input_warnings(source, held_out)], "relation": source.relation}
+    foreign = [
+        f"the text given for {lang} looks like {side.looks_like}: is languages right?"
+        for lang, side in sides.items()
+        if side.looks_like
+    ]
+    warnings = [*findings, *foreign, *_input_warnings(source, held_out)]
+    report |= {"warnings": warnings, "relation": source.relation}
     written = json.dumps(report, ensure_ascii=False, indent=1)
     (directory / "report.json").write_text(written, encoding="utf-8")
     return report
@@ -104,6 +111,7 @@ def _clean_sides(
             if chunk.lang not in openings:
                 openings[chunk.lang] = chunk
                 _check_language(chunk, second if chunk.lang == first else first)
+                side.looks_like = other_language(chunk.sentences, chunk.lang)
                 if len(openings) == 2:
                     _check_different(*openings.values())
             side.add(chunk, preparation.keep_duplicates)
@@ -135,16 +143,13 @@ def _cleaners(source: Source, held_out: Sequence[HeldOut], preparation: Preparat
             lang: [key(line, spaced=True) for line in islice(source.sentences(lang), _SAMPLE)]
             for lang in (first, second)
         }
-        if (
-            function_word_vote(samples[first], first, second) is False
-            and function_word_vote(samples[second], second, first) is False
-        ):
+        if are_swapped(samples[first], samples[second], (first, second)):
             raise BadInput(
                 f"the text given for {first} is {second} and the other way round: "
                 f"swap corpus.source and corpus.target, or languages"
             )
         for lang, other in ((first, second), (second, first)):
-            if function_word_vote(samples[lang], lang, other) is False:
+            if other_language(samples[lang], lang, other):
                 raise BadInput(
                     f"the text given for {lang} looks like {other}: each language needs its own text"
                 )

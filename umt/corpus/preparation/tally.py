@@ -15,7 +15,10 @@ from umt.types import Lang
 
 @dataclass
 class SideWriter:
-    """Where the sentences of one language go, and the counts for the report."""
+    """Where the sentences of one language go, and the counts for the report.
+
+    looks_like: the code of the language that the text seems to be in instead of ``lang``, if any.
+    """
 
     lang: Lang
     text: TextIO
@@ -27,6 +30,7 @@ class SideWriter:
     keys: SeenHashes = field(default_factory=SeenHashes)
     exact: SeenHashes = field(default_factory=SeenHashes)
     traces: list[SideStatistics] = field(default_factory=list)
+    looks_like: str | None = None
 
     def add(self, chunk: CleanedChunk, duplicates: bool) -> None:
         """Write what is new of a chunk and count the rest."""
