@@ -12,7 +12,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 
-from umt.pipeline.artefact import Artefact
+from umt.pipeline.artefact import Artefact, code_digest
 from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import StageContext, Store
@@ -181,8 +181,6 @@ def test_artefact_with_a_changed_file_is_refused(tmp_path: Path) -> None:
     assert (replace(store, rebuild=("first",)).build(first, numbered(3)).path / "number").read_text() == "3"
 
 
-<<<<<<< HEAD
-=======
 def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +207,6 @@ def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
     assert len(digests) == 6
 
 
->>>>>>> main
 def test_a_store_builds_only_what_it_may(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"run python train\.py"):
         Store(tmp_path, Diary(), only=("second",)).build(first, numbered(3))

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tests.pipeline.test_store import Diary, first, numbered
-from umt.pipeline.artefact import code_digest
 from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import StageContext, Store
@@ -52,32 +51,6 @@ def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
         other.kill()
     Store(tmp_path, Diary()).build(first, numbered(4))
     assert not place.exists()
-
-
-def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "package").mkdir()
-    files = {
-        "my_strategy.py": "import json\nfrom my_helper import RATE\n",
-        "my_helper.py": "RATE = 1\n",
-        "my_plots.py": "",
-        "package/__init__.py": "",
-        "package/strategy.py": "from .helper import RATE\nfrom package import other\n",
-        "package/helper.py": "import nowhere\nfrom package.strategy import Strategy\n",
-        "package/other.py": "",
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    settings = {"a": {"_target_": "my_strategy.Strategy"}, "b": [{"_target_": "package.strategy.Strategy"}]}
-    digests = {code_digest(settings)}
-    for name, text in files.items():
-        (tmp_path / name).write_text(f"{text}# edited\n", encoding="utf-8")
-        if name not in ("my_plots.py", "package/__init__.py"):
-            assert code_digest(settings) not in digests, name
-        digests.add(code_digest(settings))
-    assert len(digests) == 6
 
 
 def test_store_says_that_an_artefact_was_built_by_other_code(tmp_path: Path) -> None:
