@@ -120,7 +120,7 @@ def test_only_text_of_the_target_is_written() -> None:
     assert few.allowed.tolist() == [tokenizer.end, 40, 41]
     model = JointLM.create(Architecture(16, 1, 2, 16, 64), len(tokenizer), torch.Generator().manual_seed(0))
     sources = [np.arange(10, 30).astype(np.uint16)]
-    for search in (Greedy(), Sampling(temperature=5.0), Beam(2)):
+    for search in (Greedy(), Sampling(temperature=5.0), Beam(2), Beam(8)):
         [outputs] = Generation(search).generate(model, sources, few, torch.Generator().manual_seed(0))
         assert all(set(output.ids.tolist()) <= {40, 41} for output in outputs)
 

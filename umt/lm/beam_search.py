@@ -55,7 +55,7 @@ class Beam:
             values, chosen = likely.topk(min(2 * size, width))
             top, flat = (scores[:, :, None] + values).flatten(1).topk(2 * size)
             parent = flat // values.shape[2]
-            chosen = chosen.flatten(1).gather(1, flat)
+            chosen = chosen.flatten(1).gather(1, flat).clamp(max=len(task.allowed) - 1)  # others are -inf
             longer = past.gather(1, parent[:, :, None].expand(-1, -1, longest))
             longer[:, :, step] = chosen
             ends, last = chosen == task.end, step + 1 >= caps
