@@ -226,8 +226,8 @@ class _LogLines:
             parts.append(f"{self._done:,}")
         growing = steps > 0 and seconds > 0
         if growing:
-            rate, duration = steps / seconds, seconds / steps
-            parts.append(f"{_rounded(rate)} a second" if rate >= 1 else f"{_rounded(duration)} s each")
+            rate, pause = steps / seconds, seconds / steps
+            parts.append(f"{_rounded(rate)} a second" if rate >= 1 else f"{_rounded(pause)} s each")
         if growing and self._total:
             parts.append(f"{duration((self._total - self._done) * seconds / steps)} left")
         elif self._last is not None:
