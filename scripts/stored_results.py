@@ -68,12 +68,18 @@ class Stored:
         """Every score."""
         fields = Row.__dataclass_fields__
         rows = json.loads((self.path / "scores.json").read_text(encoding="utf-8"))
-        return tuple(Row(**{key: row[key] for key in fields}) for row in rows)
+        return tuple(Row(**{key: row[key] for key in fields} | {"system": _system(row)}) for row in rows)
 
     @property
     def recipe(self) -> str:
         """Its command without what differs among repetitions: the seed and the place of the store."""
         return " ".join(re.sub(r"(?<!\S)(seed|store|rebuild)=\S+", "", self.about["command"]).split())
+
+
+def _system(row: Mapping[str, Any]) -> str:
+    """Its name, and how many true pairs it has learned from."""
+    pairs = row.get("parallel_pairs") or 0
+    return f"{row['system']}, {pairs:,} pairs" if pairs else str(row["system"])
 
 
 def read_about(path: Path) -> Mapping[str, Any]:

@@ -91,6 +91,16 @@ def test_relation_of_is_unknown_for_other_texts() -> None:
     assert keep_result.relation_of({"corpus": corpus}) is None
 
 
+def test_a_system_that_learned_from_pairs_is_named_so(tmp_path: Path) -> None:
+    run = store_run(tmp_path, "world", 1, 80.0)
+    rows = json.loads((run.path / "scores.json").read_text(encoding="utf-8"))
+    (run.path / "scores.json").write_text(json.dumps([row | {"parallel_pairs": 5000} for row in rows]))
+    assert {row.system for row in Stored(run.path).rows} == {
+        "translator, 5,000 pairs",
+        "unsupervised, 5,000 pairs",
+    }
+
+
 def test_keep_result_refuses_a_run_without_scores(tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run", 1, 80.0)
     (run / "scores.json").unlink()
