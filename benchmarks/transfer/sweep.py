@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -55,7 +55,8 @@ OVERRIDES = (
 """What makes a run of ``train.py`` as small."""
 WORDS, KNOWN, CODED = 1000, 60_000, 5_000
 """The most frequent words are symbols; symbols of the text that is known, and of the one that is coded."""
-EXPERT = CooccurrenceExpert(None, None, doublings=4)  # type: ignore[arg-type]  # the lexicon is not its own
+EXPERT = CooccurrenceExpert(cast(Any, object()), cast(Any, object()), doublings=4)
+"""It is given its lexicon, and finds none."""
 quiet: ProgressCallback = lambda *_: None  # noqa: E731
 
 

@@ -23,7 +23,7 @@ def test_two_files_give_a_lexicon_vectors_a_verdict_and_a_picture(
     line = ["umt-align", str(tmp_path / "en.vec"), str(tmp_path / "zh.vec"), f"store={tmp_path / 'store'}"]
     line += [
         "--languages",
-        "en,fr",
+        "en,de",
         "--dictionary",
         str(tmp_path / "truth.txt"),
         "--out",

@@ -87,7 +87,7 @@ def _checkpoint_often() -> None:
     from umt.training import loop
 
     loop.LoopOptions.__init__.__defaults__ = (10, 0.0, False, False)
-    loop.fit.__defaults__ = ((), loop.LoopOptions(), loop.SINGLE)
+    loop.fit.__defaults__ = ((), loop.LoopOptions(), loop.SINGLE, None)
 
 
 def status_of(process: int, wait: bool = True) -> int | None:

@@ -11,8 +11,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from umt.corpus.preparation.held_out_filter import is_other_language
 from umt.corpus.reading import lines
+from umt.text.identification import are_swapped
+from umt.text.languages import other_script_share
 from umt.text.markup import decode_references
 from umt.text.normalisation import normaliser
 from umt.types import BadInput, Lang
@@ -114,10 +115,15 @@ def _columns(line: str) -> list[str]:
 
 
 def _check_direction(path: Path, pairs: Mapping[str, set[str]], languages: tuple[Lang, Lang]) -> None:
+    """Raises BadInput where a column is in another script, or each is in the language of the other.
+
+    Lone words say little about their language, so one column alone that seems to be in another is no reason.
+    """
     source, target = languages
-    translations = sorted(set().union(*pairs.values()))
-    for words, lang, other in ((list(pairs), source, target), (translations, target, source)):
-        if is_other_language(words, lang, other):
+    columns = (list(pairs), sorted(set().union(*pairs.values())))
+    swapped = are_swapped(*columns, languages)
+    for words, lang in zip(columns, languages, strict=True):
+        if swapped or other_script_share("".join(filter(str.isalpha, "".join(words))), lang) > 0.5:
             raise BadInput(
                 f"{path}: a line must be a word of {source} and its translation in {target}, but most of "
                 f"what should be {lang} is not: are the columns swapped?"
