@@ -41,7 +41,7 @@ def test_two_files_give_a_lexicon_vectors_a_verdict_and_a_picture(
     table = [line.split("\t") for line in (out / "lexicon.tsv").read_text(encoding="utf-8").splitlines()]
     assert {source: target for source, target, _ in reversed(table)} == best
     assert all(0 <= float(probability) <= 1 for _, _, probability in table)
-    text, binary = (read_vectors(out / f"fr.{kind}", {"zh3"})["zh3"] for kind in ("vec", "bin"))
+    text, binary = (read_vectors(out / f"de.{kind}", {"zh3"})["zh3"] for kind in ("vec", "bin"))
     assert abs(text - binary).max() < 1e-3
     assert (out / "verdict.txt").read_text(encoding="utf-8").startswith("aligned: ")
     assert (out / "shared_space.svg").read_text(encoding="utf-8").startswith("<svg")
