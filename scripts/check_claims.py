@@ -158,11 +158,7 @@ def page(text: str, runs: Mapping[str, Stored], earlier: Mapping[str, Mapping[st
         lines += [f"Data: {about['data']}; {about['relation']}; references: {about['references']}.", ""]
         lines += ["| command | commit | date | seed | machine | scores |", "|---|---|---|---|---|---|"]
         for place, facts in known:
-            link = (
-                f"[lab book](../{facts['entry']})"
-                if place in earlier
-                else f"[stored](../results/runs/{place})"
-            )
+            link = f"[lab book](../{facts['entry']})" if place in earlier else f"`docs/results/runs/{place}/`"
             anchor = "" if place == name else f'<a id="{place}"></a>'
             shown = [f"`{facts['command']}`{anchor}", *(str(facts[key]) for key in FACTS), link]
             lines.append("| " + " | ".join(shown) + " |")
