@@ -12,7 +12,6 @@ reads batches of one source length, as `umt.translation.export` has to.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,15 +30,13 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Gemma3ForCausalLM
 
+from benchmarks.generation import opened
 from umt.cli.command_line import Command
 from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import configure_libraries, load
 from umt.lm.mixed_precision import native_bf16
 from umt.lm.t5gemma2 import T5Gemma2ForConditionalGeneration, t5gemma2_from
-from umt.pipeline.artefact import Artefact
-from umt.pipeline.neural_stages import languages_of
-from umt.runtime.files import MANIFEST
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.translation.export import CTranslate2Generation, by_ctranslate2
@@ -192,17 +189,12 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=600, help="of each language that are translated")
     parser.add_argument("--rounds", type=int, default=3, help="in which all take turns")
     asked = parser.parse_args()
-    translator = Artefact(asked.translator, json.loads((asked.translator / MANIFEST).read_text("utf-8")))
+    _, texts = opened(asked.translator)
     model, tokenizer = load(asked.translator).eval(), Tokenizer.load(asked.translator)
     if model.encoder is None:
         parser.error("it has no encoder: see python -m benchmarks.generation")
-    [tokens] = [name for name in translator.manifest["inputs"] if name.startswith("tokenise-")]
-    source, target = languages_of(translator)
     jobs = [
-        Job.make(
-            tokenizer, model, TokenShards(asked.translator.parent / tokens, here), there, asked.sentences
-        )
-        for here, there in ((source, target), (target, source))
+        Job.make(tokenizer, model, here, there.lang, asked.sentences) for here, there in (texts, texts[::-1])
     ]
     seconds: dict[str, tuple[float, float]] = {}
     subwords: dict[str, int] = {}

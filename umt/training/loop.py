@@ -121,7 +121,7 @@ class _Run:
         group: ProcessGroup,
         average: AveragedModel | None,
     ) -> None:
-        self.average, self.watched = average, model if average is None else cast(JointLM, average.module)
+        self.average, self.reported = average, model if average is None else cast(JointLM, average.module)
         self.model, self.objectives, self.optimisation = model, objectives, optimisation
         self.directory, self.seed, self.callbacks = directory, seed, callbacks
         self.options, self.group = options, group
@@ -155,7 +155,7 @@ class _Run:
                 tally, begun = _RunningSums(), now
             try:
                 for callback in self.callbacks:
-                    callback(self.watched, self.step, record)
+                    callback(self.reported, self.step, record)
             except StopTraining as stop:
                 self.stopped = str(stop) or "stopped"
             if record:
