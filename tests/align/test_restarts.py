@@ -26,6 +26,7 @@ from umt.align.restarts import Restarts
 from umt.align.strategies.cooccurrence import Cooccurrence
 from umt.align.strategies.gromov_wasserstein import GromovWasserstein
 from umt.align.strategies.wasserstein_procrustes import WassersteinProcrustes
+from umt.runtime.progress import followed
 from umt.types import BadInput
 
 RESTARTS = Restarts(
@@ -148,9 +149,21 @@ def test_a_destroyed_target_is_recognised() -> None:
 
 def test_the_result_does_not_depend_on_the_number_of_workers() -> None:
     spaces = two_languages(150)
-    one, two = (dataclasses.replace(RESTARTS, workers=workers).align(*spaces, seeded()) for workers in (1, 2))
+    made, told = [], []
+    for workers in (1, 2):
+        steps: list[tuple[str, int, int | None]] = []
+        with followed(lambda *step, steps=steps: steps.append(step)):
+            made.append(dataclasses.replace(RESTARTS, workers=workers).align(*spaces, seeded()))
+        told.append(steps)
+    one, two = made
     assert one.verdict == two.verdict
     assert_close(one.lexicon.candidates, two.lexicon.candidates)
+    assert told[0] == told[1], "and who follows it hears the same"
+    runs = [step for step in told[0] if step[0] == "runs of this round"]
+    assert runs[:6] == [("runs of this round", done, 6) for done in range(1, 7)], (
+        "4 of them on permuted words"
+    )
+    assert {"rounds of refinement", "rounds with counts"} <= {what for what, *_ in told[0]}
 
 
 def test_every_combination_is_a_variant() -> None:

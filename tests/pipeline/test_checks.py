@@ -54,6 +54,14 @@ def test_a_dictionary_is_the_file_that_is_named(tmp_path: Path) -> None:
             assert {word: {*each} for word, each in known.pairs.items()} == pairs
 
 
+def test_a_dictionary_of_other_languages_is_named_before_anything_is_built(tmp_path: Path) -> None:
+    (tmp_path / "d.txt").write_text("cat кот\n", encoding="utf-8")
+    for part in ("train", "test"):
+        with pytest.raises(BadInput, match="most of what should be zh is not"):
+            checked(f"evaluation.dictionary.{part}={tmp_path / 'd.txt'}")
+        checked(f"evaluation.dictionary.{part}={tmp_path / 'd.txt'}", languages=(EN, Lang("ru")))
+
+
 @pytest.mark.parametrize("override", ["evaluation.metrics=[null]", "evaluation.metrics=[{a:1}]"])
 def test_what_is_no_metric_is_named(override: str) -> None:
     with pytest.raises(BadInput, match=r"evaluation\.metrics"):

@@ -22,6 +22,7 @@ from umt.align.transliteration_evidence import TransliterationReranker
 from umt.embeddings.lexicon import lexicons_from_neighbours
 from umt.embeddings.retrieval import Neighbours, csls, mutual
 from umt.embeddings.wordspace import Embeddings, WordSpace, normalise
+from umt.runtime.progress import report
 from umt.runtime.validate import require
 from umt.types import BadInput
 
@@ -63,7 +64,8 @@ class CountAugmentation:
         x, y = source.normalised, target.normalised
         left, right, pairs = shared.source.vectors, shared.target.vectors, shared.pairs
         history: list[Mapping[str, float]] = []
-        for count in self.columns[:-1]:
+        for done, count in enumerate(self.columns[:-1]):
+            report("rounds with counts", done, len(self.columns))
             columns = self._columns(source, target, pairs, count)
             forward, backward = self._neighbours(left, right, source, target, columns, 1)
             new_pairs = mutual(forward, backward)

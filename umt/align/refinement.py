@@ -15,6 +15,7 @@ from umt.align.linear_maps import map_to_shared_space
 from umt.embeddings.lexicon import Lexicon, induce
 from umt.embeddings.retrieval import csls, mutual, nearest
 from umt.embeddings.wordspace import Embeddings, WordSpace
+from umt.runtime.progress import report
 from umt.runtime.validate import require
 
 _TRUSTED = 0.6
@@ -67,7 +68,8 @@ class Refinement:
         x, y = (locally_centred(side.normalised, self.local_centring) for side in (source, target))
         history: list[Mapping[str, float]] = []
         trusted = pairs
-        for size in self.sizes:
+        for done, size in enumerate(self.sizes):
+            report("rounds of refinement", done, len(self.sizes))
             mapped_x, mapped_y = map_to_shared_space(x, y, pairs, 0.5, self.ridge)
             frequent_x, frequent_y = mapped_x[: size or None], mapped_y[: size or None]
             forward, backward = csls(frequent_x, frequent_y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
@@ -18,6 +18,7 @@ from umt.align.count_augmentation import CountAugmentation
 from umt.align.refinement import Refinement
 from umt.embeddings.wordspace import WordSpace
 from umt.runtime.processes import cores
+from umt.runtime.progress import followed, report
 from umt.runtime.validate import require
 
 
@@ -133,18 +134,28 @@ def _run(
     try:
         if workers == 1 or len(jobs) == 1:
             torch.set_num_threads(1)  # sums in another order would differ in the last bit
-            return [_one(job) for job in jobs]
+            return _counted(map(_one, jobs), len(jobs))
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(min(workers, len(jobs)), context, torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(_one, jobs))
+            return _counted(pool.map(_one, jobs), len(jobs))
     finally:
         _shared = None
         torch.set_num_threads(threads)
+
+
+def _counted(matches: Iterable[Matches], total: int) -> list[Matches]:
+    """All of them, each reported when it is there."""
+    runs = []
+    for run in matches:
+        runs.append(run)
+        report("runs of this round", len(runs), total)
+    return runs
 
 
 def _one(job: Job) -> Matches:
     assert _shared is not None
     source, targets, compared = _shared
     target = targets[job.null]
-    alignment = job.aligner.align(source, target, Generator().manual_seed(job.seed))
+    with followed(None):  # a forked process has no console
+        alignment = job.aligner.align(source, target, Generator().manual_seed(job.seed))
     return Matches.read(alignment, source, target, compared)

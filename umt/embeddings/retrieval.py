@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from umt.embeddings.topk_scan import update_column_topk, update_row_topk
+from umt.runtime.progress import report
 
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
 _ROWS = 256
@@ -189,6 +190,7 @@ def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     for first in range(blocks):
         piece = source[first::blocks]
         numbers = torch.arange(first, len(source), blocks, device=source.device)
+        report("blocks of words compared", first, blocks)
         yield numbers, torch.mm(piece, target.T, out=buffer[: len(piece)])
 
 

@@ -8,8 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
+from umt.evaluation.sentence_mean import mean_score
 from umt.runtime.validate import require
 from umt.types import BadInput, Lang, Score
 
@@ -52,12 +51,8 @@ class Comet:
             for source, hypothesis, item in zip(sources, hypotheses, references, strict=True)
         ]
         output = _model(self.model).predict(rows, batch_size=self.batch, gpus=int(torch.cuda.is_available()))
-        scores = np.asarray(output.scores)
-        draws = np.random.default_rng(12345).integers(0, len(scores), (self.resamples, len(scores)))
-        low, high = np.quantile(scores[draws].mean(1), (0.025, 0.975))
-        signature = f"model:{self.model}|bs:{self.resamples}|seed:12345"
         name = "xcomet" if "xcomet" in self.model.lower() else "comet"
-        return Score(name, float(scores.mean()), float(low), float(high), signature)
+        return mean_score(name, output.scores, self.resamples, self.model)
 
 
 @cache

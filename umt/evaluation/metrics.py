@@ -16,6 +16,7 @@ from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest, Result
 
 from umt.evaluation.comet import Comet
+from umt.evaluation.metricx import MetricX
 from umt.runtime.validate import require
 from umt.text.languages import primary
 from umt.types import BadInput, Lang, Score
@@ -173,18 +174,11 @@ SACRE_METRICS: Mapping[str, type[_SacreScore]] = {
 }
 
 
-def _metricx() -> Metric:
-    raise BadInput(
-        "MetricX is in no package that could be installed (github.com/google-research/metricx): give it the "
-        "files of translations/ in the run, or ask for comet or xcomet"
-    )
-
-
 METRICS: Mapping[str, Callable[[], Metric]] = {
     **SACRE_METRICS,
     "comet": Comet,
     "xcomet": partial(Comet, "Unbabel/XCOMET-XL"),
-    "metricx": _metricx,
+    "metricx": MetricX,
 }
 """By the word that stands for each in ``evaluation.metrics``."""
 

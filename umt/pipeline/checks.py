@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from umt.corpus import HeldOut
+from umt.corpus.dictionary import Dictionary
 from umt.lm.loading import undivided_kind
 from umt.lm.t5gemma2 import Division
 from umt.pipeline import inputs
@@ -29,7 +30,7 @@ GROUPS = (
 """The places in the configuration that a choice of a group fills."""
 
 
-def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldOut]) -> None:
+def validate(config: DictConfig, languages: tuple[Lang, Lang], sets: Sequence[HeldOut]) -> None:
     """Instantiate every strategy once.
 
     Raises BadInput when one lacks another, or what it needs of this machine, or refuses its values.
@@ -57,6 +58,8 @@ def validate(config: DictConfig, languages: Sequence[Lang], sets: Sequence[HeldO
             raise BadInput(
                 f"evaluation.dictionary.{part}={path} is no file: give one with 'word word' a line"
             )
+        if path:
+            Dictionary.read(path, languages)
     if config.lm and config.lm.sharded and init_process_group().size < 2:
         raise BadInput(NEEDS_PROCESSES)
     if config.lm and config.lm.name and config.translator:

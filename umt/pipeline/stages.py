@@ -28,6 +28,7 @@ from umt.pipeline.inputs import KnowsTruth, NoText, Supervision
 from umt.pipeline.neural_stages import bits, languages_of, pretrain, tokenise, train_translator
 from umt.pipeline.renamed import check_stages
 from umt.pipeline.store import StageContext, Store
+from umt.runtime.progress import followed
 from umt.smt.bootstrap import Bootstrap, BootstrapInputs
 from umt.text.morphology import SuffixSplitter
 from umt.types import BadInput
@@ -83,7 +84,8 @@ def words(config: DictConfig, context: StageContext, text: Artefact | NoText) ->
 def align(config: DictConfig, context: StageContext, spaces: Artefact) -> Report:
     """Two word spaces to one shared space and a lexicon each way."""
     source, target = _spaces(spaces)
-    alignment = instantiate(config).align(source, target, context.generator())
+    with followed(context.progress):
+        alignment = instantiate(config).align(source, target, context.generator())
     return _report_alignment(alignment, context, spaces)
 
 
@@ -103,7 +105,8 @@ def align_supervised(
     seeds = known.dictionary.with_stems(*stems(text))
     aligner: Supervised = instantiate(config)
     precision = Alignment.load(unsupervised.path).verdict.estimated_precision
-    fitted = aligner.with_seeds(seeds, precision).align(source, target, context.generator())
+    with followed(context.progress):
+        fitted = aligner.with_seeds(seeds, precision).align(source, target, context.generator())
     return {**_report_alignment(fitted, context, spaces), "control": aligner.control_name}
 
 

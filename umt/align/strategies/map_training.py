@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
 from umt.align.linear_maps import procrustes
 from umt.align.soft_matching import csls_cosine, similarity_profiles, sinkhorn, zscore
+from umt.runtime.progress import report
 from umt.runtime.validate import require
 
 Start = Literal["random", "profile", "identity"]
@@ -176,6 +177,7 @@ class MapTraining:
         history: list[Mapping[str, float]] = []
         highest = -math.inf
         for step in range(self.steps):
+            report("steps of the maps", step, self.steps)
             noise = self.discriminator.noise(step / self.steps)
             for _ in range(self.critic):
                 batch = self._sample(source, target, generator)

@@ -17,6 +17,7 @@ from umt.align.refinement import Refinement
 from umt.align.soft_matching import mutual_words
 from umt.embeddings.retrieval import csls, csls_from_similarity, mutual
 from umt.embeddings.wordspace import WordSpace
+from umt.runtime.progress import report
 from umt.runtime.validate import require
 from umt.types import BadInput
 
@@ -68,7 +69,8 @@ class SelfLearning:
         first = normalised[0][pairs[:, 0]], normalised[1][pairs[:, 1]]
         history: list[Mapping[str, float]] = []
         best, keep, stale = -math.inf, self.keep, 0
-        for _ in range(self.rounds):
+        for done in range(self.rounds):
+            report("rounds of self-learning, at most", done, self.rounds)
             paired = (x[pairs[:, 0]], y[pairs[:, 1]]) if history else first
             new_pairs, score = self._round(x, y, paired, keep, generator)
             if len(new_pairs) < 2:

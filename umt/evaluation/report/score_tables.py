@@ -18,6 +18,7 @@ HEADINGS = {
     "spbleu": "spBLEU",
     "ter": "TER",
     "comet": "COMET",
+    "metricx": "MetricX",
     "p": "p of",
     "mrr": "MRR",
 }

@@ -14,7 +14,7 @@ from umt.types import Score
 
 SHOWN = (
     *("bleu", "bleu, first reference", "p bleu", "chrf", "chrf, first reference", "p chrf"),
-    *("chrf++", "spbleu", "ter", "comet"),
+    *("chrf++", "spbleu", "ter", "comet", "metricx"),
     *("coverage", "p@1", "p@1 covered", "p@5", "mrr"),
     *(*BITS_UNITS, ORDER_GAIN),
 )
