@@ -145,7 +145,8 @@ def _run(
 
 def _counted(matches: Iterable[Matches], total: int) -> list[Matches]:
     """All of them, each reported when it is there."""
-    runs = []
+    runs: list[Matches] = []
+    report("runs of this round", 0, total)
     for run in matches:
         runs.append(run)
         report("runs of this round", len(runs), total)

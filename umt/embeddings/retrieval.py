@@ -20,6 +20,8 @@ from umt.runtime.progress import report
 _ENTRIES = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities in memory at a time
 _ROWS = 256
 """Rows of a block at least: products of fewer take nearly twice as long a row."""
+_MANY = 20
+"""Blocks of a search that takes so long that its steps are reported."""
 _SPARE = 40
 """Candidates beyond k that a row keeps until all neighbourhoods are known."""
 
@@ -190,7 +192,8 @@ def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     for first in range(blocks):
         piece = source[first::blocks]
         numbers = torch.arange(first, len(source), blocks, device=source.device)
-        report("blocks of words compared", first, blocks)
+        if blocks >= _MANY:
+            report("blocks of words compared", first, blocks)
         yield numbers, torch.mm(piece, target.T, out=buffer[: len(piece)])
 
 
