@@ -42,6 +42,13 @@ def bracketed(texts: list[str]) -> list[str]:
         ("e.g. this, i.e. that.", "[e.g. this, i.e. that.]"),
         ("THE DOG SLEEPS. It is old.", "[The dog sleeps. It is old.]"),
         ("NATO says. THE DOG SLEEPS!", "[NATO says. The dog sleeps!]"),
+        ("BREAKING NEWS: The dog sleeps.", "[Breaking news: The dog sleeps.]"),
+        ("NATO: THE DOG SLEEPS.", "[NATO: The dog sleeps.]"),
+        ("See /usr/lib/a-b.so.1, or ~/.config/a.", "[See]/usr/lib/a-b.so.1[, or]~/.config/a."),
+        ("Run ./run.sh in ../b/c/ now", "[Run]./run.sh[in]../b/c/[now]"),
+        (r"Open C:\Users\a.b\c.txt.", r"[Open]C:\Users\a.b\c.txt."),
+        (r"On \\host\share\a now", r"[On]\\host\share\a[now]"),
+        ("Use and/or 1/2 he/she /s. He/she: 5/6/7", "[Use and/or 1/2 he/she /s. He/she: 5/6/7]"),
         ("3,456.7 %", "3,456.7 %"),
         ("😀 !", "😀 !"),
         ("Привет, мир.", "Привет, мир."),
@@ -57,6 +64,9 @@ def test_an_address_survives_normalisation() -> None:
     address = "https://a.example/b--c...d"
     assert normaliser(EN)(f"See {address} -- or not") == f"See {address} – or not"
     assert normaliser(ZH)(f"看{address}--好") == f"看{address}——好"
+    for path in ("/usr/lib/a--b", r"C:\a\b"):
+        assert normaliser(EN)(f"See {path} -- or not") == f"See {path} – or not"
+        assert normaliser(ZH)(f"看{path}--好") == f"看{path}——好"
 
 
 def test_latin_words_have_a_space_between_them() -> None:

@@ -1,4 +1,4 @@
-"""What no translator changes: addresses, and text without a letter of the language it translates from."""
+"""What no translator changes: addresses, paths of files, and text without a letter of the language it translates from."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from umt.types import Lang
 
 _URL = r"[!-'*-;=?-~\p{Lu}\p{Ll}]"
 _DOMAINS = "com|org|net|edu|gov|info|io|cn|uk|de|fr|jp|hk|tw|eu|example"
+_PART = r"(?:[.@+-]*+[A-Za-z0-9_%]++)++"  # of a path
 ADDRESS = regex.compile(
     rf"((?:(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{{1,14}}://|www\.)"
     rf"(?:{_URL}|\({_URL}*\))*(?:[0-9/=#&%_~\p{{Lu}}\p{{Ll}}]|\({_URL}*\))"
     r"|(?<![A-Za-z0-9_.+-])(?:mailto:)?[A-Za-z0-9_.+-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:[:/][\w./-]*\w)?"
     rf"|(?<![A-Za-z0-9_.@/-])(?:[A-Za-z0-9-]{{1,63}}\.){{1,9}}(?:{_DOMAINS})(?![A-Za-z0-9]|[.-][A-Za-z0-9])"
     rf"(?:/{_URL}*[0-9/=#&%_\p{{Lu}}\p{{Ll}}])?"
+    rf"|(?<![A-Za-z0-9_.@/~+-])(?:/{_PART}|~|\.\.?+)(?:/{_PART})++/?"
+    rf"|(?<![A-Za-z0-9_])(?:[A-Za-z]:\\{_PART}|\\\\{_PART})(?:\\{_PART})*+"
     r"|(?<![\w.-])\d{4}-\d\d-\d\dT\d\d:\d\d[\d:.]*+(?:Z|[+-]\d\d:?\d\d)?)"
 )
-"""URLs with balanced brackets, e-mail and SSH addresses, hosts, time stamps; time is linear in the text."""
+"""URLs with balanced brackets, e-mail and SSH addresses, hosts, paths of Unix and Windows, time stamps.
+
+Time is linear in the text.
+"""
 _CLOSING, _OPENING = tuple(".,;:!?)]}"), tuple("([{")
 _CAPITAL_WORD = regex.compile(r"\p{Lu}{2,}")
-_SENTENCES = regex.compile(r"(?<=[.!?][\"']?) ")
+_SENTENCES = regex.compile(r"(?<=[.!?:][\"']?) ")
 
 
 def translate_around(
     sentences: Sequence[str], source: Lang, target: Lang, translate: Callable[[list[str]], list[str]]
 ) -> list[str]:
-    """Translations of normalised ``sentences`` by ``translate``, addresses and text without words copied.
+    """Translations of normalised ``sentences`` by ``translate``, addresses, paths and text without words copied.
 
     A headline in capitals is translated as the sentence in small letters. Marks between addresses become
     western ones where the target language puts spaces between words.
@@ -66,7 +72,9 @@ def _has_words(part: str, lang: Lang) -> bool:
 
 
 def _uncapitalised(sentence: str) -> str:
-    """A text whose sentences of several words in capitals are in small letters but for their first."""
+    """A text whose sentences, or what stands before a colon, of several words in capitals are in small letters
+    but for their first.
+    """
     return " ".join(map(_headline_as_sentence, _SENTENCES.split(sentence)))
 
 
