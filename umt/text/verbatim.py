@@ -1,4 +1,4 @@
-"""What no translator changes: addresses, paths of files, and text without a letter of the language it translates from."""
+"""What no translator changes: addresses, paths, text without a letter of the language it translates from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SENTENCES = regex.compile(r"(?<=[.!?:][\"']?) ")
 def translate_around(
     sentences: Sequence[str], source: Lang, target: Lang, translate: Callable[[list[str]], list[str]]
 ) -> list[str]:
-    """Translations of normalised ``sentences`` by ``translate``, addresses, paths and text without words copied.
+    """Translations of normalised ``sentences`` by ``translate``, copying addresses, paths and text without words.
 
     A headline in capitals is translated as the sentence in small letters. Marks between addresses become
     western ones where the target language puts spaces between words.
@@ -72,9 +72,7 @@ def _has_words(part: str, lang: Lang) -> bool:
 
 
 def _uncapitalised(sentence: str) -> str:
-    """A text whose sentences, or what stands before a colon, of several words in capitals are in small letters
-    but for their first.
-    """
+    """Sentences, and what stands before a colon, of several words in capitals: small letters but their first."""
     return " ".join(map(_headline_as_sentence, _SENTENCES.split(sentence)))
 
 
