@@ -35,7 +35,7 @@ _SENTENCES = regex.compile(r"(?<=[.!?:][\"']?) ")
 def translate_around(
     sentences: Sequence[str], source: Lang, target: Lang, translate: Callable[[list[str]], list[str]]
 ) -> list[str]:
-    """Translations of normalised ``sentences`` by ``translate``, copying addresses, paths and text without words.
+    """Translations of normalised ``sentences``, which copy addresses, paths and text without words.
 
     A headline in capitals is translated as the sentence in small letters. Marks between addresses become
     western ones where the target language puts spaces between words.
@@ -72,7 +72,7 @@ def _has_words(part: str, lang: Lang) -> bool:
 
 
 def _uncapitalised(sentence: str) -> str:
-    """Sentences, and what stands before a colon, of several words in capitals: small letters but their first."""
+    """Sentences, and text before a colon, of several words in capitals: small letters but their first."""
     return " ".join(map(_headline_as_sentence, _SENTENCES.split(sentence)))
 
 
