@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from umt.compression.compressors import compressed_sizes, context_mixing_size
 from umt.compression.mixing import context_mixing
+from umt.compression.mixing.cooccurrence_expert import smoothed_pmi
 from umt.compression.mixing.prefix_code import PrefixCode
 
 
@@ -48,3 +50,13 @@ def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
     assert all(2_900 < each["first"] < 3_500 for each in result.values()), result
     assert result["xz -9e"]["ncd"] < 0.1
     assert context_mixing_size(b"") == 0
+
+
+def test_symbols_that_meet_as_often_as_by_chance_score_near_0() -> None:
+    """By hand, of three symbols of which two meet each other and a third itself."""
+    pairs = np.array([[1.0, 3.0, 0.0], [3.0, 1.0, 0.0], [0.0, 0.0, 1.0]], np.float32)
+    share = (np.array([4, 4, 1]) + 0.2) / 9.6
+    chance = np.array([[4.0], [4.0], [1.0]]) * share
+    prior = chance / (chance + 1) + 1e-3
+    expected = np.log((pairs + prior) / (chance + prior))
+    np.testing.assert_allclose(smoothed_pmi(sp.csr_matrix(pairs)), expected, rtol=1e-5)

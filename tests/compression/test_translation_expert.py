@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import constriction
 import numpy as np
 import pytest
+import torch
 
 from tests.compression.test_prequential import END, changed_at, family, guess, sentences, text
 from tests.small_texts import ZH
@@ -38,6 +41,38 @@ def test_translations_save_bits_and_wrong_pointers_none() -> None:
     late = slice(len(y.codes) // 2, None)
     assert bits(y, x, pointers)[late].sum() < 0.8 * alone[late].sum()
     assert bits(y, x, random.permutation(pointers))[late].sum() > 0.98 * alone[late].sum()
+
+
+def test_table_is_that_of_ibm_model_1() -> None:
+    """Expected counts by hand: every symbol of a sentence was caused by one of those it points at."""
+    x, pointers = text(sentences(20, 1)), np.random.default_rng(1).integers(-1, 20, size=15)
+    pointers[:2] = 0, -1
+    y = enciphered(x, np.abs(pointers))
+    expert = TranslationExpert(rounds=3)
+    lines = [text.codes[start:end] for text in (x, y) for start, end in pairwise(offsets(text))]
+    of_x, of_y = lines[:20], lines[20:]
+    frequencies = np.bincount(y.codes, minlength=len(y.numbers)) + 0.5
+    unigrams = frequencies / frequencies.sum()
+    expected = np.tile(unigrams, (len(x.numbers) + 1, 1))
+    for _ in range(3):
+        counts = np.zeros_like(expected)
+        for pointer, line in zip(pointers, of_y, strict=True):
+            for symbol in line if pointer >= 0 else []:
+                shares = expected[of_x[pointer], symbol]
+                np.add.at(counts, (of_x[pointer], symbol), shares / shares.sum())
+        counts += expert.prior * unigrams
+        expected = counts / counts.sum(1, keepdims=True)
+    np.testing.assert_allclose(expert.table(y, x, pointers), expected, rtol=1e-4)
+
+
+def test_a_sentence_without_a_pointer_has_the_frequencies_so_far() -> None:
+    x, y = text(sentences(30, 1)), text(sentences(30, 2), ZH, 20)
+    nowhere = np.full(30, -1)
+    frequencies = EXPERT.table(y, x, nowhere[:20])[-1]
+    chances = torch.from_numpy(np.tile(frequencies, (len(y.codes), 1)))
+    start = 3 * int(y.ends[19])
+    odds = y.tree.log_odds(chances, y.codes)
+    np.testing.assert_allclose(EXPERT.log_odds(y, x, nowhere)[start:], odds[start:], atol=1e-4)
 
 
 def test_translation_expert_predicts_from_the_past_only() -> None:

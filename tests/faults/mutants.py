@@ -42,9 +42,9 @@ TESTED = {
     "translation/synthesis": "translation/test_validation translation/test_back_translation",
     "pipeline/inputs": "pipeline/test_checks pipeline/test_errors corpus/test_known_pairs",
     "corpus/synthetic/source": "corpus/synthetic/test_source",
-    "compression/mixing/cooccurrence_expert": "compression/test_prequential",
+    "compression/mixing/cooccurrence_expert": "compression/test_prequential compression/test_context_mixing",
     "compression/mixing/translation_expert": "compression/test_translation_expert",
-    "compression/mixing/logistic_mixing": "compression/test_prequential",
+    "compression/mixing/logistic_mixing": "compression/test_logistic_mixing compression/test_prequential",
     "compression/network_runs": "compression/test_mutual_information",
 }
 """Module -> its tests."""
