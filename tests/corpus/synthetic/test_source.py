@@ -12,8 +12,8 @@ import rjieba
 
 from umt.corpus.synthetic.concepts import read_vocabulary
 from umt.corpus.synthetic.logical_form import key
-from umt.corpus.synthetic.realisation import TRIVIAL, Realiser
-from umt.corpus.synthetic.source import SyntheticWorld, WorldPairs
+from umt.corpus.synthetic.realisation import TRIVIAL, Realiser, generate_pairs
+from umt.corpus.synthetic.source import SyntheticPairs, SyntheticWorld, WorldPairs
 from umt.types import Lang
 
 EN, ZH = Lang("en"), Lang("zh")
@@ -45,6 +45,23 @@ def test_the_seed_decides_everything(english: list[str]) -> None:
 def test_the_number_of_processes_changes_nothing() -> None:
     world = SyntheticWorld(size=20_000, processes=1)
     assert list(world.sentences(EN)) == list(replace(world, processes=2).sentences(EN))
+
+
+def test_no_number_of_processes_means_half_the_cores(
+    english: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("umt.corpus.synthetic.source.WORTH_PROCESSES", 1)
+    assert list(replace(SMALL, size=500, processes=0).sentences(EN)) == english[:500]
+
+
+def test_known_pairs_are_as_many_as_asked_half_of_each_side() -> None:
+    for size in (1, 4, 5):
+        assert len(list(SyntheticPairs(SMALL, size).examples())) == size
+    first, second = (
+        [*generate_pairs(SMALL.side_spec(side), count, 1)] for side, count in (("en", 3), ("zh", 2))
+    )
+    expected = [(item[EN][0], item[ZH][0]) for item in (*first, *second)]
+    assert list(SyntheticPairs(SMALL, 5).examples()) == expected
 
 
 def test_the_two_sides_and_the_held_out_pairs_say_different_things() -> None:
