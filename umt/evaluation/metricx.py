@@ -78,11 +78,9 @@ class MetricX:
 @cache
 def _opened(model: str, revision: str, tokenizer: str) -> tuple[Any, Any]:
     """Tokenizer and network, read once for all that they are to judge."""
+    import torch
     from transformers import AutoTokenizer, MT5ForConditionalGeneration
 
-    from umt.lm.loading import best_device, configure_libraries
-
-    configure_libraries()
     try:
         pieces = AutoTokenizer.from_pretrained(tokenizer, trust_remote_code=False)
         network: Any = MT5ForConditionalGeneration.from_pretrained(
@@ -95,4 +93,4 @@ def _opened(model: str, revision: str, tokenizer: str) -> tuple[Any, Any]:
             "and sentencepiece; or leave metricx out of evaluation.metrics)"
         ) from error
     network.eval()
-    return pieces, network.to(best_device())
+    return pieces, network.to("cuda" if torch.cuda.is_available() else "cpu")
