@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from tests.compression.test_prequential import EXPERT, sentences, text
+from tests.small_texts import ZH, quiet
 from umt.compression.compressors import compressed_sizes, context_mixing_size
 from umt.compression.mixing import context_mixing
 from umt.compression.mixing.cooccurrence_expert import smoothed_pmi
@@ -50,6 +52,20 @@ def test_surface_compressors_see_repetition_and_nothing_costs_nothing() -> None:
     assert all(2_900 < each["first"] < 3_500 for each in result.values()), result
     assert result["xz -9e"]["ncd"] < 0.1
     assert context_mixing_size(b"") == 0
+
+
+def test_a_lexicon_that_is_given_carries_pairs_over() -> None:
+    """Through an empty lexicon nothing comes; through that of the same symbols what follows what."""
+    x, y = text(sentences(80, 1)), text(sentences(80, 2), ZH, 20)
+    nothing = sp.csr_matrix(np.zeros((8, 8), np.float32))
+    alone, empty, known = (
+        EXPERT.unconditional(y, quiet),
+        EXPERT.with_lexicon(y, x, nothing, quiet),
+        EXPERT.with_lexicon(y, x, sp.identity(8, np.float32, "csr"), quiet),
+    )
+    np.testing.assert_allclose(empty, alone, atol=1e-5)
+    bits = [context_mixing.code_length(y.codes, y.tree, y.starts, [odds]).sum() for odds in (alone, known)]
+    assert bits[1] < bits[0]
 
 
 def test_symbols_that_meet_as_often_as_by_chance_score_near_0() -> None:

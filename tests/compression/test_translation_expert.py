@@ -65,6 +65,32 @@ def test_table_is_that_of_ibm_model_1() -> None:
     np.testing.assert_allclose(expert.table(y, x, pointers), expected, rtol=1e-4)
 
 
+def test_a_sentence_is_read_place_by_place_from_the_one_it_points_at() -> None:
+    """By hand: a hidden Markov model over the places of the source, where the next one is likeliest."""
+    x, pointers = text(sentences(30, 1)), np.random.default_rng(1).integers(30, size=30)
+    y = enciphered(x, pointers)
+    odds, table = EXPERT.log_odds(y, x, pointers), EXPERT.table(y, x, pointers[:20])
+    starts, sources = offsets(y), offsets(x)
+    for number in (20, 25, 29):
+        pointer, places = pointers[number], slice(starts[number], starts[number + 1])
+        rows = table[x.codes[sources[pointer] : sources[pointer + 1]]]
+        count = len(rows)
+        jumps = np.array(
+            [
+                [np.exp(-abs(there - here - 1) / EXPERT.jump) for there in range(count)]
+                for here in range(count)
+            ]
+        )
+        prior, chances = np.full(count, 1 / count), []
+        for symbol in y.codes[places]:
+            chances.append(prior @ rows)
+            posterior = prior * rows[:, symbol]
+            moved = (posterior / posterior.sum()) @ jumps
+            prior = (1 - EXPERT.uniform) * moved / moved.sum() + EXPERT.uniform / count
+        by_hand = y.tree.log_odds(torch.from_numpy(np.float32(chances)), y.codes[places])
+        np.testing.assert_allclose(odds[3 * places.start : 3 * places.stop], by_hand, atol=1e-3)
+
+
 def test_a_sentence_without_a_pointer_has_the_frequencies_so_far() -> None:
     x, y = text(sentences(30, 1)), text(sentences(30, 2), ZH, 20)
     nowhere = np.full(30, -1)
