@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -50,6 +51,15 @@ def test_store_leaves_what_another_process_is_building(tmp_path: Path) -> None:
         assert place.exists()
         other.kill()
     Store(tmp_path, Diary()).build(first, numbered(4))
+    assert not place.exists()
+
+
+def test_store_removes_what_another_machine_left_of_the_artefact_that_it_builds(tmp_path: Path) -> None:
+    built = Store(tmp_path, Diary()).build(first, numbered(3)).path
+    shutil.rmtree(built)
+    place = tmp_path / f".{built.name}.elsewhere-1.partial"
+    place.mkdir()
+    assert Store(tmp_path, Diary()).build(first, numbered(3)).path == built
     assert not place.exists()
 
 
