@@ -110,6 +110,7 @@ def asked(*overrides: str) -> object:
 
 def test_only_a_supervised_translator_is_given_pairs(tmp_path: Path) -> None:
     assert asked() is asked("translator=adversarial") is asked("translator=none") is None
+    assert asked("~translator.parallel_pairs") is None, "nor is one that has no such option"
     assert asked("translator=supervised") is not None
     assert asked("translator=semi") is not None
     files = [f"corpus.source={tmp_path}", f"corpus.target={tmp_path}", "corpus=files"]

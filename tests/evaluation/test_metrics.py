@@ -7,13 +7,14 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 
 from umt.evaluation.comet import Comet
-from umt.evaluation.metrics import Bleu, ChrF, PairedBootstrap, metric_named
-from umt.types import BadInput, Lang
+from umt.evaluation.metrics import Bleu, ChrF, Metric, PairedBootstrap, metric_named, with_first_reference
+from umt.types import BadInput, Lang, Score
 
 EN, ZH = Lang("en"), Lang("zh")
 
@@ -38,6 +39,21 @@ def test_interval_surrounds_the_value_and_narrows_with_more_text() -> None:
     many = ChrF(resamples=200).score([good, bad] * 200, [[good]] * 400, EN)
     assert few.low <= few.value <= few.high
     assert many.high - many.low < few.high - few.low
+
+
+def test_first_reference_alone_is_a_score_where_there_are_several_and_they_count() -> None:
+    texts, single, several = ["a dog", "a cat"], [["a dog"], ["the cat"]], [["dogs", "a dog"], ["the cat"]]
+    first = SimpleNamespace(score=lambda hypotheses, references, *_: Score("own", len(references), 0, 0, ""))
+    assert [score.name for score in with_first_reference(ChrF(2), texts, single, EN)] == ["chrf"]
+    scores = with_first_reference(ChrF(2), texts, several, EN)
+    assert [score.name for score in scores] == ["chrf", "chrf, first reference"]
+    assert scores[1].value < scores[0].value
+    assert [score.name for score in with_first_reference(cast(Metric, first), texts, several, EN)] == ["own"]
+
+
+def test_equal_systems_differ_by_luck_alone() -> None:
+    scores = PairedBootstrap(("one", "other"), 100).compare(["a dog"] * 5, ["a dog"] * 5, [["a dog"]] * 5, EN)
+    assert [score.value for score in scores] == [1, 1]
 
 
 def test_wrong_number_of_translations_is_refused() -> None:
