@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ def procrustes(x: Tensor, y: Tensor) -> Tensor:
     Raises ValueError when the shapes differ or there is no pair.
     """
     _check(x, y)
-    u, _, vt = torch.linalg.svd((x.T @ y).double())
+    u, _, vt = singular_values((x.T @ y).double())
     rotation: Tensor = (u @ vt).to(x)
     return rotation
 
@@ -36,7 +37,7 @@ def symmetric_maps(
     paired = y if weights is None else y * weights.double()[:, None]
     white_x, colour_x = _whitening(weighted.T @ x, ridge)
     white_y, colour_y = _whitening(paired.T @ y, ridge)
-    u, correlations, vt = torch.linalg.svd(white_x @ (weighted.T @ y) @ white_y)
+    u, correlations, vt = singular_values(white_x @ (weighted.T @ y) @ white_y)
     strength = correlations.clamp_min(0) ** reweight
     left = white_x @ u * strength @ (u.T @ colour_x @ u)
     right = white_y @ vt.T * strength @ (vt @ colour_y @ vt.T)
@@ -49,6 +50,19 @@ def map_to_shared_space(
     """All rows of both sides as unit vectors in the space that `symmetric_maps` finds for (n, 2) pairs."""
     left, right = symmetric_maps(x[pairs[:, 0]], y[pairs[:, 1]], reweight, ridge)
     return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)
+
+
+def singular_values(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(n, n) u, (n,) s, (n, n) vt of ``u @ diag(s) @ vt``, also where LAPACK's faster way does not converge.
+
+    It sometimes does not on matrices of low rank, such as those of fewer pairs than dimensions.
+    """
+    try:
+        u, values, vt = torch.linalg.svd(matrix)
+    except RuntimeError:  # LinAlgError
+        parts = scipy.linalg.svd(matrix.cpu().numpy(), lapack_driver="gesvd")
+        u, values, vt = (torch.from_numpy(part).to(matrix) for part in parts)
+    return u, values, vt
 
 
 def _whitening(covariance: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
