@@ -92,13 +92,13 @@ def test_a_sentence_is_read_place_by_place_from_the_one_it_points_at() -> None:
 
 
 def test_a_sentence_without_a_pointer_has_the_frequencies_so_far() -> None:
-    x, y = text(sentences(30, 1)), text(sentences(30, 2), ZH, 20)
-    nowhere = np.full(30, -1)
-    frequencies = EXPERT.table(y, x, nowhere[:20])[-1]
-    chances = torch.from_numpy(np.tile(frequencies, (len(y.codes), 1)))
-    start = 3 * int(y.ends[19])
-    odds = y.tree.log_odds(chances, y.codes)
-    np.testing.assert_allclose(EXPERT.log_odds(y, x, nowhere)[start:], odds[start:], atol=1e-4)
+    x, pointers = text(sentences(30, 1)), np.arange(30)
+    y = enciphered(x, pointers)
+    pointers[20:] = -1
+    frequencies = np.bincount(y.codes[: y.ends[19]], minlength=8) + 0.5
+    chances = torch.from_numpy(np.tile(np.float32(frequencies / frequencies.sum()), (len(y.codes), 1)))
+    odds, start = y.tree.log_odds(chances, y.codes), 3 * int(y.ends[19])
+    np.testing.assert_allclose(EXPERT.log_odds(y, x, pointers)[start:], odds[start:], atol=1e-4)
 
 
 def test_translation_expert_predicts_from_the_past_only() -> None:
