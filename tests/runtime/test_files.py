@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -177,6 +178,17 @@ def test_a_file_does_not_replace_a_directory(tmp_path: Path) -> None:
         write_text(tmp_path / "place")
     assert content(tmp_path / "place") == {OLD}
     assert [each.name for each in tmp_path.iterdir()] == ["place"]
+
+
+@pytest.mark.parametrize("write", [atomic_text, atomic_bytes, atomic_directory])
+def test_a_link_to_what_is_gone_is_replaced(write: Callable[[Path], Any], tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    place.symlink_to(tmp_path / "scratch that was cleared")
+    with write(place):
+        pass
+    assert place.exists()
+    assert not place.is_symlink()
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_only_what_dead_processes_of_this_machine_left_is_removed(tmp_path: Path) -> None:

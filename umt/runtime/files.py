@@ -174,6 +174,8 @@ def _beside(path: Path, kind: str) -> Path:
 
 def _move(partial: Path, final: Path) -> None:
     """One rename, whatever lay at ``final``; a directory there is left at ``partial``."""
+    if final.is_symlink() and not final.exists():
+        final.unlink()  # no directory can be renamed to a link, here one to what is gone
     if not (partial.is_dir() and final.is_dir()):
         partial.replace(final)
     elif not _exchanged(partial, final):
