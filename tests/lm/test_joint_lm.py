@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 from pathlib import Path
 
@@ -122,6 +123,25 @@ def test_other_programs_open_it(tmp_path: Path) -> None:
     assert torch.equal(again.hidden(ids), model.hidden(ids))
     output = pipeline("text-generation", model=str(tmp_path))("<en>the cat", max_new_tokens=3)
     assert "the cat" in output[0]["generated_text"]
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [
+        ("hidden_size", r"describes [\d,]{9,} weights, its files have"),
+        ("num_hidden_layers", "1,000,000 layers"),
+    ],
+)
+def test_no_memory_is_asked_for_what_the_files_cannot_hold(
+    size: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(made(), tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    del settings["layer_types"]
+    (tmp_path / "config.json").write_text(json.dumps(settings | {size: 10**6}))
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", None)
+    with pytest.raises(BadInput, match=sentence):
+        load(tmp_path)
 
 
 def test_a_model_from_elsewhere_grows(tmp_path: Path) -> None:

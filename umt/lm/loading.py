@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,9 @@ from umt.types import BadInput
 ENCODER = "encoder"
 """The folder of an encoder beside its decoder."""
 
+_LEAST_LAYER = 100
+"""Bytes of a file that a layer takes, with the names of its weights."""
+_LAYERS = re.compile(r'"num_hidden_layers"\s*:\s*(\d+)')
 _SAFELY: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
 """Options of `transformers`: no code and no pickle that lies in a folder is run, and nobody is asked."""
 
@@ -47,6 +51,8 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
+        if Path(name).is_dir():
+            _check_layers(Path(name))
         kind = AutoConfig.from_pretrained(str(name), trust_remote_code=False).model_type
         network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
     except Exception as error:  # safetensors and json raise what they like
@@ -85,10 +91,39 @@ def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM,
 
 def _opened(kind: Any, name: str | Path) -> Any:
     """The network ``name``, on the processor. Raises ValueError where it lacks weights."""
+    if Path(name).is_dir():
+        _check_layers(Path(name))
+        _check_size(kind, Path(name))
     network, about = kind.from_pretrained(str(name), dtype=torch.float32, output_loading_info=True, **_SAFELY)
     if missing := sorted(about["missing_keys"]):
         raise ValueError(f"its weights lack {', '.join(missing[:3])}")
     return network
+
+
+def _check_layers(directory: Path) -> None:
+    """Raises ValueError where a configuration describes more layers than the files can hold, for
+    `transformers` takes minutes to read one of a million layers.
+    """
+    held, config = _held_bytes(directory), directory / "config.json"
+    for layers in map(int, _LAYERS.findall(config.read_text("utf-8"))) if config.is_file() else ():
+        if layers * _LEAST_LAYER > held:
+            raise ValueError(f"its configuration describes {layers:,} layers, its files have {held:,} bytes")
+
+
+def _check_size(kind: Any, directory: Path) -> None:
+    """Raises ValueError where a configuration describes more weights than the files can hold, so that no
+    memory is asked for them.
+    """
+    config, held = AutoConfig.from_pretrained(str(directory), trust_remote_code=False), _held_bytes(directory)
+    with torch.device("meta"):
+        network = kind.from_config(config, trust_remote_code=False)
+    count = sum(weight.numel() for weight in network.parameters())
+    if count > held:
+        raise ValueError(f"its configuration describes {count:,} weights, its files have {held:,} bytes")
+
+
+def _held_bytes(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.glob("*.safetensors"))
 
 
 def reload(directory: Path, model: JointLM) -> JointLM:
