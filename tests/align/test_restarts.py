@@ -149,19 +149,19 @@ def test_a_destroyed_target_is_recognised() -> None:
 
 def test_the_result_does_not_depend_on_the_number_of_workers() -> None:
     spaces = two_languages(150)
-    made, told = [], []
+    made, reports = [], []
     for workers in (1, 2):
         steps: list[tuple[str, int, int | None]] = []
         with followed(lambda *step, steps=steps: steps.append(step)):
             made.append(dataclasses.replace(RESTARTS, workers=workers).align(*spaces, seeded()))
-        told.append(steps)
+        reports.append(steps)
     one, two = made
     assert one.verdict == two.verdict
     assert_close(one.lexicon.candidates, two.lexicon.candidates)
-    assert told[0] == told[1], "and who follows it hears the same"
-    runs = [step for step in told[0] if step[0] == "runs of this round"]
+    assert reports[0] == reports[1], "and who follows it hears the same"
+    runs = [step for step in reports[0] if step[0] == "runs of this round"]
     assert runs[:7] == [("runs of this round", done, 6) for done in range(7)], "4 of them on permuted words"
-    assert {"rounds of refinement", "rounds with counts"} <= {what for what, *_ in told[0]}
+    assert {"rounds of refinement", "rounds with counts"} <= {what for what, *_ in reports[0]}
 
 
 def test_every_combination_is_a_variant() -> None:

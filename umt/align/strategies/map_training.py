@@ -203,14 +203,8 @@ class MapTraining:
             if (step + 1) % self.epoch == 0 or step + 1 == self.steps:
                 forward = maps.detach()[: self.seeds]
                 cosines = [csls_cosine(source.vectors @ one @ target.vectors.T) for one in forward]
-                discriminator_loss = loss.item() / len(maps)
-                history.append(
-                    {
-                        "step": float(step + 1),
-                        "discriminator_loss": discriminator_loss,
-                        "cosine": max(cosines),
-                    }
-                )
+                losses = {"discriminator_loss": loss.item() / len(maps), "cosine": max(cosines)}
+                history.append({"step": float(step + 1), **losses})
                 factor = self.decay * (0.5 if max(cosines) < highest else 1.0)
                 highest = max(highest, *cosines)
                 for optimiser in (discriminator_optimiser, map_optimiser):
