@@ -16,7 +16,6 @@ import regex
 
 from umt.text.languages import primary
 from umt.text.markup import decode_references, strip_markup, strip_tags
-from umt.text.morphology import SUFFIX_MARK
 from umt.text.script import in_script
 from umt.text.verbatim import ADDRESS
 from umt.types import Lang
@@ -62,8 +61,8 @@ _LONG_DASH = regex.compile(r"-{2,}|—+(?=—)—|―+|─+")
 
 
 def _compatible(sentence: str) -> str:
-    """NFKC of all but numeric signs; the mark that `umt.text.morphology` gives to endings becomes ``_``."""
-    parts = _NUMERIC_SIGNS.split(sentence.replace(SUFFIX_MARK, "_"))
+    """NFKC of all but numeric signs."""
+    parts = _NUMERIC_SIGNS.split(sentence)
     parts[::2] = (unicodedata.normalize("NFKC", part) for part in parts[::2])
     return "".join(parts)
 
