@@ -14,7 +14,7 @@ def procrustes(x: Tensor, y: Tensor) -> Tensor:
     Raises ValueError when the shapes differ or there is no pair.
     """
     _check(x, y)
-    u, _, vt = singular_values((x.T @ y).double())
+    u, _, vt = svd((x.T @ y).double())
     rotation: Tensor = (u @ vt).to(x)
     return rotation
 
@@ -37,7 +37,7 @@ def symmetric_maps(
     paired = y if weights is None else y * weights.double()[:, None]
     white_x, colour_x = _whitening(weighted.T @ x, ridge)
     white_y, colour_y = _whitening(paired.T @ y, ridge)
-    u, correlations, vt = singular_values(white_x @ (weighted.T @ y) @ white_y)
+    u, correlations, vt = svd(white_x @ (weighted.T @ y) @ white_y)
     strength = correlations.clamp_min(0) ** reweight
     left = white_x @ u * strength @ (u.T @ colour_x @ u)
     right = white_y @ vt.T * strength @ (vt @ colour_y @ vt.T)
@@ -52,10 +52,11 @@ def map_to_shared_space(
     return torch.nn.functional.normalize(x @ left, dim=1), torch.nn.functional.normalize(y @ right, dim=1)
 
 
-def singular_values(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(n, n) u, (n,) s, (n, n) vt of ``u @ diag(s) @ vt``, also where LAPACK's faster way does not converge.
+def svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Singular value decomposition ``u @ diag(s) @ vt``: (n, n) u, (n,) s, (n, n) vt.
 
-    It sometimes does not on matrices of low rank, such as those of fewer pairs than dimensions.
+    LAPACK's faster way sometimes does not converge on matrices of low rank, such as those of fewer pairs than
+    dimensions; these are decomposed by its slower one.
     """
     try:
         u, values, vt = torch.linalg.svd(matrix)

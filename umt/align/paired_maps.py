@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from umt.align.linear_maps import map_to_shared_space, procrustes, singular_values
+from umt.align.linear_maps import map_to_shared_space, procrustes, svd
 from umt.embeddings.retrieval import csls
 from umt.runtime.validate import require
 
@@ -78,7 +78,7 @@ class RelaxedCsls:
                 lowest, best, slope = loss, current, gradient
             else:
                 rate /= 2
-            u, sizes, vt = singular_values(best - rate * slope)
+            u, sizes, vt = svd(best - rate * slope)
             current = u * sizes.clamp_max(1) @ vt
         return best
 

@@ -76,21 +76,21 @@ class MetricX:
 
 
 @cache
-def _opened(model: str, revision: str, tokenizer: str) -> tuple[Any, Any]:
+def _opened(model: str, revision: str, tokenizer_name: str) -> tuple[Any, Any]:
     """Tokenizer and network, read once for all that they are to judge."""
     import torch
     from transformers import AutoTokenizer, MT5ForConditionalGeneration
 
     try:
-        pieces = AutoTokenizer.from_pretrained(tokenizer, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_name, trust_remote_code=False)
         network: Any = MT5ForConditionalGeneration.from_pretrained(
             model, revision=revision, use_safetensors=True, trust_remote_code=False
         )
     except Exception as error:  # whatever the hub, the disk or the tokenizer's library say
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadInput(
-            f"MetricX cannot be had: {first} (it needs {model} and {tokenizer}, of the hub or in folders, "
-            "and sentencepiece; or leave metricx out of evaluation.metrics)"
+            f"MetricX cannot be had: {first} (it needs {model} and {tokenizer_name}, of the hub or in "
+            "folders, and sentencepiece; or leave metricx out of evaluation.metrics)"
         ) from error
     network.eval()
-    return pieces, network.to("cuda" if torch.cuda.is_available() else "cpu")
+    return tokenizer, network.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -51,9 +51,7 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     Raises BadInput when there is none, or it is no causal language model.
     """
     try:
-        if Path(name).is_dir():
-            _check_layers(Path(name))
-        kind = AutoConfig.from_pretrained(str(name), trust_remote_code=False).model_type
+        kind = _configuration(name).model_type
         network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
     except Exception as error:  # safetensors and json raise what they like
         raise BadInput(
@@ -92,7 +90,6 @@ def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM,
 def _opened(kind: Any, name: str | Path) -> Any:
     """The network ``name``, on the processor. Raises ValueError where it lacks weights."""
     if Path(name).is_dir():
-        _check_layers(Path(name))
         _check_size(kind, Path(name))
     network, about = kind.from_pretrained(str(name), dtype=torch.float32, output_loading_info=True, **_SAFELY)
     if missing := sorted(about["missing_keys"]):
@@ -100,21 +97,28 @@ def _opened(kind: Any, name: str | Path) -> Any:
     return network
 
 
-def _check_layers(directory: Path) -> None:
-    """Raises ValueError where a configuration describes more layers than the files can hold, for
-    `transformers` takes minutes to read one of a million layers.
+def _configuration(name: str | Path) -> Any:
+    """The configuration of a model of the hub or in a folder.
+
+    Raises ValueError where it describes more layers than the files of the folder can hold: `transformers`
+    would take minutes to read one of a million layers.
     """
-    held, config = _held_bytes(directory), directory / "config.json"
-    for layers in map(int, _LAYERS.findall(config.read_text("utf-8"))) if config.is_file() else ():
-        if layers * _LEAST_LAYER > held:
-            raise ValueError(f"its configuration describes {layers:,} layers, its files have {held:,} bytes")
+    file = Path(name) / "config.json"
+    if file.is_file():
+        held = _held_bytes(file.parent)
+        for layers in map(int, _LAYERS.findall(file.read_text(encoding="utf-8"))):
+            if layers * _LEAST_LAYER > held:
+                raise ValueError(
+                    f"its configuration describes {layers:,} layers, its files have {held:,} bytes"
+                )
+    return AutoConfig.from_pretrained(str(name), trust_remote_code=False)
 
 
 def _check_size(kind: Any, directory: Path) -> None:
     """Raises ValueError where a configuration describes more weights than the files can hold, so that no
     memory is asked for them.
     """
-    config, held = AutoConfig.from_pretrained(str(directory), trust_remote_code=False), _held_bytes(directory)
+    config, held = _configuration(directory), _held_bytes(directory)
     with torch.device("meta"):
         network = kind.from_config(config, trust_remote_code=False)
     count = sum(weight.numel() for weight in network.parameters())
