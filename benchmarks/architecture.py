@@ -130,7 +130,7 @@ def main() -> None:
         networks = {
             "llama": llama(size, len(tokenizer), config.seed),
             "gemma": gemma(size, len(tokenizer), config.seed),
-            "encoder-decoder": gemma(size, len(tokenizer), config.seed).as_encoder_decoder(),
+            "encoder-decoder": gemma(size, len(tokenizer), config.seed).divided("t5gemma2"),
         }
         usage = SubwordUsage.count(tokenizer, texts)
         for name, model in networks.items():

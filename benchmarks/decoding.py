@@ -2,16 +2,15 @@
 
     python -m benchmarks.decoding runs/train_translator-...  [--sentences 600] [--rounds 3]
 
-No other program runs the default architecture. The peers decode a T5 Gemma 2 of the same shape (the same
-width, layers, heads and vocabulary on either side), made of the translator's own decoder. It is not trained,
-so what it writes means nothing; it is made to write as many subwords as the translator does, and subwords a
-second are compared. All take turns in one run; each has its best round, in seconds of the clock and of the
-processor. ``transformers`` has batches of 32, 128 and 512 sentences. CTranslate2, where it is installed,
-reads batches of one source length, as `umt.translation.export` has to.
+All decode the same translator, a T5 Gemma 2; the peers are made to write as many subwords of a sentence as
+this program does, and subwords a second are compared. All take turns in one run; each has its best round, in
+seconds of the clock and of the processor. ``transformers`` has batches of 32, 128 and 512 sentences.
+CTranslate2, where it is installed, reads batches of one source length, as `umt.translation.export` has to.
 """
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import umt  # noqa: F401  (before torch: threads that sleep while they wait)
 
@@ -28,7 +27,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import Gemma3ForCausalLM
 
 from benchmarks.generation import opened
 from umt.cli.command_line import Command
@@ -36,7 +34,7 @@ from umt.lm.generation import Direction, Generation
 from umt.lm.joint_lm import JointLM
 from umt.lm.loading import configure_libraries, load
 from umt.lm.mixed_precision import native_bf16
-from umt.lm.t5gemma2 import T5Gemma2ForConditionalGeneration, t5gemma2_from
+from umt.lm.t5gemma2 import T5Gemma2ForConditionalGeneration
 from umt.text.token_shards import TokenShards
 from umt.text.tokenizer import Ids, Tokenizer
 from umt.translation.export import CTranslate2Generation, by_ctranslate2
@@ -169,14 +167,13 @@ def decoders(
     for name, dtype in precisions.items():
         decode[f"umt, {name}"] = Ours(model, dtype).decode
     for name, dtype in precisions.items():
-        network = t5gemma2_from(cast(Gemma3ForCausalLM, model.network)).train(False).to(dtype)
+        network: Any = copy.deepcopy(model.network).to(dtype)  # type: ignore[arg-type]
         for size in SIZES:
             title = f"transformers, {name}, {size} a batch"
             decode[title] = Transformers(network, tokenizer.pad, size).decode
     if find_spec("ctranslate2"):
-        peer = JointLM(t5gemma2_from(cast(Gemma3ForCausalLM, model.network)), None).eval()
         for name, int8 in (("fp32", False), ("int8", True)):
-            opened = CTranslate2.convert(peer, tokenizer, jobs, scratch / name, int8)
+            opened = CTranslate2.convert(model, tokenizer, jobs, scratch / name, int8)
             decode[f"CTranslate2, {name}"] = opened.decode
     return decode
 

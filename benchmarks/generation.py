@@ -138,7 +138,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load(artefact.path).to(device).eval()
     if model.encoder is not None:
-        parser.error("transformers cannot run its encoder: give one of translator.architecture=joint")
+        parser.error("it has an encoder: see python -m benchmarks.decoding")
     tokenizer = Tokenizer.load(artefact.path)
     weights, head = model.matrix_parameters(), model.head.numel()
     networks = {"": model.network, ", bf16": copy.deepcopy(model.network).bfloat16()}

@@ -132,7 +132,7 @@ def loss(by_kernel: bool, dtype: torch.dtype) -> Callable[[], object]:
 
 def decoding(kernels: bool) -> Callable[[], object]:
     """Greedy search over 64 sentences by an encoder-decoder, in fp32."""
-    model = new_model(kernels).as_encoder_decoder().eval()
+    model = new_model(kernels).divided("t5gemma2").eval()
     random = np.random.default_rng(4)
     sources = [random.integers(5, VOCABULARY, size) for size in random.integers(8, 25, 64)]
     direction = Direction(2, 3, 1, torch.arange(VOCABULARY))

@@ -45,7 +45,7 @@ SIZE = {
 
 def plain(model: JointLM) -> JointLM:
     """The same weights, with ``transformers`` and torch alone."""
-    return JointLM(model.network, model.encoder, kernels=False)
+    return JointLM(model.network, kernels=False)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ CODE = Prequential(Architecture(WIDTH, 2, 2, 192, 128), increments=1)
 WORDS = PpmiSvd(dim=WIDTH // 2, minimum_count=3, subword_smoothing=0)
 ALIGNER = Cooccurrence(refinement=Refinement())
 SHARES = (0.0, 0.5, 0.8, 0.9, 1.0)
-"""Of the target words of a true dictionary, permuted among each other."""
+"""Of the target words of a true dictionary, or of the pairs that were found, permuted among each other."""
 SIZES = (100_000, 300_000)
 """Bytes a side."""
 
@@ -54,6 +54,7 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
         for seed in range(1, seeds + 1):
             rotations = {"rotated": None, "found": both}
             rotations |= {f"{share:.0%} permuted": permuted(known, share, seed) for share in SHARES}
+            rotations |= {f"found, {share:.0%} permuted": permuted(both, share, seed) for share in SHARES[1:]}
             start = partial(coded_blocks, CODE, texts, sides.vocabulary, seed)
             name_of = {"experiment": "bridge", "corpus": name, "size": size}
             yield Job({**name_of, "arm": "random vectors", "seed": seed}, start)

@@ -30,7 +30,6 @@ from umt.embeddings.pretrained_vectors import read_vectors
 from umt.evaluation.external_systems import ExternalSystem
 from umt.evaluation.finished_runs import find_scored_runs
 from umt.lm.joint_lm import Architecture, JointLM
-from umt.lm.loading import ENCODER
 from umt.lm.t5gemma2 import Division
 from umt.pipeline.artefact import Artefact
 from umt.pipeline.saved import LanguageDirection, open_translator
@@ -251,10 +250,6 @@ READERS: dict[str, Reader] = {
     "word_space_json": Reader("en.json", save_space, load_space),
     "alignment": Reader("alignment.json", save_alignment, load_alignment),
     "lexicon": Reader("lexicon.safetensors", save_alignment, load_alignment),
-    "translator": Reader(
-        f"{_SAVED} {ENCODER}/config.json {ENCODER}/model.safetensors",
-        partial(_translator, "encoder_decoder"),
-        _use_translator,
-    ),
+    "translator": Reader(_SAVED, partial(_translator, "joint"), _use_translator),
     "t5gemma2": Reader(_SAVED, partial(_translator, "t5gemma2"), _use_translator),
 }

@@ -122,14 +122,8 @@ def code_of_a_known_model(place: Path) -> None:
 
 def code_of_an_unknown_model(place: Path) -> None:
     folder = code_beside(place / "model", model_type="evil")
-    assert undivided_kind(str(folder), "encoder_decoder") is None
+    assert undivided_kind(str(folder), "t5gemma2") is None
     load(folder)
-
-
-def code_of_an_encoder(place: Path) -> None:
-    shutil.copytree(code_beside(place / "model", model_type="evil"), place / "copy")
-    shutil.move(place / "copy", place / "model" / "encoder")
-    translated("--model", str(place / "model"))
 
 
 def code_of_a_tokenizer(place: Path) -> None:
@@ -225,7 +219,6 @@ HOSTILE: list[Callable[[Path], None]] = [
     target_in_run_of_a_sweep,
     code_of_a_known_model,
     code_of_an_unknown_model,
-    code_of_an_encoder,
     code_of_a_tokenizer,
     kernels_of_the_hub,
     pickled_weights,

@@ -35,7 +35,7 @@ from umt.text.tokenizer import Ids, Tokenizer
 from umt.types import BadInput, Lang
 
 
-@pytest.fixture(scope="module", params=["joint", "encoder_decoder", "t5gemma2"])
+@pytest.fixture(scope="module", params=["joint", "t5gemma2"])
 def model(request: pytest.FixtureRequest) -> JointLM:
     """Random weights, large enough for a distribution that is far from flat and ends now and then."""
     made = JointLM.create(Architecture(32, 3, 4, 48, 64), VOCABULARY, torch.Generator().manual_seed(1))

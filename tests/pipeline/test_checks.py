@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from transformers import GPT2Config, PretrainedConfig, Qwen3Config
+from transformers import Gemma3TextConfig, GPT2Config, PretrainedConfig, Qwen3Config
 
 from umt.corpus.files import ParallelFiles
 from umt.pipeline import inputs
@@ -90,23 +90,35 @@ def test_a_metric_that_is_not_installed() -> None:
         checked("evaluation=comet")
 
 
-@pytest.mark.parametrize(("kind", "fit"), [(GPT2Config, False), (Qwen3Config, True)])
-def test_a_network_that_cannot_be_divided(kind: type[PretrainedConfig], fit: bool, tmp_path: Path) -> None:
-    kind().save_pretrained(tmp_path)
+FULL_ATTENTION = {"layer_types": ["full_attention"] * 26}
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "kind"),
+    [
+        (GPT2Config(), "GPT2LMHeadModel"),
+        (Qwen3Config(), "Qwen3ForCausalLM"),
+        (Gemma3TextConfig(), "Gemma3ForCausalLM"),
+        (Gemma3TextConfig(**FULL_ATTENTION), None),
+    ],
+    ids=["gpt2", "qwen3", "gemma3 with sliding windows", "gemma3"],
+)
+def test_a_network_that_cannot_be_divided(
+    pretrained: PretrainedConfig, kind: str | None, tmp_path: Path
+) -> None:
+    pretrained.save_pretrained(tmp_path)
     start = ["lm=pretrained", f"lm.name={tmp_path}"]
-    if fit:
+    if kind is None:
         checked(*start)
     else:
-        with pytest.raises(
-            BadInput, match=r"translator\.architecture=encoder_decoder .* is a GPT2LMHeadModel"
-        ):
+        with pytest.raises(BadInput, match=rf"translator\.architecture=t5gemma2 .* is a {kind}"):
             checked(*start)
     checked(*start, "translator.architecture=joint")
     checked(*start, "translator=none")
 
 
 def test_a_bad_value_is_told_with_its_group() -> None:
-    with pytest.raises(BadInput, match=r"translator\.architecture must be one of joint, encoder_decoder"):
+    with pytest.raises(BadInput, match=r"translator\.architecture must be one of t5gemma2, joint"):
         checked("translator.architecture=both")
 
 

@@ -147,7 +147,7 @@ def test_an_objective_goes_on_where_it_stood(name: str, tmp_path: Path) -> None:
 def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
     """Learning goes on from an encoder-decoder; only a language model is divided."""
     tokenizer, (english, chinese), truth = cipher(tmp_path)
-    start = network(tokenizer).as_encoder_decoder()
+    start = network(tokenizer).divided("t5gemma2")
     assert start.encoder is not None
     with torch.no_grad():
         for weight in start.encoder.layers.parameters():
@@ -156,7 +156,6 @@ def test_what_has_an_encoder_keeps_it(tmp_path: Path) -> None:
         OptimiserConfig(1, learning_rate=1e-9, adamw_learning_rate=1e-9, method="muon", weight_decay=0.0),
         ObjectiveSchedules(supervised=Schedule()),
         parallel_pairs=1,
-        architecture="encoder_decoder",
         batching=Batching(tokens=800, max_tokens=60),
         validation=ValidationConfig(count=1, sentences=4),
     )

@@ -4,7 +4,7 @@
     python -m umt.cli.export runs/run-0123456789ab --to ctranslate2 --quantization int8 -o small
 
 ``transformers`` or CTranslate2 translates with translator/en-zh in three lines, which stand in its README.md:
-plain text in, plain text out, without this program. Only translator.architecture=t5gemma2 has such a form.
+plain text in, plain text out, without this program. One of translator.architecture=joint has no such form.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ number of the line in, a score in nats, the translation, and why it is doubtful,
 log p(translation | sentence) and log p(sentence | translation) together, by which they are ranked. Without
 ``--alternatives`` a translation that the model itself finds absurd is named on standard error.
 
-``--engine ctranslate2`` (or ctranslate2-int8, in short products) decodes a translator of
-translator.architecture=t5gemma2 by CTranslate2, where that is installed.
+``--engine ctranslate2`` (or ctranslate2-int8, in short products) decodes by CTranslate2, where that is
+installed.
 """
 
 from __future__ import annotations

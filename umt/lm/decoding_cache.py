@@ -63,7 +63,7 @@ def cache_opener(
     on_gpu = model.device.type == "cuda"
     if not model.decodes_by_kernels:
         short = torch.bfloat16 if on_gpu else torch.float32
-        kind = MergedCache if model.merged else TransformersCache
+        kind = TransformersCache if model.encoder is None else MergedCache
         return lambda prompts, lengths, beams, steps: kind(model, allowed, prompts, lengths, beams, short)
     everything = torch.bfloat16 if on_gpu else None
     products = None if dtype == torch.float32 else dtype
@@ -113,13 +113,7 @@ class TransformersCache:
 
     def _prefill(self, prompts: Tensor, places: Tensor) -> None:
         """Read the prompts, padded on the left, at ``places``; both (batch, longest)."""
-        encoder = self.model.encoder
-        if encoder is None:
-            self._read(prompts, places)
-            return
-        mask = self.mask[:, None, None].expand(-1, 1, prompts.shape[1], -1)
-        with autocast(self.model.device, self.dtype):
-            read(encoder, prompts, mask, places, self.past)
+        self._read(prompts, places)
 
     def _read(self, ids: Tensor, places: Tensor) -> Tensor:
         """(rows, length, width) states of ``ids`` at ``places``, both (rows, length), which join the past."""

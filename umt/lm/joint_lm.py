@@ -1,4 +1,4 @@
-"""The joint language model: one decoder-only Transformer for both languages, on ``transformers``.
+"""The joint language model: one Transformer for both languages, on ``transformers``.
 
 The saved folder opens with ``AutoModelForCausalLM``, that of a T5 Gemma 2 with ``AutoModelForSeq2SeqLM``;
 `JointLM` adds a bidirectional switch, and an output head that is computed only where a loss is asked for.
@@ -6,7 +6,6 @@ The saved folder opens with ``AutoModelForCausalLM``, that of a T5 Gemma 2 with 
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,6 +21,7 @@ from umt.lm.mixed_precision import autocast
 from umt.lm.plain_forward import hidden_states, hidden_states_after
 from umt.lm.t5gemma2 import (
     Division,
+    T5Gemma2Decoder,
     T5Gemma2ForConditionalGeneration,
     is_divisible,
     t5gemma2_from,
@@ -52,13 +52,10 @@ class Architecture:
 
 
 class JointLM(nn.Module):
-    """Decoder-only Transformer language model of both languages: ``p(next subword | subwords so far)``.
+    """Transformer language model of both languages: ``p(next subword | subwords so far)``.
 
-    network: any causal language model of ``transformers`` with a linear head, or a T5 Gemma 2, which has an
-        encoder of its own.
-    encoder: a bidirectional network for the source; ``network`` continues from its keys and values, layer by
-        layer, as from its own past (He et al. 2018, "Layer-wise coordination between encoder and decoder").
-        None: ``network`` reads the source itself, from left to right.
+    network: any causal language model of ``transformers`` with a linear head, which reads a source from left
+        to right and continues with the target; or a T5 Gemma 2, whose ``encoder`` reads it from both sides.
     kernels: compute known layers by `umt.lm.kernels`; false: by ``transformers`` and torch alone, with the
         same numbers up to rounding.
 
@@ -66,16 +63,9 @@ class JointLM(nn.Module):
     a processor only `umt.lm.kernels` takes it: the layers of ``transformers`` multiply in fp32 there.
     """
 
-    def __init__(
-        self,
-        network: PreTrainedModel,
-        encoder: Network | None = None,
-        kernels: bool = True,
-    ) -> None:
+    def __init__(self, network: PreTrainedModel, kernels: bool = True) -> None:
         super().__init__()
-        self.merged = isinstance(network, T5Gemma2ForConditionalGeneration)
-        if isinstance(network, T5Gemma2ForConditionalGeneration):
-            encoder = text_encoder(network)
+        encoder = text_encoder(network) if isinstance(network, T5Gemma2ForConditionalGeneration) else None
         self.network, self.encoder = network, encoder
         self.kernels = kernels
         inner = [hand_written.supported(layers) for layers in (network, encoder) if layers is not None]
@@ -95,36 +85,19 @@ class JointLM(nn.Module):
         kernels: bool = True,
     ) -> JointLM:
         """A `umt.lm.gemma3.random_gemma3`; kernels: see the class."""
-        network = random_gemma3(architecture, vocabulary, generator, pad, end)
-        return cls(network, None, kernels)
+        return cls(random_gemma3(architecture, vocabulary, generator, pad, end), kernels)
 
     def divided(self, division: Division) -> JointLM:
         """A model that reads its source by an encoder where ``division`` asks for one and there is none yet.
 
-        joint: one network reads the source, from the left, and continues with the target. encoder_decoder:
-        see `as_encoder_decoder`. t5gemma2: a `umt.lm.t5gemma2`. Raises BadInput where the network is none
-        that can be divided so.
+        joint: one network reads the source, from the left, and continues with the target. t5gemma2: a
+        `umt.lm.t5gemma2`. Raises BadInput where the network is none that can be divided so.
         """
         if division == "joint" or self.encoder is not None:
             return self
-        if division == "encoder_decoder":
-            return self.as_encoder_decoder()
         if not is_divisible(self.network, division):
             raise BadInput(f"no T5Gemma 2 can be made of a {type(self.network).__name__}")
-        whole = t5gemma2_from(cast(Gemma3ForCausalLM, self.network))
-        return JointLM(whole, None, self.kernels)
-
-    def as_encoder_decoder(self) -> JointLM:
-        """An encoder-decoder that begins with these weights on either side; embeddings are shared.
-
-        Raises BadInput when the network is none that `umt.lm.kernels` knows.
-        """
-        inner = hand_written.supported(self.network)
-        if inner is None:
-            raise BadInput(f"no encoder-decoder can be made of a {type(self.network).__name__}")
-        encoder = copy.deepcopy(inner)
-        encoder.embed_tokens = inner.embed_tokens
-        return JointLM(self.network, encoder, self.kernels)
+        return JointLM(t5gemma2_from(cast(Gemma3ForCausalLM, self.network)), self.kernels)
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -140,7 +113,7 @@ class JointLM(nn.Module):
     def inner(self) -> PreTrainedModel:
         """The network that writes, without its head."""
         base = self.network.base_model
-        return cast(PreTrainedModel, base.decoder if self.merged else base)
+        return cast(PreTrainedModel, base if self.encoder is None else base.decoder)
 
     @property
     def context(self) -> int:
@@ -222,14 +195,13 @@ class JointLM(nn.Module):
         """
         inner, encoder = cast(Network, self.inner), cast(Network, self.encoder)
         if self.trains_by_kernels:
-            decoder = inner if self.merged else None
-            memory = hand_written.encode(encoder, sources, lengths, dtype=dtype, decoder=decoder)
+            memory = hand_written.encode(encoder, inner, sources, lengths, dtype=dtype)
             if memory is not None:
                 states = hand_written.forward(inner, ids, dtype=dtype, memory=memory)
                 if states is not None:
                     return states
         with autocast(self.device, dtype):
-            return hidden_states_after(encoder, inner, sources, lengths, ids)
+            return hidden_states_after(encoder, cast(T5Gemma2Decoder, inner), sources, lengths, ids)
 
     def forward(
         self,

@@ -6,21 +6,18 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.logging import disable_progress_bar
 
 from umt.lm.joint_lm import JointLM
-from umt.lm.kernels import Network, supported
+from umt.lm.kernels import supported
 from umt.lm.t5gemma2 import Division, is_divisible
 from umt.runtime.files import MANIFEST
 from umt.text.tokenizer import Tokenizer
 from umt.types import BadInput
-
-ENCODER = "encoder"
-"""The folder of an encoder beside its decoder."""
 
 _LEAST_LAYER = 100
 """Bytes of a file that a layer takes, with the names of its weights."""
@@ -50,6 +47,11 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
     kernels: see `JointLM`.
     Raises BadInput when there is none, or it is no causal language model.
     """
+    if (Path(name) / "encoder").is_dir():
+        raise BadInput(
+            f"{name} was written before T5 Gemma 2 became the encoder-decoder, and cannot be read any more: "
+            "train again"
+        )
     try:
         kind = _configuration(name).model_type
         network = _opened(AutoModelForSeq2SeqLM if kind == "t5gemma2" else AutoModelForCausalLM, name)
@@ -59,17 +61,8 @@ def load(name: str | Path, kernels: bool = True) -> JointLM:
             "(give a folder, or a name of the hub where that can be reached)"
         ) from None
     if supported(network) is None:
-        check_causal_lm(JointLM(network, kernels=kernels), name)
-    if not (Path(name) / ENCODER).is_dir():
-        return JointLM(network, None, kernels)
-    try:
-        encoder = cast(Network, _opened(AutoModel, Path(name) / ENCODER))
-    except Exception as error:
-        raise BadInput(
-            f"no encoder could be opened at {Path(name) / ENCODER}: {_first_line(error)}"
-        ) from None
-    encoder.embed_tokens = cast(Network, network.base_model).embed_tokens
-    return JointLM(network, encoder, kernels)
+        check_causal_lm(JointLM(network, kernels), name)
+    return JointLM(network, kernels)
 
 
 def load_with_tokenizer(directory: Path, kernels: bool = True) -> tuple[JointLM, Tokenizer]:
@@ -136,14 +129,12 @@ def reload(directory: Path, model: JointLM) -> JointLM:
 
 
 def save(model: JointLM, directory: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors``, and a folder for an encoder beside them.
+    """Write ``config.json`` and ``model.safetensors``.
 
-    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, an encoder left out; a T5
-    Gemma 2 with ``AutoModelForSeq2SeqLM``.
+    Other programs open the folder with ``AutoModelForCausalLM.from_pretrained``, that of a T5 Gemma 2 with
+    ``AutoModelForSeq2SeqLM``.
     """
     model.network.save_pretrained(directory)
-    if model.encoder is not None and not model.merged:
-        model.encoder.save_pretrained(directory / ENCODER)
 
 
 @torch.no_grad()

@@ -35,27 +35,16 @@ def hidden_states(inner: nn.Module, ids: Tensor, mask: Tensor | None, bidirectio
 
 
 def hidden_states_after(
-    encoder: nn.Module, inner: nn.Module, sources: Tensor, lengths: Tensor, ids: Tensor
+    encoder: nn.Module, decoder: T5Gemma2Decoder, sources: Tensor, lengths: Tensor, ids: Tensor
 ) -> Tensor:
-    """(batch, length, width) states of ``ids`` (batch, length) in ``inner``, which goes on from an encoder.
+    """(batch, length, width) states of ``ids`` (batch, length) in ``decoder``, given what an encoder read.
 
-    sources: (batch, longest), of which ``encoder`` reads the first ``lengths`` (batch,) from both sides; its
-    keys and values are the past of ``ids``.
+    sources: (batch, longest), of which ``encoder`` reads the first ``lengths`` (batch,) from both sides.
     """
     length, visible = ids.shape[1], torch.arange(sources.shape[1], device=ids.device) < lengths[:, None]
-    if isinstance(inner, T5Gemma2Decoder):
-        states = encoder(input_ids=sources, attention_mask=visible).last_hidden_state
-        own = torch.ones(len(ids), 1, length, length, dtype=torch.bool, device=ids.device).tril()
-        return merged_states(inner, ids, own, states, visible)
-    past = DynamicCache(config=cast(Any, inner).config)
-    mask = visible[:, None, None].expand(-1, 1, sources.shape[1], -1)
-    read(encoder, sources, mask, None, past)
-    causal = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-    mask = torch.cat(
-        [visible[:, None, None].expand(-1, 1, length, -1), causal.expand(len(ids), 1, -1, -1)], -1
-    )
-    places = lengths[:, None] + torch.arange(length, device=ids.device)
-    return read(inner, ids, mask, places, past)
+    states = encoder(input_ids=sources, attention_mask=visible).last_hidden_state
+    own = torch.ones(len(ids), 1, length, length, dtype=torch.bool, device=ids.device).tril()
+    return merged_states(decoder, ids, own, states, visible)
 
 
 def merged_states(
@@ -83,10 +72,10 @@ def merged_states(
     return cast(Tensor, output.last_hidden_state)
 
 
-def read(inner: nn.Module, ids: Tensor, mask: Tensor, places: Tensor | None, past: DynamicCache) -> Tensor:
+def read(inner: nn.Module, ids: Tensor, mask: Tensor, places: Tensor, past: DynamicCache) -> Tensor:
     """(batch, length, width) states of ``ids`` (batch, length), whose keys and values join ``past``.
 
-    mask: (batch, all keys) or (batch, 1, length, all keys). places: (batch, length) positions; None: from 0.
+    mask: (batch, all keys), false where nothing is to be attended to. places: (batch, length) positions.
     """
     name = "cache" if "cache" in inspect.signature(inner.forward).parameters else "past_key_values"
     caches: dict[str, Any] = {name: past, "use_cache": True}  # ``transformers`` has had two names for it

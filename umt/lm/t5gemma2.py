@@ -16,7 +16,7 @@ from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder, T5Ge
 
 from umt.lm.kernels import supported
 
-Division = Literal["joint", "encoder_decoder", "t5gemma2"]
+Division = Literal["t5gemma2", "joint"]
 """How a translator reads its source, see `umt.lm.joint_lm.JointLM.divided`."""
 SETTINGS = (
     *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
@@ -68,9 +68,8 @@ def t5gemma2_from(network: Gemma3ForCausalLM) -> T5Gemma2ForConditionalGeneratio
 
 
 def is_divisible(network: nn.Module, division: Division) -> bool:
-    """Whether an encoder can be made of ``network`` as `umt.lm.joint_lm.JointLM.divided` does."""
-    fit = supported(network) is not None
-    return division == "joint" or (fit and (division != "t5gemma2" or isinstance(network, Gemma3ForCausalLM)))
+    """Whether ``network`` is a Gemma 3 of which an encoder can be made, where ``division`` needs one."""
+    return division == "joint" or (isinstance(network, Gemma3ForCausalLM) and supported(network) is not None)
 
 
 def text_encoder(network: T5Gemma2ForConditionalGeneration) -> T5Gemma2TextEncoder:

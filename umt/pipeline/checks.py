@@ -150,9 +150,8 @@ def _named(option: str) -> Iterator[None]:
 def _check_network(name: str, architecture: Division) -> None:
     """A pretrained network must divide into encoder and decoder where the architecture demands it."""
     if kind := undivided_kind(name, architecture):
-        networks = "" if architecture == "t5gemma2" else "a Llama, a Qwen 3 or "
         raise BadInput(
-            f"translator.architecture={architecture} divides {networks}a Gemma 3 without sliding windows, "
+            f"translator.architecture={architecture} divides a Gemma 3 without sliding windows, "
             f"and lm.name={name} is a {kind}: choose translator.architecture=joint"
         )
 

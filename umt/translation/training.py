@@ -83,7 +83,7 @@ class TranslatorTraining:
     """Trains a joint language model to translate both ways.
 
     schedules: when each objective takes part.
-    architecture: ``joint``, ``encoder_decoder`` or ``t5gemma2``, see `JointLM.divided`.
+    architecture: ``t5gemma2`` or ``joint``, see `JointLM.divided`.
     parallel_pairs: true pairs for ``schedules.supervised``.
     noise: on the sources of denoising.
     source_noise: on the sources of the other objectives, null for none.
@@ -95,7 +95,7 @@ class TranslatorTraining:
 
     optimisation: OptimiserConfig
     schedules: ObjectiveSchedules
-    architecture: Literal["joint", "encoder_decoder", "t5gemma2"] = "encoder_decoder"
+    architecture: Literal["t5gemma2", "joint"] = "t5gemma2"
     parallel_pairs: int = 0
     noise: Noise = field(default_factory=Noise)
     source_noise: Noise | None = None

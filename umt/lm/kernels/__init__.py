@@ -58,17 +58,13 @@ def forward(
 
 
 def encode(
-    network: Network,
-    ids: Tensor,
-    lengths: Tensor,
-    *,
-    dtype: torch.dtype = torch.float32,
-    decoder: Network | None = None,
+    encoder: Network, decoder: Network, ids: Tensor, lengths: Tensor, *, dtype: torch.dtype = torch.float32
 ) -> EncoderMemory | None:
-    """What ``network`` reads, from both sides, in the first ``lengths`` (batch,) of ``ids`` (batch, longest).
+    """What ``decoder`` attends to when ``encoder`` reads, from both sides, the first ``lengths`` (batch,) of
+    ``ids`` (batch, longest).
 
-    decoder: see `umt.lm.kernels.cpu_forward.encode`. The other arguments, and None: as in `forward`.
+    dtype, and None: as in `forward`.
     """
-    if on_cpu(network, ids):
-        return cpu_forward.encode(network, ids, lengths, dtype, decoder)
+    if on_cpu(encoder, ids):
+        return cpu_forward.encode(encoder, decoder, ids, lengths, dtype)
     return None

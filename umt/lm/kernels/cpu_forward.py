@@ -1,4 +1,4 @@
-"""Hidden states of a Llama, a Qwen 3 or a Gemma 3 on a processor, with few passes over memory.
+"""Hidden states of a Llama, a Qwen 3, a Gemma 3 or a T5 Gemma 2 on a processor, with few passes over memory.
 
 On a CPU half of a training step of a small network goes into reading and writing: a norm of six operations,
 a rotation of eight, attention in blocks too small. Here each half of a layer is one function with a backward
@@ -44,15 +44,14 @@ def is_plain_fp32(inner: Network) -> bool:
 
 
 class EncoderMemory(NamedTuple):
-    """Keys and values of an encoder, from which a decoder continues.
+    """What a decoder attends to beside its own past: keys and values that it makes of an encoder's states.
 
     cache: a layer each, (2, batch * heads, longest, dim), keys and values. visible: (batch, longest), false
-    where a row has ended. places: (batch or 1,), the decoder's first place in each row.
+    where a row has ended.
     """
 
     cache: list[Tensor]
     visible: Tensor
-    places: Tensor
 
 
 def hidden_states(
@@ -72,14 +71,12 @@ def hidden_states(
     mask = torch.zeros(length, length, dtype=dtype if memory is None else torch.float32)
     if not bidirectional:
         mask.fill_(-torch.inf).triu_(1)
-    before = torch.zeros(1, dtype=torch.long)
     if memory is not None:
-        before = memory.places
         hidden = torch.zeros(memory.visible.shape).masked_fill_(~memory.visible, -torch.inf)
         mask = torch.cat(
             [hidden[:, None].expand(-1, length, -1), mask.expand(batch, length, length)], -1
         ).repeat_interleave(_heads(network), 0)  # (batch * heads, length, all before and here)
-    turns, epsilon = _turns(network, before, length), network.config.rms_norm_eps
+    turns, epsilon = _turns(network, length), network.config.rms_norm_eps
     x = network.embed_tokens(ids).view(batch * length, -1)
     for number, layer in enumerate(_layers(network, dtype)):
         past = None if memory is None else memory.cache[number]
@@ -89,37 +86,25 @@ def hidden_states(
 
 
 def encode(
-    network: Network,
-    ids: Tensor,
-    lengths: Tensor,
-    dtype: torch.dtype = torch.float32,
-    decoder: Network | None = None,
+    encoder: Network, decoder: Network, ids: Tensor, lengths: Tensor, dtype: torch.dtype = torch.float32
 ) -> EncoderMemory:
     """Read ``ids`` (batch, longest) from both sides; of each row the first ``lengths`` (batch,) are text.
 
-    dtype: as in `hidden_states`; attention is in fp32. decoder: what makes keys and values of the last
-    states; None: they are those of the encoder's own layers.
+    decoder: what makes keys and values of the encoder's last states. dtype: as in `hidden_states`; attention
+    is in fp32.
     """
     batch, longest = ids.shape
     visible = torch.arange(longest) < lengths[:, None]
     mask = torch.zeros(visible.shape).masked_fill_(~visible, -torch.inf)
-    mask = mask.repeat_interleave(_heads(network), 0)[:, None]
-    turns, epsilon = _turns(network, torch.zeros(1, dtype=torch.long), longest), network.config.rms_norm_eps
-    x = network.embed_tokens(ids).view(batch * longest, -1)
-    cache: list[Tensor] = []
-    for layer in _layers(network, dtype):
-        # nobody asks for the hidden states after the last one
-        if decoder is None and len(cache) + 1 == len(network.layers):
-            made = keys_and_values(x, layer, turns, mask, epsilon)
-        else:
-            x, made = layer_forward(x, layer, None, turns, mask, activation(network), epsilon)
-        cache.append(made)
-    if decoder is None:
-        return EncoderMemory(cache, visible, visible.sum(1))
+    mask = mask.repeat_interleave(_heads(encoder), 0)[:, None]
+    turns, epsilon = _turns(encoder, longest), encoder.config.rms_norm_eps
+    x = encoder.embed_tokens(ids).view(batch * longest, -1)
+    for layer in _layers(encoder, dtype):
+        x, _ = layer_forward(x, layer, None, turns, mask, activation(encoder), epsilon)
     still = torch.ones_like(turns)
-    layers = _layers(decoder, dtype, network.norm)
+    layers = _layers(decoder, dtype, encoder.norm)
     cache = [keys_and_values(x, memory_layer(layer), still, mask, epsilon) for layer in layers]
-    return EncoderMemory(cache, visible, torch.zeros(1, dtype=torch.long))
+    return EncoderMemory(cache, visible)
 
 
 def layer_forward(
@@ -158,8 +143,7 @@ def _layers(
         yield layer_weights(layer, dim, dtype, torch.float32, encoder_norm)
 
 
-def _turns(network: Network, before: Tensor, length: int) -> Tensor:
-    """(rows or 1, length, 1, dim / 2) unit complex numbers of the places after ``before`` (rows or 1,)."""
-    places = before[:, None] + torch.arange(length)
-    cosine, sine = rope(network, places.flatten(), torch.empty(0))
-    return torch.complex(cosine, sine).view(*places.shape, 1, -1)
+def _turns(network: Network, length: int) -> Tensor:
+    """(1, length, 1, dim / 2) unit complex numbers of the first places."""
+    cosine, sine = rope(network, torch.arange(length), torch.empty(0))
+    return torch.complex(cosine, sine).view(1, length, 1, -1)

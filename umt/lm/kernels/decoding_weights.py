@@ -13,7 +13,6 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.models.t5gemma2.modeling_t5gemma2 import T5Gemma2Decoder
 
 from umt.lm.kernels.cpu_loops import as_array, gated_act
 from umt.lm.kernels.decoding_loops import add_and_norm
@@ -35,8 +34,7 @@ class DecodingWeights:
     """A copy of a network, ready to decode.
 
     prompt_layers: the layers that read prompts: an encoder's, which look at a prompt from both sides, or the
-    same. merged: whether ``layers`` make keys and values of the encoder's last states, and count places from
-    0; else they go on from those of its layers.
+    same.
     embeddings: (vocabulary, width); head: (allowed, width), the rows of the tokens that may be written.
     turns: (context, dim / 2) unit complex numbers, the rotation of each position.
     heads: of queries; groups: query heads that share a head of keys; dim: of a head. gate: its activation.
@@ -52,7 +50,6 @@ class DecodingWeights:
     dim: int
     gate: str
     epsilon: float
-    merged: bool = False
 
     @classmethod
     @torch.no_grad()
@@ -78,7 +75,6 @@ class DecodingWeights:
             )
         config: Any = inner.config
         heads, dim = int(config.num_attention_heads), int(config.head_dim)
-        merged = isinstance(inner, T5Gemma2Decoder)
         weight = inner.embed_tokens.weight
         dtype = dtype or weight.dtype
         matrices = matmul_dtype or dtype
@@ -86,7 +82,7 @@ class DecodingWeights:
         def copied(whole: Network, norm: nn.Module | None = None) -> tuple[LayerWeights, ...]:
             return tuple(layer_weights(layer, dim, matrices, dtype, norm) for layer in whole.layers)
 
-        layers = copied(inner, encoder.norm if merged and encoder is not None else None)
+        layers = copied(inner, None if encoder is None else encoder.norm)
         head = cast(Any, network).get_output_embeddings().weight
         exact = weight[:0] if weight.dtype == torch.float64 else weight[:0].float()
         places = torch.arange(config.max_position_embeddings, device=weight.device)
@@ -101,8 +97,12 @@ class DecodingWeights:
             dim=dim,
             gate=activation(inner),
             epsilon=float(config.rms_norm_eps),
-            merged=merged,
         )
+
+    @property
+    def encoded(self) -> bool:
+        """Whether ``layers`` make keys and values of an encoder's last states, and count places from 0."""
+        return self.prompt_layers is not self.layers
 
     @property
     def by_loops(self) -> bool:

@@ -32,8 +32,7 @@ class LayerWeights(NamedTuple):
     output: (width, heads * dim).
     after_attention, after_mlp: (width,), the gains of a norm of what is added; None without one.
     gate_up: (2 hidden, width), gates, then ups. down: (width, hidden).
-    memory: as ``qkv``, of the states of an encoder, whose last norm's gains it holds; None where a decoder
-        goes on from an encoder's keys and values, or has no encoder.
+    memory: as ``qkv``, of the states of an encoder, whose last norm's gains it holds; None without one.
     """
 
     qkv: Tensor
