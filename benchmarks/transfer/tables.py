@@ -61,7 +61,7 @@ def bridge(runs: Sequence[Record]) -> tuple[str, Markup]:
     drawn: Drawn = {f"{size / 1e6:g} MB a side": [] for size in sizes}
     arms.sort(key=lambda arm: (quality[arm], arm != "rotated"))
     for arm in arms:
-        cells = [arm, f"{quality[arm]:.3f}" if quality[arm] >= 0 else ""]
+        cells = [_pairs(arm), f"{quality[arm]:.3f}" if quality[arm] >= 0 else ""]
         for size in sizes:
             base, here = _matched(_of(runs, size=size, arm="rotated"), _of(runs, size=size, arm=arm))
             for way in WAYS:
@@ -72,10 +72,15 @@ def bridge(runs: Sequence[Record]) -> tuple[str, Markup]:
         rows.append(cells)
     headings = ["vectors of the target", "P@1"]
     headings += [f"{size / 1e6:g} MB, {way}" for size in sizes for way in WAYS]
-    named = [f"{arm}, P@1 {quality[arm]:.2f}" for arm in arms if quality[arm] >= 0]
+    named = [f"{_pairs(arm)}, P@1 {quality[arm]:.2f}" for arm in arms if quality[arm] >= 0]
     return table(headings, rows), intervals(
         named, drawn, "% of the bits saved against a random rotation (network)"
     )
+
+
+def _pairs(arm: str) -> str:
+    """What an arm of the bridge is called in tables."""
+    return f"dictionary, {arm}" if arm[0].isdigit() else arm
 
 
 def neighbours(runs: Sequence[Record]) -> tuple[str, Markup]:
