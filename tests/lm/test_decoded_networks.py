@@ -29,6 +29,7 @@ from tests.lm.naive_decoding import (
     one_by_one,
     same,
 )
+from tests.small_networks import plain
 from umt.lm.beam_search import Beam
 from umt.lm.generation import Generation, Search
 from umt.lm.joint_lm import Architecture, JointLM
@@ -50,11 +51,10 @@ def trained_in_fp32(kind: Division) -> JointLM:
 @pytest.mark.parametrize("kind", ["joint", "t5gemma2"])
 def test_plain_transformers_decode_alike(sources: list[Ids], search: Search, kind: Division) -> None:
     model = trained_in_fp32(kind)
-    plain = JointLM(model.network, kernels=False)
     generation = Generation(search, length_ratio=1.2, length_offset=5, cache_positions=400, workers=2)
     ours = generation.generate(model, sources, WAY, torch.Generator().manual_seed(5))
     with patch("umt.lm.decoding_cache.KVCache", side_effect=AssertionError):
-        theirs = generation.generate(plain, sources, WAY, torch.Generator().manual_seed(5))
+        theirs = generation.generate(plain(model), sources, WAY, torch.Generator().manual_seed(5))
     for outputs, expected in zip(theirs, ours, strict=True):
         assert len(outputs) == len(expected)
         for each, other in zip(outputs, expected, strict=True):

@@ -100,7 +100,7 @@ class DecodingWeights:
         )
 
     @property
-    def encoded(self) -> bool:
+    def has_encoder(self) -> bool:
         """Whether ``layers`` make keys and values of an encoder's last states, and count places from 0."""
         return self.prompt_layers is not self.layers
 

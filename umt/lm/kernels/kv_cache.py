@@ -49,7 +49,7 @@ class KVCache:
         self.arrays = [(as_array(prompt), as_array(generated)) for prompt, generated in both]
         self.logits = weights.head.new_empty(batch * beams, -(-len(weights.head) // BLOCK) * BLOCK)
         self.lengths = lengths.repeat_interleave(beams)
-        self.places = torch.zeros_like(self.lengths) if weights.encoded else self.lengths
+        self.places = torch.zeros_like(self.lengths) if weights.has_encoder else self.lengths
         self.mask: Tensor | None = None
         if not longest:
             return
@@ -72,19 +72,19 @@ class KVCache:
         weights, (batch, longest) = self.weights, prompts.shape
         turns = weights.turns[:longest].view(1, longest, 1, -1)
         mask = torch.zeros(longest, longest, dtype=self.prompt.dtype)
-        if not weights.encoded:
+        if not weights.has_encoder:
             mask.fill_(-torch.inf).triu_(1)
         elif self.mask is not None:
             mask = self.mask.repeat_interleave(weights.heads, 0)[:, None]
         x = weights.embeddings[prompts.flatten()]
         for number, layer in enumerate(weights.prompt_layers):
-            if weights.encoded or number + 1 < len(weights.prompt_layers):
+            if weights.has_encoder or number + 1 < len(weights.prompt_layers):
                 x, made = layer_forward(x, layer, None, turns, mask, weights.gate, weights.epsilon)
             else:
                 made = keys_and_values(x, layer, turns, mask, weights.epsilon)
-            if not weights.encoded:
+            if not weights.has_encoder:
                 self.prompt[number] = made.view(2, batch, weights.heads, longest, weights.dim)
-        for number, layer in enumerate(weights.layers if weights.encoded else ()):
+        for number, layer in enumerate(weights.layers if weights.has_encoder else ()):
             made = keys_and_values(x, memory_layer(layer), torch.ones_like(turns), mask, weights.epsilon)
             self.prompt[number] = made.view(2, batch, weights.heads, longest, weights.dim)
 
@@ -99,21 +99,23 @@ class KVCache:
             qkv = weights.rotated(matmul(normed, layer.qkv, hidden), layer.qk_norm, turns)
             queries, both = qkv[:, :width], qkv[:, width:]
             made = both.view(batch, longest, 2, kv_heads, weights.dim).permute(2, 0, 3, 1, 4).to(self.prompt)
-            if not weights.encoded:
+            if not weights.has_encoder:
                 self.prompt[number] = made
-            if weights.encoded or number + 1 < len(weights.prompt_layers):
+            if weights.has_encoder or number + 1 < len(weights.prompt_layers):
                 attended = F.scaled_dot_product_attention(
                     queries.to(self.prompt).view(batch, longest, weights.heads, weights.dim).transpose(1, 2),
                     made[0],
                     made[1],
-                    attn_mask=None if self.mask is None or not weights.encoded else self.mask[:, None, None],
-                    is_causal=not weights.encoded,
+                    attn_mask=None
+                    if self.mask is None or not weights.has_encoder
+                    else self.mask[:, None, None],
+                    is_causal=not weights.has_encoder,
                     scale=1.0,
                     enable_gqa=weights.groups > 1,
                 )
                 attended = attended.transpose(1, 2).reshape(batch * longest, -1)
                 normed = weights.finish_layer(hidden, attended, layer)
-        for number, layer in enumerate(weights.layers if weights.encoded else ()):
+        for number, layer in enumerate(weights.layers if weights.has_encoder else ()):
             qkv = matmul(normed, memory_layer(layer).qkv, hidden)
             both = weights.rotated(qkv, layer.qk_norm, torch.ones_like(turns))[:, width:]
             made = both.view(batch, longest, 2, kv_heads, weights.dim)
