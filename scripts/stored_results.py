@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -68,7 +70,16 @@ class Stored:
         """Every score."""
         fields = Row.__dataclass_fields__
         rows = json.loads((self.path / "scores.json").read_text(encoding="utf-8"))
-        return tuple(Row(**{key: row[key] for key in fields} | {"system": _system(row)}) for row in rows)
+        texts = self._learned_from_texts()
+        return tuple(
+            Row(**{key: row[key] for key in fields} | {"system": _system(row, texts)}) for row in rows
+        )
+
+    def _learned_from_texts(self) -> bool:
+        """Whether its translator learned from the two texts, whatever true pairs it had besides."""
+        config = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        schedules = (config.get("translator") or {}).get("schedules", {})
+        return schedules.get("back_translation") is not None
 
     @property
     def recipe(self) -> str:
@@ -76,10 +87,11 @@ class Stored:
         return " ".join(re.sub(r"(?<!\S)(seed|store|rebuild)=\S+", "", self.about["command"]).split())
 
 
-def _system(row: Mapping[str, Any]) -> str:
-    """Its name, and how many true pairs it has learned from."""
+def _system(row: Mapping[str, Any], texts: bool) -> str:
+    """Its name, how many true pairs it has learned from, and whether from both texts besides."""
     pairs = row.get("parallel_pairs") or 0
-    return f"{row['system']}, {pairs:,} pairs" if pairs else str(row["system"])
+    name = f"{row['system']}, {pairs:,} pairs" if pairs else str(row["system"])
+    return f"{name} and both texts" if pairs and texts else name
 
 
 def read_about(path: Path) -> Mapping[str, Any]:
@@ -93,6 +105,48 @@ def read_about(path: Path) -> Mapping[str, Any]:
 def stored_runs(folder: Path = RUNS) -> list[Stored]:
     """All of them, by name."""
     return [Stored(path.parent) for path in sorted(folder.glob("*/about.json"))]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The runs of one command at one commit, which differ in the seed only."""
+
+    runs: tuple[Stored, ...]
+
+    def rows(self, name: str, test: str, system: str, direction: str) -> list[Row]:
+        """One score of each seed."""
+        wanted = (name, test, system, direction)
+        return [
+            row
+            for run in self.runs
+            for row in run.rows
+            if (row.name, row.set, row.system, row.direction) == wanted
+        ]
+
+    def mean(self, name: str, test: str, system: str, direction: str) -> float:
+        """Over the seeds; -1 where nothing was measured."""
+        values = [row.value for row in self.rows(name, test, system, direction)]
+        return sum(values) / len(values) if values else -1.0
+
+    def standing(
+        self, name: str, test: str, system: str, directions: Sequence[str]
+    ) -> tuple[bool, int, float]:
+        """What entries rank by: whether the score is there, seeds, and the sum of both directions."""
+        means = [self.mean(name, test, system, direction) for direction in directions]
+        return min(means) >= 0, len(self.runs), sum(means)
+
+
+def entries(runs: Sequence[Stored]) -> list[Entry]:
+    """Runs grouped by their command; of several runs with one seed the newest."""
+    groups: dict[str, dict[int, Stored]] = {}
+    for run in sorted(runs, key=lambda run: str(run.about["date"])):
+        groups.setdefault(run.recipe, {})[run.about["seed"]] = run
+    return [Entry(tuple(group[seed] for seed in sorted(group))) for group in groups.values()]
+
+
+def best_entry(group: Sequence[Entry], name: str, test: str, system: str, directions: Sequence[str]) -> Entry:
+    """The entry with most seeds among those with this score, of these the best by the sum of directions."""
+    return max(group, key=partial(Entry.standing, name=name, test=test, system=system, directions=directions))
 
 
 def family(name: str) -> str:

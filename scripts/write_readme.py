@@ -20,8 +20,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.stored_results import DOCS, ROOT, Stored, family, resolve, stored_runs
-from scripts.write_results import Entry, figure
+from scripts.stored_results import DOCS, ROOT, Entry, Stored, family, resolve, stored_runs
+from scripts.write_results import figure
 
 README = ROOT / "README.md"
 ROWS = DOCS / "results" / "readme.yaml"

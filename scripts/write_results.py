@@ -1,10 +1,10 @@
-"""Write docs/results.md from the runs that are kept under docs/results/runs.
+"""Write docs/results.md, and the pictures on it, from the runs that are kept under docs/results/runs.
 
-    python scripts/write_results.py             writes the page
-    python scripts/write_results.py --check     ends with status 1 where the page is not up to date
+    python scripts/write_results.py             writes the page and its pictures
+    python scripts/write_results.py --check     ends with status 1 where one of them is not up to date
 
 One table a corpus: for each test set and system the command with most seeds, among these the best by the
-sum of both directions.
+sum of both directions; a curve where translators learned from several numbers of true pairs.
 Repetitions of a command with other seeds are one entry: mean, lowest and highest; commits stand beside the
 runs. Of a command that was run twice with one seed the newer counts.
 """
@@ -14,13 +14,23 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.stored_results import DOCS, ROOT, RUNS, Row, Stored, earlier_results, stored_runs
+from scripts.pairs_curve import curve
+from scripts.stored_results import (
+    DOCS,
+    ROOT,
+    RUNS,
+    Entry,
+    Row,
+    best_entry,
+    earlier_results,
+    entries,
+    stored_runs,
+)
+from umt.evaluation.report.svg import standalone
 
 PAGE = DOCS / "results.md"
 WORDS = "lexicon (P@1)"
@@ -53,43 +63,6 @@ Results of commits before runs were kept. Their tables, commands and intervals s
 | result | command | commit | date | seed | lab book |
 |---|---|---|---|---|---|
 """
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The runs of one command at one commit, which differ in the seed only."""
-
-    runs: tuple[Stored, ...]
-
-    def rows(self, name: str, test: str, system: str, direction: str) -> list[Row]:
-        """One score of each seed."""
-        wanted = (name, test, system, direction)
-        return [
-            row
-            for run in self.runs
-            for row in run.rows
-            if (row.name, row.set, row.system, row.direction) == wanted
-        ]
-
-    def mean(self, name: str, test: str, system: str, direction: str) -> float:
-        """Over the seeds; -1 where nothing was measured."""
-        values = [row.value for row in self.rows(name, test, system, direction)]
-        return sum(values) / len(values) if values else -1.0
-
-    def standing(
-        self, name: str, test: str, system: str, directions: Sequence[str]
-    ) -> tuple[bool, int, float]:
-        """What entries rank by: whether the score is there, seeds, and the sum of both directions."""
-        means = [self.mean(name, test, system, direction) for direction in directions]
-        return min(means) >= 0, len(self.runs), sum(means)
-
-
-def entries(runs: Sequence[Stored]) -> list[Entry]:
-    """Runs grouped by their command; of several runs with one seed the newest."""
-    groups: dict[str, dict[int, Stored]] = {}
-    for run in sorted(runs, key=lambda run: str(run.about["date"])):
-        groups.setdefault(run.recipe, {})[run.about["seed"]] = run
-    return [Entry(tuple(group[seed] for seed in sorted(group))) for group in groups.values()]
 
 
 def figure(rows: Sequence[Row], places: int) -> str:
@@ -125,9 +98,7 @@ def lines_of(group: Sequence[Entry]) -> Iterator[str]:
     yield "|---" * (3 + len(directions) + single) + "|"
     for name, test, system in known:
         places = 3 if name == "p@1" else 1
-        best = max(
-            group, key=partial(Entry.standing, name=name, test=test, system=system, directions=[*directions])
-        )
+        best = best_entry(group, name, test, system, [*directions])
         cells = [figure(best.rows(name, test, system, way), places) for way in directions]
         if single:
             firsts = [best.mean(SINGLE, test, system, way) for way in directions]
@@ -177,11 +148,30 @@ def dials_table(turned: Sequence[Entry]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} | `{about['command']}`, {about['commit']}, {about['date']}, {name} |"
 
 
-def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """The whole page."""
+def by_corpus(folder: Path) -> dict[str, list[Entry]]:
+    """The entries of each corpus, by its name and dials."""
     groups: dict[str, list[Entry]] = {}
     for entry in entries(stored_runs(folder)):
         groups.setdefault(entry.runs[0].about["data"], []).append(entry)
+    return groups
+
+
+def picture_of(data: str) -> Path:
+    """The file of a corpus's curve of BLEU over known pairs."""
+    return RUNS.parent / f"{data.partition(' ')[0]}-pairs.svg"
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Path and text of the page and of each picture on it."""
+    yield PAGE, page()
+    for data, group in by_corpus(RUNS).items():
+        if picture := curve(group):
+            yield picture_of(data), standalone(picture)
+
+
+def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The whole page."""
+    groups = by_corpus(folder)
     turned = [entry for data in [data for data in groups if dials_of(data)] for entry in groups.pop(data)]
     lines = [HEAD]
     if not groups:
@@ -196,6 +186,8 @@ def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = 
             "",
         ]
         lines += [*lines_of(group), "", *code_lengths(group)]
+        if curve(group):
+            lines += [f"![BLEU over known pairs]({picture_of(data).relative_to(DOCS)})", ""]
         lines += ["| run | command | commit | date | seed | machine |", "|---|---|---|---|---|---|"]
         for run in (run for entry in group for run in entry.runs):
             facts = " | ".join(str(run.about[key]) for key in ("commit", "date", "seed", "machine"))
@@ -223,12 +215,11 @@ def page(folder: Path = RUNS, earlier: Mapping[str, Mapping[str, str]] | None = 
 
 def main() -> None:
     """Write or compare."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-            sys.exit(f"{PAGE.relative_to(ROOT)} is not up to date: python scripts/write_results.py")
-        return
-    PAGE.write_text(text, encoding="utf-8")
+    for path, text in files():
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path.relative_to(ROOT)} is not up to date: python scripts/write_results.py")
 
 
 if __name__ == "__main__":

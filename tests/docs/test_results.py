@@ -11,11 +11,13 @@ import pytest
 import yaml
 
 from scripts import check_claims, keep_result, write_readme, write_results
+from scripts.pairs_curve import curve
 from scripts.stored_results import (
     RUNS,
     Stored,
     decimals,
     earlier_results,
+    entries,
     rounds_to,
     section,
     slug,
@@ -99,6 +101,32 @@ def test_a_system_that_learned_from_pairs_is_named_so(tmp_path: Path) -> None:
         "translator, 5,000 pairs",
         "unsupervised, 5,000 pairs",
     }
+
+
+def learned_from(run: Stored, pairs: int, back_translation: bool) -> None:
+    """Make the run one that learned from so many true pairs, and from both texts or not."""
+    rows = json.loads((run.path / "scores.json").read_text(encoding="utf-8"))
+    (run.path / "scores.json").write_text(json.dumps([row | {"parallel_pairs": pairs} for row in rows]))
+    schedules = {"back_translation": {"points": [[0, 1]]} if back_translation else None}
+    config = {"translator": {"schedules": schedules}}
+    (run.path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def test_pairs_beside_texts_are_another_system_than_pairs_alone(tmp_path: Path) -> None:
+    run = store_run(tmp_path, "world", 1, 80.0)
+    learned_from(run, 5000, True)
+    assert "translator, 5,000 pairs and both texts" in {row.system for row in Stored(run.path).rows}
+
+
+def test_curve_has_a_point_for_each_number_of_pairs_and_a_level_line_without(tmp_path: Path) -> None:
+    for name, pairs, texts in (("few", 1000, False), ("many", 28002, False), ("both", 5000, True)):
+        learned_from(store_run(tmp_path, name, 1, 80.0, options=f" {name}"), pairs, texts)
+        if name == "few":
+            assert curve(entries(stored_runs(tmp_path / "runs"))) is None
+    store_run(tmp_path, "none", 1, 70.0)
+    picture = str(curve(entries(stored_runs(tmp_path / "runs"))))
+    for point in ("1: 80", "28.002: 80", "5: 80", "1: 70", "28.002: 70"):
+        assert f"<title>{point}</title>" in picture
 
 
 def test_keep_result_refuses_a_run_without_scores(tmp_path: Path) -> None:
