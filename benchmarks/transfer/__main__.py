@@ -18,9 +18,9 @@ from umt.pipeline.display.console import Console
 from umt.pipeline.errors import user_errors
 from umt.pipeline.store import Store
 
-CORPORA = {"world": "world shift 0", "bible": "bible"}
+CORPORA = {"world": "world shift 0", "bible": "bible", "talks": "talks"}
 EXPERIMENTS = ["bridge", "neighbours", "cipher", "pointers", "sweep"]
-ELSEWHERE = {"world": "bible", "bible": "commonvoice"}
+ELSEWHERE = {"world": "bible", "bible": "commonvoice", "talks": "bible"}
 """Another domain."""
 SEEDS = 3
 
@@ -36,7 +36,9 @@ def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterat
             yield from bridge.jobs(name, sides, builder.truth(corpus), SEEDS)
         if "neighbours" in experiments:
             other = prepared(builder, named(builder.data, ELSEWHERE[name]).chinese)
-            yield from neighbours.jobs(name, sides, first_bytes(other.sentences(ZH), READ), SEEDS)
+            lines = first_bytes(other.sentences(ZH), READ)
+            yield from neighbours.jobs(name, sides, lines, SEEDS)
+            yield from neighbours.aligned_jobs(name, sides, lines, SEEDS)
         if "cipher" in experiments:
             yield from cipher.jobs(name, sides, SEEDS)
         if "pointers" in experiments and name == "bible":

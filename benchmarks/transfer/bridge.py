@@ -6,7 +6,8 @@ of the second language's vectors differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -44,23 +45,53 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
     for size in SIZES:
         parts = [sides.coded(lang, size) for lang in (EN, ZH)]
         texts, others = ([part[which] for part in parts] for which in (0, 1))
-        x, y = map(symbol_vectors, others)
-        known = sides.known_pairs(dictionary, others, x, y)
-        alignment = ALIGNER.align(x, y, Generator().manual_seed(1))
-        both = mutual(*csls(alignment.source.vectors, alignment.target.vectors))
-        ids = np.concatenate(
-            [text.numbers[[*map(int, side.words)]] for text, side in zip(others, (x, y), strict=True)]
-        )
+        vectors = Vectors.of(others)
+        known = sides.known_pairs(dictionary, others, vectors.x, vectors.y)
         for seed in range(1, seeds + 1):
-            rotations = {"rotated": None, "found": both}
+            rotations = {"rotated": None, "found": vectors.pairs}
             rotations |= {f"{share:.0%} permuted": permuted(known, share, seed) for share in SHARES}
-            rotations |= {f"found, {share:.0%} permuted": permuted(both, share, seed) for share in SHARES[1:]}
+            for share in SHARES[1:]:
+                rotations[f"found, {share:.0%} permuted"] = permuted(vectors.pairs, share, seed)
             start = partial(coded_blocks, CODE, texts, sides.vocabulary, seed)
             name_of = {"experiment": "bridge", "corpus": name, "size": size}
             yield Job({**name_of, "arm": "random vectors", "seed": seed}, start)
             for arm, pairs in rotations.items():
-                measure = partial(_measure, start, ids, x, y, rotation(x, y, pairs, seed), known)
+                measure = partial(_measure, start, vectors, vectors.rotation(pairs, seed), known)
                 yield Job({**name_of, "arm": arm, "seed": seed}, measure)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Word vectors of the symbols of two languages, and what an aligner without a dictionary makes of them.
+
+    ids: of the symbols of x, then of y, in the network. pairs: (n, 2) rows of x and y, mutual neighbours.
+    """
+
+    ids: I64
+    x: WordSpace
+    y: WordSpace
+    pairs: Tensor
+
+    @classmethod
+    def of(cls, texts: Sequence[CodedText]) -> Vectors:
+        """From two texts, none of which is coded later."""
+        x, y = map(symbol_vectors, texts)
+        alignment = ALIGNER.align(x, y, Generator().manual_seed(1))
+        pairs = mutual(*csls(alignment.source.vectors, alignment.target.vectors))
+        numbers = [text.numbers[[*map(int, side.words)]] for text, side in zip(texts, (x, y), strict=True)]
+        return cls(np.concatenate(numbers), x, y, pairs)
+
+    def rotation(self, pairs: Tensor | None, seed: int) -> Tensor:
+        """(dim, dim) orthogonal map of y's vectors onto those of x by pairs of rows, or at random."""
+        if pairs is not None:
+            return procrustes(self.y.normalised[pairs[:, 1]], self.x.normalised[pairs[:, 0]])
+        random = torch.randn(WIDTH, WIDTH, generator=Generator().manual_seed(seed))
+        orthogonal: Tensor = torch.linalg.qr(random).Q
+        return orthogonal
+
+    def start(self, turn: Tensor) -> tuple[I64, Tensor]:
+        """Ids, and the embeddings that a network starts from, those of y turned."""
+        return self.ids, torch.cat([self.x.normalised, self.y.normalised @ turn])
 
 
 def symbol_vectors(text: CodedText) -> WordSpace:
@@ -77,14 +108,6 @@ def permuted(pairs: Tensor, share: float, seed: int) -> Tensor:
     return pairs
 
 
-def rotation(x: WordSpace, y: WordSpace, pairs: Tensor | None, seed: int) -> Tensor:
-    """(dim, dim) orthogonal map of y's vectors onto those of x by pairs of rows, or at random."""
-    if pairs is not None:
-        return procrustes(y.normalised[pairs[:, 1]], x.normalised[pairs[:, 0]])
-    orthogonal: Tensor = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=Generator().manual_seed(seed))).Q
-    return orthogonal
-
-
 def precision(x: WordSpace, y: WordSpace, turn: Tensor, known: Tensor) -> float:
     """P@1 by CSLS of the words that a dictionary knows."""
     forward, _ = csls(x.normalised, y.normalised @ turn)
@@ -95,14 +118,8 @@ def precision(x: WordSpace, y: WordSpace, turn: Tensor, known: Tensor) -> float:
 
 
 def _measure(
-    start: Callable[..., Record],
-    ids: I64,
-    x: WordSpace,
-    y: WordSpace,
-    turn: Tensor,
-    known: Tensor,
-    folder: Path,
+    start: Callable[..., Record], vectors: Vectors, turn: Tensor, known: Tensor, folder: Path
 ) -> Record:
     """Bits of both texts from vectors of which the second language's are turned."""
-    vectors = torch.cat([x.normalised, y.normalised @ turn])
-    return {"p@1": round(precision(x, y, turn, known), 4), **start(folder, (ids, vectors))}
+    right = precision(vectors.x, vectors.y, turn, known)
+    return {"p@1": round(right, 4), **start(folder, vectors.start(turn))}

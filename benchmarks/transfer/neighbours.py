@@ -11,15 +11,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from benchmarks.transfer.bridge import CODE
+from benchmarks.transfer.bridge import CODE, Vectors
 from benchmarks.transfer.records import Job, Record, coded_blocks
 from benchmarks.transfer.texts import EN, ZH, Sides
 from umt.compression.mutual_information import first_bytes
 from umt.compression.symbols import CodedText
+from umt.types import I64, BadInput
 
-SIZES = (100_000, 300_000)
+SIZES = (100_000, 300_000, 1_000_000)
 """Bytes a side."""
+ALIGNED = "neighbours, aligned start"
+"""The name of the experiment that starts from aligned word vectors."""
 
 
 def jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Iterator[Job]:
@@ -31,13 +36,35 @@ def jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Itera
                 yield Job(key, partial(_measure, sides.vocabulary, texts, seed))
 
 
+def aligned_jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Iterator[Job]:
+    """The same from word vectors that were aligned without a dictionary, where the neighbour has vectors."""
+    for size in SIZES:
+        vectors = Vectors.of([sides.coded(lang, size)[1] for lang in (EN, ZH)])
+        ids, start = vectors.start(vectors.rotation(vectors.pairs, seed=0))
+        english = len(vectors.x.words)
+        enciphered = np.concatenate([ids[:english], ids[:english] + sides.vocabulary])
+        for seed in range(1, seeds + 1):
+            for arm, texts in neighbours(sides, elsewhere, size, seed).items():
+                if arm in ("nothing", "Y, ids permuted"):
+                    continue
+                embeddings = (ids, start)
+                if arm == "more X, enciphered":
+                    embeddings = (enciphered, torch.cat([start[:english], start[:english]]))
+                key = {"experiment": ALIGNED, "corpus": name, "size": size, "arm": arm, "seed": seed}
+                yield Job(key, partial(_measure, sides.vocabulary, texts, seed, embeddings=embeddings))
+
+
 def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> dict[str, list[CodedText]]:
-    """Name of each neighbour -> X and the neighbour, all with as many symbols, so as many updates, as Y."""
+    """Name of each neighbour -> X and the neighbour, all with as many symbols, but for the last
+    sentence, and so as many updates as Y.
+
+    Raises BadInput where a text has too few.
+    """
     [x, more], [y, _] = (sides.coded(lang, size) for lang in (EN, ZH))
     more = more.until(len(y.codes))
     other = sides.alphabets[ZH].encode(first_bytes(elsewhere, 2 * size), ZH)
     random, shift = np.random.default_rng(seed), sides.vocabulary
-    return {
+    arms = {
         "nothing": [x],
         "shuffled over the text": [x, y.shuffled(random)],
         "shuffled within sentences": [x, y.shuffled_within(random)],
@@ -47,8 +74,20 @@ def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> 
         "more X, enciphered": [x, replace(more, numbers=more.numbers + shift, tag=more.tag + shift)],
         "more X": [x, more],
     }
+    for name, texts in arms.items():
+        if name != "nothing" and len(texts[1].codes) < 0.99 * len(y.codes):
+            raise BadInput(
+                f"{name}: {len(texts[1].codes):,} of {len(y.codes):,} symbols that {size:,} bytes need"
+            )
+    return arms
 
 
-def _measure(vocabulary: int, texts: list[CodedText], seed: int, folder: Path) -> Record:
+def _measure(
+    vocabulary: int,
+    texts: list[CodedText],
+    seed: int,
+    folder: Path,
+    embeddings: tuple[I64, Tensor] | None = None,
+) -> Record:
     """Bits of X; of the neighbour only the updates count."""
-    return coded_blocks(CODE, texts, 2 * vocabulary, seed, folder, scored=1)
+    return coded_blocks(CODE, texts, 2 * vocabulary, seed, folder, embeddings, scored=1)

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from benchmarks.criterion.tables import table
+from benchmarks.transfer.neighbours import ALIGNED
 from benchmarks.transfer.prediction import correlations, phases
 from benchmarks.transfer.records import Record
 from umt.compression.block_bootstrap import gain_interval
@@ -32,6 +33,7 @@ def show(records: Sequence[Record], directory: Path) -> None:
     for name, make, experiment in (
         ("bridge", bridge, "bridge"),
         ("neighbours", neighbours, "neighbours"),
+        ("neighbours aligned", neighbours, ALIGNED),
         ("cipher", cipher, "cipher"),
         ("pointers", pointers, "pointers"),
         ("correlations", correlations, "sweep"),

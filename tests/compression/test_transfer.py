@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.transfer import bridge, cipher, pointers
+from benchmarks.transfer import bridge, cipher, neighbours, pointers
 from benchmarks.transfer.records import Job, read, run
 from benchmarks.transfer.tables import NAME, show
+from benchmarks.transfer.texts import EN, ZH, Sides
 from tests.compression.test_prequential import END, SETTING, sentences, text
 from tests.compression.test_translation_expert import enciphered
 from tests.small_texts import quiet
+from umt.compression.mutual_information import single_word_lines
 from umt.compression.prequential import PrequentialNetwork
+from umt.compression.symbols import vocabularies
+from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +74,26 @@ def test_given_embeddings_are_where_every_network_starts(tmp_path: Path) -> None
         for name, start in (("random", None), ("given", (ids, vectors)))
     ]
     assert (runs[0] != runs[1]).mean() > 0.9
+
+
+def test_neighbours_cost_x_as_many_updates_and_share_with_it_what_their_names_say() -> None:
+    lines = {lang: ["the cat sat on the mat", "a dog ran home", "we saw it"] * 120 for lang in (EN, ZH)}
+    words = {lang: single_word_lines(each, lang) for lang, each in lines.items()}
+    sides = Sides(lines, vocabularies(words, 300, disjoint=True))
+    arms = neighbours.neighbours(sides, lines[ZH], 1000, seed=1)
+    [_, y] = arms["Y"]
+    for name, texts in arms.items():
+        assert name == "nothing" or 0.98 * len(y.codes) < len(texts[1].codes) <= len(y.codes)
+    ids = {name: {*texts[-1].numbers[texts[-1].codes].tolist()} for name, texts in arms.items()}
+    assert ids["more X"] <= ids["nothing"]
+    assert ids["Y"].isdisjoint(ids["nothing"])
+    assert {each + sides.vocabulary for each in ids["more X"]} == ids["more X, enciphered"]
+    for name in ("shuffled over the text", "shuffled within sentences"):
+        assert ids[name] == ids["Y"]
+        assert (arms[name][1].codes != y.codes).any()
+    assert (arms["Y, ids permuted"][1].codes == y.codes).all()
+    with pytest.raises(BadInput, match="another domain"):
+        neighbours.neighbours(sides, lines[ZH][:1], 1000, seed=1)
 
 
 def test_retrieval_finds_the_sentence_that_was_translated() -> None:
