@@ -203,3 +203,38 @@ def test_a_signal_ends_a_program_and_its_workers(
             break
         signal.sigtimedwait([], 0.1)
     assert not any(map(alive, workers))
+
+
+STUCK = """
+import time
+from umt.pipeline.display.console import Console
+from umt.pipeline.errors import user_errors
+from umt.runtime import interrupts
+
+interrupts.GRACE = 0.5
+with user_errors(Console()):
+    interrupts.handle_signals()
+    try:
+        print("ready", flush=True)
+        time.sleep(600)
+    finally:
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_program_that_waits_while_it_clears_up_ends_all_the_same(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(STUCK, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(CONF.parent)}
+    program = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py")],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    program.send_signal(number)
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == status
+    assert errors == "error: stopped before everything was cleared up\n"

@@ -22,7 +22,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 from umt.pipeline import CONF
 from umt.pipeline.display.console import Console, printable
 from umt.pipeline.renamed import check_overrides, new_name
-from umt.runtime.interrupts import Terminated, stop_workers
+from umt.runtime.interrupts import INTERRUPTED, TERMINATED, Terminated, stop_workers
 from umt.types import BadInput
 
 FAILED = 2
@@ -30,9 +30,6 @@ FAILED = 2
 
 ALIGNMENT_FAILED = 3
 """The exit status of a run that ends before its networks because the alignment failed."""
-
-INTERRUPTED, TERMINATED = 130, 143
-"""The exit statuses after Ctrl-C and after SIGTERM: 128 and the number of the signal."""
 
 GO_ON = "; finished stages are stored, run the same command to go on"
 

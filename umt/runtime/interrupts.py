@@ -12,8 +12,16 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
+from multiprocessing import forkserver
 from types import FrameType, TracebackType
+
+INTERRUPTED, TERMINATED = 130, 143
+"""The exit statuses after Ctrl-C and after SIGTERM: 128 and the number of the signal."""
+
+GRACE = 10.0
+"""Seconds to clear up in: an executor whose worker was killed while it sent a result waits for the rest of it."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _parent = 0
@@ -37,12 +45,26 @@ def handle_signals() -> None:
 def _terminated(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the clearing up
     stop_workers()
+    _end_within_grace(TERMINATED)
     raise Terminated
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
     stop_workers()
+    _end_within_grace(INTERRUPTED)
     raise KeyboardInterrupt
+
+
+def _end_within_grace(status: int) -> None:
+    """End the process with ``status`` after `GRACE`, whatever it waits for; what is stored is whole."""
+
+    def end() -> None:
+        print("error: stopped before everything was cleared up", file=sys.stderr, flush=True)
+        os._exit(status)
+
+    timer = threading.Timer(GRACE, end)
+    timer.daemon = True
+    timer.start()
 
 
 @cache
@@ -72,9 +94,16 @@ def die_with_parent() -> None:
 
 
 def stop_workers() -> None:
-    """Kill the worker processes, so that executors end at once instead of finishing what is in progress."""
+    """Kill the worker processes, so that executors end at once instead of finishing what is in progress.
+
+    And the server that forks them, which may just be starting one that nobody waits for any more.
+    """
     for worker in multiprocessing.active_children():
         worker.kill()
+    server: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if server:
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
