@@ -21,7 +21,7 @@ INTERRUPTED, TERMINATED = 130, 143
 """The exit statuses after Ctrl-C and after SIGTERM: 128 and the number of the signal."""
 
 GRACE = 10.0
-"""Seconds to clear up in: an executor whose worker was killed while it sent a result waits for the rest of it."""
+"""Seconds to clear up in: an executor waits for the rest of a result whose sender was killed."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _parent = 0
