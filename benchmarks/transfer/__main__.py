@@ -38,7 +38,7 @@ def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterat
             other = prepared(builder, named(builder.data, ELSEWHERE[name]).chinese)
             lines = first_bytes(other.sentences(ZH), READ)
             yield from neighbours.jobs(name, sides, lines, SEEDS)
-            yield from neighbours.aligned_jobs(name, sides, lines, SEEDS)
+            yield from neighbours.jobs_from_vectors(name, sides, lines, SEEDS)
         if "cipher" in experiments:
             yield from cipher.jobs(name, sides, SEEDS)
         if "pointers" in experiments and name == "bible":

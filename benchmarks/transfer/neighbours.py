@@ -23,8 +23,8 @@ from umt.types import I64, BadInput
 
 SIZES = (100_000, 300_000, 1_000_000)
 """Bytes a side."""
-ALIGNED = "neighbours, aligned start"
-"""The name of the experiment that starts from aligned word vectors."""
+ALIGNED, ROTATED = "neighbours, aligned start", "neighbours, rotated start"
+"""The names of the experiments that start from word vectors."""
 
 
 def jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Iterator[Job]:
@@ -36,22 +36,30 @@ def jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Itera
                 yield Job(key, partial(_measure, sides.vocabulary, texts, seed))
 
 
-def aligned_jobs(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Iterator[Job]:
-    """The same from word vectors that were aligned without a dictionary, where the neighbour has vectors."""
+def jobs_from_vectors(name: str, sides: Sides, elsewhere: Sequence[str], seeds: int) -> Iterator[Job]:
+    """The same from word vectors of other text: aligned without a dictionary, or rotated at random.
+
+    Left out are neighbours without vectors, and from rotated ones all that no rotation of Chinese changes.
+    """
     for size in SIZES:
         vectors = Vectors.of([sides.coded(lang, size)[1] for lang in (EN, ZH)])
-        ids, start = vectors.start(vectors.rotation(vectors.pairs, seed=0))
         english = len(vectors.x.words)
-        enciphered = np.concatenate([ids[:english], ids[:english] + sides.vocabulary])
         for seed in range(1, seeds + 1):
-            for arm, texts in neighbours(sides, elsewhere, size, seed).items():
-                if arm in ("nothing", "Y, ids permuted"):
-                    continue
-                embeddings = (ids, start)
-                if arm == "more X, enciphered":
-                    embeddings = (enciphered, torch.cat([start[:english], start[:english]]))
-                key = {"experiment": ALIGNED, "corpus": name, "size": size, "arm": arm, "seed": seed}
-                yield Job(key, partial(_measure, sides.vocabulary, texts, seed, embeddings=embeddings))
+            arms = neighbours(sides, elsewhere, size, seed)
+            for experiment, pairs in ((ALIGNED, vectors.pairs), (ROTATED, None)):
+                ids, start = vectors.start(vectors.rotation(pairs, seed))
+                enciphered = np.concatenate([ids[:english], ids[:english] + sides.vocabulary])
+                starts = dict.fromkeys(
+                    ("shuffled over the text", "shuffled within sentences", "Y", "another domain"),
+                    (ids, start),
+                )
+                if experiment == ALIGNED:
+                    twice = torch.cat([start[:english], start[:english]])
+                    starts |= {"more X, enciphered": (enciphered, twice), "more X": (ids, start)}
+                for arm, embeddings in starts.items():
+                    key = {"experiment": experiment, "corpus": name, "size": size, "arm": arm, "seed": seed}
+                    measure = partial(_measure, sides.vocabulary, arms[arm], seed, embeddings=embeddings)
+                    yield Job(key, measure)
 
 
 def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> dict[str, list[CodedText]]:

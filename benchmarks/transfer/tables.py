@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from benchmarks.criterion.tables import table
-from benchmarks.transfer.neighbours import ALIGNED
+from benchmarks.transfer.neighbours import ALIGNED, ROTATED
 from benchmarks.transfer.prediction import correlations, phases
 from benchmarks.transfer.records import Record
 from umt.compression.block_bootstrap import gain_interval
@@ -34,6 +34,7 @@ def show(records: Sequence[Record], directory: Path) -> None:
         ("bridge", bridge, "bridge"),
         ("neighbours", neighbours, "neighbours"),
         ("neighbours aligned", neighbours, ALIGNED),
+        ("neighbours rotated", neighbours, ROTATED),
         ("cipher", cipher, "cipher"),
         ("pointers", pointers, "pointers"),
         ("correlations", correlations, "sweep"),
