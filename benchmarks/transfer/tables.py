@@ -99,7 +99,8 @@ def neighbours(runs: Sequence[Record]) -> tuple[str, Markup]:
                 null, here = _matched(_of(of_size, arm=NULL), _of(of_size, arm=arm))
                 base, most = _matched(_of(of_size, arm=NULL), _of(of_size, arm="more X"))
                 saved = _saved(null, here, way)
-                share = saved["bits"] / _saved(base, most, way)["bits"] if most else None
+                whole = most and arm not in (NULL, "nothing")
+                share = saved["bits"] / _saved(base, most, way)["bits"] if whole else None
                 cells += [
                     f"{_mean(here, way) / 8:,.0f}",
                     "" if arm == NULL else _bytes(saved),
