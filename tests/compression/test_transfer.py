@@ -20,6 +20,7 @@ from tests.small_texts import quiet
 from umt.compression.mutual_information import single_word_lines
 from umt.compression.prequential import PrequentialNetwork
 from umt.compression.symbols import vocabularies
+from umt.embeddings.wordspace import WordSpace
 from umt.types import BadInput
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,19 @@ def test_neighbours_cost_x_as_many_updates_and_share_with_it_what_their_names_sa
     assert (arms["Y, ids permuted"][1].codes == y.codes).all()
     with pytest.raises(BadInput, match="another domain"):
         neighbours.neighbours(sides, lines[ZH][:1], 1000, seed=1)
+
+
+def test_vectors_are_turned_onto_each_other_by_true_pairs_and_not_at_random() -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(100, bridge.WIDTH, generator=random)
+    turn = torch.linalg.qr(torch.randn(bridge.WIDTH, bridge.WIDTH, generator=random)).Q
+    words, counts = tuple(map(str, range(100))), torch.ones(100, dtype=torch.float64)
+    one, other = WordSpace(EN, words, counts, {}, x), WordSpace(ZH, words, counts, {}, x @ turn)
+    vectors = bridge.Vectors(np.arange(200), one, other, torch.arange(100)[:, None].repeat(1, 2))
+    for pairs, same in ((vectors.pairs, True), (None, False)):
+        ids, start = vectors.start(vectors.rotation(pairs, seed=1))
+        assert len(ids) == len(start)
+        assert torch.allclose(start[:100], start[100:], atol=1e-4) == same
 
 
 def test_retrieval_finds_the_sentence_that_was_translated() -> None:
