@@ -1,6 +1,6 @@
 """Does joint compression explain translation? Five measurements of the bits that one language saves another.
 
-    python -m benchmarks.transfer run [--only bridge] [--data ../shared/data] [--store runs] [--minutes 60]
+    python -m benchmarks.transfer run [--only bridge] [--seeds 3] [--data ../shared/data] [--minutes 60]
     python -m benchmarks.transfer show [--records runs/transfer.jsonl]     docs/studies/joint-compression.md
 
 bridge: joint code length over the quality of the alignment of initial embeddings. neighbours: code length of

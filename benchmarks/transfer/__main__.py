@@ -22,10 +22,9 @@ CORPORA = {"world": "world shift 0", "bible": "bible", "talks": "talks"}
 EXPERIMENTS = ["bridge", "neighbours", "cipher", "pointers", "sweep"]
 ELSEWHERE = {"world": "bible", "bible": "commonvoice", "talks": "bible"}
 """Another domain."""
-SEEDS = 3
 
 
-def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterator[Job]:
+def jobs(builder: Builder, experiments: list[str], corpora: list[str], seeds: int) -> Iterator[Job]:
     """All measurements, as far as they are asked for."""
     if "sweep" in experiments:
         yield from sweep.jobs()
@@ -33,16 +32,16 @@ def jobs(builder: Builder, experiments: list[str], corpora: list[str]) -> Iterat
         corpus = named(builder.data, CORPORA[name])
         sides = Sides.of(prepared(builder, corpus.english))
         if "bridge" in experiments:
-            yield from bridge.jobs(name, sides, builder.truth(corpus), SEEDS)
+            yield from bridge.jobs(name, sides, builder.truth(corpus), seeds)
         if "neighbours" in experiments:
             other = prepared(builder, named(builder.data, ELSEWHERE[name]).chinese)
             lines = first_bytes(other.sentences(ZH), READ)
-            yield from neighbours.jobs(name, sides, lines, SEEDS)
-            yield from neighbours.jobs_from_vectors(name, sides, lines, SEEDS)
+            yield from neighbours.jobs(name, sides, lines, seeds)
+            yield from neighbours.jobs_from_vectors(name, sides, lines, seeds)
         if "cipher" in experiments:
-            yield from cipher.jobs(name, sides, SEEDS)
+            yield from cipher.jobs(name, sides, seeds)
         if "pointers" in experiments and name == "bible":
-            yield from pointers.jobs(sides, SEEDS)
+            yield from pointers.jobs(sides, seeds)
 
 
 def main() -> None:
@@ -59,6 +58,7 @@ def main() -> None:
     parser.add_argument(
         "--records", type=Path, default=Path("docs/results/transfer.jsonl"), help="runs to show"
     )
+    parser.add_argument("--seeds", type=int, default=3, help="of every setting, but for the sweep")
     parser.add_argument("--minutes", type=float, default=600, help="start no run later than this")
     arguments = parser.parse_args()
     console = Console()
@@ -67,7 +67,7 @@ def main() -> None:
             show(read(arguments.records), Path("docs/studies"))
             return
         builder = Builder(arguments.data.resolve(), Store(arguments.store, console))
-        wanted = jobs(builder, arguments.only, arguments.corpora)
+        wanted = jobs(builder, arguments.only, arguments.corpora, arguments.seeds)
         run(wanted, arguments.store / "transfer.jsonl", arguments.store / "transfer", arguments.minutes)
 
 

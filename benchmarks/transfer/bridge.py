@@ -45,7 +45,7 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
     for size in SIZES:
         parts = [sides.coded(lang, size) for lang in (EN, ZH)]
         texts, others = ([part[which] for part in parts] for which in (0, 1))
-        vectors = Vectors.of(others)
+        vectors = BilingualVectors.of(others)
         known = sides.known_pairs(dictionary, others, vectors.x, vectors.y)
         for seed in range(1, seeds + 1):
             rotations = {"rotated": None, "found": vectors.pairs}
@@ -61,7 +61,7 @@ def jobs(name: str, sides: Sides, dictionary: Dictionary, seeds: int) -> Iterato
 
 
 @dataclass(frozen=True)
-class Vectors:
+class BilingualVectors:
     """Word vectors of the symbols of two languages, and what an aligner without a dictionary makes of them.
 
     ids: of the symbols of x, then of y, in the network. pairs: (n, 2) rows of x and y, mutual neighbours.
@@ -73,7 +73,7 @@ class Vectors:
     pairs: Tensor
 
     @classmethod
-    def of(cls, texts: Sequence[CodedText]) -> Vectors:
+    def of(cls, texts: Sequence[CodedText]) -> BilingualVectors:
         """From two texts, none of which is coded later."""
         x, y = map(symbol_vectors, texts)
         alignment = ALIGNER.align(x, y, Generator().manual_seed(1))
@@ -89,7 +89,7 @@ class Vectors:
         orthogonal: Tensor = torch.linalg.qr(random).Q
         return orthogonal
 
-    def start(self, turn: Tensor) -> tuple[I64, Tensor]:
+    def embeddings(self, turn: Tensor) -> tuple[I64, Tensor]:
         """Ids, and the embeddings that a network starts from, those of y turned."""
         return self.ids, torch.cat([self.x.normalised, self.y.normalised @ turn])
 
@@ -118,8 +118,8 @@ def precision(x: WordSpace, y: WordSpace, turn: Tensor, known: Tensor) -> float:
 
 
 def _measure(
-    start: Callable[..., Record], vectors: Vectors, turn: Tensor, known: Tensor, folder: Path
+    start: Callable[..., Record], vectors: BilingualVectors, turn: Tensor, known: Tensor, folder: Path
 ) -> Record:
     """Bits of both texts from vectors of which the second language's are turned."""
     right = precision(vectors.x, vectors.y, turn, known)
-    return {"p@1": round(right, 4), **start(folder, vectors.start(turn))}
+    return {"p@1": round(right, 4), **start(folder, vectors.embeddings(turn))}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.transfer.bridge import CODE, Vectors
+from benchmarks.transfer.bridge import CODE, BilingualVectors
 from benchmarks.transfer.records import Job, Record, coded_blocks
 from benchmarks.transfer.texts import EN, ZH, Sides
 from umt.compression.mutual_information import first_bytes
@@ -42,12 +42,12 @@ def jobs_from_vectors(name: str, sides: Sides, elsewhere: Sequence[str], seeds: 
     Left out are neighbours without vectors, and from rotated ones all that no rotation of Chinese changes.
     """
     for size in SIZES:
-        vectors = Vectors.of([sides.coded(lang, size)[1] for lang in (EN, ZH)])
+        vectors = BilingualVectors.of([sides.coded(lang, size)[1] for lang in (EN, ZH)])
         english = len(vectors.x.words)
         for seed in range(1, seeds + 1):
             arms = neighbours(sides, elsewhere, size, seed)
             for experiment, pairs in ((ALIGNED, vectors.pairs), (ROTATED, None)):
-                ids, start = vectors.start(vectors.rotation(pairs, seed))
+                ids, start = vectors.embeddings(vectors.rotation(pairs, seed))
                 enciphered = np.concatenate([ids[:english], ids[:english] + sides.vocabulary])
                 starts = dict.fromkeys(
                     ("shuffled over the text", "shuffled within sentences", "Y", "another domain"),
@@ -63,10 +63,9 @@ def jobs_from_vectors(name: str, sides: Sides, elsewhere: Sequence[str], seeds: 
 
 
 def neighbours(sides: Sides, elsewhere: Sequence[str], size: int, seed: int) -> dict[str, list[CodedText]]:
-    """Name of each neighbour -> X and the neighbour, all with as many symbols, but for the last
-    sentence, and so as many updates as Y.
+    """Name of each neighbour -> X and the neighbour, of as many symbols as Y but for a part of a sentence.
 
-    Raises BadInput where a text has too few.
+    So all have as many updates. Raises BadInput where a text is too short.
     """
     [x, more], [y, _] = (sides.coded(lang, size) for lang in (EN, ZH))
     more = more.until(len(y.codes))

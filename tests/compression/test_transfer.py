@@ -103,9 +103,9 @@ def test_vectors_are_turned_onto_each_other_by_true_pairs_and_not_at_random() ->
     turn = torch.linalg.qr(torch.randn(bridge.WIDTH, bridge.WIDTH, generator=random)).Q
     words, counts = tuple(map(str, range(100))), torch.ones(100, dtype=torch.float64)
     one, other = WordSpace(EN, words, counts, {}, x), WordSpace(ZH, words, counts, {}, x @ turn)
-    vectors = bridge.Vectors(np.arange(200), one, other, torch.arange(100)[:, None].repeat(1, 2))
+    vectors = bridge.BilingualVectors(np.arange(200), one, other, torch.arange(100)[:, None].repeat(1, 2))
     for pairs, same in ((vectors.pairs, True), (None, False)):
-        ids, start = vectors.start(vectors.rotation(pairs, seed=1))
+        ids, start = vectors.embeddings(vectors.rotation(pairs, seed=1))
         assert len(ids) == len(start)
         assert torch.allclose(start[:100], start[100:], atol=1e-4) == same
 

@@ -21,9 +21,7 @@ def test_messages_without_markup_and_no_test_pair_among_the_lines(
         "@": [],
     }
     other |= {"label": "સાચવો", "link": "[[આ પાનું]] જુઓ.", "same": "Not translated so far."}
-    folder = (
-        "../mediawiki/languages/i18n"  # the archive of the helper starts below a folder of the other package
-    )
+    folder = "../mediawiki/languages/i18n"  # the archive starts below a folder of the other package
     files = {f"{folder}/en.json": json.dumps(english), f"{folder}/gu.json": json.dumps(other)}
     sides = wiki_messages.messages(package(files), ("en", "gu"))
     wiki_messages.lay_out(sides[0], sides[1], ("en", "gu"), tmp_path)

@@ -186,12 +186,12 @@ def test_the_digest_of_a_strategy_holds_what_it_imports_beside_it(
 ) -> None:
     (tmp_path / "package").mkdir()
     files = {
-        "my_strategy.py": "import json\nfrom my_helper import RATE\n",
-        "my_helper.py": "RATE = 1\n",
+        "my_strategy.py": "import json\nfrom my_rates import RATE\n",
+        "my_rates.py": "RATE = 1\n",
         "my_plots.py": "",
         "package/__init__.py": "",
-        "package/strategy.py": "from .helper import RATE\nfrom package import other\n",
-        "package/helper.py": "import nowhere\nfrom package.strategy import Strategy\n",
+        "package/strategy.py": "from .rates import RATE\nfrom package import other\n",
+        "package/rates.py": "import nowhere\nfrom package.strategy import Strategy\n",
         "package/other.py": "",
     }
     for name, text in files.items():

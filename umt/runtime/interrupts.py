@@ -59,8 +59,10 @@ def _end_within_grace(status: int) -> None:
     """End the process with ``status`` after `GRACE`, whatever it waits for; what is stored is whole."""
 
     def end() -> None:
-        print("error: stopped before everything was cleared up", file=sys.stderr, flush=True)
-        os._exit(status)
+        try:
+            print("error: stopped before everything was cleared up", file=sys.stderr, flush=True)
+        finally:
+            os._exit(status)
 
     timer = threading.Timer(GRACE, end)
     timer.daemon = True
